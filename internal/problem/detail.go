@@ -1,0 +1,164 @@
+package problem
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// detail is what LeadMagic itself says of a refusal, whichever of its documented shapes it uses.
+type detail struct {
+	message, code, action, docs, requestID string
+	params                                 []string
+	required, available                    string
+	retryAfter                             time.Duration
+}
+
+// wire holds the members of every body shape seen: the list of problems of the current API, the flat
+// RFC 9457 problem, the two older `error` shapes, and a JSON-RPC error.
+// Sources: LeadMagic OpenAPI 1.4.35, RFC 9457, LeadMagic's 2025 clients.
+type wire struct {
+	wireProblem
+	Errors []wireProblem   `json:"errors"`
+	Error  json.RawMessage `json:"error"`
+	Meta   wireIDs         `json:"meta"`
+	Trace  wireIDs         `json:"trace"`
+}
+
+type wireProblem struct {
+	Title   string          `json:"title"`
+	Detail  string          `json:"detail"`
+	Message string          `json:"message"`
+	Code    json.RawMessage `json:"code"`
+	Param   json.RawMessage `json:"param"`
+	Action  string          `json:"action"`
+	Docs    string          `json:"docs"`
+	Context struct {
+		Required   json.RawMessage `json:"credits_required"`
+		Needed     json.RawMessage `json:"credits_needed"`
+		Available  json.RawMessage `json:"credits_available"`
+		RetryAfter float64         `json:"retry_after_seconds"`
+	} `json:"context"`
+}
+
+type wireIDs struct {
+	RequestID string `json:"request_id"`
+}
+
+func parseDetail(contentType string, body []byte) detail {
+	var w wire
+	if err := json.Unmarshal(body, &w); err != nil {
+		// A member of an unexpected type leaves the others filled; only a body that is no JSON has none.
+		if !json.Valid(body) {
+			return plainDetail(contentType, body)
+		}
+	}
+	p := w.wireProblem
+	if len(w.Errors) > 0 {
+		p = w.Errors[0]
+	}
+	var inner wireProblem
+	if json.Unmarshal(w.Error, &inner) == nil {
+		p = inner
+	}
+	d := detail{
+		message:    clean(firstNonEmpty(p.Detail, p.Message, w.Message, p.Title, text(w.Error))),
+		code:       clean(text(p.Code)),
+		action:     clean(p.Action),
+		docs:       clean(p.Docs),
+		requestID:  clean(firstNonEmpty(w.Meta.RequestID, w.Trace.RequestID)),
+		params:     texts(p.Param),
+		required:   clean(firstNonEmpty(text(p.Context.Required), text(p.Context.Needed))),
+		available:  clean(text(p.Context.Available)),
+		retryAfter: seconds(max(p.Context.RetryAfter, 0)),
+	}
+	return d
+}
+
+// plainDetail takes a short text body for the message. A page of HTML has none.
+func plainDetail(contentType string, body []byte) detail {
+	if looksLikeHTML(contentType, body) || !utf8.Valid(body) {
+		return detail{}
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	return detail{message: clean(line)}
+}
+
+// suffix is ": " and LeadMagic's words, with the parameter they are about.
+func (d detail) suffix() string {
+	s := d.message
+	if len(d.params) > 0 {
+		s = strings.TrimSpace(s + " (" + strings.Join(d.params, ", ") + ")")
+	}
+	if d.docs != "" && s != "" {
+		s += ", see " + d.docs
+	}
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}
+
+func (d detail) speaksOfCredits() bool {
+	return d.available != "" || d.required != "" ||
+		strings.Contains(strings.ToLower(d.code+" "+d.message), "credit")
+}
+
+// text is a JSON string's value, or a number as it is written. Anything else is empty.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) == nil {
+		return n.String()
+	}
+	return ""
+}
+
+func texts(raw json.RawMessage) []string {
+	var list []string
+	if json.Unmarshal(raw, &list) != nil {
+		if one := text(raw); one != "" {
+			list = []string{one}
+		}
+	}
+	for i := range list {
+		list[i] = clean(list[i])
+	}
+	return list
+}
+
+func firstNonEmpty(options ...string) string {
+	for _, s := range options {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// maxDetail keeps a foreign text to what a person reads.
+const maxDetail = 300
+
+// clean makes a foreign text one short line without control characters, ending without a full stop.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ")
+	if len(s) > maxDetail {
+		cut := maxDetail
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return s
+}

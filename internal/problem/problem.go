@@ -1,0 +1,161 @@
+// Package problem says what went wrong with a call: to the agent that made it, to the person behind
+// the agent, and to a program that reads the fields. It does not decide what to do about it, and it
+// holds no secret: whoever fills a Problem in has removed the key first.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Source is the `data.source` of every JSON-RPC error that is ours and not LeadMagic's.
+const Source = "leadmagic-mcp-proxy"
+
+// Code names a kind of problem. Codes are stable: they stand in JSON-RPC error data and in reports.
+type Code string
+
+// The kinds of problem, in the order in which a call meets them.
+const (
+	BadSetting     Code = "bad_setting"      // a flag or variable of ours cannot be used
+	KeyMissing     Code = "key_missing"      // no source holds a key
+	KeyMalformed   Code = "key_malformed"    // a source holds something that cannot be a key
+	Unreachable    Code = "unreachable"      // DNS, connect or TLS did not succeed
+	KeyRejected    Code = "key_rejected"     // HTTP 401
+	SignInRequired Code = "sign_in_required" // HTTP 401 with a Bearer challenge
+	NoCredits      Code = "no_credits"       // HTTP 402, or 403 that speaks of credits
+	NotAllowed     Code = "not_allowed"      // HTTP 403 otherwise
+	NotFound       Code = "not_found"        // HTTP 404 and 410
+	BadRequest     Code = "bad_request"      // other 4xx, and arguments refused here
+	RateLimited    Code = "rate_limited"     // HTTP 429
+	Redirected     Code = "redirected"       // HTTP 3xx
+	Failed         Code = "upstream_failed"  // HTTP 5xx
+	NotLeadMagic   Code = "not_leadmagic"    // HTML where JSON was due
+	BrokenAnswer   Code = "broken_answer"    // a 200 that cannot be read
+	Cut            Code = "cut"              // the connection broke while an answer was due
+	TimedOut       Code = "timed_out"        // --tool-timeout passed
+	OverBudget     Code = "over_budget"      // --max-credits would be passed
+	Hidden         Code = "tool_hidden"      // --tools, --exclude-tools or --read-only forbid it
+)
+
+// Fate is what became of the call.
+type Fate int
+
+const (
+	// NotSent means that nothing of the call reached LeadMagic: no credit was used.
+	NotSent Fate = iota
+	// Refused means that LeadMagic answered and did not carry the call out: no credit was used.
+	Refused
+	// Unknown means that the call may have been carried out, and credits may have been used.
+	Unknown
+)
+
+// A Problem is why a call was not answered by LeadMagic, or not with what was asked.
+// It is an error. Fields other than Code and What may be zero.
+type Problem struct {
+	Code Code
+	Fate Fate
+	// What is the problem in one line, lower-case and without a full stop.
+	What string
+	// Next is what to do about it, likewise. Empty stands for the default of Code.
+	Next string
+
+	HTTPStatus int    // of the answer that caused it, 0 if there was none
+	Upstream   string // LeadMagic's own code, such as "insufficient_credits"
+	RequestID  string // LeadMagic's id of the request
+	// RetryAfter is how long LeadMagic asked to wait, 0 if it did not say.
+	RetryAfter time.Duration
+	// Cause is the Go error underneath, for the log. It is never shown to an agent.
+	Cause error
+}
+
+// New is a Problem of one kind. An empty next stands for the default of the kind.
+func New(code Code, fate Fate, what, next string) *Problem {
+	return &Problem{Code: code, Fate: fate, What: what, Next: next}
+}
+
+// As returns the Problem in err's tree, or nil.
+func As(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return nil
+}
+
+func (p *Problem) Error() string { return p.What }
+
+func (p *Problem) Unwrap() error { return p.Cause }
+
+// Fix is what to do next: what the problem itself says, or the default of its kind.
+func (p *Problem) Fix() string {
+	if p.Next != "" {
+		return p.Next
+	}
+	return advice[p.Code].next
+}
+
+// Line is the problem and its fix in one line, for a log or a JSON-RPC error message.
+func (p *Problem) Line() string {
+	return fmt.Sprintf("%s (fix: %s)", p.What, p.Fix())
+}
+
+// Text is what an agent is told in a tool result, in three lines: the problem, whether the agent can
+// fix it, and what to do next. hasTool says whether a tool stands in the session's last list; a text
+// names no tool for which it is false. A nil hasTool knows of none.
+func (p *Problem) Text(hasTool func(string) bool) string {
+	what := p.What
+	next := p.Fix()
+	if p.Fate == Unknown {
+		what += "; the outcome is unknown, credits may have been used"
+		if tool := balanceTool(hasTool); tool != "" {
+			next += "; " + tool + " shows the balance, for free"
+		}
+	}
+	if p.RequestID != "" {
+		what += " (request " + p.RequestID + ")"
+	}
+	return Scrub(what) + "\n" + advice[p.Code].agent + "\n" + Scrub("next: "+next)
+}
+
+// Data is the `data` member of a JSON-RPC error. RetryAfter is in seconds, rounded up.
+func (p *Problem) Data() json.RawMessage {
+	code := string(p.Code)
+	if p.Upstream != "" {
+		code = p.Upstream
+	}
+	raw, _ := json.Marshal(struct {
+		Source     string `json:"source"`
+		HTTPStatus int    `json:"httpStatus,omitempty"`
+		Code       string `json:"code"`
+		RequestID  string `json:"requestId,omitempty"`
+		RetryAfter int    `json:"retryAfter,omitempty"`
+	}{Source, p.HTTPStatus, code, p.RequestID, int(math.Ceil(p.RetryAfter.Seconds()))})
+	return raw
+}
+
+// balanceTool is the free tool that shows the balance, under the name this session's list has for it.
+func balanceTool(has func(string) bool) string {
+	if has == nil {
+		return ""
+	}
+	for _, name := range []string{"check_credits", "check_credit_balance"} {
+		if has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// oauthTriggers are words that some editors take in a tool result for a request to sign in with OAuth.
+var oauthTriggers = strings.NewReplacer(
+	"HTTP 401", "a refusal", "401", "a refusal",
+	"Unauthorized", "not accepted", "unauthorized", "not accepted", "UNAUTHORIZED", "not accepted",
+	"Auth required", "a key is needed", "auth required", "a key is needed", "AUTH REQUIRED", "a key is needed",
+)
+
+// Scrub removes the words that make some editors start an OAuth sign-in when a tool result has them.
+func Scrub(s string) string { return oauthTriggers.Replace(s) }

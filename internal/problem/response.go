@@ -1,0 +1,194 @@
+package problem
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Answer is an HTTP answer that is not what was asked for.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body is the beginning of the body; 64 KiB are enough.
+	Body []byte
+	// Asked is where the request went. A redirect is described as seen from there.
+	Asked *url.URL
+	// Paid says that the call may cost credits, so that a failure leaves its outcome unknown.
+	Paid bool
+	// Waited is how long the call was held back for a rate limit.
+	Waited time.Duration
+	// Now is the time of the answer, for dates in headers. Zero is the zero time.
+	Now time.Time
+}
+
+// FromAnswer is the Problem that an HTTP answer stands for: any status that is not 2xx, and a 2xx
+// that is not JSON. The texts follow LeadMagic's own words where its answer has some.
+func FromAnswer(a Answer) *Problem {
+	d := parseDetail(a.Header.Get("Content-Type"), a.Body)
+	p := &Problem{
+		Fate:       Refused,
+		HTTPStatus: a.Status,
+		Upstream:   d.code,
+		RequestID:  firstOf(d.requestID, a.Header.Get("X-Request-Id")),
+		RetryAfter: RetryAfter(a.Header, a.Now),
+	}
+	if p.RetryAfter == 0 {
+		p.RetryAfter = d.retryAfter
+	}
+	switch s := a.Status; {
+	case s >= 200 && s < 300:
+		p.describeUnreadable(a)
+	case s >= 300 && s < 400:
+		p.describeRedirect(a)
+	case s == http.StatusUnauthorized && bearerChallenge(a.Header):
+		p.Code = SignInRequired
+		p.What = "LeadMagic's hosted server asks for a sign-in instead of an API key"
+	case s == http.StatusUnauthorized:
+		p.Code = KeyRejected
+		p.What = "LeadMagic rejected the API key"
+	case s == http.StatusPaymentRequired, s == http.StatusForbidden && d.speaksOfCredits():
+		p.describeNoCredits(d)
+	case s == http.StatusForbidden:
+		p.Code = NotAllowed
+		p.What = "the LeadMagic plan does not allow this" + d.suffix()
+		p.Next = d.action
+	case s == http.StatusNotFound, s == http.StatusGone:
+		p.Code = NotFound
+		p.What = "LeadMagic does not know what was asked for" + d.suffix()
+	case s == http.StatusTooManyRequests:
+		p.describeRateLimit(a)
+	case s >= 500:
+		p.Code = Failed
+		p.What = fmt.Sprintf("LeadMagic failed with HTTP %d", s) + d.suffix()
+		if a.Paid {
+			p.Fate = Unknown
+			p.Next = "check whether the result is still needed before calling again"
+		}
+	default:
+		p.Code = BadRequest
+		p.What = fmt.Sprintf("LeadMagic did not accept the call (HTTP %d)", s) + d.suffix()
+		if len(d.params) > 0 {
+			p.Next = "correct " + strings.Join(d.params, ", ") + " and call again"
+		}
+	}
+	return p
+}
+
+func (p *Problem) describeUnreadable(a Answer) {
+	p.Code = BrokenAnswer
+	p.What = "LeadMagic's answer is broken: it is not complete JSON"
+	if looksLikeHTML(a.Header.Get("Content-Type"), a.Body) {
+		p.Code = NotLeadMagic
+		p.What = "a web page came where LeadMagic's answer was due: something between you and LeadMagic answered (a captive portal?)"
+	}
+	if a.Paid {
+		p.Fate = Unknown
+	}
+}
+
+func (p *Problem) describeRedirect(a Answer) {
+	p.Code = Redirected
+	p.What = fmt.Sprintf("LeadMagic answered HTTP %d without saying where to go; nothing was followed", a.Status)
+	to, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || a.Header.Get("Location") == "" {
+		return
+	}
+	kind := "origin"
+	if a.Asked != nil {
+		to = a.Asked.ResolveReference(to)
+		if to.Scheme == a.Asked.Scheme && to.Host == a.Asked.Host {
+			kind = "path"
+		}
+	}
+	// The query of a Location can carry tokens, and is no help.
+	to.RawQuery, to.Fragment, to.User = "", "", nil
+	p.What = fmt.Sprintf("LeadMagic points to another %s, %s; the key was not sent there", kind, clean(to.String()))
+}
+
+func (p *Problem) describeNoCredits(d detail) {
+	p.Code = NoCredits
+	p.What = "no LeadMagic credits remain for this"
+	switch {
+	case d.required != "" && d.available != "":
+		p.What += fmt.Sprintf(": it needs %s, %s are available", d.required, d.available)
+	case d.available != "":
+		p.What += fmt.Sprintf(": %s are available", d.available)
+	default:
+		p.What += d.suffix()
+	}
+}
+
+func (p *Problem) describeRateLimit(a Answer) {
+	p.Code = RateLimited
+	p.What = "LeadMagic's rate limit is reached"
+	if a.Waited > 0 {
+		p.What += fmt.Sprintf(", after waiting %s", roundSeconds(a.Waited))
+	}
+	if p.RetryAfter > 0 {
+		p.Next = fmt.Sprintf("call again in %s, with fewer calls side by side", roundSeconds(p.RetryAfter))
+	}
+}
+
+// RetryAfter reads the header of that name: whole seconds or an HTTP date. Without a sane one it reads
+// RateLimit-Reset, which LeadMagic documents both as seconds and as a Unix time. It is 0 when neither
+// says anything, and never more than a day.
+// Source: LeadMagic OpenAPI 1.4.35, RFC 9110 §10.2.3.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	if v := strings.TrimSpace(h.Get("Retry-After")); v != "" {
+		if secs, err := strconv.ParseFloat(v, 64); err == nil && secs >= 0 {
+			return seconds(secs)
+		}
+		if at, err := http.ParseTime(v); err == nil {
+			return min(max(at.Sub(now), 0), day)
+		}
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(h.Get("RateLimit-Reset")), 64)
+	if err != nil || v < 0 {
+		return 0
+	}
+	if v > 1e9 { // no wait is thirty years long: this is a Unix time
+		return min(max(time.Unix(int64(v), 0).Sub(now), 0), day)
+	}
+	return seconds(v)
+}
+
+const day = 24 * time.Hour
+
+func seconds(v float64) time.Duration {
+	return time.Duration(min(v, day.Seconds()) * float64(time.Second))
+}
+
+func roundSeconds(d time.Duration) string {
+	return fmt.Sprintf("%d s", int((d + time.Second - 1) / time.Second))
+}
+
+// bearerChallenge reports whether a 401 asks for an OAuth sign-in. Source: RFC 9728 §5.1.
+func bearerChallenge(h http.Header) bool {
+	for _, v := range h.Values("Www-Authenticate") {
+		if len(v) >= 6 && strings.EqualFold(v[:6], "bearer") {
+			return true
+		}
+	}
+	return false
+}
+
+func looksLikeHTML(contentType string, body []byte) bool {
+	if t, _, _ := mime.ParseMediaType(contentType); t == "text/html" {
+		return true
+	}
+	head := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 256)]))
+	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return clean(b)
+}
