@@ -1,0 +1,72 @@
+package problem
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// FromError is the Problem that an error of an HTTP client stands for. sent says that some of the request
+// may have reached LeadMagic; then the connection was cut, else it never was there. A Problem in err's
+// tree is returned as it is.
+func FromError(err error, sent bool) *Problem {
+	if p := As(err); p != nil {
+		return p
+	}
+	if sent {
+		return &Problem{
+			Code: Cut, Fate: Unknown, Cause: err,
+			What: "the connection to LeadMagic broke before the answer was complete",
+		}
+	}
+	p := &Problem{Code: Unreachable, Fate: NotSent, Cause: err}
+	var (
+		dns       *net.DNSError
+		untrusted x509.UnknownAuthorityError
+		wrongName x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		alert     tls.AlertError
+		record    tls.RecordHeaderError
+		timeout   net.Error
+	)
+	switch {
+	case errors.As(err, &dns):
+		p.What = "LeadMagic is not reachable: the name " + clean(dns.Name) + " cannot be resolved"
+	case errors.As(err, &untrusted):
+		p.What = "LeadMagic is not reachable: its certificate is signed by an unknown authority (a company proxy?)"
+		p.Next = "give the company's certificate with --ca-file (LEADMAGIC_CA_FILE)"
+	case errors.As(err, &wrongName):
+		p.What = "LeadMagic is not reachable: the certificate is for another name (a captive portal or a company proxy?)"
+	case errors.As(err, &invalid):
+		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
+	case errors.As(err, &alert), errors.As(err, &record):
+		p.What = "LeadMagic is not reachable: the TLS handshake did not succeed (a company proxy?)"
+	case isProxyLogin(err):
+		p.What = "LeadMagic is not reachable: the HTTP proxy wants a login"
+		p.Next = "put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		p.What = "LeadMagic is not reachable: the connection was refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		p.What = "LeadMagic is not reachable: no connection in time"
+	default:
+		p.What = "LeadMagic is not reachable: no connection could be made"
+	}
+	return p
+}
+
+func describeInvalid(err x509.CertificateInvalidError) string {
+	if err.Reason == x509.Expired {
+		return "its certificate is expired or not yet valid (is the clock of this machine right?)"
+	}
+	return "its certificate is not valid"
+}
+
+// isProxyLogin recognizes net/http's error for a CONNECT that was answered 407: it is the status text and
+// has no type.
+func isProxyLogin(err error) bool {
+	return strings.Contains(err.Error(), "Proxy Authentication Required")
+}
