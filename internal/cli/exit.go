@@ -1,0 +1,36 @@
+package cli
+
+// Exit codes: 0 is done, 1 is failed or found, 2 is misuse.
+const (
+	exitFailed = 1
+	exitMisuse = 2
+)
+
+// An exitError ends a command with a code of its own. Without an error inside, what there was to say has
+// been said.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// misuse is an error of who typed the command.
+func misuse(err error) error { return &exitError{code: exitMisuse, err: err} }
+
+// A hintError says what to do about an error, in a line of its own.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+
+func (e *hintError) Unwrap() error { return e.err }

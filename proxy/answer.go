@@ -1,0 +1,140 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// JSON-RPC error codes. Source: JSON-RPC 2.0 §5.1; MCP 2026-07-28, Error Codes.
+const (
+	codeParseError     = -32700
+	codeInvalidRequest = -32600
+	codeNoMethod       = -32601
+	codeInternal       = -32603
+	codeHeaderMismatch = -32020
+)
+
+// sort reads what LeadMagic sent in answer to call: one message, or an array of them. It returns the
+// answer to call, or nil if it is not there, and delivers what else there is.
+func (r *Remote) sort(call *Message, body []byte) *Message {
+	body = oneLine(body)
+	if len(body) > 0 && body[0] == '[' && valid(body) {
+		var answer *Message
+		for element := range elements(body) {
+			if a := r.sort(call, bytes.Clone(element)); a != nil {
+				answer = a
+			}
+		}
+		return answer
+	}
+	m, err := Peek(body)
+	switch {
+	case err != nil:
+		r.Log.Debug("LeadMagic sent something that is no message", "reason", err)
+		return nil
+	case m.Kind != Answer:
+		r.deliver(m)
+		return nil
+	case key(m.ID) == key(call.ID):
+		return m
+	}
+	if own := ownError(call, body); own != nil && call.ID != nil {
+		return own
+	}
+	// Another call's answer may come here if a server mixes its streams up. Who waits for it gets it.
+	r.deliver(m)
+	return nil
+}
+
+// ownError is the JSON-RPC error in body, if it is about call: it has the call's id, or none, as when a
+// server did not read as far as the id. In that case the call's id is put in, for without it the editor
+// would wait for ever.
+func ownError(call *Message, body []byte) *Message {
+	body = oneLine(body)
+	m, err := Peek(body)
+	switch {
+	case err != nil || m.Kind != Answer || m.Error == nil:
+		return nil
+	case key(m.ID) == key(call.ID):
+		return m
+	case m.ID == nil || string(m.ID) == "null":
+		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`)
+	}
+	return nil
+}
+
+func errorCode(m *Message) int {
+	code, _ := strconv.Atoi(string(find(m.Error, "code")))
+	return code
+}
+
+// lostSession reports whether an answer says that LeadMagic does not know the session of the request. The
+// reference servers say it with 400 and a text. 404 is also the modern answer to an unknown method.
+func lostSession(status int, body []byte, own *Message) bool {
+	switch status {
+	case 404:
+		return own == nil || errorCode(own) != codeNoMethod
+	case 400:
+		return bytes.Contains(bytes.ToLower(body), []byte("no valid session id"))
+	}
+	return false
+}
+
+// quote is s as a JSON string.
+func quote(s string) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string can always be encoded
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// compose makes a message of text and of parts of other messages.
+func compose(parts ...any) *Message {
+	var raw []byte
+	for _, part := range parts {
+		switch part := part.(type) {
+		case string:
+			raw = append(raw, part...)
+		case []byte:
+			raw = append(raw, part...)
+		}
+	}
+	m, _ := Peek(raw)
+	return m
+}
+
+// reply is how p is said to the editor in answer to call: as the result of a tool that did not succeed,
+// which agents read, or as an error of the protocol.
+func reply(call *Message, p *problem.Problem, hasTool func(string) bool) []byte {
+	switch call.Method {
+	case "tools/call":
+		complete := ""
+		if call.Modern() {
+			complete = `,"resultType":"complete"`
+		}
+		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"result":{"content":[{"type":"text","text":`,
+			quote(p.Text(hasTool)), `}],"isError":true`, complete, `}}`).Raw
+	case "server/discover":
+		// Whatever the reason, an editor that gets this goes on with initialize, and is told there.
+		return errorReply(call.ID, codeNoMethod, p.Line(), p.Data())
+	}
+	return errorReply(call.ID, codeInternal, p.Line(), p.Data())
+}
+
+// errorReply is a JSON-RPC error. Without an id it has no such member: several editors reject null.
+func errorReply(id []byte, code int, message string, data []byte) []byte {
+	raw := []byte(`{"jsonrpc":"2.0",`)
+	if id != nil {
+		raw = append(append(append(raw, `"id":`...), id...), ',')
+	}
+	raw = append(strconv.AppendInt(append(raw, `"error":{"code":`...), int64(code), 10), `,"message":`...)
+	raw = append(raw, quote(message)...)
+	if data != nil {
+		raw = append(append(raw, `,"data":`...), data...)
+	}
+	return append(raw, `}}`...)
+}

@@ -1,0 +1,164 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// Kind is what a message is in JSON-RPC terms.
+type Kind int
+
+// The kinds of message.
+const (
+	Call         Kind = iota // has a method and an id: an answer is due
+	Notification             // has a method only
+	Answer                   // has an id and a result or an error
+)
+
+// A Message is one JSON-RPC message and what the proxy has to know of it. The bytes are not ours: they
+// are forwarded as they came. A Message is not changed once it is sent or delivered.
+type Message struct {
+	// Raw is the message in one line, without the line break.
+	Raw    []byte
+	Kind   Kind
+	ID     []byte // as it stands in Raw, nil if there is none
+	Method string // empty in an Answer
+	Params []byte // as it stands in Raw, nil if there are none
+
+	// Result and Error are the members of an Answer, as they stand in Raw.
+	Result, Error []byte
+
+	// Problem, in an Answer, stands for the answer that is not there: Raw is nil, and whoever writes to
+	// the editor words it.
+	Problem *problem.Problem
+
+	meta meta
+}
+
+// meta is what the proxy reads of params._meta.
+type meta struct {
+	raw           []byte // the whole object, as it stands
+	version       string // io.modelcontextprotocol/protocolVersion: the message is of the modern era
+	progressToken []byte
+}
+
+// versionKey in params._meta makes a request modern. Source: MCP 2026-07-28, Versioning.
+const versionKey = "io.modelcontextprotocol/protocolVersion"
+
+var (
+	errNotJSON    = errors.New("not valid JSON")
+	errNotMessage = errors.New("not a JSON-RPC message: an object with a method, a result or an error was due")
+)
+
+// Peek finds out what the line raw is, without decoding it. The error says why it is no message; the
+// Message that comes with it has the id, if one could be read.
+func Peek(raw []byte) (*Message, error) {
+	m := &Message{Raw: raw}
+	if !valid(raw) {
+		return m, errNotJSON
+	}
+	var method []byte
+	for v := range members(raw) {
+		switch string(v.name) {
+		case "id":
+			m.ID = v.value
+		case "method":
+			method = v.value
+		case "params":
+			m.Params = v.value
+		case "result":
+			m.Result = v.value
+		case "error":
+			m.Error = v.value
+		}
+	}
+	var named bool
+	m.Method, named = unquote(method)
+	switch {
+	case named && m.ID != nil:
+		m.Kind = Call
+		if !usableID(m.ID) {
+			return m, errors.New("the id of a request is a string or a number")
+		}
+	case named:
+		m.Kind = Notification
+	case method == nil && (m.Result != nil || m.Error != nil):
+		m.Kind = Answer
+		return m, nil
+	default:
+		return m, errNotMessage
+	}
+	m.meta = peekMeta(find(m.Params, "_meta"))
+	return m, nil
+}
+
+func peekMeta(raw []byte) meta {
+	out := meta{raw: raw}
+	for v := range members(raw) {
+		switch string(v.name) {
+		case versionKey:
+			out.version, _ = unquote(v.value)
+		case "progressToken":
+			out.progressToken = v.value
+		}
+	}
+	return out
+}
+
+// Modern reports whether the message is of the stateless era: its version is its own, and it has no session.
+func (m *Message) Modern() bool {
+	return m.meta.version != "" && m.Method != "initialize"
+}
+
+// Param is a string in params, such as the name of a tool; empty if there is none.
+func (m *Message) Param(name string) string {
+	s, _ := unquote(find(m.Params, name))
+	return s
+}
+
+// failed is the Answer to call that says p.
+func (m *Message) failed(p *problem.Problem) *Message {
+	return &Message{Kind: Answer, ID: m.ID, Problem: p}
+}
+
+func usableID(id []byte) bool {
+	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
+}
+
+// key is id in a form that is the same for equal ids, however they are written: 1, 1.0 and 1e0 are one
+// number, "a" and "\u0061" one string. Peers that decode and encode again change the form, not the value.
+func key(id []byte) string {
+	if len(id) == 0 {
+		return ""
+	}
+	if id[0] == '"' {
+		s, _ := unquote(id)
+		return `"` + s
+	}
+	if bytes.ContainsAny(id, ".eE") {
+		if f, err := strconv.ParseFloat(string(id), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return strconv.FormatInt(int64(f), 10)
+		}
+	}
+	return string(id)
+}
+
+// oneLine makes the JSON text b fit into a line, by taking out the breaks between its tokens; a JSON
+// string cannot hold one. Blanks around the text go too. It may change b.
+func oneLine(b []byte) []byte {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+	if bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
+		return b
+	}
+	out := b[:0]
+	for _, c := range b {
+		if c != '\n' && c != '\r' {
+			out = append(out, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+)
+
+// A debt is one call that the editor is owed an answer to.
+type debt struct {
+	call  *Message
+	batch *batch      // the array the call came in, nil if it came alone
+	timer *time.Timer // answers in LeadMagic's stead, nil if nothing does
+}
+
+// owed are the calls that wait for an answer, by id. It is what makes the answers exactly one a call: who
+// takes a debt out must pay it, and who finds none has nothing to say.
+type owed struct {
+	mu    sync.Mutex
+	debts map[string][]*debt
+	due   int           // without those that stay open for as long as the session does
+	paid  chan struct{} // has a token when a debt was taken out
+}
+
+func newOwed() *owed {
+	return &owed{debts: make(map[string][]*debt), paid: make(chan struct{}, 1)}
+}
+
+func (o *owed) add(d *debt) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id := key(d.call.ID)
+	o.debts[id] = append(o.debts[id], d)
+	if !standing(d.call) {
+		o.due++
+	}
+}
+
+// take takes out the oldest debt of that id, or nil.
+func (o *owed) take(id []byte) *debt {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := key(id)
+	list := o.debts[k]
+	if len(list) == 0 {
+		return nil
+	}
+	o.remove(k, list[0])
+	return list[0]
+}
+
+// forgive takes out d, if it is still owed.
+func (o *owed) forgive(d *debt) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := key(d.call.ID)
+	for _, other := range o.debts[k] {
+		if other == d {
+			o.remove(k, d)
+			return true
+		}
+	}
+	return false
+}
+
+func (o *owed) remove(k string, d *debt) {
+	list := o.debts[k]
+	if len(list) == 1 {
+		delete(o.debts, k)
+	} else {
+		kept := make([]*debt, 0, len(list)-1)
+		for _, other := range list {
+			if other != d {
+				kept = append(kept, other)
+			}
+		}
+		o.debts[k] = kept
+	}
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	if !standing(d.call) {
+		o.due--
+	}
+	select {
+	case o.paid <- struct{}{}:
+	default:
+	}
+}
+
+// open is how many answers an editor that has closed its side still waits for.
+func (o *owed) open() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.due
+}
+
+// all takes out everything.
+func (o *owed) all() []*debt {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []*debt
+	for k, debts := range o.debts {
+		for _, d := range debts {
+			list = append(list, d)
+			o.remove(k, d)
+		}
+	}
+	return list
+}
+
+// standing reports whether a call is answered only at its own end, like a subscription.
+func standing(call *Message) bool { return call.Method == "subscriptions/listen" }
+
+// A batch is an array of messages from the editor. Its answers go back in one array.
+// Source: JSON-RPC 2.0 §6; MCP 2025-03-26, the only revision with batches.
+type batch struct {
+	mu      sync.Mutex
+	open    int
+	answers []byte // with a comma before each
+}
+
+// put adds an answer, or nil for a call that needs none any more. It returns the line when it is complete
+// and has anything to say.
+func (b *batch) put(answer []byte) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open--
+	if answer != nil {
+		b.answers = append(append(b.answers, ','), answer...)
+	}
+	if b.open > 0 || len(b.answers) == 0 {
+		return nil
+	}
+	b.answers[0] = '['
+	return append(b.answers, ']')
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strconv"
+)
+
+// maxPages is how many pages of a tool list are put into one.
+const maxPages = 20
+
+// listTools carries a tools/list. Several editors read only the first page, so an editor that asks for it
+// gets all pages in one. In the modern era the list also tells which arguments go into headers.
+func (r *Remote) listTools(f *flight) {
+	answer := r.learn(f.call, r.ask(f))
+	if answer.Result != nil && find(f.call.Params, "cursor") == nil {
+		answer = r.join(f, answer)
+	}
+	r.deliver(answer)
+}
+
+// learn takes note of a list for the calls to come, and returns it without tools that cannot be called.
+func (r *Remote) learn(call, answer *Message) *Message {
+	if !call.Modern() || answer.Result == nil {
+		return answer
+	}
+	first := find(call.Params, "cursor") == nil
+	result := r.params.learn(answer.Result, first, r.Log)
+	if len(result) == len(answer.Result) {
+		return answer
+	}
+	return compose(splice(answer.Raw, answer.Result, result))
+}
+
+// join appends the pages that follow first. A page that does not come is left to the editor to ask for.
+func (r *Remote) join(f *flight, first *Message) *Message {
+	tools := [][]byte{inner(find(first.Result, "tools"))}
+	ttl := lifetime(first.Result)
+	next := find(first.Result, "nextCursor")
+	seen := make(map[string]bool)
+	for pages := 1; next != nil && pages < maxPages; pages++ {
+		if seen[string(next)] {
+			next = nil
+			break
+		}
+		seen[string(next)] = true
+		call := withCursor(f.call, next)
+		page := r.learn(call, r.ask(&flight{call: call, ctx: f.ctx}))
+		if page.Result == nil {
+			break
+		}
+		tools = append(tools, inner(find(page.Result, "tools")))
+		ttl = min(ttl, lifetime(page.Result))
+		next = find(page.Result, "nextCursor")
+	}
+	if len(tools) == 1 && next == nil {
+		return first
+	}
+	return compose(splice(first.Raw, first.Result, joined(first.Result, tools, next, ttl)))
+}
+
+// joined is the result of the first page with the tools of all, and with the cursor behind the last.
+func joined(first []byte, tools [][]byte, next []byte, ttl int64) []byte {
+	var parts [][]byte
+	for m := range members(first) {
+		part := first[m.from:m.to]
+		switch string(m.name) {
+		case "tools":
+			list := bytes.Join(nonEmpty(tools), []byte(","))
+			part = append(append([]byte(`"tools":[`), list...), ']')
+		case "nextCursor":
+			if next == nil {
+				continue
+			}
+			part = append([]byte(`"nextCursor":`), next...)
+		case "ttlMs":
+			part = strconv.AppendInt([]byte(`"ttlMs":`), ttl, 10)
+		}
+		parts = append(parts, part)
+	}
+	return append(append([]byte{'{'}, bytes.Join(parts, []byte(","))...), '}')
+}
+
+// inner is what stands between the brackets of an array.
+func inner(array []byte) []byte {
+	if len(array) < 2 || array[0] != '[' {
+		return nil
+	}
+	return bytes.TrimSpace(array[1 : len(array)-1])
+}
+
+func nonEmpty(lists [][]byte) [][]byte {
+	kept := lists[:0:0]
+	for _, list := range lists {
+		if len(list) > 0 {
+			kept = append(kept, list)
+		}
+	}
+	return kept
+}
+
+// lifetime is how long a list may be kept, in milliseconds; without a limit it is the largest number.
+func lifetime(result []byte) int64 {
+	ms, err := strconv.ParseInt(key(find(result, "ttlMs")), 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return ms
+}
+
+// withCursor is call for another page. It has the id of call, which is not in use while that is answered.
+func withCursor(call *Message, cursor []byte) *Message {
+	switch {
+	case call.Params == nil:
+		end := bytes.LastIndexByte(call.Raw, '}')
+		return compose(call.Raw[:end], `,"params":{"cursor":`, cursor, `}}`)
+	case len(bytes.TrimSpace(call.Params[1:len(call.Params)-1])) == 0:
+		return compose(splice(call.Raw, call.Params, []byte(`{"cursor":`), cursor, []byte(`}`)))
+	}
+	open := bytes.IndexByte(call.Params, '{') + 1
+	return compose(splice(call.Raw, call.Params[:open], []byte(`{"cursor":`), cursor, []byte(`,`)))
+}
+
+// relist asks for the tools again after LeadMagic has found the headers of call out of date.
+func (r *Remote) relist(ctx context.Context, call *Message) bool {
+	list := compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"method":"tools/list","params":{"_meta":`, call.meta.raw, `}}`)
+	answer := r.learn(list, r.ask(&flight{call: list, ctx: ctx}))
+	if answer.Result != nil {
+		r.join(&flight{call: list, ctx: ctx}, answer)
+	}
+	return answer.Result != nil
+}

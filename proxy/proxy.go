@@ -1,0 +1,328 @@
+// Package proxy carries messages between an editor on stdio and one upstream, byte for byte, and sees to
+// it that each call is answered exactly once, whatever happens on the way. It never sees a key, and it
+// does not know what the messages are about beyond what carrying them needs.
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+const (
+	// drainFor is how long an editor that has closed its side is still brought its answers.
+	drainFor = 30 * time.Second
+	// partFor and hurryFor are how long the upstream may take to end: after the editor closed its side,
+	// and after a signal.
+	partFor  = time.Second
+	hurryFor = 300 * time.Millisecond
+	// probeFor is how long server/discover may go unanswered. Editors that wait for longer lose seconds at
+	// every start.
+	probeFor = 2 * time.Second
+)
+
+// Options are what Run needs. In, Out and Upstream must be set.
+type Options struct {
+	In       io.Reader
+	Out      io.Writer
+	Upstream Upstream
+	// Describe may say more of a problem before the editor is told. It gets the editor's own name. Nil says no more.
+	Describe func(p *problem.Problem, editor string) *problem.Problem
+	// Trace is given each line as it passes, for the log. Nil for none.
+	Trace func(direction string, line []byte)
+	Log   *slog.Logger
+}
+
+// A conversation is what Run keeps.
+type conversation struct {
+	Options
+	io        *Stdio
+	handshake Handshake
+	owed      *owed
+	broken    chan struct{} // closed when the editor cannot be written to
+	breakOnce sync.Once
+	breakErr  error
+
+	mu    sync.Mutex
+	tools map[string]bool // of the last list that passed
+	ended bool
+}
+
+// Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the
+// second is an error. What is owed then is answered; nothing that Run has started is left behind but a
+// read of In that nothing can interrupt.
+func Run(ctx context.Context, o Options) error {
+	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
+	c.Upstream.Open(&c.handshake, c.fromUpstream)
+
+	closed := make(chan error, 1)
+	go func() { closed <- c.readEditor() }()
+	patience := hurryFor
+	select {
+	case err := <-closed:
+		o.Log.Debug("the editor closed its side", "reason", err)
+		if c.drain(ctx) {
+			patience = partFor
+		}
+	case <-c.broken:
+	case <-ctx.Done():
+		o.Log.Debug("ended by a signal")
+	}
+	ending, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go c.settle()
+	o.Upstream.Close(ending)
+	c.finish(ending)
+	return c.breakErr
+}
+
+// readEditor is the pump from the editor to the upstream.
+func (c *conversation) readEditor() error {
+	for {
+		line, err := c.io.ReadLine()
+		if err != nil {
+			return err
+		}
+		c.trace("editor", line)
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+		case line[0] == '[' && c.handshake.Version() == batchVersion && valid(line):
+			c.takeBatch(line)
+		default:
+			c.take(line, nil)
+		}
+	}
+}
+
+// batchVersion is the one protocol version that has batches.
+const batchVersion = "2025-03-26"
+
+func (c *conversation) takeBatch(line []byte) {
+	b := &batch{open: 1} // held open until all are taken
+	for element := range elements(line) {
+		b.open++
+		c.take(bytes.Clone(element), b)
+	}
+	if b.open == 1 {
+		c.write(errorReply(nil, codeInvalidRequest, "an empty batch asks for nothing", nil))
+		return
+	}
+	c.putBatch(b, nil)
+}
+
+// take passes on one message of the editor, or says why it cannot be.
+func (c *conversation) take(line []byte, b *batch) {
+	m, err := Peek(line)
+	switch {
+	case err != nil:
+		c.reject(m, b, err)
+		return
+	case m.Kind == Call && !utf8.Valid(line):
+		c.reject(m, b, errors.New("not valid UTF-8"))
+		return
+	case b != nil && m.Method == "initialize":
+		c.reject(m, b, errors.New("initialize cannot stand in a batch"))
+		return
+	case m.Method == "notifications/cancelled" && !c.cancel(m):
+		c.skip(b)
+		return
+	}
+	c.handshake.sent(m)
+	if m.Kind == Call {
+		c.owe(m, b)
+	} else {
+		c.skip(b)
+	}
+	c.Upstream.Send(m)
+}
+
+func (c *conversation) owe(m *Message, b *batch) {
+	d := &debt{call: m, batch: b}
+	if m.Method == "server/discover" {
+		d.timer = time.AfterFunc(probeFor, func() {
+			if c.owed.forgive(d) {
+				c.pay(d, m.failed(problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
+			}
+		})
+	}
+	c.owed.add(d)
+}
+
+// cancel forgets a call that the editor does not want any more, and reports whether it was owed.
+func (c *conversation) cancel(m *Message) bool {
+	d := c.owed.take(find(m.Params, "requestId"))
+	if d == nil {
+		return false
+	}
+	c.skip(d.batch)
+	return true
+}
+
+// reject answers what is no message. Without an id that can be used the answer has none.
+func (c *conversation) reject(m *Message, b *batch, why error) {
+	code, text := codeInvalidRequest, why.Error()
+	switch {
+	case bytes.HasPrefix(m.Raw, []byte("Content-Length:")):
+		code, text = codeParseError, "Content-Length framing is not spoken here: one line is one message"
+	case errors.Is(why, errNotJSON):
+		code, text = codeParseError, "not valid JSON: one line is one message"
+	case len(m.Raw) > 0 && m.Raw[0] == '[':
+		text = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
+	}
+	id := m.ID
+	if !usableID(id) || m.Kind == Answer {
+		id = nil
+	}
+	reply := errorReply(id, code, text, nil)
+	if b != nil {
+		c.putBatch(b, reply)
+		return
+	}
+	c.write(reply)
+}
+
+// fromUpstream is the pump from the upstream to the editor.
+func (c *conversation) fromUpstream(m *Message) {
+	if m.Kind != Answer {
+		c.write(m.Raw)
+		return
+	}
+	d := c.owed.take(m.ID)
+	if d == nil {
+		c.Log.Debug("an answer that nobody waits for was dropped")
+		return
+	}
+	c.pay(d, m)
+}
+
+// pay gives the editor the answer to d, which was taken out of what is owed.
+func (c *conversation) pay(d *debt, m *Message) {
+	raw := m.Raw
+	switch {
+	case m.Problem != nil:
+		p := m.Problem
+		if c.Describe != nil {
+			p = c.Describe(p, c.handshake.Editor())
+		}
+		c.Log.Debug("a call was not carried out", "method", d.call.Method, "code", p.Code, "problem", p.Error(), "cause", p.Cause)
+		raw = reply(d.call, p, c.hasTool)
+	default:
+		c.handshake.answered(d.call, m)
+		if d.call.Method == "tools/list" && m.Result != nil {
+			c.noteTools(d.call, m.Result)
+		}
+	}
+	if d.batch != nil {
+		c.putBatch(d.batch, raw)
+		return
+	}
+	c.write(raw)
+}
+
+func (c *conversation) skip(b *batch) {
+	if b != nil {
+		c.putBatch(b, nil)
+	}
+}
+
+func (c *conversation) putBatch(b *batch, answer []byte) {
+	if line := b.put(answer); line != nil {
+		c.write(line)
+	}
+}
+
+// write gives the editor a line. If that cannot be done, the conversation is over.
+func (c *conversation) write(line []byte) {
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	if ended {
+		return
+	}
+	c.trace("LeadMagic", line)
+	if err := c.io.WriteLine(line); err != nil {
+		c.breakOnce.Do(func() {
+			c.breakErr = err
+			close(c.broken)
+		})
+	}
+}
+
+func (c *conversation) trace(from string, line []byte) {
+	if c.Trace != nil {
+		c.Trace(from, line)
+	}
+}
+
+// drain waits for the answers still owed; false if the conversation broke or was ended meanwhile.
+func (c *conversation) drain(ctx context.Context) bool {
+	timer := time.NewTimer(drainFor)
+	defer timer.Stop()
+	for c.owed.open() > 0 {
+		select {
+		case <-c.owed.paid:
+		case <-timer.C:
+			return true
+		case <-c.broken:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// settle answers what is still owed, so that no editor waits for a process that is gone.
+func (c *conversation) settle() {
+	for _, d := range c.owed.all() {
+		c.pay(d, d.call.failed(problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", "")))
+	}
+}
+
+// finish lets the last line out, and nothing after it.
+func (c *conversation) finish(ctx context.Context) {
+	out := make(chan struct{})
+	go func() {
+		c.io.mu.Lock()
+		defer c.io.mu.Unlock()
+		c.mu.Lock()
+		c.ended = true
+		c.mu.Unlock()
+		close(out)
+	}()
+	select {
+	case <-out:
+	case <-ctx.Done():
+	}
+}
+
+// noteTools remembers the names of a list, so that no text speaks of a tool that is not there.
+func (c *conversation) noteTools(call *Message, result []byte) {
+	names := make(map[string]bool)
+	for tool := range elements(find(result, "tools")) {
+		name, _ := unquote(find(tool, "name"))
+		names[name] = true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if find(call.Params, "cursor") != nil {
+		for name := range c.tools {
+			names[name] = true
+		}
+	}
+	c.tools = names
+}
+
+func (c *conversation) hasTool(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tools[name]
+}
