@@ -77,9 +77,13 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ending, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	go c.settle()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		c.settle()
+	}()
 	o.Upstream.Close(ending)
-	c.finish(ending)
+	c.finish(ending, settled)
 	return c.breakErr
 }
 
@@ -280,28 +284,26 @@ func (c *conversation) drain(ctx context.Context) bool {
 	return true
 }
 
-// settle answers what is still owed, so that no editor waits for a process that is gone.
+// settle answers what is still owed, so that no editor waits for a process that is gone. A subscription
+// ends with the session, and has no answer of its own.
 func (c *conversation) settle() {
 	for _, d := range c.owed.all() {
+		if standing(d.call) {
+			continue
+		}
 		c.pay(d, d.call.failed(problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", "")))
 	}
 }
 
-// finish lets the last line out, and nothing after it.
-func (c *conversation) finish(ctx context.Context) {
-	out := make(chan struct{})
-	go func() {
-		c.io.mu.Lock()
-		defer c.io.mu.Unlock()
-		c.mu.Lock()
-		c.ended = true
-		c.mu.Unlock()
-		close(out)
-	}()
+// finish waits for the last lines to be out, and lets nothing out after them.
+func (c *conversation) finish(ctx context.Context, settled <-chan struct{}) {
 	select {
-	case <-out:
+	case <-settled:
 	case <-ctx.Done():
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
 }
 
 // noteTools remembers the names of a list, so that no text speaks of a tool that is not there.
