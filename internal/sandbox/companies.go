@@ -1,0 +1,117 @@
+package sandbox
+
+import "net/http"
+
+func companyOperations() []*operation {
+	byDomainOrName := [][]string{{"company_domain", "company_name"}}
+	return []*operation{
+		{
+			tool: "enrich_company", title: "Look up a company", paid: true,
+			what:   "Looks up one company: industry, size, revenue, funding, locations. Needs company_domain, company_name or profile_url. Costs 1 credit when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/companies/company-search",
+			params: []param{companyDomain, companyName, profileURL},
+			oneOf:  [][]string{{"company_domain", "company_name", "profile_url"}},
+			answer: enrichCompany,
+		},
+		{
+			tool: "find_company_funding", title: "Company funding", paid: true,
+			what:   "Lists a company's funding rounds, investors, leadership and news. Needs company_domain or company_name. Costs 4 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/companies/company-funding",
+			params: []param{companyDomain, companyName}, oneOf: byDomainOrName,
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("Company not found", "basicInfo", "financialInfo", "fundingHistory", "leadership", "news")
+				}
+				domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
+				m := museOf("funding", domain)
+				lead := personAt(domain, company, 0, "Chief Executive Officer")
+				return found(4, "Company found", object{
+					"basicInfo":     object{"companyName": company, "website": domain, "founded": m.between(1980, 2020)},
+					"financialInfo": object{"totalFunding": m.between(1, 90) * 1_000_000, "currency": "USD"},
+					"fundingHistory": []object{
+						{"round": "Series A", "date": "2022-05-10", "amount": m.between(1, 40) * 1_000_000, "investors": []string{capital(m.pick(lastNames)) + " Ventures"}},
+					},
+					"leadership":     object{"ceo": lead.name()},
+					"topCompetitors": competitorsOf(domain), "news": []object{}, "pressReleases": []object{}, "acquisitions": []object{},
+				})
+			},
+		},
+		{
+			tool: "list_company_competitors", title: "Company competitors", paid: true,
+			what:   "Lists a company's competitors. Needs company_domain, company_name or company_url. Costs 5 credits.",
+			method: http.MethodPost, path: "/v1/companies/competitors-search",
+			params: []param{companyDomain, companyName, {name: "company_url", kind: "string", what: "company profile URL"}},
+			oneOf:  [][]string{{"company_domain", "company_url", "company_name"}},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					a := missed("No competitors found")
+					a.body.(object)["competitors"] = []object{}
+					return a
+				}
+				domain, _ := companyOf(in.first("company_domain", "company_url"), in.text("company_name"))
+				return found(5, "Competitors found", object{"competitors": competitorsOf(domain)})
+			},
+		},
+		{
+			tool: "get_company_technographics", title: "Company technologies", paid: true,
+			what:   "Lists the technologies a company uses. Costs 1 credit, nothing when none is known.",
+			method: http.MethodPost, path: "/v1/companies/technographics",
+			params: []param{companyDomain.must()},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					a := missed("No technologies found")
+					a.body.(object)["data"] = []object{}
+					return a
+				}
+				m := museOf("tech", in.text("company_domain"))
+				start := m.between(0, len(techs)-1)
+				data := make([]object, 0, 3)
+				for n := range m.between(1, 3) {
+					data = append(data, object{"name": techs[(start+n)%len(techs)], "description": "An invented product", "categories": []string{"Analytics"}, "sub_technologies": []string{}})
+				}
+				return found(1, "Technologies found", object{"data": data})
+			},
+		},
+	}
+}
+
+func enrichCompany(in input, _ *account) answer {
+	if in.misses() {
+		return missed("Company not found", "companyName", "companyId", "industry", "employeeCount", "description", "websiteUrl", "headquarter", "revenue")
+	}
+	domain, name := in.text("company_domain"), in.text("company_name")
+	if url := in.text("profile_url"); domain == "" && name == "" {
+		p := personBehind(url) // the last part of the URL reads as a name
+		name = p.name()
+	}
+	domain, name = companyOf(domain, name)
+	m := museOf("company", domain)
+	industry := m.pick(industries)
+	founded := m.between(1980, 2020)
+	employees := museOf("size", domain).between(12, 400)
+	revenue := employees * 150_000
+	return found(1, "Company found", object{
+		"companyName": name, "companyId": m.between(100_000, 999_999), "industry": industry,
+		"employeeCount": employees, "employeeCountRange": object{"start": 11, "end": 500}, "employee_range": "11-500",
+		"specialities": []string{industry}, "tagline": "Nothing here is real", "followerCount": m.between(50, 90_000),
+		"description": name + " does not exist.", "websiteUrl": "https://" + domain, "universalName": slug(name),
+		"headquarter": object{"city": m.pick(cities), "country": m.pick(countries)},
+		"locations":   []object{{"city": m.pick(cities), "country": m.pick(countries)}},
+		"foundedOn":   object{"year": founded}, "founded_year": founded, "ownership_status": "private",
+		"revenue": revenue, "revenue_formatted": cents(revenue * 100).String(), "total_funding": m.between(0, 90) * 1_000_000,
+		"competitors": []string{}, "b2b_profile_url": "https://profiles.example/company/" + slug(name),
+	})
+}
+
+func competitorsOf(domain string) []object {
+	m := museOf("competitors", domain)
+	list := make([]object, 0, 3)
+	for range m.between(1, 3) {
+		name := m.pick(lastNames) + " " + m.pick([]string{"Works", "Labs", "Group"})
+		list = append(list, object{
+			"name": name, "shortDescription": name + " does not exist.", "founded_year": m.between(1980, 2020),
+			"hq": m.pick(cities), "employeesCount": m.between(10, 5000), "tags": []string{m.pick(industries)},
+		})
+	}
+	return list
+}

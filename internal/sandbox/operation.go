@@ -1,0 +1,203 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// operation is one thing LeadMagic does: a REST route and, under the hosted server's name, an MCP tool. Both surfaces are
+// served from these tables, so a call means the same on either.
+type operation struct {
+	tool, title, what string   // the hosted server's name, a title, what it does and costs
+	also              []string // further names of the same tool
+	hidden            bool     // not a tool of the hosted server
+	method, path      string   // REST; a {name} in the path is a parameter
+	paths             []string // further routes, as "METHOD /path"
+	params            []param
+	oneOf             [][]string // of each group at least one is needed
+	paid              bool
+	answer            func(input, *account) answer
+}
+
+// param is one argument.
+type param struct {
+	name, kind, what string // kind is a JSON Schema type
+	required         bool
+	format           string // a hint, but date is checked
+	enum             []string
+	min, max         int // bounds of an integer, or of an array's length; 0 means none
+	def              any
+	in               string // "query" or "path" on REST; otherwise the body
+}
+
+// answer is what an operation found and what it charges for that.
+type answer struct {
+	body    any // JSON, as REST sends it
+	credits float64
+	header  map[string]string // further REST headers
+}
+
+// input is the arguments of a call, numbers as [json.Number].
+type input map[string]any
+
+// decodeInput reads arguments from a JSON object; nothing and null are no arguments.
+func decodeInput(raw []byte) (input, *refusal) {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 || string(raw) == "null" {
+		return input{}, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var in input
+	if err := dec.Decode(&in); err != nil || dec.More() {
+		return nil, refuse(http.StatusBadRequest, "invalid_json", "the body is not a JSON object")
+	}
+	return in, nil
+}
+
+// text is a string argument without blanks around it, or "".
+func (in input) text(name string) string {
+	v, _ := in[name].(string)
+	return strings.TrimSpace(v)
+}
+
+// first is the first of the string arguments that is set.
+func (in input) first(names ...string) string {
+	for _, name := range names {
+		if v := in.text(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func (in input) flag(name string) bool {
+	v, _ := in[name].(bool)
+	return v
+}
+
+// number is an integer argument, or def when it is not set.
+func (in input) number(name string, def int) int {
+	n, ok := in[name].(json.Number)
+	if !ok {
+		return def
+	}
+	i, err := n.Int64()
+	if err != nil {
+		return def
+	}
+	return int(i)
+}
+
+// misses reports whether the input asks for nothing to be found: see the package comment.
+func (in input) misses() bool {
+	for _, v := range in {
+		if text, ok := v.(string); ok {
+			text = strings.ToLower(text)
+			if strings.Contains(text, "nobody") || strings.HasSuffix(text, ".invalid") || strings.Contains(text, ".invalid/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// check finds what is wrong with the arguments of a call.
+func (op *operation) check(in input) *refusal {
+	if _, ok := in["preview"]; ok {
+		return refuse(http.StatusForbidden, "insufficient_permissions", "preview is for LeadMagic's own app", "preview")
+	}
+	for _, p := range op.params {
+		value, ok := in[p.name]
+		if !ok || value == nil || value == "" {
+			if p.required {
+				return refuse(http.StatusBadRequest, "missing_required_field", p.name+" is required", p.name)
+			}
+			continue
+		}
+		if why := p.check(value); why != "" {
+			return refuse(http.StatusBadRequest, "invalid_parameter", p.name+" "+why, p.name)
+		}
+	}
+	for _, group := range op.oneOf {
+		if !slices.ContainsFunc(group, func(name string) bool { v, ok := in[name]; return ok && v != nil && v != "" }) {
+			return refuse(http.StatusBadRequest, "missing_required_field", "one of "+strings.Join(group, ", ")+" is required", group...)
+		}
+	}
+	return nil
+}
+
+// check says what is wrong with a value, or "".
+func (p param) check(value any) string {
+	switch p.kind {
+	case "string":
+		text, ok := value.(string)
+		switch {
+		case !ok:
+			return "must be a string"
+		case len(p.enum) > 0 && !slices.Contains(p.enum, text):
+			return "must be one of " + strings.Join(p.enum, ", ")
+		case p.format == "date":
+			if _, err := time.Parse(time.DateOnly, text); err != nil {
+				return "must be a date like 2026-01-31"
+			}
+		}
+	case "integer":
+		n, ok := value.(json.Number)
+		if !ok {
+			return "must be an integer"
+		}
+		i, err := n.Int64()
+		if err != nil {
+			return "must be an integer"
+		}
+		return p.bounds(int(i), "must be")
+	case "boolean":
+		if _, ok := value.(bool); !ok {
+			return "must be true or false"
+		}
+	case "array":
+		list, ok := value.([]any)
+		if !ok {
+			return "must be an array"
+		}
+		return p.bounds(len(list), "must have a length of")
+	case "object":
+		if _, ok := value.(map[string]any); !ok {
+			return "must be an object"
+		}
+	}
+	return ""
+}
+
+func (p param) bounds(n int, must string) string {
+	switch {
+	case p.min != 0 && n < p.min:
+		return fmt.Sprintf("%s at least %d", must, p.min)
+	case p.max != 0 && n > p.max:
+		return fmt.Sprintf("%s at most %d", must, p.max)
+	}
+	return ""
+}
+
+// carry carries a call out: it checks the arguments, finds the answer, charges for it and writes the call down.
+func (s *Sandbox) carry(upstream string, op *operation, in input, raw json.RawMessage) (answer, *refusal) {
+	if why := op.check(in); why != nil {
+		return answer{}, why
+	}
+	found := op.answer(in, s.account)
+	call := Call{Upstream: upstream, Tool: op.tool, Args: raw, Credits: found.credits}
+	if _, ok := s.account.charge(call); !ok {
+		return answer{}, noCredits(found.credits, s.account.balance())
+	}
+	return found, nil
+}
+
+// operations is every operation of LeadMagic's that the sandbox knows.
+func operations() []*operation {
+	return slices.Concat(accountOperations(), peopleOperations(), companyOperations(), jobOperations(), adOperations(), searchOperations())
+}

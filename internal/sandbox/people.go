@@ -1,0 +1,266 @@
+package sandbox
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Parameters that several operations share.
+var (
+	profileURL    = param{name: "profile_url", kind: "string", what: "profile URL or its last part"}
+	companyDomain = param{name: "company_domain", kind: "string", what: "company domain, for example acme.example; better than a name"}
+	companyName   = param{name: "company_name", kind: "string", what: "company name"}
+	workEmail     = param{name: "work_email", kind: "string", what: "work email address", format: "email"}
+	personalEmail = param{name: "personal_email", kind: "string", what: "personal email address", format: "email"}
+)
+
+func (p param) must() param {
+	p.required = true
+	return p
+}
+
+// missed is the answer when nothing was found: nulls, free of charge.
+func missed(message string, nulls ...string) answer {
+	body := object{"credits_consumed": 0, "message": message, "sandbox": notice}
+	for _, name := range nulls {
+		body[name] = nil
+	}
+	return answer{body: body}
+}
+
+// found is an answer that costs credits.
+func found(credits float64, message string, body object) answer {
+	credits = toCents(credits).credits() // 3 × 0.05 is 0.15 on a bill
+	body["credits_consumed"] = credits
+	body["message"] = message
+	body["sandbox"] = notice
+	return answer{body: body, credits: credits}
+}
+
+func peopleOperations() []*operation {
+	return []*operation{
+		{
+			tool: "validate_work_email", title: "Validate a work email", paid: true,
+			what:   "Says whether one email address can receive mail, with facts about its company. Costs 0.25 credits when the answer is valid or invalid, nothing when it is unknown or the address is malformed.",
+			method: http.MethodPost, path: "/v1/people/email-validation",
+			params: []param{{name: "email", kind: "string", what: "email address", format: "email", required: true}},
+			answer: validateEmail,
+		},
+		{
+			tool: "find_work_email", title: "Find a work email", paid: true,
+			what:   "Finds a person's work email from the name and the company. Needs full_name, or first_name and last_name, and domain or company_name. Costs 1 credit when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/email-finder",
+			params: []param{
+				{name: "first_name", kind: "string", what: "first name"},
+				{name: "last_name", kind: "string", what: "last name"},
+				{name: "full_name", kind: "string", what: "full name instead of first and last"},
+				{name: "domain", kind: "string", what: "company domain; better than a name"},
+				companyName,
+			},
+			oneOf:  [][]string{{"first_name", "full_name"}, {"domain", "company_name"}},
+			answer: findEmail,
+		},
+		{
+			tool: "find_personal_email", title: "Find personal emails", paid: true,
+			what:   "Finds personal email addresses behind a profile URL. Costs 2 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/personal-email-finder",
+			params: []param{profileURL.must()},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("No personal email found", "profile_url", "name", "first_personal_email", "personal_emails")
+				}
+				p := personBehind(in.text("profile_url"))
+				email := slug(p.first) + "." + slug(p.last) + "@home.example"
+				return found(2, "Personal email found", object{
+					"profile_url": in.text("profile_url"), "name": p.name(), "first_personal_email": email, "personal_emails": []string{email},
+				})
+			},
+		},
+		{
+			tool: "b2b_profile_to_work_email", title: "Profile to work email", paid: true,
+			what:   "Turns a profile URL into a work email. Costs 5 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/b2b-profile-email",
+			params: []param{profileURL.must()},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("No email found", "profile_url", "email")
+				}
+				return found(5, "Email found", object{"profile_url": in.text("profile_url"), "email": personBehind(in.text("profile_url")).email()})
+			},
+		},
+		{
+			tool: "search_profile", title: "Read a profile", paid: true,
+			what:   "Reads the position, work history and education behind a profile URL. Costs 1 credit.",
+			method: http.MethodPost, path: "/v1/people/profile-search",
+			params: []param{profileURL.must()},
+			answer: searchProfile,
+		},
+		{
+			tool: "email_to_b2b_profile", title: "Email to profile", paid: true,
+			what:   "Turns a work or personal email into a profile URL. Costs 10 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/b2b-profile",
+			params: []param{workEmail, personalEmail},
+			oneOf:  [][]string{{"work_email", "personal_email"}},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("No profile found", "profile_url")
+				}
+				return found(10, "Profile found", object{"profile_url": personBehind(in.first("work_email", "personal_email")).profile()})
+			},
+		},
+		{
+			tool: "find_mobile_number", title: "Find a mobile number", paid: true,
+			what:   "Finds a mobile number from a profile URL or an email. Needs at least one of them. Costs 5 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/mobile-finder",
+			params: []param{profileURL, workEmail, personalEmail},
+			oneOf:  [][]string{{"profile_url", "work_email", "personal_email"}},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("No mobile number found", "profile_url", "email", "mobile_number")
+				}
+				p := personBehind(in.first("profile_url", "work_email", "personal_email"))
+				return found(5, "Mobile number found", object{
+					"profile_url": p.profile(), "email": in.first("work_email", "personal_email"), "mobile_number": p.mobile(),
+				})
+			},
+		},
+		{
+			tool: "detect_job_change", title: "Detect a job change", paid: true,
+			what:   "Compares a person's current employer with the one you expect. Needs company_domain or company_name. Costs 3 credits, nothing when the profile is unknown.",
+			method: http.MethodPost, path: "/v1/people/job-change-detector",
+			params: []param{profileURL.must(), companyDomain, companyName},
+			oneOf:  [][]string{{"company_name", "company_domain"}},
+			answer: detectJobChange,
+		},
+		{
+			tool: "find_people_by_role", title: "Find a person by role", paid: true,
+			what:   "Finds one person with a job title at a company. Needs company_domain or company_name. Costs 2 credits when found, nothing otherwise.",
+			method: http.MethodPost, path: "/v1/people/role-finder",
+			params: []param{{name: "job_title", kind: "string", what: "job title", required: true}, companyDomain, companyName},
+			oneOf:  [][]string{{"company_domain", "company_name"}},
+			answer: func(in input, _ *account) answer {
+				if in.misses() {
+					return missed("No one found in this role", "name", "first_name", "last_name", "profile_url", "company_name", "company_website")
+				}
+				p := personAt(in.text("company_domain"), in.text("company_name"), 0, in.text("job_title"))
+				return found(2, "Role found", object{
+					"name": p.name(), "first_name": p.first, "last_name": p.last, "profile_url": p.profile(),
+					"company_name": p.company, "company_website": p.domain,
+				})
+			},
+		},
+		{
+			tool: "find_company_employees", title: "List a company's employees", paid: true,
+			what:   "Lists people who work at a company. Needs company_domain or company_name. Costs 0.05 credits per person returned.",
+			method: http.MethodPost, path: "/v1/people/employee-finder",
+			params: []param{companyDomain, companyName, {name: "limit", kind: "integer", what: "most people to return", def: 10, min: 1, max: 100}},
+			oneOf:  [][]string{{"company_domain", "company_name"}},
+			answer: findEmployees,
+		},
+	}
+}
+
+func validateEmail(in input, _ *account) answer {
+	email := in.text("email")
+	local, domain, ok := strings.Cut(email, "@")
+	status, message := "valid", "Email is valid"
+	switch {
+	case !ok || local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(email, " \t"):
+		a := missed("Email is malformed", "company_name", "mx_provider")
+		a.body.(object)["email"], a.body.(object)["email_status"] = email, "invalid"
+		return a
+	case in.misses():
+		a := missed("Email status is unknown", "company_name", "mx_provider")
+		a.body.(object)["email"], a.body.(object)["email_status"] = email, "unknown"
+		return a
+	case strings.HasPrefix(strings.ToLower(local), "bounce"):
+		status, message = "invalid", "Email is invalid"
+	}
+	domain, company := companyOf(domain, "")
+	m := museOf("company", domain)
+	return found(0.25, message, object{
+		"email": email, "email_status": status, "is_domain_catch_all": false,
+		"mx_record": "mx1." + domain, "mx_provider": "Siltmail", "mx_security_gateway": false,
+		"company_name": company, "company_industry": m.pick(industries), "company_size": "51-200",
+		"company_founded": m.between(1980, 2020), "company_location": object{"city": m.pick(cities), "country": m.pick(countries)},
+	})
+}
+
+func findEmail(in input, _ *account) answer {
+	if in.misses() {
+		return missed("No email found", "email", "status", "mx_record", "mx_provider", "company_name")
+	}
+	full := in.text("full_name")
+	if full == "" {
+		full = in.text("first_name") + " " + in.text("last_name")
+	}
+	p := personNamed(full, in.text("domain"), in.text("company_name"))
+	return found(1, "Email found", object{
+		"email": p.email(), "status": "valid", "first_name": p.first, "last_name": p.last, "domain": p.domain,
+		"mx_record": "mx1." + p.domain, "mx_provider": "Siltmail", "mx_security_gateway": false, "has_mx": true,
+		"mx_records_full": []object{{"priority": 10, "exchange": "mx1." + p.domain}},
+		"company_name":    p.company, "company_profile_url": "https://profiles.example/company/" + slug(p.company),
+		"employment_verified": true,
+	})
+}
+
+func searchProfile(in input, _ *account) answer {
+	if in.misses() {
+		return missed("Profile not found", "profile_url", "first_name", "last_name", "full_name", "professional_title", "company_name", "work_experience", "education")
+	}
+	p := personBehind(in.text("profile_url"))
+	m := museOf("profile", p.name(), p.domain)
+	return found(1, "Profile found", object{
+		"profile_url": in.text("profile_url"), "first_name": p.first, "last_name": p.last, "full_name": p.name(),
+		"professional_title": p.title, "bio": "Works on things that do not exist.",
+		"company_name": p.company, "company_website": p.domain, "company_industry": m.pick(industries),
+		"total_tenure_months": m.between(6, 240), "followers_range": "500+",
+		"country": m.pick(countries), "location": m.pick(cities),
+		"work_experience": []object{
+			{"company": p.company, "title": p.title, "start_date": "2021-04", "end_date": nil},
+			{"company": capital(m.pick(lastNames)), "title": m.pick(titles), "start_date": "2016-09", "end_date": "2021-03"},
+		},
+		"education":      []object{{"school": "University of " + m.pick(cities), "degree": "BSc"}},
+		"certifications": []object{}, "honors": []object{},
+	})
+}
+
+func detectJobChange(in input, _ *account) answer {
+	if in.misses() {
+		a := missed("Profile not found", "employee_name", "current_company", "current_position")
+		a.body.(object)["status"], a.body.(object)["profile_found"] = "PROFILE_NOT_FOUND", false
+		return a
+	}
+	p := personBehind(in.text("profile_url"))
+	_, expected := companyOf(in.text("company_domain"), in.text("company_name"))
+	changed := museOf("change", p.name(), expected).between(0, 1) == 1
+	status, current := "NO_CHANGE", expected
+	if changed {
+		status, current = "JOB_CHANGE_DETECTED", p.company
+	}
+	return found(3, "Profile found", object{
+		"job_change_detected": changed, "status": status, "profile_found": true, "profile_url": in.text("profile_url"),
+		"employee_name": p.name(), "expected_company": expected, "current_company": current,
+		"summary":          p.name() + " works at " + current,
+		"current_position": object{"title": p.title, "company": current, "start_date": "2024-02", "is_current_position": true},
+	})
+}
+
+func findEmployees(in input, _ *account) answer {
+	if in.misses() {
+		a := missed("No employees found")
+		a.body.(object)["employees"], a.body.(object)["total_count"] = []object{}, 0
+		return a
+	}
+	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
+	total := museOf("size", domain).between(12, 400)
+	people := make([]object, 0, 10)
+	for n := range min(total, in.number("limit", 10)) {
+		p := personAt(domain, company, n, "")
+		people = append(people, object{
+			"first_name": p.first, "last_name": p.last, "full_name": p.name(), "profile_url": p.profile(),
+			"job_title": p.title, "location": museOf("home", p.name()).pick(cities),
+		})
+	}
+	return found(float64(len(people))*0.05, "Employees found", object{"employees": people, "total_count": total, "company_name": company})
+}

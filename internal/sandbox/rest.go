@@ -1,0 +1,144 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// restAPI routes the REST surface; the routes are built at the first request.
+type restAPI struct {
+	once   sync.Once
+	mux    *http.ServeMux
+	served atomic.Int64 // requests answered, for request ids
+}
+
+func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
+	s.rest.once.Do(s.buildREST)
+	id := fmt.Sprintf("req_sandbox_%08d", s.rest.served.Add(1))
+	now := time.Now()
+	left, reset := s.account.tick(now)
+	h := w.Header()
+	h.Set("X-Request-Id", id)
+	h.Set("RateLimit-Limit", strconv.Itoa(rateLimit))
+	h.Set("RateLimit-Remaining", strconv.Itoa(left))
+	h.Set("X-RateLimit-Limit", strconv.Itoa(rateLimit))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
+	if strings.HasPrefix(r.URL.Path, "/v3/") { // LeadMagic documents seconds on v1 and an epoch second on v3
+		h.Set("RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
+	} else {
+		h.Set("RateLimit-Reset", strconv.Itoa(int(reset.Sub(now).Seconds())+1))
+	}
+	if why := s.admitREST(r); why != nil {
+		s.refuseREST(w, why)
+		return
+	}
+	s.rest.mux.ServeHTTP(w, r)
+}
+
+func (s *Sandbox) buildREST() {
+	mux := http.NewServeMux()
+	methods := map[string]string{}
+	for _, op := range operations() {
+		if op.path == "" {
+			continue
+		}
+		serve := func(w http.ResponseWriter, r *http.Request) { s.serveOperation(w, r, op) }
+		for _, route := range append([]string{op.method + " " + op.path}, op.paths...) {
+			mux.HandleFunc(route, serve)
+			method, path, _ := strings.Cut(route, " ")
+			if methods[path] != "" {
+				method = methods[path] + ", " + method
+			}
+			methods[path] = method
+		}
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if allowed := methods[r.URL.Path]; allowed != "" {
+			w.Header().Set("Allow", allowed)
+			s.refuseREST(w, refuse(http.StatusMethodNotAllowed, "method_not_allowed", "this route takes "+allowed))
+			return
+		}
+		s.refuseREST(w, refuse(http.StatusNotFound, "resource_not_found", "there is no such route"))
+	})
+	s.rest.mux = mux
+}
+
+// serveOperation answers one REST call whose key is good.
+func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *operation) {
+	in, raw, why := restInput(r, op)
+	if why == nil {
+		var found answer
+		if found, why = s.carry("rest", op, in, raw); why == nil {
+			h := w.Header()
+			for name, value := range found.header {
+				h.Set(name, value)
+			}
+			h.Set("X-Credits-Cost", toCents(found.credits).String())
+			h.Set("X-Credits-Remaining", toCents(s.account.balance()).String())
+			writeJSON(w, http.StatusOK, found.body)
+			return
+		}
+	}
+	s.refuseREST(w, why)
+}
+
+// restInput gathers the arguments of a REST call from body, query and path. The raw form is what the caller sent as JSON,
+// or, for a GET, the arguments as JSON.
+func restInput(r *http.Request, op *operation) (input, json.RawMessage, *refusal) {
+	raw, err := io.ReadAll(r.Body) // from memory: see ServeHTTP
+	if err != nil {
+		return nil, nil, refuse(http.StatusBadRequest, "invalid_json", "the body cannot be read")
+	}
+	if len(raw) > 0 {
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			return nil, nil, refuse(http.StatusBadRequest, "invalid_json", "send Content-Type: application/json")
+		}
+	}
+	in, why := decodeInput(raw)
+	if why != nil {
+		return nil, nil, why
+	}
+	for _, p := range op.params {
+		var value string
+		switch p.in {
+		case "query":
+			value = r.URL.Query().Get(p.name)
+		case "path":
+			value = r.PathValue(p.name)
+		default:
+			continue
+		}
+		switch {
+		case value == "":
+		case p.kind == "integer":
+			in[p.name] = json.Number(value)
+		default:
+			in[p.name] = value
+		}
+	}
+	if len(raw) == 0 && len(in) > 0 {
+		if raw, err = json.Marshal(in); err != nil { // a number that is none
+			return nil, nil, refuse(http.StatusBadRequest, "invalid_parameter", "a query parameter is not a number")
+		}
+	}
+	return in, raw, nil
+}
+
+// refuseREST answers with a problem body.
+func (s *Sandbox) refuseREST(w http.ResponseWriter, why *refusal) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Credits-Cost", "0.00")
+	if why.Status != http.StatusUnauthorized {
+		h.Set("X-Credits-Remaining", toCents(s.account.balance()).String())
+	}
+	writeBody(w, why.Status, why.body(FormErrors, h.Get("X-Request-Id")))
+}
