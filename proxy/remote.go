@@ -117,7 +117,7 @@ func (r *Remote) carry(f *flight, done func(*Message)) {
 		switch {
 		case f.timedOut():
 			r.giveUp(f)
-			done(f.call.failed(problem.New(problem.TimedOut, problem.Unknown, "the call took longer than --tool-timeout allows", "")))
+			done(f.call.failed(overdue(f.call)))
 		case fail.verbat != nil:
 			done(fail.verbat)
 		default:
@@ -282,10 +282,23 @@ func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
 
 // timeout is how long a call may take, 0 for no bound.
 func (r *Remote) timeout(m *Message) time.Duration {
-	if m.Method == "tools/call" {
+	switch {
+	case m.Method == "tools/call":
 		return r.ToolTimeout
+	case m.Method == "initialize":
+		return openingFor
+	case isRead(m):
+		return readFor
 	}
 	return 0
+}
+
+// overdue is the problem of a call that took longer than timeout allows.
+func overdue(call *Message) *problem.Problem {
+	if call.Method == "tools/call" {
+		return problem.New(problem.TimedOut, problem.Unknown, "the call took longer than --tool-timeout allows", "")
+	}
+	return problem.New(problem.TimedOut, problem.Refused, "LeadMagic took the request and did not answer", "try again later")
 }
 
 // cut is the problem of a call that ended without an answer.

@@ -17,6 +17,8 @@ const (
 	limitFor     = 20 * time.Second // in all, for the rate limit
 	openingLimit = 3 * time.Second  // in all for the rate limit, when an editor waits for initialize
 	readTries    = 3                // of a read that LeadMagic fails
+	openingFor   = 20 * time.Second // for the answer to initialize
+	readFor      = 60 * time.Second // for the answer to any other read
 	firstPause   = 100 * time.Millisecond
 )
 

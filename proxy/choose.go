@@ -1,0 +1,259 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// openFor is how long an editor waits for its session, from its first request on.
+const openFor = 4 * time.Second
+
+// StatusTool is the tool that says how the session is. It is always answered here, and listed only while
+// LeadMagic cannot be used.
+const StatusTool = "leadmagic_status"
+
+// A Candidate is an upstream that may carry the session.
+type Candidate struct {
+	Name     string
+	Upstream Upstream
+	// Instead says whether this candidate can stand in for the one before it, which refused with p: nil if
+	// so, else why not. It is not asked of the first.
+	Instead func(ctx context.Context, p *problem.Problem) *problem.Problem
+}
+
+// Choose is an Upstream that passes the session on to the first candidate that takes the editor's
+// initialize. While none does, a standby opens the session and explains; it is left again as soon as one
+// does. It is the only place that knows of several upstreams.
+type Choose struct {
+	// Candidates in order. Without any, Refusal says why.
+	Candidates []Candidate
+	Refusal    *problem.Problem
+	// Standby answers initialize and lists while no candidate does, and StatusTool at any time.
+	Standby Upstream
+	// KeyChanged reports whether the key may be another than at the last try, without asking a person.
+	KeyChanged func() bool
+	// Explained is called when a session begins without LeadMagic.
+	Explained func(*problem.Problem)
+	Log       *slog.Logger
+
+	handshake *Handshake
+	deliver   func(*Message)
+	ctx       context.Context //nolint:containedctx // the life of the conversation, ended by Close
+	cancel    context.CancelFunc
+	lanes     []*lane
+	standby   *lane
+
+	// The mutex guards what follows. It is held while messages are passed on, which keeps their order.
+	mu       sync.Mutex
+	probed   time.Time         // when the editor first asked anything
+	current  *lane             // what carries the legacy session, nil while that is not decided
+	modern   *lane             // what carries messages of the modern era, nil likewise
+	waiting  []*Message        // for current
+	replayed map[*Message]bool // what current was told in the editor's stead
+	aside    *Message          // the initialize that opened the standby beside a session that needs none
+	attempt  *attempt          // the try under way
+	status   Status
+}
+
+// A Status is how a session is.
+type Status struct {
+	// Problem is why LeadMagic cannot be used, nil if it can.
+	Problem *problem.Problem
+	// Upstream is the name of the candidate that carries the session, empty if none does.
+	Upstream string
+	// LastTry is when LeadMagic was last asked to open the session.
+	LastTry time.Time
+	// Restart says that LeadMagic can be used, but not by this session.
+	Restart bool
+	// Healed says that the session began without LeadMagic, so that the editor may not know the tools.
+	Healed bool
+}
+
+// Open implements Upstream.
+func (c *Choose) Open(h *Handshake, deliver func(*Message)) {
+	c.handshake, c.deliver = h, deliver
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.replayed = make(map[*Message]bool)
+	for _, candidate := range c.Candidates {
+		c.lanes = append(c.lanes, c.open(candidate))
+	}
+	c.standby = c.open(Candidate{Upstream: c.Standby})
+}
+
+func (c *Choose) open(candidate Candidate) *lane {
+	l := &lane{Candidate: candidate, expected: make(map[string]func(*Message))}
+	l.Upstream.Open(c.handshake, func(m *Message) {
+		if answered, ours := l.take(m); ours {
+			if answered != nil {
+				answered(m)
+			}
+			return
+		}
+		if m.Kind == Answer || c.carries(l) {
+			c.deliver(m)
+		}
+	})
+	return l
+}
+
+// carries reports whether the editor hears what l has to say beside answers.
+func (c *Choose) carries(l *lane) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return l == c.current || l == c.modern
+}
+
+// Close implements Upstream.
+func (c *Choose) Close(ctx context.Context) {
+	c.cancel()
+	var closing sync.WaitGroup
+	for _, l := range append(c.lanes, c.standby) {
+		closing.Go(func() { l.Upstream.Close(ctx) })
+	}
+	closing.Wait()
+}
+
+// Status is how the session is now.
+func (c *Choose) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.status
+	switch {
+	case c.current != nil:
+		s.Upstream = c.current.Name
+	case c.modern != nil:
+		s.Upstream = c.modern.Name
+	}
+	return s
+}
+
+// Send implements Upstream.
+func (c *Choose) Send(m *Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probed.IsZero() {
+		c.probed = time.Now()
+	}
+	switch {
+	case m.Method == "initialize":
+		c.begin(m)
+	case m.Modern():
+		c.sendModern(m)
+	case c.current == nil && c.modern != nil && c.handshake.opening() == nil:
+		c.modern.Upstream.Send(m) // such as the cancellation of a modern call, which does not say its era
+	case c.current == nil:
+		c.waiting = append(c.waiting, m)
+	default:
+		c.pass(m)
+	}
+}
+
+// pass gives m to what carries the session.
+func (c *Choose) pass(m *Message) {
+	switch {
+	case c.replayed[m]:
+	case isStatus(m):
+		c.askAside(m)
+	case c.current != c.standby:
+		c.current.Upstream.Send(m)
+	case m.Kind == Call && needsLeadMagic(m):
+		go c.tryFor(m)
+	case m.Method != "notifications/cancelled":
+		c.standby.Upstream.Send(m)
+	}
+}
+
+func isStatus(m *Message) bool { return m.Method == "tools/call" && m.Param("name") == StatusTool }
+
+// needsLeadMagic reports whether a call can only be answered by LeadMagic.
+func needsLeadMagic(m *Message) bool {
+	switch m.Method {
+	case "ping", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "logging/setLevel",
+		"resources/subscribe", "resources/unsubscribe":
+		return false
+	}
+	return true
+}
+
+// askAside asks the standby of a session that another carries.
+func (c *Choose) askAside(m *Message) {
+	opening := c.handshake.opening()
+	if c.current != c.standby && c.aside != opening {
+		c.aside = opening
+		c.standby.replay(append([]*Message{opening}, c.handshake.rest()...))
+	}
+	c.standby.Upstream.Send(m)
+}
+
+// begin opens a session: with the candidates, or with the standby if they take too long.
+func (c *Choose) begin(m *Message) {
+	known := c.modern
+	if known == nil && c.current != c.standby {
+		known = c.current
+	}
+	c.current, c.attempt, c.status = nil, nil, Status{}
+	// An editor that has probed the modern era before has waited since then, but no longer than for that.
+	waited := min(time.Since(c.probed), probeFor)
+	time.AfterFunc(openFor-waited, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.status.Problem == nil {
+			c.explain(m, problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", ""))
+		}
+	})
+	c.try(m, known)
+}
+
+// sendModern passes on a message of the modern era, in which each call is by itself: the first that is
+// answered decides who carries the others.
+func (c *Choose) sendModern(m *Message) {
+	switch {
+	case isStatus(m):
+		c.standby.Upstream.Send(m)
+	case c.modern != nil:
+		c.modern.Upstream.Send(m)
+	case len(c.lanes) == 0:
+		if m.Kind == Call {
+			go c.deliver(m.failed(c.Refusal))
+		}
+	default:
+		c.offer(m, 0)
+	}
+}
+
+// offer sends a modern message to the candidate of that number, and to the next if it can stand in.
+func (c *Choose) offer(m *Message, number int) {
+	l := c.lanes[number]
+	if m.Kind == Call {
+		l.expect(m, func(answer *Message) {
+			switch {
+			case answer.Problem == nil:
+				c.mu.Lock()
+				if c.modern == nil {
+					c.modern = l
+				}
+				c.mu.Unlock()
+			case number+1 < len(c.lanes):
+				go c.offerNext(m, number+1, answer.Problem)
+				return
+			}
+			c.deliver(answer)
+		})
+	}
+	l.Upstream.Send(m)
+}
+
+func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
+	if why := c.lanes[number].Instead(c.ctx, p); why != nil {
+		c.deliver(m.failed(why))
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Log.Debug("messages are carried by another upstream", "upstream", c.lanes[number].Name, "reason", p.What)
+	c.offer(m, number)
+}

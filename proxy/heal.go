@@ -1,0 +1,225 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+const (
+	// callFor is how long a call in an explained session waits for another try of LeadMagic.
+	callFor = 2 * time.Second
+	// keyPause is how often it is looked whether a key has come.
+	keyPause = 5 * time.Second
+	// tryPause is the first pause between two tries of LeadMagic, doubled up to maxPause.
+	tryPause = time.Second
+)
+
+// An attempt is one try to open the session, over all candidates.
+type attempt struct {
+	done chan struct{}
+}
+
+// try asks the candidates to take the editor's initialize, from the known one on if there is one. There is
+// one attempt at a time.
+func (c *Choose) try(m *Message, known *lane) *attempt {
+	if c.attempt != nil {
+		return c.attempt
+	}
+	c.attempt = &attempt{done: make(chan struct{})}
+	c.status.LastTry = time.Now()
+	start := 0
+	for i, l := range c.lanes {
+		if l == known {
+			start = i
+		}
+	}
+	go c.ask(m, c.attempt, start)
+	return c.attempt
+}
+
+// ask asks one candidate after the other.
+func (c *Choose) ask(m *Message, a *attempt, start int) {
+	defer close(a.done)
+	p := c.Refusal
+	for i, l := range c.lanes[start:] {
+		if i > 0 {
+			if why := l.Instead(c.ctx, p); why != nil {
+				p = why
+				break
+			}
+			c.Log.Debug("the session is carried by another upstream", "upstream", l.Name, "reason", p.What)
+		}
+		answer := l.request(c.ctx, m)
+		if answer == nil {
+			return // the conversation ended
+		}
+		if p = answer.Problem; p == nil {
+			c.accept(a, l, answer)
+			return
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.attempt == a {
+		c.attempt = nil
+		c.explain(m, p)
+	}
+}
+
+// accept makes l carry the session that answer opened.
+func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.attempt != a {
+		return // the editor has begun anew
+	}
+	c.attempt = nil
+	switch {
+	case c.current == nil:
+		c.Log.Debug("the session is open", "upstream", l.Name)
+		c.status.Problem = nil
+		c.deliver(answer)
+		c.carry(l)
+	case answer.Result == nil:
+		c.status.Problem = problem.New(problem.Failed, problem.Refused, "LeadMagic does not open a session for this editor", "")
+	default:
+		c.heal(l, answer)
+	}
+}
+
+// carry makes l carry the session from now on, beginning with what has waited.
+func (c *Choose) carry(l *lane) {
+	c.current = l
+	waiting := c.waiting
+	c.waiting = nil
+	for _, m := range waiting {
+		c.pass(m)
+	}
+}
+
+// heal leaves the standby for l, whose session answer opened.
+func (c *Choose) heal(l *lane, answer *Message) {
+	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != c.handshake.Version() {
+		c.status = Status{Restart: true, LastTry: c.status.LastTry}
+		return
+	}
+	missed := c.handshake.rest()
+	for _, m := range missed {
+		c.replayed[m] = true
+	}
+	l.replay(missed)
+	c.current = l
+	c.status = Status{Healed: true, LastTry: c.status.LastTry}
+	c.Log.Debug("LeadMagic can be used now", "upstream", l.Name)
+	for _, kind := range []string{"tools", "resources", "prompts"} {
+		c.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/`, kind, `/list_changed"}`))
+	}
+}
+
+// explain opens the session with the standby, if nothing carries it yet, and goes on trying behind it.
+func (c *Choose) explain(m *Message, p *problem.Problem) {
+	if c.ctx.Err() != nil || c.handshake.opening() != m || c.current != nil && c.current != c.standby {
+		return
+	}
+	begun := c.status.Problem != nil
+	c.status.Problem = p
+	if begun {
+		return
+	}
+	c.Explained(p)
+	c.standby.expect(m, func(answer *Message) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.current == nil && c.handshake.opening() == m {
+			c.deliver(answer)
+			c.carry(c.standby)
+		}
+	})
+	c.standby.Upstream.Send(m)
+	go c.keepTrying(m)
+}
+
+// keepTrying tries LeadMagic again until the session is carried by it. What only a person can mend is
+// tried when the key changes, or with a call.
+func (c *Choose) keepTrying(m *Message) {
+	pause := tryPause
+	for {
+		c.mu.Lock()
+		p := c.status.Problem
+		c.mu.Unlock()
+		if p == nil {
+			return
+		}
+		wait := pause
+		if keyProblem(p) {
+			wait = keyPause
+		}
+		if !sleep(c.ctx, wait+jitter(wait/10)) {
+			return
+		}
+		if keyProblem(p) && c.KeyChanged() || passing(p) {
+			pause = min(2*pause, maxPause)
+			c.retry(m)
+		}
+	}
+}
+
+// retry tries LeadMagic once more and waits for what comes of it, if the session still needs it.
+func (c *Choose) retry(m *Message) {
+	c.mu.Lock()
+	if c.current != c.standby || c.handshake.opening() != m || c.status.Restart {
+		c.mu.Unlock()
+		return
+	}
+	a := c.try(m, nil)
+	c.mu.Unlock()
+	select {
+	case <-a.done:
+	case <-c.ctx.Done():
+	}
+}
+
+// tryFor tries LeadMagic once more for a call, and passes the call on if that succeeds.
+func (c *Choose) tryFor(call *Message) {
+	tried := make(chan struct{})
+	go func() {
+		defer close(tried)
+		c.retry(c.handshake.opening())
+	}()
+	timer := time.NewTimer(callFor)
+	defer timer.Stop()
+	select {
+	case <-tried:
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.current == nil:
+		c.waiting = append(c.waiting, call)
+	case c.current != c.standby:
+		c.current.Upstream.Send(call)
+	case c.status.Problem != nil:
+		c.deliver(call.failed(c.status.Problem))
+	default:
+		c.deliver(call.failed(problem.New(problem.BadSetting, problem.NotSent,
+			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor")))
+	}
+}
+
+// keyProblem reports whether another key could mend p.
+func keyProblem(p *problem.Problem) bool {
+	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected
+}
+
+// passing reports whether p may go away by itself.
+func passing(p *problem.Problem) bool {
+	switch p.Code {
+	case problem.Unreachable, problem.Failed, problem.RateLimited, problem.Cut, problem.BrokenAnswer,
+		problem.NotLeadMagic, problem.TimedOut, problem.NotFound:
+		return true
+	}
+	return false
+}

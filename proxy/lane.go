@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+)
+
+// A lane is a candidate in use, with those of its answers that are for Choose and not for the editor.
+type lane struct {
+	Candidate
+	mu       sync.Mutex
+	expected map[string]func(*Message)
+}
+
+// expect gives the answer to m to answered instead of the editor. It may be nil, to drop it.
+func (l *lane) expect(m *Message, answered func(*Message)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expected[key(m.ID)] = answered
+}
+
+// take is who expects m, if it is an answer that Choose expects.
+func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
+	if m.Kind != Answer {
+		return nil, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := key(m.ID)
+	answered, ours = l.expected[k]
+	delete(l.expected, k)
+	return answered, ours
+}
+
+// request sends m and waits for its answer; nil if ctx ended first.
+func (l *lane) request(ctx context.Context, m *Message) *Message {
+	answer := make(chan *Message, 1)
+	l.expect(m, func(a *Message) { answer <- a })
+	l.Upstream.Send(m)
+	select {
+	case a := <-answer:
+		return a
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// replay tells the lane what it has missed, in the editor's stead.
+func (l *lane) replay(list []*Message) {
+	for _, m := range list {
+		if m.Kind == Call {
+			l.expect(m, nil)
+		}
+		l.Upstream.Send(m)
+	}
+}
