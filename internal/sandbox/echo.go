@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -17,7 +18,7 @@ import (
 const echoTool = "echo"
 
 // filler is written again and again: an answer of any size costs no memory.
-var filler = strings.Repeat("x", 32<<10)
+var filler = sync.OnceValue(func() []byte { return bytes.Repeat([]byte{'x'}, 32<<10) })
 
 func (s *Sandbox) offersEcho() bool { return s.opts.Bench || s.opts.Workbench }
 
@@ -35,7 +36,7 @@ func (s *Sandbox) addEcho(server *mcp.Server) {
 	}, func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		args := parseEcho(req.Params.Arguments)
 		number, _ := s.account.charge(Call{Upstream: "mcp", Tool: echoTool, Args: req.Params.Arguments})
-		if !s.pause(ctx, time.Duration(args.DelayMS)*time.Millisecond) {
+		if !wait(ctx, time.Duration(args.DelayMS)*time.Millisecond) {
 			s.account.calls.update(number, func(c *Call) { c.Cancelled = true })
 		}
 		return &mcp.CallToolResult{
@@ -52,14 +53,19 @@ func parseEcho(raw json.RawMessage) echoArgs {
 	return args
 }
 
-// serveEcho answers a call of the tool without the SDK. A session that is not there is left to the SDK to refuse.
+// serveEcho answers a call of the tool without the SDK. What is wrong with the session or the headers is left to the SDK to
+// refuse.
 func (s *Sandbox) serveEcho(w http.ResponseWriter, r *http.Request, m message, modern bool) {
 	e := s.era(modern)
 	if e == nil {
 		http.Error(w, "sandbox is closed", http.StatusServiceUnavailable)
 		return
 	}
-	if !modern && !e.has(r.Header.Get("Mcp-Session-Id")) || !m.isCall() {
+	known := e.has(r.Header.Get("Mcp-Session-Id"))
+	if modern {
+		known = r.Header.Get("Mcp-Method") == "tools/call" && r.Header.Get("Mcp-Name") == echoTool
+	}
+	if !known || !m.isCall() || !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		e.handler.ServeHTTP(s.upstream.disown(w), r)
 		return
 	}
@@ -91,16 +97,6 @@ func (s *Sandbox) serveEcho(w http.ResponseWriter, r *http.Request, m message, m
 	writeStrings(w, tail)
 }
 
-// has reports whether the session is one of the era's.
-func (e *era) has(id string) bool {
-	for session := range e.server.Sessions() {
-		if session.ID() == id {
-			return id != ""
-		}
-	}
-	return false
-}
-
 // oneLine is JSON without line breaks between its tokens, untouched where there are none.
 func oneLine(raw json.RawMessage) string {
 	if !bytes.ContainsAny(raw, "\r\n") {
@@ -115,8 +111,9 @@ func oneLine(raw json.RawMessage) string {
 
 // writeFiller writes size bytes, or as many as the peer takes.
 func writeFiller(w http.ResponseWriter, size int) {
+	chunk := filler()
 	for size > 0 {
-		n, err := w.Write([]byte(filler[:min(size, len(filler))]))
+		n, err := w.Write(chunk[:min(size, len(chunk))])
 		if err != nil {
 			return
 		}
@@ -129,18 +126,4 @@ func writeStrings(w http.ResponseWriter, parts ...string) {
 	for _, part := range parts {
 		_, _ = w.Write([]byte(part))
 	}
-}
-
-// pause waits inside a tool: its own context outlives the request in the legacy era, so the sandbox's end ends it too.
-func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
-	ctx, cancel := s.bind(ctx)
-	defer cancel()
-	return wait(ctx, d)
-}
-
-// bind is ctx, ending with the sandbox.
-func (s *Sandbox) bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -102,29 +101,48 @@ type Fault struct {
 	Shapes []string `json:"shapes,omitempty"`
 }
 
+// plainFault is a fault without its methods, and faultJSON its JSON form: durations as text.
+type (
+	plainFault Fault
+	faultJSON  struct {
+		*plainFault
+		Delay string `json:"delay,omitempty"`
+		After string `json:"after,omitempty"`
+		Retry string `json:"retry,omitempty"`
+	}
+)
+
+// MarshalJSON writes what UnmarshalJSON reads.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	text := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return d.String()
+	}
+	return json.Marshal(faultJSON{plainFault: (*plainFault)(&f), Delay: text(f.Delay), After: text(f.After), Retry: text(f.Retry)})
+}
+
 // UnmarshalJSON reads a fault and refuses members it does not know: a misspelt fault must not pass for a healthy sandbox.
 func (f *Fault) UnmarshalJSON(data []byte) error {
-	type plain Fault // without this method
-	wire := struct {
-		*plain
-		Delay string `json:"delay"`
-		After string `json:"after"`
-		Retry string `json:"retry"`
-	}{plain: (*plain)(f)}
+	wire := faultJSON{plainFault: (*plainFault)(f)}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&wire); err != nil {
 		return fmt.Errorf("reading a fault: %w", err)
 	}
-	for text, d := range map[string]*time.Duration{wire.Delay: &f.Delay, wire.After: &f.After, wire.Retry: &f.Retry} {
-		if text == "" {
+	for _, d := range []struct {
+		text string
+		into *time.Duration
+	}{{wire.Delay, &f.Delay}, {wire.After, &f.After}, {wire.Retry, &f.Retry}} {
+		if d.text == "" {
 			continue
 		}
-		parsed, err := time.ParseDuration(text)
+		parsed, err := time.ParseDuration(d.text)
 		if err != nil {
 			return fmt.Errorf("reading a fault: %w", err)
 		}
-		*d = parsed
+		*d.into = parsed
 	}
 	return nil
 }
@@ -160,60 +178,4 @@ func (f *Fault) matches(r *http.Request, in incoming) bool {
 		}
 		return (f.RPC == "" || f.RPC == method) && (f.Tool == "" || f.Tool == m.tool())
 	})
-}
-
-// faults are the faults that are armed, oldest first.
-type faults struct {
-	mu    sync.Mutex
-	armed []*Fault
-}
-
-func (fs *faults) arm(f Fault) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	fs.armed = append(fs.armed, &f)
-	return nil
-}
-
-func (fs *faults) clear() {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	fs.armed = nil
-}
-
-// list returns the faults with what is left of Skip and Times.
-func (fs *faults) list() []Fault {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	list := make([]Fault, 0, len(fs.armed))
-	for _, f := range fs.armed {
-		list = append(list, *f)
-	}
-	return list
-}
-
-// take returns the fault that strikes a request, if any, and counts it.
-func (fs *faults) take(r *http.Request, in incoming) (Fault, bool) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	for i, f := range fs.armed {
-		if !f.matches(r, in) {
-			continue
-		}
-		if f.Skip > 0 {
-			f.Skip--
-			continue
-		}
-		strikes := *f
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
-				fs.armed = slices.Delete(fs.armed, i, i+1)
-			}
-		}
-		return strikes, true
-	}
-	return Fault{}, false
 }

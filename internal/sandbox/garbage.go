@@ -24,8 +24,9 @@ func endless(w http.ResponseWriter, r *http.Request, size int) {
 	w.WriteHeader(http.StatusOK)
 	writeStrings(w, "data: ")
 	out := http.NewResponseController(w)
-	for sent := 0; size == 0 || sent < size; sent += len(filler) {
-		if _, err := w.Write([]byte(filler)); err != nil || r.Context().Err() != nil {
+	chunk := filler()
+	for sent := 0; size == 0 || sent < size; sent += len(chunk) {
+		if _, err := w.Write(chunk); err != nil || r.Context().Err() != nil {
 			return
 		}
 		if out.Flush() != nil {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 )
 
 // modernVersion is the first revision without sessions.
@@ -41,19 +42,21 @@ func peek(body []byte) []message {
 		}
 		messages := make([]message, 0, len(raws))
 		for _, raw := range raws {
-			messages = append(messages, peekOne(raw))
+			m, _ := peekOne(raw) // the array is JSON, so this is
+			messages = append(messages, m)
 		}
 		return messages
 	}
-	if !json.Valid(body) {
+	m, ok := peekOne(body)
+	if !ok {
 		return nil
 	}
-	return []message{peekOne(body)}
+	return []message{m}
 }
 
-// peekOne reads one message. A member of an unexpected type reads as absent.
-func peekOne(raw []byte) message {
-	var m message
-	_ = json.Unmarshal(raw, &m) // fields of the right type are filled in all the same
-	return m
+// peekOne reads one message. A member of an unexpected type reads as absent; ok is false only for what is not JSON.
+func peekOne(raw []byte) (m message, ok bool) {
+	var syntax *json.SyntaxError
+	ok = !errors.As(json.Unmarshal(raw, &m), &syntax)
+	return m, ok
 }

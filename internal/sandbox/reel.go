@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,18 @@ func (ts *tapes) add(rl *reel) {
 	}
 }
 
+// remove forgets a reel that was shown whole.
+func (ts *tapes) remove(rl *reel, whole bool) {
+	if !whole {
+		return
+	}
+	rl.stop()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.reels, rl.id)
+	ts.order = slices.DeleteFunc(ts.order, func(id string) bool { return id == rl.id })
+}
+
 func (ts *tapes) get(id string) *reel {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -75,7 +88,7 @@ func (s *Sandbox) cutStream(w http.ResponseWriter, r *http.Request, in incoming,
 			<-rl.tape.ended
 		}()
 	}
-	rl.show(w, r, 0)
+	s.tapes.remove(rl, rl.show(w, r, 0))
 }
 
 // resume shows the rest of a reel to a GET whose Last-Event-ID names one; other requests are none of its business.
@@ -94,15 +107,19 @@ func (s *Sandbox) resume(w http.ResponseWriter, r *http.Request) bool {
 		http.Error(w, "no such event", http.StatusBadRequest)
 		return true
 	}
-	rl.show(w, r, shown)
+	s.tapes.remove(rl, rl.show(w, r, shown))
 	return true
 }
 
-// show writes the events after number shown, and cuts while there are cuts left.
-func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) {
+// show writes the events after number shown, and cuts while there are cuts left. It reports whether the answer was shown to
+// its end.
+func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) (whole bool) {
 	ctx := r.Context()
 	f := rl.fault
-	if f.After > 0 {
+	rl.mu.Lock()
+	cutting := rl.cuts > 0
+	rl.mu.Unlock()
+	if f.After > 0 && cutting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, f.After)
 		defer cancel()
@@ -110,7 +127,7 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) {
 	status, ok := rl.tape.head(ctx, w)
 	if !ok {
 		rl.cut(r)
-		return
+		return false
 	}
 	w.WriteHeader(status)
 	out := http.NewResponseController(w)
@@ -118,28 +135,25 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) {
 		writeStrings(w, text)
 		_ = out.Flush() // the peer may be gone
 	}
-	if f.IDs && shown == 0 {
+	stream := rl.tape.isStream()
+	if f.IDs && stream && shown == 0 {
 		write(rl.prime())
-	} else if f.Retry > 0 {
+	} else if f.Retry > 0 && stream {
 		write(rl.retry() + "\n")
 	}
-
-	rl.mu.Lock()
-	cutting := rl.cuts > 0
-	rl.mu.Unlock()
-	if cutting && f.Bytes < 0 && f.Events == 0 {
+	if cutting && f.Bytes < 0 && f.Events == 0 && f.After == 0 {
 		write("")
 		rl.cut(r)
-		return
+		return false
 	}
 	number, passed, cut := 0, 0, false
 	complete := rl.tape.blocks(ctx, func(block []byte) bool {
 		text := string(block)
-		if isEvent(text) || !rl.tape.isStream() {
+		if isEvent(text) || !stream {
 			if number++; number <= shown {
 				return true
 			}
-			if f.IDs {
+			if f.IDs && stream {
 				text = fmt.Sprintf("id: %s_%d\n%s", rl.id, number, text)
 			}
 			if cutting && passed == f.Events {
@@ -152,14 +166,14 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) {
 			return true // a comment that was shown before
 		}
 		write(text)
-		if cutting && passed == f.Events && f.Bytes < 0 {
-			cut = true
-		}
+		cut = cutting && passed == f.Events && f.Bytes < 0 && f.After == 0
 		return !cut
 	})
 	if cut || !complete {
 		rl.cut(r)
+		return false
 	}
+	return true
 }
 
 // cut ends the response, in order or not, when it is the sandbox that ends it.

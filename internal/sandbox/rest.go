@@ -31,8 +31,12 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 	h.Set("RateLimit-Remaining", strconv.Itoa(left))
 	h.Set("X-RateLimit-Limit", strconv.Itoa(rateLimit))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
+	h.Set("X-RateLimit-Remaining-Daily", "500000")
 	if strings.HasPrefix(r.URL.Path, "/v3/") { // LeadMagic documents seconds on v1 and an epoch second on v3
 		h.Set("RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
+		h.Set("X-RateLimit-RPS-Limit", "5")
+		h.Set("X-RateLimit-RPS-Remaining", "4")
+		h.Set("X-RateLimit-RPS-Reset", strconv.FormatInt(now.Unix()+1, 10))
 	} else {
 		h.Set("RateLimit-Reset", strconv.Itoa(int(reset.Sub(now).Seconds())+1))
 	}

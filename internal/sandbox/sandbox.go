@@ -33,7 +33,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -42,9 +41,6 @@ import (
 
 // Key is the key that a sandbox accepts unless [Options.Key] says otherwise. It is invented.
 const Key = "lm_sandbox_0000000000000000"
-
-// maxBody bounds a request body. Editors send whole files as arguments; LeadMagic's own limit is not documented.
-const maxBody = 256 << 20
 
 // Options says how a [Sandbox] behaves. The zero value is LeadMagic as documented for a user with a key and credits.
 type Options struct {
@@ -123,14 +119,26 @@ func New(opts Options) *Sandbox {
 }
 
 // Close ends every request, session and tool that still runs, and waits for them. Later requests are answered with 503.
-// Closing twice is fine.
+// Closing twice is fine. An answer that its peer does not read holds Close up until the connection is closed.
 func (s *Sandbox) Close() {
+	s.shut()
+	s.active.Wait()
+	s.upstream.close()
+}
+
+// shut lets nothing more in and ends what runs, without waiting.
+func (s *Sandbox) shut() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
-	s.active.Wait()
-	s.upstream.close()
+}
+
+// bind is ctx, ending with the sandbox.
+func (s *Sandbox) bind(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // enter counts a request or a piece of background work; it reports false once the sandbox is closed.
@@ -151,9 +159,8 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.active.Done()
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := s.bind(r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
 	r = r.WithContext(ctx)
 
 	if !s.opts.AnyHost && rebound(r) {
@@ -174,7 +181,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isMCP(r.URL.Path) && r.Method == http.MethodPost {
 		in.messages = peek(body)
 	}
-	s.requests.push(recordOf(r, body))
+	s.record(r, body)
 	s.opts.Logger.DebugContext(ctx, "sandbox request", "method", r.Method, "path", r.URL.Path)
 
 	if fault, ok := s.faults.take(r, in); ok {
@@ -248,39 +255,6 @@ func (s *Sandbox) SetKey(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.key = key
-}
-
-// readBody reads a whole request body, sized by Content-Length where there is one.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
-	}
-	var buf bytes.Buffer
-	if n := r.ContentLength; n > 0 && n <= maxBody {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	return buf.Bytes(), err
-}
-
-// rebound reports whether a request that reached a loopback address names another host: a web page that had its own name
-// resolve to 127.0.0.1.
-func rebound(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && isLoopback(local.String()) && !isLoopback(r.Host)
-}
-
-// isLoopback reports whether hostport, with or without its port, names this machine.
-func isLoopback(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // wait sleeps for d unless ctx ends first; it reports whether the time has passed.

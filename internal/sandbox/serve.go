@@ -30,18 +30,36 @@ func (s *Sandbox) serve(ctx context.Context, listener net.Listener, config *tls.
 		// Cut connections and failed handshakes are what a sandbox is for.
 		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
 	}
-	defer context.AfterFunc(ctx, func() {
-		s.Close() // first: it answers what runs
+	ctx, stop := context.WithCancel(ctx)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		<-ctx.Done()
+		s.shut() // standing streams end now, in order
+		idle := make(chan struct{})
+		go func() { s.active.Wait(); close(idle) }()
+		select {
+		case <-idle:
+		case <-time.After(time.Second): // someone does not read what it asked for
+		}
+		// What was just answered is still being flushed; a connection that never sent a request would be waited for.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Millisecond)
+		defer cancel()
+		_ = server.Shutdown(grace)
 		_ = server.Close()
-	})()
+		<-idle
+		s.Close()
+	}()
 	var err error
 	if config != nil {
 		err = server.ServeTLS(listener, "", "")
 	} else {
 		err = server.Serve(listener)
 	}
-	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
-		return nil
+	stop()
+	<-closed
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil // nothing else shuts it down
 	}
 	return fmt.Errorf("serving the sandbox: %w", err)
 }

@@ -15,7 +15,7 @@ type Server struct {
 	Authority *Authority // that a client must trust; nil without TLS
 
 	stop   context.CancelFunc
-	served chan error
+	served chan struct{}
 }
 
 // Start serves a new sandbox over plain HTTP on a free loopback port.
@@ -49,19 +49,18 @@ func start(s *Sandbox, scheme string, authority *Authority, serve func(*Sandbox,
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	server := &Server{Sandbox: s, URL: scheme + "://" + listener.Addr().String(), Authority: authority, stop: stop, served: make(chan error, 1)}
-	go func() { server.served <- serve(s, ctx, listener) }()
+	server := &Server{Sandbox: s, URL: scheme + "://" + listener.Addr().String(), Authority: authority, stop: stop, served: make(chan struct{})}
+	go func() {
+		defer close(server.served)
+		if err := serve(s, ctx, listener); err != nil {
+			s.opts.Logger.Warn("sandbox", "error", err)
+		}
+	}()
 	return server, nil
 }
 
-// Close ends the server and everything that runs in it, and waits for that.
+// Close ends the server and everything that runs in it, and waits for that. Closing twice is fine.
 func (s *Server) Close() {
 	s.stop()
-	s.Sandbox.Close()
-	if err, ok := <-s.served; ok {
-		close(s.served)
-		if err != nil {
-			s.opts.Logger.Debug("sandbox server", "error", err)
-		}
-	}
+	<-s.served
 }

@@ -33,13 +33,12 @@ func (s *Sandbox) play(ctx context.Context, r *http.Request, in incoming) *tape 
 		t.end()
 		return t
 	}
-	ctx, cancel := s.bind(ctx)
-	r = r.WithContext(ctx)
 	go func() {
 		defer s.active.Done()
-		defer cancel()
 		defer t.end()
-		s.route(t, r, in)
+		ctx, cancel := s.bind(ctx)
+		defer cancel()
+		s.route(t, r.WithContext(ctx), in)
 	}()
 	return t
 }

@@ -72,7 +72,7 @@ func (s *Sandbox) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mc
 	number, _ := s.account.charge(Call{Upstream: "mcp", Tool: "slow_report", Args: req.Params.Arguments})
 	token := req.Params.GetProgressToken()
 	for step := 1; step <= args.Steps; step++ {
-		if !s.pause(ctx, time.Duration(args.StepMS)*time.Millisecond) {
+		if !wait(ctx, time.Duration(args.StepMS)*time.Millisecond) {
 			s.account.calls.update(number, func(c *Call) { c.Cancelled = true })
 			return nil, context.Canceled
 		}
