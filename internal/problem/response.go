@@ -82,7 +82,7 @@ func FromAnswer(a Answer) *Problem {
 
 func (p *Problem) describeUnreadable(a Answer) {
 	p.Code = BrokenAnswer
-	p.What = "LeadMagic's answer is broken: it is not complete JSON"
+	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call"
 	if looksLikeHTML(a.Header.Get("Content-Type"), a.Body) {
 		p.Code = NotLeadMagic
 		p.What = "a web page came where LeadMagic's answer was due: something between you and LeadMagic answered (a captive portal?)"
