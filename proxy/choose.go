@@ -257,3 +257,6 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	c.Log.Debug("messages are carried by another upstream", "upstream", c.lanes[number].Name, "reason", p.What)
 	c.offer(m, number)
 }
+
+// Editor is the editor's own name, empty until it has given one.
+func (c *Choose) Editor() string { return c.handshake.Editor() }

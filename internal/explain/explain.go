@@ -1,0 +1,146 @@
+// Package explain is the MCP server that stands in while LeadMagic cannot be used: it opens the session, so
+// that the editor shows something, and says why there are no tools and what to do about it. It calls nobody.
+package explain
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// Tool is the name of the one tool: it says how the session is.
+const Tool = "leadmagic_status"
+
+// A State is what there is to say.
+type State struct {
+	// Problem is why LeadMagic cannot be used, nil if it can.
+	Problem *problem.Problem
+	// Restart says that LeadMagic can be used, but not by this session.
+	Restart bool
+	// Healed says that the editor may not know the tools yet.
+	Healed bool
+	// Editor is the editor's own name, empty if it gave none.
+	Editor string
+	// Source says where the key comes from, never what it is.
+	Source string
+	// Endpoint and Upstream are where calls go, and what carries them there.
+	Endpoint, Upstream string
+	// LastTry is when LeadMagic was last asked, zero if never.
+	LastTry time.Time
+}
+
+// A Server makes sessions that explain.
+type Server struct {
+	// Version of the program.
+	Version string
+	// State is asked whenever something is said.
+	State func() State
+}
+
+// Serve runs one session over a pipe until in ends or ctx does.
+func (s *Server) Serve(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+	return s.server().Run(ctx, &mcp.IOTransport{Reader: in, Writer: out, MaxLineLength: -1})
+}
+
+func (s *Server) server() *mcp.Server {
+	accept := func(context.Context, *mcp.SubscribeRequest) error { return nil }
+	release := func(context.Context, *mcp.UnsubscribeRequest) error { return nil }
+	// The session that takes over may offer any of these, and an editor asks only once what is offered.
+	server := mcp.NewServer(&mcp.Implementation{
+		Name: "leadmagic-mcp-proxy", Title: "LeadMagic (unofficial proxy)", Version: s.Version,
+	}, &mcp.ServerOptions{
+		Instructions: s.instructions(),
+		Capabilities: &mcp.ServerCapabilities{
+			Tools:       &mcp.ToolCapabilities{ListChanged: true},
+			Resources:   &mcp.ResourceCapabilities{ListChanged: true, Subscribe: true},
+			Prompts:     &mcp.PromptCapabilities{ListChanged: true},
+			Completions: &mcp.CompletionCapabilities{},
+			Logging:     &mcp.LoggingCapabilities{},
+		},
+		SubscribeHandler:   accept,
+		UnsubscribeHandler: release,
+	})
+	server.AddTool(&mcp.Tool{
+		Name:  Tool,
+		Title: "LeadMagic status",
+		Description: "Says whether LeadMagic can be used now, and if not, what is wrong and how a person can fix it. " +
+			"Free; sends nothing to LeadMagic. Call it before telling the person that LeadMagic does not work.",
+		InputSchema: json.RawMessage(`{"type":"object","properties":{},"additionalProperties":false}`),
+		Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true, DestructiveHint: new(bool), OpenWorldHint: new(bool)},
+	}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return s.status(), nil
+	})
+	return server
+}
+
+// instructions is what most editors put in front of the model.
+func (s *Server) instructions() string {
+	state := s.State()
+	if state.Problem == nil {
+		return ""
+	}
+	return fmt.Sprintf("at start LeadMagic could not be used: %s; this may have changed: call %s first",
+		problem.Scrub(state.Problem.Line()), Tool)
+}
+
+// status is the answer of the tool: the same in words and in members.
+func (s *Server) status() *mcp.CallToolResult {
+	state := s.State()
+	report := struct {
+		Usable   bool   `json:"usable"`
+		Problem  string `json:"problem,omitempty"`
+		Fix      string `json:"fix,omitempty"`
+		Source   string `json:"keySource,omitempty"`
+		Endpoint string `json:"endpoint,omitempty"`
+		Upstream string `json:"upstream,omitempty"`
+		LastTry  string `json:"lastAttempt,omitempty"`
+		Version  string `json:"version"`
+	}{Source: state.Source, Endpoint: state.Endpoint, Upstream: state.Upstream, Version: s.Version}
+	if !state.LastTry.IsZero() {
+		report.LastTry = state.LastTry.UTC().Format(time.RFC3339)
+	}
+	editor := state.Editor
+	if editor == "" {
+		editor = "the editor"
+	}
+	switch {
+	case state.Problem != nil:
+		report.Problem = problem.Scrub(state.Problem.What)
+		report.Fix = problem.Scrub(state.Problem.Fix())
+	case state.Restart:
+		report.Problem = "LeadMagic can be used now, but this session began without it"
+		report.Fix = "restart leadmagic in " + editor
+	default:
+		report.Usable = true
+		if state.Healed {
+			report.Fix = "if the tools of LeadMagic are not listed, restart leadmagic in " + editor
+		}
+	}
+	lines := []string{"LeadMagic can be used"}
+	if report.Problem != "" {
+		lines = []string{"problem: " + report.Problem}
+	}
+	for _, field := range []struct{ name, value string }{
+		{"fix", report.Fix},
+		{"key source", report.Source},
+		{"endpoint", report.Endpoint},
+		{"upstream", report.Upstream},
+		{"last attempt", report.LastTry},
+		{"version", "leadmagic-mcp-proxy " + report.Version + " (unofficial)"},
+	} {
+		if field.value != "" {
+			lines = append(lines, field.name+": "+field.value)
+		}
+	}
+	return &mcp.CallToolResult{
+		Content:           []mcp.Content{&mcp.TextContent{Text: strings.Join(lines, "\n")}},
+		StructuredContent: report,
+	}
+}
