@@ -40,6 +40,8 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 		return nil
 	case key(m.ID) == key(call.ID):
 		return m
+	case rounded(m.ID, call.ID):
+		return restored(call, m)
 	}
 	if own := ownError(call, body); own != nil && call.ID != nil {
 		return own
@@ -47,6 +49,18 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 	// Another call's answer may come here if a server mixes its streams up. Who waits for it gets it.
 	r.deliver(m)
 	return nil
+}
+
+// rounded reports whether id is what a peer that keeps numbers as floating point makes of sent.
+func rounded(id, sent []byte) bool {
+	f, err := strconv.ParseFloat(string(id), 64)
+	g, sentErr := strconv.ParseFloat(string(sent), 64)
+	return err == nil && sentErr == nil && f == g
+}
+
+// restored is answer with the id that the editor knows the call by.
+func restored(call, answer *Message) *Message {
+	return compose(splice(answer.Raw, answer.ID, call.ID))
 }
 
 // ownError is the JSON-RPC error in body, if it is about call: it has the call's id, or none, as when a
