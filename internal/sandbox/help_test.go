@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -49,12 +50,32 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return k.next.RoundTrip(r)
 }
 
+func keyedClient(t *testing.T) *http.Client {
+	t.Helper()
+	return &http.Client{Transport: keyed{client(t).Transport}}
+}
+
+// until waits for something that happens beside the test.
+func until(t *testing.T, happened func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it did not happen")
+		}
+	}
+}
+
 // connect opens a session with an SDK client.
 func connect(t *testing.T, s *sandbox.Server, version string, opts *mcp.ClientOptions) *mcp.ClientSession {
 	t.Helper()
 	c := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "0"}, opts)
 	session, err := c.Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint: s.URL + "/mcp", HTTPClient: &http.Client{Transport: keyed{client(t).Transport}}, MaxRetries: -1,
+		Endpoint: s.URL + "/mcp", HTTPClient: keyedClient(t), MaxRetries: -1,
 	}, &mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatal(err)

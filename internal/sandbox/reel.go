@@ -149,7 +149,7 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) (whole b
 	number, passed, cut := 0, 0, false
 	complete := rl.tape.blocks(ctx, func(block []byte) bool {
 		text := string(block)
-		if isEvent(text) || !stream {
+		if payload, _ := payloadOf(block); payload != nil || !stream {
 			if number++; number <= shown {
 				return true
 			}
@@ -199,11 +199,6 @@ func (rl *reel) retry() string {
 		return ""
 	}
 	return "retry: " + strconv.FormatInt(max(1, int64(rl.fault.Retry/time.Millisecond)), 10) + "\n"
-}
-
-// isEvent tells an event from a block of comments.
-func isEvent(block string) bool {
-	return strings.HasPrefix(block, "data:") || strings.Contains(block, "\ndata:")
 }
 
 // partOf is how many of size bytes get through: half of them, unless part says how many.

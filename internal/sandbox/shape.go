@@ -35,7 +35,7 @@ func (s *Sandbox) reshape(w http.ResponseWriter, r *http.Request, in incoming, f
 		out.write("\uFEFF")
 	}
 	t.blocks(r.Context(), func(block []byte) bool {
-		if out.held && (isEvent(string(block)) || !stream) {
+		if payload, _ := payloadOf(block); out.held && (payload != nil || !stream) {
 			out.held = false
 			w.WriteHeader(status)
 		}
