@@ -220,9 +220,3 @@ func control(t *testing.T, s *sandbox.Server, method, path, body string) reply {
 	t.Helper()
 	return send(t, s, request{method: method, path: "/_sandbox/" + path, body: body, header: map[string]string{"X-API-Key": ""}})
 }
-
-func readAll(response *http.Response) (string, error) {
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	return string(body), err
-}

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -422,15 +423,21 @@ func TestLostSessions(t *testing.T) {
 // standingStream opens the GET stream of a session; the channel tells how it ended.
 func standingStream(t *testing.T, s *sandbox.Server, id string) <-chan error {
 	t.Helper()
-	response, err := client(t).Do(request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": id, "Mcp-Protocol-Version": legacy}}.build(t, t.Context(), s))
-	if err != nil || response.StatusCode != 200 {
-		t.Fatalf("GET: %v %v", response, err)
-	}
-	ended := make(chan error, 1)
+	q := request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": id, "Mcp-Protocol-Version": legacy}}.build(t, t.Context(), s)
+	c := client(t)
+	stands, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		_, err := readAll(response)
+		response, err := c.Do(q)
+		close(stands)
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer func() { _ = response.Body.Close() }()
+		_, err = io.Copy(io.Discard, response.Body)
 		ended <- err
 	}()
+	<-stands
 	return ended
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -239,39 +238,40 @@ func TestHeadersAreWithheldUntilTheFirstEvent(t *testing.T) {
 		t.Fatalf("subscribe: %d %q", got.status, got.body)
 	}
 	s.Fault(sandbox.Fault{Method: "GET", Kind: sandbox.Reshape, Shapes: []string{sandbox.LateHeaders}})
-	got := make(chan *http.Response, 1)
+	first := make(chan string, 1)
 	q := request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": session, "Mcp-Protocol-Version": legacy}}.build(t, t.Context(), s)
 	c := client(t)
 	go func() {
 		response, err := c.Do(q)
 		if err != nil {
-			t.Error(err)
+			first <- err.Error()
+			return
 		}
-		got <- response
+		defer func() { _ = response.Body.Close() }()
+		data := make([]byte, len("event"))
+		_, _ = io.ReadFull(response.Body, data) // what came instead is the test's failure
+		first <- string(data)
 	}()
 	until(t, func() bool { return s.RequestCount() == 4 })
 	select {
-	case <-got:
-		t.Error("headers came before any event")
+	case got := <-first:
+		t.Errorf("before any event: %q", got)
 	case <-time.After(30 * time.Millisecond): // nothing to wait for: the point is that nothing comes
 	}
-	var response *http.Response
 	until(t, func() bool { // the stream may not stand yet when the first announcement is made
 		if err := s.Announce("docs"); err != nil {
 			t.Fatal(err)
 		}
 		select {
-		case response = <-got:
+		case got := <-first:
+			if got != "event" {
+				t.Errorf("the stream starts with %q", got)
+			}
 			return true
 		default:
 			return false
 		}
 	})
-	defer func() { _ = response.Body.Close() }()
-	data := make([]byte, 5)
-	if _, err := io.ReadFull(response.Body, data); err != nil || string(data) != "event" {
-		t.Errorf("%q %v", data, err)
-	}
 }
 
 func TestTruncatedStream(t *testing.T) {

@@ -108,9 +108,7 @@ func (t *tape) head(ctx context.Context, w http.ResponseWriter) (status int, ok 
 		t.mu.Lock()
 		started, change := t.started, t.change
 		if started {
-			for name, values := range t.sent {
-				w.Header()[name] = values
-			}
+			maps.Copy(w.Header(), t.sent)
 			w.Header().Del("Content-Length")
 		}
 		status = t.status
