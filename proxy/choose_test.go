@@ -1,0 +1,483 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// scripted is an upstream that answers as it is told: a nil answer leaves the call open.
+type scripted struct {
+	answer func(m *Message) *Message
+
+	deliver func(*Message)
+	mu      sync.Mutex
+	seen    []string
+}
+
+func (s *scripted) Open(_ *Handshake, deliver func(*Message)) { s.deliver = deliver }
+func (s *scripted) Close(context.Context)                     {}
+
+func (s *scripted) Send(m *Message) {
+	what := m.Method
+	if what == "tools/call" {
+		what += " " + m.Param("name")
+	}
+	s.mu.Lock()
+	s.seen = append(s.seen, what)
+	s.mu.Unlock()
+	if m.Kind != Call {
+		return
+	}
+	if a := s.answer(m); a != nil {
+		go s.deliver(a)
+	}
+}
+
+func (s *scripted) methods() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen)
+}
+
+// says answers each call with a result that names who gave it, and initialize with a protocol version.
+func says(name, version string) func(*Message) *Message {
+	return func(m *Message) *Message {
+		result := fmt.Sprintf(`{"from":%q}`, name)
+		if m.Method == "initialize" {
+			result = fmt.Sprintf(`{"from":%q,"protocolVersion":%q}`, name, version)
+		}
+		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`)
+	}
+}
+
+func refuses(p *problem.Problem) func(*Message) *Message {
+	return func(m *Message) *Message { return m.failed(p) }
+}
+
+func silent(*Message) *Message { return nil }
+
+// desk is an editor in front of a Choose.
+type desk struct {
+	t     *testing.T
+	in    *io.PipeWriter
+	lines chan string
+	ended chan error
+}
+
+func sit(t *testing.T, c *Choose) *desk {
+	t.Helper()
+	inRead, in := io.Pipe()
+	out, outWrite := io.Pipe()
+	d := &desk{t: t, in: in, lines: make(chan string, 100), ended: make(chan error, 1)}
+	c.Log = slog.New(slog.DiscardHandler)
+	if c.Explained == nil {
+		c.Explained = func(*problem.Problem) {}
+	}
+	if c.KeyChanged == nil {
+		c.KeyChanged = func() bool { return false }
+	}
+	go func() {
+		err := Run(t.Context(), Options{In: inRead, Out: outWrite, Upstream: c, Log: c.Log})
+		_ = outWrite.Close()
+		d.ended <- err
+	}()
+	go func() {
+		defer close(d.lines)
+		scanner := bufio.NewScanner(out)
+		for scanner.Scan() {
+			d.lines <- scanner.Text()
+		}
+	}()
+	return d
+}
+
+func (d *desk) say(line string) {
+	d.t.Helper()
+	if _, err := io.WriteString(d.in, line+"\n"); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// hear is the next line, which must have all parts.
+func (d *desk) hear(parts ...string) {
+	d.t.Helper()
+	line, open := <-d.lines
+	if !open {
+		d.t.Fatalf("the session ended before %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(line, part) {
+			d.t.Fatalf("got %s\nwant it to have %s", line, part)
+		}
+	}
+}
+
+// leave closes the editor's side; nothing more may come.
+func (d *desk) leave() {
+	d.t.Helper()
+	_ = d.in.Close()
+	if line, open := <-d.lines; open {
+		d.t.Errorf("got %s\nwant nothing more", line)
+	}
+	if err := <-d.ended; err != nil {
+		d.t.Errorf("Run: %v", err)
+	}
+}
+
+// pass lets time go by in a synctest bubble.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+const (
+	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"desk"}}}`
+	ready   = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	find1   = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`
+	ask2    = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"leadmagic_status"}}`
+	metaOf  = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
+	modern3 = `{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{` + metaOf + `}}`
+	probe4  = `{"jsonrpc":"2.0","id":4,"method":"server/discover","params":{` + metaOf + `}}`
+)
+
+var (
+	noKey   = problem.New(problem.KeyMissing, problem.NotSent, "no key is set", "set one")
+	down    = problem.New(problem.Unreachable, problem.NotSent, "nobody is there", "wait")
+	signIn  = problem.New(problem.SignInRequired, problem.Refused, "a sign-in is asked for", "use rest")
+	version = "2025-06-18"
+)
+
+func TestChooseTakesTheFirstThatOpensTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, standby := &scripted{answer: says("first", version)}, &scripted{answer: says("second", version)}, &scripted{answer: silent}
+		d := sit(t, &Choose{Candidates: []Candidate{{Name: "a", Upstream: first}, {Name: "b", Upstream: second}}, Standby: standby})
+		d.say(hello)
+		d.say(ready) // an editor may write on before initialize is answered
+		d.say(find1)
+		d.hear(`"id":0`, `"from":"first"`)
+		d.hear(`"id":1`, `"from":"first"`)
+		d.leave()
+		if got, want := first.methods(), []string{"initialize", "notifications/initialized", "tools/call find"}; !slices.Equal(got, want) {
+			t.Errorf("the first got %q, want %q", got, want)
+		}
+		if got := append(second.methods(), standby.methods()...); len(got) > 0 {
+			t.Errorf("the others got %q, want nothing", got)
+		}
+	})
+}
+
+func TestChooseTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := &scripted{answer: says("second", version)}
+		var asked *problem.Problem
+		d := sit(t, &Choose{
+			Candidates: []Candidate{
+				{Name: "a", Upstream: &scripted{answer: refuses(signIn)}},
+				{Name: "b", Upstream: second, Instead: func(_ context.Context, p *problem.Problem) *problem.Problem {
+					asked = p
+					return nil
+				}},
+			},
+			Standby: &scripted{answer: silent},
+		})
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"second"`)
+		d.say(find1)
+		d.hear(`"id":1`, `"from":"second"`)
+		d.leave()
+		if asked != signIn {
+			t.Errorf("the second was asked about %v, want %v", asked, signIn)
+		}
+	})
+}
+
+func TestChooseExplainsARefusalAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []*problem.Problem
+		start := time.Now()
+		d := sit(t, &Choose{
+			Candidates: []Candidate{{Upstream: &scripted{answer: refuses(noKey)}}},
+			Standby:    &scripted{answer: says("standby", version)},
+			Explained:  func(p *problem.Problem) { told = append(told, p) },
+		})
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"standby"`)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("the session was explained after %v, want at once", waited)
+		}
+		d.say(ready)
+		d.say(find1)
+		d.hear(`"id":1`, "no key is set", "set one", `"isError":true`)
+		d.say(ask2)
+		d.hear(`"id":2`, `"from":"standby"`)
+		d.leave()
+		if !slices.Equal(told, []*problem.Problem{noKey}) {
+			t.Errorf("told %v, want %v one time", told, noKey)
+		}
+	})
+}
+
+func TestChooseExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T) {
+	for name, probe := range map[string]bool{"initialize is the first request": false, "a probe came before": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				d := sit(t, &Choose{
+					Candidates: []Candidate{{Upstream: &scripted{answer: silent}}},
+					Standby:    &scripted{answer: says("standby", version)},
+				})
+				if probe {
+					d.say(probe4)
+					d.hear(`"id":4`, `"code":-32601`)
+				}
+				d.say(hello)
+				d.hear(`"id":0`, `"from":"standby"`)
+				if waited := time.Since(start); waited != 4*time.Second {
+					t.Errorf("the session was explained after %v, want 4s", waited)
+				}
+				d.leave()
+			})
+		})
+	}
+}
+
+func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := &scripted{}
+		late.answer = func(m *Message) *Message {
+			if m.Method == "initialize" {
+				time.AfterFunc(10*time.Second, func() { late.deliver(says("late", version)(m)) })
+				return nil
+			}
+			return says("late", version)(m)
+		}
+		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Standby: &scripted{answer: says("standby", version)}}
+		d := sit(t, c)
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		d.say(ready)
+		d.say(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
+		d.hear(`"id":9`)
+		for _, kind := range []string{"tools", "resources", "prompts"} {
+			d.hear("notifications/" + kind + "/list_changed")
+		}
+		d.say(find1)
+		d.hear(`"id":1`, `"from":"late"`)
+		if s := c.Status(); s.Problem != nil || !s.Healed || s.Upstream != "mcp" {
+			t.Errorf("got %+v, want a healed session on mcp", s)
+		}
+		d.leave()
+		want := []string{"initialize", "notifications/initialized", "logging/setLevel", "tools/call find"}
+		if got := late.methods(); !slices.Equal(got, want) {
+			t.Errorf("LeadMagic got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var usable atomic.Bool
+		other := &scripted{}
+		other.answer = func(m *Message) *Message {
+			if !usable.Load() {
+				return m.failed(noKey)
+			}
+			return says("other", "2024-11-05")(m)
+		}
+		c := &Choose{Candidates: []Candidate{{Upstream: other}}, Standby: &scripted{answer: says("standby", version)}}
+		d := sit(t, c)
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		usable.Store(true)
+		d.say(find1)
+		d.hear(`"id":1`, "began without it", "restart", `"isError":true`)
+		if s := c.Status(); !s.Restart {
+			t.Errorf("got %+v, want a restart to be asked for", s)
+		}
+		d.leave()
+	})
+}
+
+func TestChooseTriesAgainWhatMayPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		flaky := &scripted{}
+		flaky.answer = func(m *Message) *Message {
+			if m.Method != "initialize" {
+				return says("flaky", version)(m)
+			}
+			if tries++; tries < 4 {
+				return m.failed(down)
+			}
+			return says("flaky", version)(m)
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: flaky}}, Standby: &scripted{answer: says("standby", version)}})
+		start := time.Now()
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		d.hear("tools/list_changed")
+		d.hear("resources/list_changed")
+		d.hear("prompts/list_changed")
+		// One, two and four seconds, and a tenth at most.
+		if waited := time.Since(start); waited < 7*time.Second || waited > 8*time.Second {
+			t.Errorf("healed after %v, want 7 to 8 s", waited)
+		}
+		d.leave()
+	})
+}
+
+func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changed atomic.Bool
+		var tries atomic.Int32
+		keyed := &scripted{}
+		keyed.answer = func(m *Message) *Message {
+			if m.Method == "initialize" {
+				tries.Add(1)
+			}
+			if !changed.Load() {
+				return m.failed(noKey)
+			}
+			return says("keyed", version)(m)
+		}
+		d := sit(t, &Choose{
+			Candidates: []Candidate{{Upstream: keyed}},
+			Standby:    &scripted{answer: says("standby", version)},
+			KeyChanged: func() bool { return changed.Load() },
+		})
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		pass(time.Minute)
+		if n := tries.Load(); n != 1 {
+			t.Errorf("LeadMagic was tried %d times without a new key, want once", n)
+		}
+		changed.Store(true)
+		start := time.Now()
+		d.hear("tools/list_changed")
+		if waited := time.Since(start); waited > 6*time.Second {
+			t.Errorf("the new key was found after %v, want at most 6 s", waited)
+		}
+		d.hear("resources/list_changed")
+		d.hear("prompts/list_changed")
+		d.leave()
+	})
+}
+
+func TestChooseTriesAgainForACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var usable atomic.Bool
+		up := &scripted{}
+		up.answer = func(m *Message) *Message {
+			if !usable.Load() {
+				return m.failed(noKey)
+			}
+			return says("up", version)(m)
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		d.say(ready)
+		usable.Store(true)
+		d.say(find1)
+		d.hear("tools/list_changed")
+		d.hear("resources/list_changed")
+		d.hear("prompts/list_changed")
+		d.hear(`"id":1`, `"from":"up"`)
+		d.leave()
+	})
+}
+
+func TestChooseAnswersACallWhileATryHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Standby: &scripted{answer: says("standby", version)}})
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		start := time.Now()
+		d.say(find1)
+		d.hear(`"id":1`, "LeadMagic has not answered yet", `"isError":true`)
+		if waited := time.Since(start); waited != callFor {
+			t.Errorf("answered after %v, want %v", waited, callFor)
+		}
+		d.leave()
+	})
+}
+
+func TestChooseAnswersStatusInAHealthySession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, standby := &scripted{answer: says("up", version)}, &scripted{answer: says("standby", version)}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: standby})
+		d.say(hello)
+		d.hear(`"from":"up"`)
+		d.say(ready)
+		for range 2 {
+			d.say(ask2)
+			d.hear(`"id":2`, `"from":"standby"`)
+		}
+		d.leave()
+		want := []string{"initialize", "notifications/initialized", "tools/call leadmagic_status", "tools/call leadmagic_status"}
+		if got := standby.methods(); !slices.Equal(got, want) {
+			t.Errorf("the standby got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseWithoutCandidatesSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
+		d := sit(t, &Choose{Refusal: bad, Standby: &scripted{answer: says("standby", version)}})
+		d.say(probe4)
+		d.hear(`"id":4`, `"code":-32601`, "--mcp-url is no URL")
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"standby"`)
+		d.say(find1)
+		d.hear(`"id":1`, "--mcp-url is no URL", "write one")
+		d.leave()
+	})
+}
+
+func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
+		d := sit(t, &Choose{
+			Candidates: []Candidate{
+				{Upstream: first},
+				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
+			},
+			Standby: &scripted{answer: says("standby", version)},
+		})
+		d.say(probe4)
+		d.hear(`"id":4`, `"from":"second"`)
+		d.say(modern3)
+		d.hear(`"id":3`, `"from":"second"`)
+		d.say(hello) // whoever goes on with a session has it from the same
+		d.hear(`"id":0`, `"from":"second"`)
+		d.leave()
+		if got, want := first.methods(), []string{"server/discover"}; !slices.Equal(got, want) {
+			t.Errorf("the first got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseBeginsAnewWithEachInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Standby: &scripted{answer: silent}})
+		for range 3 {
+			d.say(hello)
+			d.hear(`"id":0`, `"from":"up"`)
+			pass(time.Minute)
+		}
+		d.leave()
+	})
+}
