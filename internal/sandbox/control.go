@@ -22,12 +22,16 @@ func (s *Sandbox) serveControl(w http.ResponseWriter, r *http.Request) {
 	case "PATCH /_sandbox/state":
 		var change struct {
 			Balance *float64 `json:"balance"`
+			Key     string   `json:"key"`
 		}
 		if !readControl(w, r, &change) {
 			return
 		}
 		if change.Balance != nil {
 			s.SetBalance(*change.Balance)
+		}
+		if change.Key != "" {
+			s.SetKey(change.Key)
 		}
 		writeJSON(w, http.StatusOK, s.state())
 	case "GET /_sandbox/calls":

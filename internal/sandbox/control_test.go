@@ -81,6 +81,15 @@ func TestControlPath(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+	t.Run("the key is rotated", func(t *testing.T) {
+		got := control(t, s, "PATCH", "state", `{"key":"lm_canary_5f1c0e9a7b3d2468"}`)
+		if got.status != 200 || strings.Contains(got.body, "canary") {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+		if got := send(t, s, request{method: "GET", path: "/v1/credits"}); got.status != 401 {
+			t.Errorf("the old key: %d", got.status)
+		}
+	})
 	t.Run("anything else is not found", func(t *testing.T) {
 		if got := control(t, s, "PUT", "state", "{}"); got.status != 404 {
 			t.Errorf("got %d", got.status)

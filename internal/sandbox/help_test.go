@@ -191,10 +191,13 @@ func (a reply) answer(t *testing.T) map[string]any {
 	return decode(t, last)
 }
 
+// initialize asks for a legacy session.
+var initialize = request{method: "POST", path: "/mcp", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}`}
+
 // open opens a legacy session over raw HTTP and returns its id.
 func open(t *testing.T, s *sandbox.Server) string {
 	t.Helper()
-	got := send(t, s, request{method: "POST", path: "/mcp", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}`})
+	got := send(t, s, initialize)
 	id := got.header.Get("Mcp-Session-Id")
 	if got.status != http.StatusOK || id == "" {
 		t.Fatalf("initialize: %d %q", got.status, got.body)

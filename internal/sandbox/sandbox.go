@@ -18,7 +18,7 @@
 // header are let in, and no key is ever shown.
 //
 //	GET    /_sandbox/state      balance, calls carried out, credits charged, sessions, requests seen, faults armed
-//	PATCH  /_sandbox/state      {"balance": 5} sets the balance
+//	PATCH  /_sandbox/state      {"balance": 5} sets the balance, {"key": "lm_…"} rotates the key
 //	GET    /_sandbox/calls      the calls carried out, oldest first, as far as they are kept
 //	GET    /_sandbox/requests   the requests seen, without headers that hold keys
 //	GET    /_sandbox/faults     the faults armed

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"bufio"
 	"context"
 	"strings"
 	"sync"
@@ -163,16 +164,41 @@ func TestTemplates(t *testing.T) {
 
 func TestGreetingsNeedTheStandingStream(t *testing.T) {
 	s := start(t, sandbox.Options{Workbench: true})
-	id := open(t, s) // says that it is initialized before its GET
+	open(t, s) // says that it is initialized, and has no stream
 	until(t, func() bool { sent, _ := s.Greetings(); return sent == 1 })
-	_ = id
-	session := connect(t, s, legacy, nil)
-	until(t, func() bool { sent, _ := s.Greetings(); return sent == 2 })
-	if err := session.Ping(t.Context(), nil); err != nil {
-		t.Error(err)
+
+	session := send(t, s, initialize).header.Get("Mcp-Session-Id")
+	lines, initialized := make(chan string), make(chan struct{})
+	q := request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": session, "Mcp-Protocol-Version": legacy}}.build(t, t.Context(), s)
+	c := client(t)
+	go func() {
+		defer close(lines)
+		response, err := c.Do(q)
+		close(initialized)
+		if err != nil {
+			return
+		}
+		defer func() { _ = response.Body.Close() }()
+		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+			if data, ok := strings.CutPrefix(scanner.Text(), "data: "); ok {
+				lines <- data
+			}
+		}
+	}()
+	<-initialized
+	if got := send(t, s, inSession(session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)); got.status != 202 {
+		t.Fatalf("initialized: %d", got.status)
 	}
-	if _, answered := s.Greetings(); answered > 1 {
-		t.Errorf("%d greetings answered", answered)
+	ping := decode(t, <-lines)
+	if ping["method"] != "ping" {
+		t.Fatalf("on the stream: %v", ping)
+	}
+	if got := send(t, s, inSession(session, `{"jsonrpc":"2.0","id":`+mustMarshal(t, ping["id"])+`,"result":{}}`)); got.status != 202 {
+		t.Fatalf("the answer: %d", got.status)
+	}
+	until(t, func() bool { sent, answered := s.Greetings(); return sent == 2 && answered == 1 })
+	s.DropSessions()
+	for range lines { // what else comes is of no interest
 	}
 }
 
