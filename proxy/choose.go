@@ -48,15 +48,16 @@ type Choose struct {
 	standby   *lane
 
 	// The mutex guards what follows. It is held while messages are passed on, which keeps their order.
-	mu       sync.Mutex
-	probed   time.Time         // when the editor first asked anything
-	current  *lane             // what carries the legacy session, nil while that is not decided
-	modern   *lane             // what carries messages of the modern era, nil likewise
-	waiting  []*Message        // for current
-	replayed map[*Message]bool // what current was told in the editor's stead
-	aside    *Message          // the initialize that opened the standby beside a session that needs none
-	attempt  *attempt          // the try under way
-	status   Status
+	mu        sync.Mutex
+	probed    time.Time         // when the editor first asked anything
+	current   *lane             // what carries the legacy session, nil while that is not decided
+	modern    *lane             // what carries messages of the modern era, nil likewise
+	waiting   []*Message        // for current
+	calledOff map[string]bool   // ids of calls that the editor does not want any more, while explained
+	replayed  map[*Message]bool // what current was told in the editor's stead
+	aside     *Message          // the initialize that opened the standby beside a session that needs none
+	attempt   *attempt          // the try under way
+	status    Status
 }
 
 // A Status is how a session is.
@@ -78,6 +79,7 @@ func (c *Choose) Open(h *Handshake, deliver func(*Message)) {
 	c.handshake, c.deliver = h, deliver
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.replayed = make(map[*Message]bool)
+	c.calledOff = make(map[string]bool)
 	for _, candidate := range c.Candidates {
 		c.lanes = append(c.lanes, c.open(candidate))
 	}
@@ -161,8 +163,11 @@ func (c *Choose) pass(m *Message) {
 	case c.current != c.standby:
 		c.current.Upstream.Send(m)
 	case m.Kind == Call && needsLeadMagic(m):
+		delete(c.calledOff, key(m.ID))
 		go c.tryFor(m)
-	case m.Method != "notifications/cancelled":
+	case m.Method == "notifications/cancelled":
+		c.calledOff[key(find(m.Params, "requestId"))] = true
+	default:
 		c.standby.Upstream.Send(m)
 	}
 }

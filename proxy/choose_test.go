@@ -414,6 +414,31 @@ func TestChooseAnswersACallWhileATryHangs(t *testing.T) {
 	})
 }
 
+func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{}
+		up.answer = func(m *Message) *Message {
+			if m.Method == "initialize" && len(up.methods()) == 2 {
+				time.AfterFunc(time.Second, func() { up.deliver(says("up", version)(m)) })
+				return nil
+			}
+			return m.failed(noKey)
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		d.say(find1)
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+		d.hear("tools/list_changed")
+		d.hear("resources/list_changed")
+		d.hear("prompts/list_changed")
+		d.leave()
+		if got, want := up.methods(), []string{"initialize", "initialize"}; !slices.Equal(got, want) {
+			t.Errorf("LeadMagic got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestChooseAnswersStatusInAHealthySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, standby := &scripted{answer: says("up", version)}, &scripted{answer: says("standby", version)}

@@ -197,6 +197,8 @@ func (c *Choose) tryFor(call *Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.calledOff[key(call.ID)]:
+		delete(c.calledOff, key(call.ID))
 	case c.current == nil:
 		c.waiting = append(c.waiting, call)
 	case c.current != c.standby:
