@@ -1,0 +1,160 @@
+package editor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Name is the name of the server in every editor: LeadMagic's own permission rules match it.
+const Name = "leadmagic"
+
+// Program is the name of the binary an entry starts.
+const Program = "leadmagic-mcp-proxy"
+
+// KeyVariable holds the user's key. An entry may name it; nothing in this package reads it.
+const KeyVariable = "LEADMAGIC_API_KEY"
+
+// KeyFileVariable names a file that holds the key.
+const KeyFileVariable = "LEADMAGIC_API_KEY_FILE"
+
+// A Scope is whose editors read a file.
+type Scope int
+
+const (
+	// User is every project of this user.
+	User Scope = iota
+	// Project is one folder, for a whole team: its file is meant to be committed.
+	Project
+)
+
+// An Editor is a program that starts MCP servers. The table of them is All.
+type Editor struct {
+	ID    string
+	Title string
+	// Key is the member of the config file that holds the servers.
+	Key string
+
+	file    folder   // the user's config file
+	project []string // the team's config file below a project, with slashes: the first that exists, or the last
+	own     folder   // the folder that exists once the editor has run
+	program string   // its command, for editors that have one
+	second  string   // another form of the same editor, with a file of its own
+	format  format
+	shape   shape
+	refer   func(variable string) string // how a config value names a variable; nil: it cannot
+	lists   bool                         // names the variables to be passed in a list instead
+	always  bool                         // names the key's variable even though it may be inherited
+	prompts bool                         // can ask for a value and keep it
+	passes  rule
+	notes   func(Scope) []string // what the user has to know or do
+}
+
+// HasProject says whether the editor reads a file that a team can commit.
+func (e Editor) HasProject() bool { return len(e.project) > 0 }
+
+// Path is the config file of a scope.
+func (e Editor) Path(s System, scope Scope) (string, error) {
+	if scope == User {
+		return e.file(s)
+	}
+	if !e.HasProject() {
+		return "", fmt.Errorf("%s has no project file", e.Title)
+	}
+	path, err := first(func(System) (string, error) { return s.Folder, nil }, e.project...)(s)
+	if err != nil {
+		return "", err
+	}
+	if user, err := e.file(s); err == nil && user == path {
+		return "", ErrNotProject
+	}
+	return path, nil
+}
+
+// ErrNotProject says that the project's file would be the user's own.
+var ErrNotProject = errors.New("this folder is the home folder, whose file is the user's own")
+
+// Found says whether the editor seems to be on this machine: its file, its folder or its command is there.
+func (e Editor) Found(s System) bool {
+	if path, err := e.file(s); err == nil && exists(path) {
+		return true
+	}
+	if dir, err := e.own(s); err == nil && exists(dir) {
+		return true
+	}
+	return e.program != "" && s.program(e.program) != ""
+}
+
+// Notes are what to tell a user who added an entry of this scope, in sentences without a full stop.
+func (e Editor) Notes(scope Scope) []string {
+	if e.notes == nil {
+		return nil
+	}
+	return e.notes(scope)
+}
+
+// Lookup finds an editor by its id.
+func Lookup(id string) (Editor, bool) {
+	i := slices.IndexFunc(All(), func(e Editor) bool { return e.ID == id })
+	if i < 0 {
+		return Editor{}, false
+	}
+	return All()[i], true
+}
+
+// Forms are the forms of an editor that are meant by its id: those that are found, or else the usual one.
+// Only Cline has two, its extension and its command.
+func (e Editor) Forms(s System) []Editor {
+	other, ok := Lookup(e.second)
+	switch {
+	case !ok || !other.Found(s):
+		return []Editor{e}
+	case e.Found(s):
+		return []Editor{e, other}
+	}
+	return []Editor{other}
+}
+
+// Nearest is the id that was probably meant by a mistyped one, or empty.
+func Nearest(id string) string {
+	id = strings.ToLower(id)
+	for _, e := range All() {
+		if e.program != "" && e.program == id {
+			return e.ID
+		}
+	}
+	for _, e := range All() {
+		if len(id) > 2 && strings.Contains(e.ID, id) || strings.HasPrefix(id, e.ID) {
+			return e.ID
+		}
+	}
+	return ""
+}
+
+// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
+func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
+	path, err := e.Path(s, scope)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	value, line, found, err := e.format.find(f.data, []string{e.Key, name})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !found {
+		return nil, nil
+	}
+	return &Installed{Server: serverOf(value), Path: path, Line: line}, nil
+}
+
+// Installed is an entry and where it stands.
+type Installed struct {
+	Server
+	Path string
+	Line int
+}

@@ -1,0 +1,213 @@
+package editor
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// system is a machine of which nothing is known but what vars say.
+func system(goos string, vars map[string]string) System {
+	return System{GOOS: goos, Getenv: func(name string) string { return vars[name] }, Folder: "/work/project"}
+}
+
+// machine is a system whose home folder is empty, and that home folder.
+func machine(t *testing.T, goos string) (System, string) {
+	t.Helper()
+	home := t.TempDir()
+	s := system(goos, map[string]string{"HOME": home, "USERPROFILE": home})
+	s.Folder = t.TempDir()
+	return s, home
+}
+
+func lookup(t *testing.T, id string) Editor {
+	t.Helper()
+	e, ok := Lookup(id)
+	if !ok {
+		t.Fatalf("there is no editor %s", id)
+	}
+	return e
+}
+
+func TestWhereEachEditorKeepsItsServers(t *testing.T) {
+	const mac = "/h/Library/Application Support/"
+	tests := map[string]struct{ linux, darwin, windows, project string }{
+		"claude-code":     {"/h/.claude.json", "/h/.claude.json", "/h/.claude.json", ".mcp.json"},
+		"claude-desktop":  {"/h/.config/Claude/claude_desktop_config.json", mac + "Claude/claude_desktop_config.json", "/r/Claude/claude_desktop_config.json", ""},
+		"cursor":          {"/h/.cursor/mcp.json", "/h/.cursor/mcp.json", "/h/.cursor/mcp.json", ".cursor/mcp.json"},
+		"vscode":          {"/h/.config/Code/User/mcp.json", mac + "Code/User/mcp.json", "/r/Code/User/mcp.json", ".vscode/mcp.json"},
+		"vscode-insiders": {"/h/.config/Code - Insiders/User/mcp.json", mac + "Code - Insiders/User/mcp.json", "/r/Code - Insiders/User/mcp.json", ".vscode/mcp.json"},
+		"windsurf":        {"/h/.codeium/windsurf/mcp_config.json", "/h/.codeium/windsurf/mcp_config.json", "/h/.codeium/windsurf/mcp_config.json", ""},
+		"zed":             {"/h/.config/zed/settings.json", "/h/.config/zed/settings.json", "/r/Zed/settings.json", ""},
+		"gemini":          {"/h/.gemini/settings.json", "/h/.gemini/settings.json", "/h/.gemini/settings.json", ".gemini/settings.json"},
+		"codex":           {"/h/.codex/config.toml", "/h/.codex/config.toml", "/h/.codex/config.toml", ".codex/config.toml"},
+		"copilot-cli":     {"/h/.copilot/mcp-config.json", "/h/.copilot/mcp-config.json", "/h/.copilot/mcp-config.json", ".github/mcp.json"},
+		"cline": {
+			"/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+			mac + "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+			"/r/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json", "",
+		},
+		"cline-cli": {"/h/.cline/data/settings/cline_mcp_settings.json", "/h/.cline/data/settings/cline_mcp_settings.json", "/h/.cline/data/settings/cline_mcp_settings.json", ""},
+		"opencode":  {"/h/.config/opencode/opencode.json", "/h/.config/opencode/opencode.json", "/h/.config/opencode/opencode.json", "opencode.json"},
+	}
+	if len(tests) != len(All()) {
+		t.Errorf("%d editors are tested, there are %d", len(tests), len(All()))
+	}
+	for _, e := range All() {
+		want := tests[e.ID]
+		for goos, path := range map[string]string{"linux": want.linux, "darwin": want.darwin, "windows": want.windows} {
+			s := system(goos, map[string]string{"HOME": "/h", "USERPROFILE": "/h", "APPDATA": "/r"})
+			got, err := e.Path(s, User)
+			if filepath.ToSlash(got) != path || err != nil {
+				t.Errorf("%s on %s: got %s (%v), want %s", e.ID, goos, got, err, path)
+			}
+		}
+		got, err := e.Path(system("linux", map[string]string{"HOME": "/h"}), Project)
+		if want.project == "" {
+			if err == nil || e.HasProject() {
+				t.Errorf("%s has a project file %s, and should have none", e.ID, got)
+			}
+		} else if filepath.ToSlash(got) != "/work/project/"+want.project || err != nil {
+			t.Errorf("%s in a project: got %s (%v), want %s", e.ID, got, err, want.project)
+		}
+	}
+}
+
+func TestVariablesMoveTheFiles(t *testing.T) {
+	tests := []struct {
+		name, id, goos string
+		vars           map[string]string
+		want           string
+	}{
+		{"Claude Code's own folder", "claude-code", "linux", map[string]string{"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}, "/c/.claude.json"},
+		{"Codex's own folder", "codex", "linux", map[string]string{"HOME": "/h", "CODEX_HOME": "/c"}, "/c/config.toml"},
+		{"Codex's folder needs no home", "codex", "linux", map[string]string{"CODEX_HOME": "/c"}, "/c/config.toml"},
+		{"a relative folder is seen from here", "codex", "linux", map[string]string{"CODEX_HOME": "c"}, "/work/project/c/config.toml"},
+		{"Gemini CLI's own home", "gemini", "linux", map[string]string{"GEMINI_CLI_HOME": "/g"}, "/g/.gemini/settings.json"},
+		{"the settings folder of Linux", "zed", "linux", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "/x/zed/settings.json"},
+		{"a relative settings folder does not count", "zed", "linux", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "x"}, "/h/.config/zed/settings.json"},
+		{"Zed on macOS takes no such folder", "zed", "darwin", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "/h/.config/zed/settings.json"},
+		{"opencode takes it everywhere", "opencode", "darwin", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "/x/opencode/opencode.json"},
+		{"Windows without APPDATA", "zed", "windows", map[string]string{"USERPROFILE": "/u"}, "/u/AppData/Roaming/Zed/settings.json"},
+		{"Windows without USERPROFILE", "cursor", "windows", map[string]string{"HOMEDRIVE": "/d", "HOMEPATH": "/u"}, "/d/u/.cursor/mcp.json"},
+		{"Windows with a shell's HOME alone", "cursor", "windows", map[string]string{"HOME": "/u"}, "/u/.cursor/mcp.json"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := lookup(t, tt.id).Path(system(tt.goos, tt.vars), User)
+			if filepath.ToSlash(got) != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestWithoutAHomeItIsSaidWhatIsMissing(t *testing.T) {
+	for goos, variable := range map[string]string{"linux": "HOME", "darwin": "HOME", "windows": "USERPROFILE"} {
+		for _, e := range All() {
+			_, err := e.Path(system(goos, nil), User)
+			var missing *MissingError
+			if !errors.As(err, &missing) || missing.Variable != variable {
+				t.Errorf("%s on %s: got %v, want a word on %s", e.ID, goos, err, variable)
+			}
+			if e.Found(system(goos, nil)) {
+				t.Errorf("%s is found on a %s without a home", e.ID, goos)
+			}
+		}
+	}
+	if _, err := lookup(t, "cursor").Path(system("linux", map[string]string{"HOME": "x"}), User); err == nil {
+		t.Error("a relative HOME is taken")
+	}
+}
+
+func TestOpencodePrefersTheFileWithComments(t *testing.T) {
+	s, home := machine(t, "linux")
+	e := lookup(t, "opencode")
+	for _, dir := range []string{filepath.Join(home, ".config", "opencode"), s.Folder} {
+		put(t, filepath.Join(dir, "opencode.jsonc"), "{}")
+	}
+	for _, scope := range []Scope{User, Project} {
+		if got, _ := e.Path(s, scope); filepath.Base(got) != "opencode.jsonc" {
+			t.Errorf("scope %d: got %s", scope, got)
+		}
+	}
+}
+
+func TestTheHomeFolderIsNoProject(t *testing.T) {
+	s, home := machine(t, "linux")
+	s.Folder = home
+	if _, err := lookup(t, "cursor").Path(s, Project); !errors.Is(err, ErrNotProject) {
+		t.Errorf("got %v, want ErrNotProject", err)
+	}
+}
+
+func TestEditorsAreFound(t *testing.T) {
+	bin := t.TempDir()
+	put(t, filepath.Join(bin, "codex"), "")
+	put(t, filepath.Join(bin, "gemini.cmd"), "")
+	s, home := machine(t, "linux")
+	vars := map[string]string{"HOME": home, "PATH": bin}
+	s.Getenv = func(name string) string { return vars[name] }
+	put(t, filepath.Join(home, ".claude.json"), "{}")
+	put(t, filepath.Join(home, ".cursor", "extensions", "x"), "")
+	found := map[string]bool{}
+	for _, e := range All() {
+		if e.Found(s) {
+			found[e.ID] = true
+		}
+	}
+	if want := map[string]bool{"claude-code": true, "cursor": true, "codex": true}; !maps.Equal(found, want) {
+		t.Errorf("got %v, want %v", found, want)
+	}
+	s.GOOS = "windows"
+	if vars["USERPROFILE"] = home; !lookup(t, "gemini").Found(s) {
+		t.Error("gemini.cmd is not found on Windows")
+	}
+}
+
+func TestClineMeansTheFormsThatAreFound(t *testing.T) {
+	s, home := machine(t, "linux")
+	ids := func() string {
+		var ids []string
+		for _, e := range lookup(t, "cline").Forms(s) {
+			ids = append(ids, e.ID)
+		}
+		return strings.Join(ids, " ")
+	}
+	if got := ids(); got != "cline" {
+		t.Errorf("with neither found: %s", got)
+	}
+	put(t, filepath.Join(home, ".cline", "x"), "")
+	if got := ids(); got != "cline-cli" {
+		t.Errorf("with the command found: %s", got)
+	}
+	put(t, filepath.Join(home, ".config", "Code", "User", "globalStorage", "saoudrizwan.claude-dev", "x"), "")
+	if got := ids(); got != "cline cline-cli" {
+		t.Errorf("with both found: %s", got)
+	}
+}
+
+func TestNearestKnowsWhatPeopleType(t *testing.T) {
+	for id, want := range map[string]string{
+		"claude": "claude-code", "code": "vscode", "Cursor": "cursor", "copilot": "copilot-cli", "gemini-cli": "gemini",
+		"desktop": "claude-desktop", "code-insiders": "vscode-insiders", "emacs": "", "x": "", "": "",
+	} {
+		if got := Nearest(id); got != want {
+			t.Errorf("%q: got %q, want %q", id, got, want)
+		}
+	}
+}
+
+// put writes a file and the folders above it.
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

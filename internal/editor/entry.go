@@ -1,0 +1,140 @@
+package editor
+
+import "slices"
+
+// A Command is what an entry starts.
+type Command struct {
+	Path string
+	Args []string
+	// Vars are the variables the server wants, KeyVariable among them. Each is named in the entry if
+	// the editor would not pass it anyway.
+	Vars []string
+	// KeyFile is a file that holds the key: the entry names it instead of the key's variable.
+	KeyFile string
+	// Prompt has the editor ask for the key and keep it, where it can (VS Code).
+	Prompt bool
+}
+
+// InputID is the id of the question that VS Code asks for the key.
+const InputID = "leadmagic-key"
+
+// A shape puts the parts of an entry where an editor looks for them.
+type shape func(c Command, env Object, pass []any) Object
+
+// entry is what the config file of this editor holds for a command.
+func (e Editor) entry(c Command) Object {
+	var env Object
+	var pass []any
+	for _, name := range e.named(c) {
+		switch {
+		case c.Prompt && name == KeyVariable && e.prompts:
+			env = append(env, Member{name, "${input:" + InputID + "}"})
+		case e.lists:
+			pass = append(pass, name)
+		case e.refer != nil:
+			env = append(env, Member{name, e.refer(name)})
+		}
+	}
+	if c.KeyFile != "" {
+		env = append(env, Member{KeyFileVariable, c.KeyFile})
+	}
+	return e.shape(c, env, pass)
+}
+
+// named are the variables that an entry has to name.
+func (e Editor) named(c Command) []string {
+	var names []string
+	for _, name := range c.Vars {
+		switch {
+		case c.KeyFile != "" && (name == KeyVariable || name == KeyFileVariable):
+		case name == KeyVariable && (e.always || c.Prompt && e.prompts), !e.passes.inherits(name):
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Snippet is the entry as it stands in an otherwise empty config file.
+func (e Editor) Snippet(name string, c Command) string {
+	doc, err := e.with(nil, name, c)
+	if err != nil {
+		return "" // an empty file takes every entry
+	}
+	return string(doc)
+}
+
+// standard is the shape most editors share. kind is the value of its type member, if it has one.
+func standard(kind string) shape {
+	return func(c Command, env Object, _ []any) Object {
+		var o Object
+		if kind != "" {
+			o = append(o, Member{"type", kind})
+		}
+		o = append(o, Member{"command", c.Path})
+		if len(c.Args) > 0 {
+			o = append(o, Member{"args", list(c.Args)})
+		}
+		if len(env) > 0 {
+			o = append(o, Member{"env", env})
+		}
+		return o
+	}
+}
+
+// zedShape always has args: Zed refuses an entry without.
+func zedShape(c Command, env Object, _ []any) Object {
+	o := Object{{"source", "custom"}, {"command", c.Path}, {"args", list(c.Args)}}
+	if len(env) > 0 {
+		o = append(o, Member{"env", env})
+	}
+	return o
+}
+
+// copilotShape names the tools that may be used: all.
+func copilotShape(c Command, env Object, _ []any) Object {
+	return append(standard("local")(c, env, nil), Member{"tools", []any{"*"}})
+}
+
+// clineShape is that of Cline's command, which nests the transport.
+func clineShape(c Command, env Object, _ []any) Object {
+	return Object{{"transport", standard("stdio")(c, env, nil)}}
+}
+
+// opencodeShape has command and arguments in one list.
+func opencodeShape(c Command, env Object, _ []any) Object {
+	o := Object{{"type", "local"}, {"command", list(slices.Concat([]string{c.Path}, c.Args))}}
+	if len(env) > 0 {
+		o = append(o, Member{"environment", env})
+	}
+	return o
+}
+
+// codexShape has a list of the variables to be passed.
+func codexShape(c Command, env Object, pass []any) Object {
+	o := standard("")(c, nil, nil)
+	if len(pass) > 0 {
+		o = append(o, Member{"env_vars", pass})
+	}
+	if len(env) > 0 {
+		o = append(o, Member{"env", env})
+	}
+	return o
+}
+
+// Delivery says in words how the key reaches a server that this entry starts.
+func (e Editor) Delivery(c Command) string {
+	names := e.named(c)
+	switch {
+	case c.KeyFile != "":
+		return "it is read from the file that the entry names"
+	case c.Prompt && e.prompts:
+		return e.Title + " asks for it once and keeps it"
+	case !slices.Contains(names, KeyVariable):
+		return e.Title + " passes " + KeyVariable + " on"
+	case e.refer != nil || e.lists:
+		return "the entry names " + KeyVariable + ", which " + e.Title + " fills in"
+	default:
+		return e.Title + " passes no variable of yours on and fills none in: keep the key with " + Program +
+			" login, or name a file with --key-file"
+	}
+}

@@ -1,0 +1,157 @@
+package editor
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWhatEachEditorIsGiven(t *testing.T) {
+	tests := map[string]string{
+		"claude-code":    `{"mcpServers":{"leadmagic":{"type":"stdio","command":"/bin/x"}}}`,
+		"claude-desktop": `{"mcpServers":{"leadmagic":{"command":"/bin/x"}}}`,
+		"cursor":         `{"mcpServers":{"leadmagic":{"type":"stdio","command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`,
+		"vscode":         `{"servers":{"leadmagic":{"type":"stdio","command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`,
+		"windsurf":       `{"mcpServers":{"leadmagic":{"command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`,
+		"zed":            `{"context_servers":{"leadmagic":{"source":"custom","command":"/bin/x","args":[]}}}`,
+		"gemini":         `{"mcpServers":{"leadmagic":{"command":"/bin/x","env":{"LEADMAGIC_API_KEY":"$LEADMAGIC_API_KEY"}}}}`,
+		"codex":          "[mcp_servers.leadmagic]\ncommand = \"/bin/x\"\nenv_vars = [\"LEADMAGIC_API_KEY\"]\n",
+		"copilot-cli":    `{"mcpServers":{"leadmagic":{"type":"local","command":"/bin/x","tools":["*"]}}}`,
+		"cline":          `{"mcpServers":{"leadmagic":{"type":"stdio","command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`,
+		"cline-cli":      `{"mcpServers":{"leadmagic":{"transport":{"type":"stdio","command":"/bin/x"}}}}`,
+		"opencode":       `{"mcp":{"leadmagic":{"type":"local","command":["/bin/x"]}}}`,
+		"generic":        `{"mcpServers":{"leadmagic":{"command":"/bin/x"}}}`,
+	}
+	tests["vscode-insiders"] = tests["vscode"]
+	for _, e := range append(All(), Generic()) {
+		got := e.Snippet(Name, Command{Path: "/bin/x", Vars: []string{KeyVariable}})
+		if !e.lists {
+			got = compact(got)
+		}
+		if got != tests[e.ID] {
+			t.Errorf("%s: got %s, want %s", e.ID, got, tests[e.ID])
+		}
+	}
+}
+
+// compact is JSON without its line ends and blanks, of which our values have none.
+func compact(s string) string { return strings.Join(strings.Fields(s), "") }
+
+func TestEntriesWithMoreInThem(t *testing.T) {
+	proxy := []string{KeyVariable, "HTTPS_PROXY", "SSL_CERT_FILE"}
+	tests := []struct {
+		name, id string
+		command  Command
+		want     string
+	}{
+		{"arguments", "cursor", Command{Path: "x", Args: []string{"--read-only"}}, `"args":["--read-only"]`},
+		{"arguments in opencode's list", "opencode", Command{Path: "x", Args: []string{"-a", "b"}}, `"command":["x","-a","b"]`},
+		{"Codex passes certificates but no proxy", "codex", Command{Path: "x", Vars: proxy}, `env_vars=["LEADMAGIC_API_KEY","HTTPS_PROXY"]`},
+		{"Gemini passes the proxy but no certificates", "gemini", Command{Path: "x", Vars: proxy}, `"env":{"LEADMAGIC_API_KEY":"$LEADMAGIC_API_KEY","SSL_CERT_FILE":"$SSL_CERT_FILE"}`},
+		{"Claude Code passes all", "claude-code", Command{Path: "x", Vars: proxy}, `{"type":"stdio","command":"x"}`},
+		{"Cursor passes all, but the key is named", "cursor", Command{Path: "x", Vars: proxy}, `"env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}`},
+		{"VS Code asks", "vscode", Command{Path: "x", Vars: proxy, Prompt: true}, `"env":{"LEADMAGIC_API_KEY":"${input:leadmagic-key}"}`},
+		{"VS Code keeps what it has asked for", "vscode", Command{Path: "x", Vars: proxy, Prompt: true}, `{"inputs":[{"type":"promptString","id":"leadmagic-key","description":"LeadMagicAPIkey","password":true}],`},
+		{"a key file stands for the key", "cursor", Command{Path: "x", Vars: []string{KeyVariable, KeyFileVariable}, KeyFile: "/k"}, `"env":{"LEADMAGIC_API_KEY_FILE":"/k"}`},
+		{"a key file for an editor that passes nothing", "claude-desktop", Command{Path: "x", Vars: []string{KeyVariable}, KeyFile: "/k"}, `"env":{"LEADMAGIC_API_KEY_FILE":"/k"}`},
+		{"a key file for Codex", "codex", Command{Path: "x", Vars: []string{KeyVariable}, KeyFile: "/k"}, `env={LEADMAGIC_API_KEY_FILE="/k"}`},
+		{"a path of Windows in JSON", "cursor", Command{Path: `C:\x.exe`}, `"command":"C:\\x.exe"`},
+		{"a path of Windows in TOML", "codex", Command{Path: `C:\x.exe`}, `command='C:\x.exe'`},
+		{"a path with quotes in TOML", "codex", Command{Path: `/a'b\"c`}, `command="/a'b\\\"c"`},
+		{"a name of another kind", "codex", Command{Path: "x"}, `[mcp_servers.leadmagic]`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := compact(lookup(t, tt.id).Snippet(Name, tt.command)); !strings.Contains(got, tt.want) {
+				t.Errorf("got %s, want %s in it", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDeliveryTellsHowTheKeyArrives(t *testing.T) {
+	tests := []struct {
+		id      string
+		command Command
+		want    string
+	}{
+		{"claude-code", Command{}, "Claude Code passes LEADMAGIC_API_KEY on"},
+		{"cursor", Command{}, "the entry names LEADMAGIC_API_KEY, which Cursor fills in"},
+		{"codex", Command{}, "the entry names LEADMAGIC_API_KEY, which Codex fills in"},
+		{"claude-desktop", Command{}, "Claude Desktop passes no variable of yours on and fills none in: keep the key with leadmagic-mcp-proxy login, or name a file with --key-file"},
+		{"claude-desktop", Command{KeyFile: "/k"}, "it is read from the file that the entry names"},
+		{"vscode", Command{Prompt: true}, "VS Code asks for it once and keeps it"},
+		{"cursor", Command{Prompt: true}, "the entry names LEADMAGIC_API_KEY, which Cursor fills in"},
+	}
+	for _, tt := range tests {
+		tt.command.Vars = []string{KeyVariable}
+		if got := lookup(t, tt.id).Delivery(tt.command); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.id, got, tt.want)
+		}
+	}
+	if notes := strings.Join(lookup(t, "zed").Notes(User), ""); !strings.Contains(notes, "login") {
+		t.Errorf("Zed from a dock has no shell's variables, and nothing says so: %q", notes)
+	}
+}
+
+func TestAnEntryThatDoesTheSameIsLeftAlone(t *testing.T) {
+	const ours = `"type":"stdio","command":"/bin/x"`
+	tests := []struct {
+		name, id, entry string
+		want            bool
+	}{
+		{"the same", "claude-code", `{` + ours + `}`, true},
+		{"with a timeout of the user's", "claude-code", `{` + ours + `,"timeout":60000}`, true},
+		{"with an empty list of arguments", "claude-code", `{` + ours + `,"args":[],"env":{}}`, true},
+		{"switched off by the user", "claude-code", `{` + ours + `,"disabled":true}`, true},
+		{"with a variable of the user's", "claude-code", `{` + ours + `,"env":{"HTTPS_PROXY":"http://p"}}`, true},
+		{"with other arguments", "claude-code", `{` + ours + `,"args":["--sandbox"]}`, false},
+		{"with a key in it", "claude-code", `{` + ours + `,"env":{"LEADMAGIC_API_KEY":"abc"}}`, false},
+		{"with a key file", "claude-code", `{` + ours + `,"env":{"LEADMAGIC_API_KEY_FILE":"/k"}}`, false},
+		{"with another command", "claude-code", `{"type":"stdio","command":"/bin/y"}`, false},
+		{"a remote one", "claude-code", `{` + ours + `,"url":"https://mcp.leadmagic.io/mcp"}`, false},
+		{"no entry at all", "claude-code", `null`, false},
+		{"the wrong syntax for a variable", "gemini", `{"command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}`, false},
+		{"Zed without its arguments", "zed", `{"source":"custom","command":"/bin/x"}`, false},
+		{"the transport of Cline's command", "cline-cli", `{"transport":{"type":"stdio","command":"/bin/x"},"disabled":false}`, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := lookup(t, tt.id)
+			have, _, found, err := e.format.find([]byte(`{"k":`+tt.entry+`}`), []string{"k"})
+			if err != nil || !found {
+				t.Fatal(err)
+			}
+			if got := satisfies(have, e.entry(Command{Path: "/bin/x", Vars: []string{KeyVariable}})); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestServersAreReadInEveryShape(t *testing.T) {
+	read := func(f format, doc string) Server {
+		t.Helper()
+		v, _, _, err := f.find([]byte(doc), []string{"s", "n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return serverOf(v)
+	}
+	s := read(jsonFormat{}, `{"s":{"n":{"type":"local","command":["/a/leadmagic-mcp-proxy","-x"],"environment":{"A":"b"},"enabled":false}}}`)
+	if !s.Ours() || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" || !s.Disabled {
+		t.Errorf("opencode: got %+v", s)
+	}
+	s = read(tomlFormat{}, "[s.n]\ncommand = 'C:\\a\\leadmagic-mcp-proxy.exe'\nenv_vars = ['A', { name = 'B', source = 'local' }]\nenabled = true\n")
+	if !s.Ours() || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
+		t.Errorf("codex: got %+v", s)
+	}
+	s = read(jsonFormat{}, `{"s":{"n":{"url":"https://mcp.leadmagic.io/mcp","headers":{"X-LeadMagic-Key":"abc"}}}}`)
+	if s.Ours() || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
+		t.Errorf("remote: got %+v", s)
+	}
+	s = read(jsonFormat{}, `{"s":{"n":{"command":"x","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"},"disabled":true,"envFile":".env"}}}`)
+	if s.LiteralKey() != "" || !s.Disabled || s.EnvFile != ".env" {
+		t.Errorf("with a reference: got %+v", s)
+	}
+}

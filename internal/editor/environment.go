@@ -1,0 +1,205 @@
+package editor
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Process is an editor as it runs: the system and the environment it was started with.
+type Process struct {
+	GOOS    string
+	Environ []string // NAME=value
+	// ReadFile reads what an entry's envFile or ${file:…} names; nil: such files count as empty.
+	ReadFile func(string) ([]byte, error)
+}
+
+// Passed is what a server gets from an editor.
+type Passed struct {
+	Environ []string // NAME=value, sorted
+	// Asked are the variables whose values the editor asks the user for: they arrive, but nobody can
+	// say from outside with what.
+	Asked []string
+}
+
+// A rule is what an editor does to the environment of the servers it starts.
+type rule struct {
+	// keep says whether the server inherits a variable; nil: it inherits all.
+	keep func(goos, name, value string) bool
+	// expand replaces references in the values of an entry; nil: they arrive as they stand there.
+	expand func(value string, p process) string
+	// set is what the editor adds.
+	set []string
+	// replaces says on which system an env member replaces the environment instead of adding to it.
+	replaces string
+}
+
+func (r rule) inherits(name string) bool { return r.keep == nil || r.keep("", name, "") }
+
+// process is a Process with its variables looked up by name, regardless of case on Windows.
+type process struct {
+	Process
+	env map[string]string
+}
+
+func (p process) key(name string) string {
+	if p.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+func (p process) get(name string) (string, bool) {
+	v, ok := p.env[p.key(name)]
+	return v, ok
+}
+
+func (p process) file(path string) string {
+	if p.ReadFile == nil {
+		return ""
+	}
+	b, err := p.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// Environment is the environment that the server of an entry would see, if an editor that runs as p
+// started it. Where it is not known what an editor passes, it passes nothing.
+func (e Editor) Environment(s Server, run Process) Passed {
+	p := process{Process: run, env: map[string]string{}}
+	names := map[string]string{} // as the editor spells them
+	for _, kv := range run.Environ {
+		if name, value, ok := strings.Cut(kv, "="); ok && name != "" {
+			p.env[p.key(name)] = value
+			names[p.key(name)] = name
+		}
+	}
+	out := map[string]string{}
+	put := func(name, value string) {
+		if _, ok := names[p.key(name)]; !ok {
+			names[p.key(name)] = name
+		}
+		out[p.key(name)] = value
+	}
+	if len(s.Env) == 0 || e.passes.replaces != run.GOOS {
+		for key, value := range p.env {
+			if e.passes.keep == nil || e.passes.keep(run.GOOS, key, value) {
+				put(key, value)
+			}
+		}
+	}
+	for _, name := range s.EnvVars {
+		if value, ok := p.get(name); ok {
+			put(name, value)
+		}
+	}
+	for _, kv := range e.passes.set {
+		name, value, _ := strings.Cut(kv, "=")
+		put(name, value)
+	}
+	if s.EnvFile != "" {
+		for name, value := range dotenv(p.file(e.expand(s.EnvFile, p))) {
+			put(name, value)
+		}
+	}
+	var asked []string
+	for name, value := range s.Env {
+		if e.prompts && strings.HasPrefix(value, "${input:") {
+			asked = append(asked, name)
+			delete(out, p.key(name))
+			continue
+		}
+		put(name, e.expand(value, p))
+	}
+	passed := Passed{Asked: slices.Sorted(slices.Values(asked))}
+	for _, key := range slices.Sorted(maps.Keys(out)) {
+		passed.Environ = append(passed.Environ, names[key]+"="+out[key])
+	}
+	return passed
+}
+
+func (e Editor) expand(value string, p process) string {
+	if e.passes.expand == nil {
+		return value
+	}
+	return e.passes.expand(value, p)
+}
+
+// dotenv reads NAME=value lines.
+func dotenv(text string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "export ")
+		name, value, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		out[strings.TrimSpace(name)] = strings.Trim(strings.TrimSpace(value), `"'`)
+	}
+	return out
+}
+
+// only keeps the variables of a list, which may differ on Windows.
+func only(unix, windows []string) func(goos, name, value string) bool {
+	return func(goos, name, value string) bool {
+		if strings.HasPrefix(value, "()") {
+			return false // a shell function that bash exported
+		}
+		if goos == "windows" {
+			return slices.Contains(windows, name)
+		}
+		return slices.Contains(unix, name)
+	}
+}
+
+// sdkKeeps is what hosts built on the TypeScript SDK v1 and v2 pass (packages/client/src/client/stdio.ts).
+var sdkKeeps = only(
+	[]string{"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"},
+	[]string{
+		"APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE",
+		"SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE", "PROGRAMFILES",
+	},
+)
+
+// codexKeeps is Codex's list (codex-rs/rmcp-client/src/utils.rs), with the variables that name certificates.
+var codexKeeps = func() func(goos, name, value string) bool {
+	certificates := []string{
+		"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT",
+	}
+	return only(
+		append([]string{
+			"HOME", "LOGNAME", "PATH", "SHELL", "USER", "__CF_USER_TEXT_ENCODING", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ",
+		}, certificates...),
+		append([]string{
+			"PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "SYSTEMDRIVE", "USERNAME", "USERDOMAIN", "USERPROFILE",
+			"HOMEDRIVE", "HOMEPATH", "PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432", "PROGRAMDATA",
+			"LOCALAPPDATA", "APPDATA", "TEMP", "TMP", "POWERSHELL", "PWSH",
+		}, certificates...),
+	)
+}()
+
+// Gemini CLI drops what looks like a secret (packages/core/src/services/environmentSanitization.ts): by
+// name, and by value, of which only credentials in a proxy's URL concern us.
+var (
+	geminiSecret = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSWORD|PASSWD|KEY|AUTH|CREDENTIAL|CREDS|PRIVATE|CERT`)
+	geminiURL    = regexp.MustCompile(`(?i)(https?|ftp|smtp)://[^:\s]+:[^@\s]+@`)
+)
+
+func geminiKeeps(_, name, value string) bool {
+	switch upper := strings.ToUpper(name); {
+	case strings.HasPrefix(upper, "GEMINI_CLI_"):
+		return true
+	case geminiURL.MatchString(value):
+		return false
+	case strings.HasPrefix(upper, "GIT_CONFIG_"), upper == "DESCRIPTION":
+		return true
+	default:
+		return !geminiSecret.MatchString(upper)
+	}
+}
+
+// claudeKeeps is everything but telemetry (since 2.1.128).
+func claudeKeeps(_, name, _ string) bool { return !strings.HasPrefix(name, "OTEL_") }

@@ -1,0 +1,82 @@
+package editor
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// A format reads and edits one kind of config file. Its edits leave every byte alone that is not part of
+// what they edit, down to blanks and line ends.
+type format interface {
+	// decode is the whole file as plain values.
+	decode(doc []byte) (map[string]any, error)
+	// find is the value at a path, and the line it stands in.
+	find(doc []byte, path []string) (value any, line int, found bool, err error)
+	// set puts a value at a path, making what is missing above it.
+	set(doc []byte, path []string, value Object) ([]byte, error)
+	// remove takes away the value at a path, and what set made above it. before is the file as it was
+	// before set, as far as known: it says what was there, though empty. An empty result means that
+	// nothing is left of the file.
+	remove(doc []byte, path []string, before []byte) ([]byte, error)
+}
+
+// A SyntaxError says where a config file cannot be read, or not be edited. It never quotes a value.
+type SyntaxError struct {
+	Line, Column int
+	Problem      string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Problem)
+}
+
+// syntaxError is a SyntaxError at an offset.
+func syntaxError(doc []byte, offset int, problem string, args ...any) *SyntaxError {
+	line, column := position(doc, offset)
+	return &SyntaxError{Line: line, Column: column, Problem: fmt.Sprintf(problem, args...)}
+}
+
+// position counts lines and columns from 1, columns in bytes.
+func position(doc []byte, offset int) (line, column int) {
+	head := doc[:min(offset, len(doc))]
+	return 1 + bytes.Count(head, []byte("\n")), len(head) - bytes.LastIndexByte(head, '\n')
+}
+
+// bom is the byte order mark that some Windows editors put in front of UTF-8.
+var bom = []byte("\xef\xbb\xbf")
+
+// cutBOM splits a byte order mark off. Offsets of what is left are those that a person counts.
+func cutBOM(doc []byte) (mark, rest []byte) {
+	if rest, ok := bytes.CutPrefix(doc, bom); ok {
+		return bom, rest
+	}
+	return nil, doc
+}
+
+// lineEnd is what ends the first line.
+func lineEnd(doc []byte) string {
+	if i := bytes.IndexByte(doc, '\n'); i > 0 && doc[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// blank says whether there is nothing but blanks and line ends.
+func blank(b []byte) bool { return len(bytes.TrimLeft(b, " \t\r\n")) == 0 }
+
+// lineStart is where the line of an offset begins.
+func lineStart(doc []byte, offset int) int { return bytes.LastIndexByte(doc[:offset], '\n') + 1 }
+
+// indentAt is what the line of an offset begins with.
+func indentAt(doc []byte, offset int) string {
+	line := doc[lineStart(doc, offset):]
+	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}
+
+// splice is doc with doc[from:to] replaced.
+func splice(doc []byte, from, to int, text string) []byte {
+	out := make([]byte, 0, len(doc)+len(text))
+	out = append(out, doc[:from]...)
+	out = append(out, text...)
+	return append(out, doc[to:]...)
+}

@@ -1,0 +1,229 @@
+package editor
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// entry is what the tests of the formats put into files.
+var entry = Object{{"type", "stdio"}, {"command", `C:\Program Files\x.exe`}, {"env", Object{{"A", "${env:A}"}}}, {"args", []any{"a", "b"}}}
+
+func FuzzJSONSetThenRemoveIsTheIdentity(f *testing.F) {
+	for _, doc := range []string{
+		"", " ", "\n", "{}", "{ }", "{\n}\n", "{}\n", "// only a comment", "/* c */\n", "{ // c\n}", "{/* c */}", "\xef\xbb\xbf{}",
+		`{"mcpServers":{}}`, "{\"mcpServers\": {\n  }\n}", `{"mcpServers":{"a":{"command":"x"}}}`, `{"a":1,}`, `{"a":[1,2,],}`,
+		"{\n  \"a\": 1\n}", "{\r\n\t\"a\": 1,\r\n\t\"mcpServers\": {\r\n\t\t\"b\": {}, // c\r\n\t},\r\n}\r\n",
+		"{\n    // before\n    \"mcpServers\": { \"b\": {} } /* after */ , // end\n}", "{\"a\":1\n/*x*/}", "{\"a\":1 // x\n}",
+		"{\n  \"a\": 1\n  // , \"b\": 2\n}\n// end", "{\"mcpServers\": {\"b\": {} /* c */, }}", `[1]`, `{"mcpServers":[]}`,
+		"{\n\"a\":1}", "{ \"a\": 1\n  }", "{\"mcpServers\": {\n    \"b\": 1, \"c\": 2\n  }\n}", "{\"\\u006dcpServers\": {}}",
+	} {
+		f.Add([]byte(doc))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) { identity(t, jsonFormat{}, doc, []string{"mcpServers", "leadmagic"}) })
+}
+
+func FuzzTOMLSetThenRemoveIsTheIdentity(f *testing.F) {
+	for _, doc := range []string{
+		"", " ", "\n", "\n\n", "a = 1", "a = 1\n", "a = 1\n\n", "# c", "# c\r\n", "\xef\xbb\xbfa = 1\n", "a=1\r\n[b]\r\nc=2",
+		"[mcp_servers]\n", "[mcp_servers.b]\ncommand = \"x\"\n", "mcp_servers.b.command = 'x'\n", "mcp_servers = {}\n",
+		"mcp_servers = { b = { command = 'x' } }\n", "[[mcp_servers]]\n", "mcp_servers = 1\n", "[mcp_servers.b]\n# c\n[mcp_servers.c] # d",
+		"x = nan\n", "s = \"\"\"\n[mcp_servers.leadmagic]\n\"\"\"\n", "d = 1979-05-27T07:32:00Z\n", "[\"mcp_servers\".\"b\"]\n", "a = [\n 1, # c\n]\n",
+	} {
+		f.Add([]byte(doc))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) { identity(t, tomlFormat{}, doc, []string{"mcp_servers", "leadmagic"}) })
+}
+
+// identity checks what every edit must keep to, whatever the file is.
+func identity(t *testing.T, f format, doc []byte, path []string) {
+	original := bytes.Clone(doc)
+	set, err := f.set(doc, path, entry)
+	if !bytes.Equal(doc, original) {
+		t.Fatalf("set changed its input: %q became %q", original, doc)
+	}
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) && (syntax.Line < 1 || syntax.Column < 1 || syntax.Line > 1+bytes.Count(doc, []byte("\n"))) {
+		t.Fatalf("an error outside of the file %q: %v", doc, err)
+	}
+	if err != nil {
+		return
+	}
+	value, line, found, err := f.find(set, path)
+	if err != nil || !found || line < 1 {
+		t.Fatalf("set %q to %q, then find says %v %v", doc, set, found, err)
+	}
+	if !satisfies(value, entry) {
+		t.Fatalf("set %q to %q, then find has %v", doc, set, value)
+	}
+	again, err := f.set(set, path, entry)
+	if err != nil || !bytes.Equal(again, set) {
+		t.Fatalf("a second set makes %q of %q (%v)", again, set, err)
+	}
+	if _, _, had, _ := f.find(doc, path); had {
+		return // what was there before is gone
+	}
+	if i, ok := subsequence(original, set); !ok {
+		t.Fatalf("set made %q of %q: byte %d is lost", set, original, i)
+	}
+	removed, err := f.remove(set, path, original)
+	if err != nil || !bytes.Equal(removed, original) {
+		t.Fatalf("set made %q of %q, remove made %q of that (%v)", set, original, removed, err)
+	}
+	blind, err := f.remove(set, path, nil)
+	if err != nil {
+		t.Fatalf("removing from %q without a backup: %v", set, err)
+	}
+	if i, ok := subsequence(bytes.Join(bytes.Fields(blind), nil), original); !ok {
+		t.Fatalf("without a backup %q became %q: byte %d is new", original, blind, i)
+	}
+}
+
+// subsequence says whether all of small stands in large in the same order, or which byte does not.
+func subsequence(small, large []byte) (int, bool) {
+	i := 0
+	for _, c := range large {
+		if i < len(small) && small[i] == c {
+			i++
+		}
+	}
+	return i, i == len(small)
+}
+
+func TestRemoveWithoutABackupRestoresAllButEmptyLists(t *testing.T) {
+	for _, doc := range []string{
+		`{"a":1}`, "{\n  \"a\": 1\n}\n", "{\n  \"mcpServers\": {\n    \"b\": {}\n  }\n}\n", "{\n  \"a\": 1, // c\n}\n", "// c\n{ // d\n}\n",
+	} {
+		set, err := jsonFormat{}.set([]byte(doc), []string{"mcpServers", "leadmagic"}, entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := jsonFormat{}.remove(set, []string{"mcpServers", "leadmagic"}, nil)
+		if err != nil || string(got) != doc {
+			t.Errorf("%q came back as %q (%v)", doc, got, err)
+		}
+	}
+}
+
+func TestSetWritesAsTheFileIsWritten(t *testing.T) {
+	tests := []struct {
+		name, doc, want string
+	}{
+		{"an empty file becomes an object", "", "{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\"\n    }\n  }\n}\n"},
+		{"an empty object is opened", "{}", "{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\"\n    }\n  }\n}"},
+		{"a comment stays above", "// c\n", "// c\n{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\"\n    }\n  }\n}\n"},
+		{"tabs stay tabs", "{\n\t\"a\": 1\n}\n", "{\n\t\"a\": 1,\n\t\"s\": {\n\t\t\"n\": {\n\t\t\t\"c\": \"x\"\n\t\t}\n\t}\n}\n"},
+		{"four blanks stay four", "{\n    \"a\": 1\n}", "{\n    \"a\": 1,\n    \"s\": {\n        \"n\": {\n            \"c\": \"x\"\n        }\n    }\n}"},
+		{"Windows line ends stay", "{\r\n  \"s\": {\r\n    \"b\": {}\r\n  }\r\n}\r\n", "{\r\n  \"s\": {\r\n    \"b\": {},\r\n    \"n\": {\r\n      \"c\": \"x\"\r\n    }\r\n  }\r\n}\r\n"},
+		{"one line stays one line", `{"s":{"b":{}}}`, `{"s":{"b":{},"n":{"c":"x"}}}`},
+		{"one line with blanks too", `{"s": {"b": {}}}`, `{"s": {"b": {}, "n": {"c": "x"}}}`},
+		{"an empty object in one line is filled", `{"s":{},"a":1}`, `{"s":{"n":{"c":"x"}},"a":1}`},
+		{"a trailing comma stays the habit", "{\n  \"s\": {\n    \"b\": {},\n  },\n}", "{\n  \"s\": {\n    \"b\": {},\n    \"n\": {\n      \"c\": \"x\"\n    },\n  },\n}"},
+		{"a comment behind the last member stays there", "{\n  \"a\": 1 // c\n}", "{\n  \"a\": 1, // c\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\"\n    }\n  }\n}"},
+		{"an entry is replaced where it stands", "{\n  \"s\": {\n    \"n\": {\"old\": 1}, // c\n    \"b\": {}\n  }\n}", "{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\"\n    }, // c\n    \"b\": {}\n  }\n}"},
+		{"a byte order mark stays", "\xef\xbb\xbf{\"a\":1}", "\xef\xbb\xbf{\"a\":1,\"s\":{\"n\":{\"c\":\"x\"}}}"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := jsonFormat{}.set([]byte(tt.doc), []string{"s", "n"}, Object{{"c", "x"}})
+			if err != nil || string(got) != tt.want {
+				t.Errorf("got\n%s\nwant\n%s\n(%v)", got, tt.want, err)
+			}
+		})
+	}
+}
+
+func TestRemoveTakesOnlyTheEntry(t *testing.T) {
+	tests := []struct {
+		name, doc, want string
+	}{
+		{"the first of several lines", "{\n  \"s\": {\n    \"n\": {},\n    \"b\": {}\n  }\n}", "{\n  \"s\": {\n    \"b\": {}\n  }\n}"},
+		{"the one in the middle", "{\n  \"s\": {\n    \"a\": {},\n    // of n\n    \"n\": {},\n    \"b\": {}\n  }\n}", "{\n  \"s\": {\n    \"a\": {},\n    // of n\n    \"b\": {}\n  }\n}"},
+		{"the first in one line", `{"s": {"n": {}, "b": {}}}`, `{"s": {"b": {}}}`},
+		{"the one in the middle of a line", `{"s": {"a": {}, "n": {}, "b": {}}}`, `{"s": {"a": {}, "b": {}}}`},
+		{"the last in one line with a trailing comma", `{"s":{"a":{},"n":{},}}`, `{"s":{"a":{},}}`},
+		{"a comment behind it stays", "{\n  \"s\": {\n    \"a\": {},\n    \"n\": {}, // mine\n    \"b\": {}\n  }\n}", "{\n  \"s\": {\n    \"a\": {},\n    // mine\n    \"b\": {}\n  }\n}"},
+		{"a comment before its comma stays", "{\"s\":{\"n\":{} /* c */ ,\"b\":{}}}", "{\"s\":{/* c */ \"b\":{}}}"},
+		{"no entry, no change", `{"s": {"b": {}}}`, `{"s": {"b": {}}}`},
+		{"no servers, no change", `{"a": 1}`, `{"a": 1}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := jsonFormat{}.remove([]byte(tt.doc), []string{"s", "n"}, nil)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("got\n%s\nwant\n%s\n(%v)", got, tt.want, err)
+			}
+			if _, err := (jsonFormat{}).decode(got); err != nil {
+				t.Errorf("what is left cannot be read: %v", err)
+			}
+		})
+	}
+}
+
+func TestTOMLEntriesInEveryForm(t *testing.T) {
+	const want = "a = 1\n\n[m.b]\nc = 2\n"
+	tests := []struct{ name, doc, want string }{
+		{"a table", "a = 1\n\n[m.n]\nx = 1\n\n[m.b]\nc = 2\n", want},
+		{"a table with tables of its own", "a = 1\n\n[m.n]\nx = 1\n\n[m.n.env]\nA = 'b'\n\n[m.b]\nc = 2\n", want},
+		{"a table in two places", "a = 1\n\n[m.n]\nx = 1\n\n[m.b]\nc = 2\n\n[m.n.env]\nA = 'b'\n", want},
+		{"the first in the file", "[m.n]\nx = 1\n\n[m.b]\nc = 2\n", "[m.b]\nc = 2\n"},
+		{"dotted keys", "a = 1\nm.n.x = 1\nm.n.y = 2\n\n[m.b]\nc = 2\n", want},
+		{"an inline table", "[m]\nn = { x = 1 } # c\nb = { c = 2 }\n", "[m]\nb = { c = 2 }\n"},
+		{"a quoted name", "a = 1\n\n['m'.\"n\"]\nx = 1\n\n[m.b]\nc = 2\n", want},
+		{"the comment of the next table stays", "a = 1\n\n[m.n]\nx = 1\n# of b\n[m.b]\nc = 2\n", "a = 1\n# of b\n[m.b]\nc = 2\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := tomlFormat{}.remove([]byte(tt.doc), []string{"m", "n"}, nil)
+			if err != nil || string(got) != tt.want {
+				t.Errorf("remove made\n%s\nwant\n%s\n(%v)", got, tt.want, err)
+			}
+			set, err := tomlFormat{}.set([]byte(tt.doc), []string{"m", "n"}, Object{{"y", "z"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, _, _, err := (tomlFormat{}).find(set, []string{"m", "n"}); err != nil || len(v.(map[string]any)) != 1 {
+				t.Errorf("set made\n%s\nwith %v in it (%v)", set, v, err)
+			}
+		})
+	}
+}
+
+func TestFilesThatCannotBeEditedAreRefusedWithAPlace(t *testing.T) {
+	tests := []struct {
+		name string
+		f    format
+		doc  string
+		want string
+	}{
+		{"broken JSON", jsonFormat{}, "{\n  \"a\": }", "line 2, column 8: invalid character '}' at start of value"},
+		{"JSON that ends too early", jsonFormat{}, "{\n  \"a\": 1", "line 2, column 9: the file ends too early"},
+		{"a broken value is not quoted", jsonFormat{}, "{\"a\": \"lm_canary_5f1c0e9a7b3d2468\\q\"}", "line 1, column 7: invalid value"},
+		{"a list", jsonFormat{}, "\n[]", "line 2, column 1: the file is a list, where an object is due"},
+		{"a text", jsonFormat{}, `"x"`, "line 1, column 1: the file is a text, where an object is due"},
+		{"servers that are a list", jsonFormat{}, "{\n \"m\": []\n}", `line 2, column 7: "m" is a list, where an object is due`},
+		{"servers that are null", jsonFormat{}, "{\n \"m\": null\n}", `line 2, column 7: "m" is null, where an object is due`},
+		{"servers that stand there twice", jsonFormat{}, "{\n \"m\": {},\n \"m\": {}\n}", `line 3, column 2: "m" stands here a second time (first in line 2)`},
+		{"an entry that stands there twice", jsonFormat{}, "{\"m\": {\"n\": {},\n \"n\": {}}}", `line 2, column 2: "n" stands here a second time (first in line 1)`},
+		{"nesting without end", jsonFormat{}, strings.Repeat("[", 100_000), "line 1, column 1001: nested deeper than 1000 levels"},
+		{"broken TOML", tomlFormat{}, "a = 1\nb = \n", "line 2, column "},
+		{"TOML with a key twice", tomlFormat{}, "[m]\na = 1\na = 2\n", "line 3, column 1: "},
+		{"servers in one line of TOML", tomlFormat{}, "\nm = {}\n", "line 2, column 1: m is written in one line; write its servers as tables [m.NAME] first"},
+		{"servers that are a list of tables", tomlFormat{}, "[[m]]\n", "line 1, column 1: m is not a table"},
+		{"servers that are a number", tomlFormat{}, "m = 1\n", "line 1, column 1: m is not a table"},
+		{"an entry that is a list of tables", tomlFormat{}, "[[m.n]]\n", "line 1, column 1: m.n is not a table"},
+		{"an entry that is a text", tomlFormat{}, "[m]\nn = 'x'\n", "line 2, column 1: m.n is not a table"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := tt.f.set([]byte(tt.doc), []string{"m", "n"}, entry)
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "lm_") {
+				t.Error("the error quotes the file")
+			}
+		})
+	}
+}

@@ -1,0 +1,282 @@
+package editor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// tries is how often an edit begins anew because another program writes the same file: Claude Code does
+// so at every turn.
+const tries = 5
+
+// A Request says what is to happen to one editor's config file.
+type Request struct {
+	Scope   Scope
+	Name    string // of the server; empty: Name
+	Command Command
+	// Force replaces or removes an entry that is not ours.
+	Force bool
+	// DryRun changes nothing; the result has the difference.
+	DryRun bool
+	// Now dates a backup.
+	Now time.Time
+}
+
+func (r Request) name() string {
+	if r.Name == "" {
+		return Name
+	}
+	return r.Name
+}
+
+// An Outcome is what became of a Request, or would become of it.
+type Outcome int
+
+const (
+	// Unchanged means that what was asked for was so already.
+	Unchanged Outcome = iota
+	// Added means that there was no entry.
+	Added
+	// Replaced means that there was another entry.
+	Replaced
+	// Removed means that the entry is gone.
+	Removed
+)
+
+// A Result tells what was done, or would be.
+type Result struct {
+	Path    string
+	Outcome Outcome
+	// Diff is what changes, for a DryRun, in the form of diff -u. Secrets are hidden in it.
+	Diff string
+	// Backup is the copy that was made of the file as it was, if one was made.
+	Backup string
+	// HeldKey says that the entry that was replaced or removed held a key. It has leaked.
+	HeldKey bool
+	// Gone says that the file held nothing else and was removed.
+	Gone bool
+}
+
+// A DifferentError says that another entry stands where ours would, or that one that is not ours was to
+// be removed.
+type DifferentError struct {
+	Path  string
+	Line  int
+	Name  string
+	Entry string // as JSON, secrets hidden
+	// Key is the name under which the entry holds a literal key, if it does.
+	Key string
+}
+
+func (e *DifferentError) Error() string {
+	return fmt.Sprintf("%s, line %d: an entry named %s is there already, and it is another one", e.Path, e.Line, e.Name)
+}
+
+// Install adds the entry to the editor's config file, and reads it back.
+func (e Editor) Install(s System, r Request) (Result, error) {
+	return e.edit(s, r, func(f *configFile) (change, error) {
+		want := e.entry(r.Command)
+		have, line, found, err := e.format.find(f.data, e.path(r))
+		if err != nil {
+			return change{}, err
+		}
+		if found && satisfies(have, want) {
+			return change{data: f.data}, nil
+		}
+		c := change{outcome: Added, wanted: want}
+		if found {
+			c.outcome, c.heldKey = Replaced, serverOf(have).LiteralKey() != ""
+			if !r.Force {
+				return c, e.different(f.path, line, r, have)
+			}
+		}
+		c.data, err = e.with(f.data, r.name(), r.Command)
+		return c, err
+	})
+}
+
+// Uninstall takes the entry away. A file that is as Install would have made it of the file before is put
+// back to that.
+func (e Editor) Uninstall(s System, r Request) (Result, error) {
+	return e.edit(s, r, func(f *configFile) (change, error) {
+		have, line, found, err := e.format.find(f.data, e.path(r))
+		if err != nil || !found {
+			return change{data: f.data}, err
+		}
+		if !r.Force && !serverOf(have).Ours() {
+			return change{}, e.different(f.path, line, r, have)
+		}
+		before, backed := f.before()
+		if !backed {
+			before = nil
+		}
+		c := change{outcome: Removed, heldKey: serverOf(have).LiteralKey() != ""}
+		if c.data, err = e.without(f.data, r.name(), before); err != nil {
+			return c, err
+		}
+		c.gone = !backed && blank(c.data)
+		return c, nil
+	})
+}
+
+func (e Editor) path(r Request) []string { return []string{e.Key, r.name()} }
+
+// with is a document with the entry in it.
+func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error) {
+	if c.Prompt && e.prompts {
+		input := Object{
+			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
+		}
+		if doc, err = (jsonFormat{}).append(doc, "inputs", input, isInput); err != nil {
+			return nil, err
+		}
+	}
+	return e.format.set(doc, []string{e.Key, name}, e.entry(c))
+}
+
+// without is a document without the entry, and without the question that only this entry asked.
+func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err error) {
+	doc, err = e.format.remove(doc, []string{e.Key, name}, before)
+	if err != nil || !e.prompts || strings.Contains(string(doc), "${input:"+InputID+"}") {
+		return doc, err
+	}
+	return jsonFormat{}.removeElement(doc, "inputs", before, isInput)
+}
+
+func isInput(v any) bool {
+	m, _ := v.(map[string]any)
+	return m["id"] == InputID
+}
+
+func (e Editor) different(path string, line int, r Request, have any) error {
+	return &DifferentError{
+		Path: path, Line: line, Name: r.name(), Entry: show(have), Key: serverOf(have).LiteralKey(),
+	}
+}
+
+// A change is what is to become of a file.
+type change struct {
+	data    []byte
+	outcome Outcome
+	wanted  Object // to be found when the file is read again; nil: nothing is
+	heldKey bool
+	gone    bool
+}
+
+// edit reads the config file, has it changed, and writes it.
+func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)) (Result, error) {
+	path, err := e.Path(s, r.Scope)
+	if err != nil {
+		return Result{}, err
+	}
+	for try := 1; ; try++ {
+		res, err := e.editOnce(s, r, path, plan)
+		if !errors.Is(err, errChanged) || try == tries {
+			return res, err
+		}
+	}
+}
+
+func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile) (change, error)) (Result, error) {
+	f, err := s.readConfig(path)
+	if err != nil {
+		return Result{}, err
+	}
+	c, err := plan(f)
+	res := Result{Path: path, Outcome: c.outcome, HeldKey: c.heldKey, Gone: c.gone}
+	switch _, different := errors.AsType[*DifferentError](err); {
+	case different:
+		return res, err
+	case err != nil:
+		return res, fmt.Errorf("%s is left as it was: %w", path, err)
+	case c.outcome == Unchanged:
+		return res, nil
+	}
+	if err := f.writable(); err != nil {
+		return res, err
+	}
+	if r.DryRun {
+		res.Diff = f.diff(c)
+		return res, nil
+	}
+	if c.gone {
+		return res, f.remove(e.ownFolder(s, r.Scope, path))
+	}
+	if c.outcome != Removed {
+		if res.Backup, err = f.backUp(r.Now); err != nil {
+			return res, err
+		}
+	}
+	if err := f.replace(c.data, newMode(r.Scope)); err != nil {
+		return res, errors.Join(err, undoBackup(res.Backup))
+	}
+	if err := e.check(s, r, path, c.wanted); err != nil {
+		return res, err
+	}
+	if c.outcome == Removed {
+		err = f.dropBackups(c.data)
+	}
+	return res, err
+}
+
+// undoBackup removes the backup of a change that was not made.
+func undoBackup(path string) error {
+	if path == "" {
+		return nil
+	}
+	return discard(path)
+}
+
+// check reads the file again.
+func (e Editor) check(s System, r Request, path string, wanted Object) error {
+	f, err := s.readConfig(path)
+	if err != nil {
+		return err
+	}
+	have, _, found, err := e.format.find(f.data, e.path(r))
+	if err != nil {
+		return fmt.Errorf("reading %s again: %w", path, err)
+	}
+	if found != (wanted != nil) || found && !satisfies(have, wanted) {
+		return fmt.Errorf("%s was written, but does not hold what was written; another program may have changed it", path)
+	}
+	return nil
+}
+
+// newMode is the mode of a new file: the user's own is nobody else's business, a team's is for all.
+func newMode(scope Scope) fs.FileMode {
+	if scope == Project {
+		return 0o644
+	}
+	return 0o600
+}
+
+// ownFolder is the folder that may go with its last file.
+func (e Editor) ownFolder(s System, scope Scope, path string) string {
+	if scope == Project {
+		if dir := filepath.Dir(path); dir != s.Folder {
+			return dir
+		}
+		return ""
+	}
+	dir, err := e.own(s)
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+func (f *configFile) diff(c change) string {
+	from, to := f.path, f.path
+	if f.info == nil {
+		from = ""
+	}
+	if c.gone {
+		to = ""
+	}
+	return unified(from, to, masked(f.data), masked(c.data))
+}

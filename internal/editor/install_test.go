@@ -1,0 +1,383 @@
+package editor
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func request() Request {
+	return Request{Command: Command{Path: "/opt/bin/leadmagic-mcp-proxy", Vars: []string{KeyVariable}}, Now: today}
+}
+
+// files are all files below a folder, by their path in it.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		if d.IsDir() {
+			out[filepath.ToSlash(rel)+"/"] = ""
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		out[filepath.ToSlash(rel)] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func same(t *testing.T, what string, got, want map[string]string) {
+	t.Helper()
+	for name, text := range want {
+		if have, ok := got[name]; !ok {
+			t.Errorf("%s: %s is gone", what, name)
+		} else if have != text {
+			t.Errorf("%s: %s is\n%s\nwant\n%s", what, name, have, text)
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s: %s is new", what, name)
+		}
+	}
+}
+
+func TestUninstallAfterInstallLeavesNoTrace(t *testing.T) {
+	jsonDocs := map[string]string{
+		"missing": "-", "empty": "", "braces": "{}", "braces and a line end": "{}\n", "a line end": "\n", "a comment": "// mine\n",
+		"no servers": "{\n\t\"a\": 1 // c\n}\n", "empty servers": "{\"KEY\": {}}", "empty servers in two lines": "{\n  \"KEY\": {\n  }\n}\n",
+		"other servers": "{\r\n  \"KEY\": {\r\n    \"other\": {\"command\": \"x\"}, // c\r\n  },\r\n}\r\n", "one line": `{"KEY":{"other":{}},"a":[1,2]}`,
+		"a byte order mark": "\xef\xbb\xbf{ }",
+	}
+	tomlDocs := map[string]string{
+		"missing": "-", "empty": "", "other tables": "# mine\nmodel = \"x\"\n\n[mcp_servers.other]\ncommand = \"x\" # c", "Windows": "a = 1\r\n[b]\r\nc = 2\r\n",
+		"an empty table": "[mcp_servers]\n", "blank lines": "\n\n",
+	}
+	for _, e := range All() {
+		docs := jsonDocs
+		if e.lists {
+			docs = tomlDocs
+		}
+		for name, doc := range docs {
+			for _, scope := range []Scope{User, Project} {
+				if scope == Project && !e.HasProject() {
+					continue
+				}
+				for _, prompt := range []bool{false, e.prompts} {
+					t.Run(e.ID+"/"+name, func(t *testing.T) {
+						s, home := machine(t, "linux")
+						r := request()
+						r.Scope, r.Command.Prompt = scope, prompt
+						path, err := e.Path(s, scope)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if doc != "-" {
+							put(t, path, strings.ReplaceAll(doc, "KEY", e.Key))
+						} else if own, err := e.own(s); err != nil || os.MkdirAll(filepath.Dir(own), 0o755) != nil {
+							t.Fatal(own, err) // what is above the editor's own folder stays
+						}
+						homeBefore, projectBefore := files(t, home), files(t, s.Folder)
+						roundTrip(t, e, s, r)
+						same(t, "home", files(t, home), homeBefore)
+						same(t, "project", files(t, s.Folder), projectBefore)
+					})
+				}
+			}
+		}
+	}
+}
+
+// roundTrip installs twice and uninstalls twice.
+func roundTrip(t *testing.T, e Editor, s System, r Request) {
+	t.Helper()
+	for i, want := range []Outcome{Added, Unchanged} {
+		res, err := e.Install(s, r)
+		if err != nil || res.Outcome != want {
+			t.Fatalf("install %d: %v, %v", i, res.Outcome, err)
+		}
+	}
+	entry, err := e.Entry(s, r.Scope, Name)
+	if err != nil || entry == nil || !entry.Ours() {
+		t.Fatalf("the entry is %+v (%v)", entry, err)
+	}
+	for i, want := range []Outcome{Removed, Unchanged} {
+		res, err := e.Uninstall(s, r)
+		if err != nil || res.Outcome != want {
+			t.Fatalf("uninstall %d: %v, %v", i, res.Outcome, err)
+		}
+	}
+}
+
+func TestADryRunShowsTheDifferenceAndWritesNothing(t *testing.T) {
+	s, home := machine(t, "linux")
+	path := filepath.Join(home, ".cursor", "mcp.json")
+	put(t, path, "{\n  \"mcpServers\": {\n    \"other\": {\n      \"env\": {\"OTHER_TOKEN\": \"abc\", \"X-API-Key\": \""+canary+"\"}\n    }\n  }\n}\n")
+	before := files(t, home)
+	r := request()
+	r.DryRun = true
+	res, err := lookup(t, "cursor").Install(s, r)
+	if err != nil || res.Outcome != Added {
+		t.Fatal(res, err)
+	}
+	same(t, "after the dry run", files(t, home), before)
+	want := "--- PATH\n+++ PATH\n@@ -2,6 +2,13 @@\n" +
+		"   \"mcpServers\": {\n     \"other\": {\n       \"env\": {\"OTHER_TOKEN\": \"<hidden>\", \"X-API-Key\": \"<hidden>\"}\n" +
+		"+    },\n+    \"leadmagic\": {\n+      \"type\": \"stdio\",\n+      \"command\": \"/opt/bin/leadmagic-mcp-proxy\",\n" +
+		"+      \"env\": {\n+        \"LEADMAGIC_API_KEY\": \"${env:LEADMAGIC_API_KEY}\"\n+      }\n     }\n   }\n }\n"
+	if want = strings.ReplaceAll(want, "PATH", path); res.Diff != want {
+		t.Errorf("got\n%s\nwant\n%s", res.Diff, want)
+	}
+	if res, err = lookup(t, "zed").Install(s, r); err != nil || !strings.HasPrefix(res.Diff, "--- /dev/null\n+++ "+home) {
+		t.Errorf("a new file: got\n%s(%v)", res.Diff, err)
+	}
+}
+
+func TestAnotherEntryIsShownAndReplacedOnlyWithForce(t *testing.T) {
+	s, home := machine(t, "linux")
+	path := filepath.Join(home, ".cursor", "mcp.json")
+	original := "{\n  \"mcpServers\": {\n    \"leadmagic\": {\"url\": \"https://mcp.leadmagic.io/mcp\", \"headers\": {\"x-leadmagic-key\": \"" + canary + "\"}}\n  }\n}\n"
+	put(t, path, original)
+	e, r := lookup(t, "cursor"), request()
+	var different *DifferentError
+	for _, act := range []func(System, Request) (Result, error){e.Install, e.Uninstall} {
+		_, err := act(s, r)
+		if !errors.As(err, &different) || different.Line != 3 || different.Key != "x-leadmagic-key" {
+			t.Fatalf("got %v (%+v)", err, different)
+		}
+		if strings.Contains(err.Error()+different.Entry, "lm_") || !strings.Contains(different.Entry, "mcp.leadmagic.io") {
+			t.Errorf("shown is %s", different.Entry)
+		}
+	}
+	if got := files(t, home)[".cursor/mcp.json"]; got != original {
+		t.Errorf("the file was changed to %s", got)
+	}
+	r.Force = true
+	res, err := e.Install(s, r)
+	if err != nil || res.Outcome != Replaced || !res.HeldKey {
+		t.Fatalf("got %+v (%v)", res, err)
+	}
+	for name, text := range files(t, home) {
+		if strings.Contains(text, canary) {
+			t.Errorf("the key stands in %s", name)
+		}
+	}
+	backup, err := os.ReadFile(res.Backup)
+	if want := strings.ReplaceAll(original, canary, "removed-by-leadmagic-mcp-proxy"); string(backup) != want || err != nil {
+		t.Errorf("the backup is %s (%v)", backup, err)
+	}
+}
+
+func TestTheBackupIsMadeOnce(t *testing.T) {
+	s, home := machine(t, "linux")
+	put(t, filepath.Join(home, ".codex", "config.toml"), "a = 1\n")
+	e, r := lookup(t, "codex"), request()
+	first, err := e.Install(s, r)
+	if want := filepath.Join(home, ".codex", "config.toml.leadmagic-2026-11-23.bak"); err != nil || first.Backup != want {
+		t.Fatalf("got %s (%v), want %s", first.Backup, err, want)
+	}
+	r.Name, r.Now = "second", today.AddDate(0, 0, 1)
+	second, err := e.Install(s, r)
+	if err != nil || second.Backup != "" {
+		t.Errorf("a second backup %s (%v)", second.Backup, err)
+	}
+	if got, _ := os.ReadFile(first.Backup); string(got) != "a = 1\n" {
+		t.Errorf("the backup is %q", got)
+	}
+}
+
+func TestModeAndLinksAreKept(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // neither is a thing of Windows
+	}
+	s, home := machine(t, "linux")
+	real := filepath.Join(home, "dotfiles", "cursor.json")
+	put(t, real, "{}")
+	if err := errors.Join(os.Chmod(real, 0o664), os.Mkdir(filepath.Join(home, ".cursor"), 0o755),
+		os.Symlink("../dotfiles/cursor.json", filepath.Join(home, ".cursor", "mcp.json"))); err != nil {
+		t.Fatal(err)
+	}
+	e := lookup(t, "cursor")
+	if _, err := e.Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(real)
+	if err != nil || info.Mode().Perm() != 0o664 {
+		t.Errorf("the mode is %v (%v)", info.Mode(), err)
+	}
+	if target, err := os.Readlink(filepath.Join(home, ".cursor", "mcp.json")); target != "../dotfiles/cursor.json" {
+		t.Errorf("the link leads to %q (%v)", target, err)
+	}
+	if text, _ := os.ReadFile(real); !strings.Contains(string(text), "leadmagic") {
+		t.Errorf("the file behind the link holds %q", text)
+	}
+	if _, err := lookup(t, "zed").Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(filepath.Join(home, ".config", "zed", "settings.json")); info.Mode().Perm() != 0o600 {
+		t.Errorf("a new file of the user's has mode %v", info.Mode())
+	}
+}
+
+func TestFilesThatWillNotBeWritten(t *testing.T) {
+	tests := []struct {
+		name    string
+		prepare func(path string) error
+		want    string
+	}{
+		{"a read-only file", func(p string) error { return os.Chmod(p, 0o444) }, "PATH is read-only"},
+		{"a read-only folder", func(p string) error { return os.Chmod(filepath.Dir(p), 0o555) }, "writing PATH: the folder DIR is read-only"},
+		{"a folder in its place", func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) }, "reading PATH: it is not a regular file"},
+		{"a link that leads nowhere", func(p string) error { return errors.Join(os.Remove(p), os.Symlink("gone", p)) }, "PATH is a symbolic link to gone, which does not exist"},
+		{"a link to itself", func(p string) error { return errors.Join(os.Remove(p), os.Symlink(p, p)) }, "reading PATH: "},
+		{"broken JSON", func(p string) error { return os.WriteFile(p, []byte("{\n  \"a\": ,\n}"), 0o600) }, "PATH is left as it was: line 2, column 8: invalid character ','"},
+		{"a file larger than any", func(p string) error { return os.Truncate(p, maxFile+1) }, "reading PATH: it is larger than 64 MiB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, home := machine(t, "linux")
+			path := filepath.Join(home, ".cursor", "mcp.json")
+			put(t, path, "{}")
+			if err := tt.prepare(path); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(filepath.Dir(path), 0o700) })
+			before, _ := os.ReadDir(filepath.Dir(path))
+			_, err := lookup(t, "cursor").Install(s, request())
+			want := strings.NewReplacer("PATH", path, "DIR", filepath.Dir(path)).Replace(tt.want)
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if after, _ := os.ReadDir(filepath.Dir(path)); len(after) != len(before) {
+				t.Errorf("there are new files: %v", after)
+			}
+		})
+	}
+}
+
+func TestAFileInTheWayOfAFolder(t *testing.T) {
+	s, home := machine(t, "linux")
+	put(t, filepath.Join(home, ".cursor"), "")
+	if _, err := lookup(t, "cursor").Install(s, request()); err == nil || !strings.Contains(err.Error(), "not a") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFullDiskLeavesTheFileAsItWas(t *testing.T) {
+	s, home := machine(t, "linux")
+	put(t, filepath.Join(home, ".cursor", "mcp.json"), "{}")
+	before := files(t, home)
+	full := func(f *os.File, b []byte) error {
+		_, _ = f.Write(b[:len(b)/2])
+		return &fs.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC}
+	}
+	// The first write is the backup's.
+	for _, after := range []int{0, 1} {
+		writes := 0
+		s.write = func(f *os.File, b []byte) error {
+			if writes++; writes > after {
+				return full(f, b)
+			}
+			return writeAll(f, b)
+		}
+		_, err := lookup(t, "cursor").Install(s, request())
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("got %v", err)
+		}
+		same(t, "after the failure", files(t, home), before)
+	}
+}
+
+func TestAFileThatChangesMeanwhileIsReadAgain(t *testing.T) {
+	s, home := machine(t, "linux")
+	path := filepath.Join(home, ".claude.json")
+	put(t, path, "{\"turns\": 0}\n")
+	e, turns := lookup(t, "claude-code"), 0
+	s.write = func(f *os.File, b []byte) error {
+		if turns < 3 && !strings.HasSuffix(f.Name(), ".bak") {
+			turns++
+			put(t, path, strings.Repeat(" ", turns)+"{\"turns\": 1}\n")
+		}
+		return writeAll(f, b)
+	}
+	if _, err := e.Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	if text := files(t, home)[".claude.json"]; !strings.HasPrefix(text, "   {\"turns\": 1, ") || !strings.Contains(text, "leadmagic") {
+		t.Errorf("the other program's words are lost: %s", text)
+	}
+
+	put(t, path, "{}")
+	s.write = func(f *os.File, b []byte) error {
+		turns++
+		put(t, path, strings.Repeat(" ", turns)+"{}")
+		return writeAll(f, b)
+	}
+	_, err := e.Install(s, request())
+	if !errors.Is(err, errChanged) {
+		t.Errorf("got %v, want %v", err, errChanged)
+	}
+	if text := files(t, home)[".claude.json"]; strings.Contains(text, "leadmagic") {
+		t.Errorf("it was written after all: %s", text)
+	}
+}
+
+func TestAFileThatAppearsMeanwhileIsNotOverwritten(t *testing.T) {
+	s, home := machine(t, "linux")
+	path := filepath.Join(home, ".cursor", "mcp.json")
+	once := true
+	s.write = func(f *os.File, b []byte) error {
+		if once {
+			once = false
+			put(t, path, `{"mine":1}`)
+		}
+		return writeAll(f, b)
+	}
+	if _, err := lookup(t, "cursor").Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	if text := files(t, home)[".cursor/mcp.json"]; !strings.Contains(text, `"mine":1`) || !strings.Contains(text, "leadmagic") {
+		t.Errorf("got %s", text)
+	}
+}
+
+func TestUninstallKeepsWhatOthersHaveAddedSince(t *testing.T) {
+	s, home := machine(t, "linux")
+	e := lookup(t, "vscode")
+	r := request()
+	r.Command.Prompt = true
+	if _, err := e.Install(s, r); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(home, ".config", "Code", "User", "mcp.json")
+	text := files(t, home)[".config/Code/User/mcp.json"]
+	text = strings.Replace(text, "\"servers\": {", "\"servers\": {\n    \"other\": {\"env\": {\"A\": \"${input:leadmagic-key}\"}},", 1)
+	put(t, path, text)
+	res, err := e.Uninstall(s, r)
+	if err != nil || res.Gone {
+		t.Fatal(res, err)
+	}
+	got := files(t, home)[".config/Code/User/mcp.json"]
+	want := "{\n  \"inputs\": [{\n    \"type\": \"promptString\",\n    \"id\": \"leadmagic-key\",\n    \"description\": \"LeadMagic API key\",\n    \"password\": true\n  }],\n" +
+		"  \"servers\": {\n    \"other\": {\"env\": {\"A\": \"${input:leadmagic-key}\"}}\n  }\n}\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,105 @@
+package editor
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestKeysAreFound(t *testing.T) {
+	tests := []struct {
+		name   string
+		degree suspicion
+		text   string
+		want   []string // what is found, in order
+	}{
+		{"a key in an entry", inEditor, `{"env": {"LEADMAGIC_API_KEY": "` + canary + `"}}`, []string{canary}},
+		{"the shortest key", inEditor, `"lm_0123456789abc"`, []string{"lm_0123456789abc"}},
+		{"what is too short for a key", inEditor, `"lm_0123456789ab"`, nil},
+		{"a key without lm_ under a name", inEditor, `"LEADMAGIC_API_KEY": "8f3a-77"`, []string{"8f3a-77"}},
+		{"a header", inEditor, `"headers": {"X-LeadMagic-Key": "8f3a"}`, []string{"8f3a"}},
+		{"the other header", inEditor, `"X-API-Key" : '8f3a'`, []string{"8f3a"}},
+		{"a header as an argument", inEditor, `"args": ["--header", "x-leadmagic-key:8f3a", "x"]`, []string{"8f3a"}},
+		{"a variable as an argument", inEditor, `["-e", "LEADMAGIC_API_KEY=8f3a"]`, []string{"8f3a"}},
+		{"a value in the next line", inEditor, "\"LEADMAGIC_API_KEY\":\n  \"8f3a\"", []string{"8f3a"}},
+		{"JSON inside of JSON", inEditor, `"x": "{\"LEADMAGIC_API_KEY\":\"8f3a\"}"`, []string{"8f3a"}},
+		{"TOML", inEditor, "env = { LEADMAGIC_API_KEY = \"8f3a\" }\n", []string{"8f3a"}},
+		{"a header in TOML", inEditor, `http_headers = { "x-leadmagic-key" = "8f3a" }`, []string{"8f3a"}},
+		{"a bearer token", inEditor, `"Authorization": "Bearer ` + canary + `"`, []string{canary}},
+		{"a name whose value comes from a variable", inEditor, `env_http_headers = { "x-leadmagic-key" = "LEADMAGIC_API_KEY" }`, nil},
+		{"a list of names", inEditor, `env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`, nil},
+		{"the variable of a file", inEditor, `"LEADMAGIC_API_KEY_FILE": "/home/u/key"`, nil},
+		{"references in every syntax", inEditor, "\"LEADMAGIC_API_KEY\": \"${LEADMAGIC_API_KEY}\"\nLEADMAGIC_API_KEY: '$X'\n" +
+			"\"LEADMAGIC_API_KEY\": \"{env:X}\"\nLEADMAGIC_API_KEY=%X%\nLEADMAGIC_API_KEY=$(pass x)\nLEADMAGIC_API_KEY=`pass x`\n" +
+			"LEADMAGIC_API_KEY: ${{ secrets.X }}\n\"X-API-Key\": \"{{key}}\"\nLEADMAGIC_API_KEY: !vault x\nLEADMAGIC_API_KEY=op://a/b\n", nil},
+		{"samples", inEditor, `"lm_your_api_key_here" "lm_xxxxxxxxxxxxxxxxx" "LEADMAGIC_API_KEY": "YOUR_API_KEY" "x-leadmagic-key": "<key>"`, nil},
+		{"nothing", inEditor, "LEADMAGIC_API_KEY=\nOTHER=1\n\"LEADMAGIC_API_KEY\": \"\"", nil},
+		{"two keys in one line", inEditor, "lm_0123456789abc lm_0123456789abd", []string{"lm_0123456789abc", "lm_0123456789abd"}},
+		{"other people's names in a config file", inConfig, `{"lm_head_projection_weight": 1, "lm_welcome_message_title": "x"}`, nil},
+		{"a key in a config file", inConfig, "key: " + canary + "\n", []string{canary}},
+		{"LeadMagic's variable in a config file", inConfig, "LEADMAGIC_API_KEY=8f3a\n", []string{"8f3a"}},
+		{"somebody's header in a config file", inConfig, `"X-API-Key": "8f3a"`, nil},
+		{"LeadMagic's header in a config file", inConfig, "url: https://api.leadmagic.io\nX-API-Key: 8f3a\n", []string{"8f3a"}},
+		{"a key under somebody's header", inConfig, `"X-API-Key": "lm_abc"`, []string{"lm_abc"}},
+		{"a model's code", inCode, "self.lm_head_projection_weight = lm_head(hidden_states_0123456789)", nil},
+		{"a key in code", inCode, `client("` + canary + `")`, []string{canary}},
+		{"a key that is set in code", inCode, `os.Setenv("LEADMAGIC_API_KEY", "lm_abc")`, []string{"lm_abc"}},
+		{"a name in code", inCode, `os.environ["LEADMAGIC_API_KEY"] = get("x"); headers["x-api-key"] = "8f3a"`, nil},
+		{"a key that is assigned in code", inCode, `os.environ["LEADMAGIC_API_KEY"] = "lm_abc"`, []string{"lm_abc"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, h := range hits([]byte(tt.text), tt.degree) {
+				got = append(got, tt.text[h.from:h.to])
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
+	text := strings.Join([]string{
+		`"LEADMAGIC_API_KEY": "` + canary + `",`,
+		`"GITHUB_TOKEN": "ghp_abc", "A": "b", "ref": "${env:GITHUB_TOKEN}",`,
+		`"args": ["--api-key", "s3cret", "--password=s3cret", "plain"],`,
+		`"password": true, "id": "leadmagic-key", "GITHUB_TOKEN": "${env:GITHUB_TOKEN}",`,
+		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
+		`client_secret = 's3cret'`,
+	}, "\n")
+	want := strings.Join([]string{
+		`"LEADMAGIC_API_KEY": "<hidden>",`,
+		`"GITHUB_TOKEN": "<hidden>", "A": "b", "ref": "${env:GITHUB_TOKEN}",`,
+		`"args": ["--api-key", "<hidden>", "--password=<hidden>", "plain"],`,
+		`"password": true, "id": "leadmagic-key", "GITHUB_TOKEN": "${env:GITHUB_TOKEN}",`,
+		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
+		`client_secret = '<hidden>'`,
+	}, "\n")
+	if got := string(masked([]byte(text))); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestHoldsKey(t *testing.T) {
+	for text, want := range map[string]bool{canary: true, "--x=" + canary: true, "x-leadmagic-key: 8f3a": true, "--read-only": false, "lm_abc": false} {
+		if got := HoldsKey(text); got != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
+
+func FuzzNothingMaskedHoldsAKey(f *testing.F) {
+	f.Add([]byte(`{"LEADMAGIC_API_KEY": "` + canary + `"}`))
+	f.Add([]byte("x-api-key='" + canary + "\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if got := masked(text); token.Match(got) || bytes.Count(got, []byte("\n")) != bytes.Count(text, []byte("\n")) {
+			t.Errorf("%q became %q", text, got)
+		}
+		if got := withoutKeys(text); len(hits(got, inEditor)) > 0 {
+			t.Errorf("%q keeps a key: %q", text, got)
+		}
+	})
+}

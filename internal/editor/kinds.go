@@ -1,0 +1,119 @@
+package editor
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A source is one text to look at.
+type source struct {
+	path   string
+	editor *Editor
+	scope  Scope
+	degree suspicion
+	staged bool
+}
+
+// elsewhere are files in which editors keep variables and servers besides those of the table.
+var elsewhere = []struct {
+	path, editor string
+	user         bool // below the home folder too
+}{
+	{".claude/settings.json", "claude-code", true},
+	{".claude/settings.local.json", "claude-code", true},
+	{"claude_desktop_config.json", "claude-desktop", false},
+	{".vscode/settings.json", "vscode", false},
+	{".codeium/mcp_config.json", "windsurf", true},
+	{"mcp_config.json", "windsurf", false},
+	{".zed/settings.json", "zed", false},
+	{".gemini/.env", "gemini", true},
+	{"mcp-config.json", "copilot-cli", false},
+	{"cline_mcp_settings.json", "cline", false},
+	{"mcp.json", "", false},
+}
+
+// configEndings are the names of config files in general.
+var configEndings = []string{
+	".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".config", ".properties",
+	".env", ".envrc", ".npmrc", ".netrc", ".plist", ".xml", ".tfvars",
+}
+
+// codeEndings are the names of files that hold other people's names.
+var codeEndings = []string{
+	".c", ".cc", ".cpp", ".cs", ".css", ".dart", ".ex", ".go", ".h", ".hpp", ".html", ".ipynb", ".java", ".js", ".jsx",
+	".kt", ".lua", ".m", ".md", ".mdx", ".mjs", ".php", ".pl", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".sh",
+	".sql", ".svelte", ".swift", ".ts", ".tsx", ".vue", ".zig",
+}
+
+// named is a file that somebody has pointed to: what is not code is then taken for a config file.
+func (s Scanner) named(path string) source {
+	src := s.classify(path)
+	if src.degree == inCode && !ends(path, codeEndings) {
+		src.degree = inConfig
+	}
+	return src
+}
+
+// ends says whether a file's name has one of some endings.
+func ends(path string, endings []string) bool {
+	base := strings.ToLower(filepath.Base(path))
+	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(base, end) })
+}
+
+// classify says what kind of file a path names: an editor's, another config file, or something else.
+func (s Scanner) classify(path string) source {
+	slashed := filepath.ToSlash(path)
+	if i := strings.LastIndex(slashed, backupSign); i > 0 && strings.HasSuffix(slashed, ".bak") {
+		slashed = slashed[:i]
+	}
+	for _, e := range All() {
+		if user, err := e.file(s.System); err == nil && user == path {
+			return source{path: path, editor: &e, scope: User}
+		}
+		for _, name := range e.project {
+			if strings.HasSuffix(slashed, "/"+name) {
+				return source{path: path, editor: &e, scope: Project}
+			}
+		}
+	}
+	for _, name := range elsewhere {
+		if strings.HasSuffix(slashed, "/"+name.path) {
+			src := source{path: path, scope: Project}
+			if e, ok := Lookup(name.editor); ok {
+				src.editor = &e
+			}
+			return src
+		}
+	}
+	if ends(path, configEndings) || strings.HasPrefix(filepath.Base(path), ".env") {
+		return source{path: path, degree: inConfig}
+	}
+	return source{path: path, degree: inCode}
+}
+
+// instead says what belongs in the place of a key.
+func (src source) instead(h hit) string {
+	if src.editor == nil {
+		return "name the variable " + KeyVariable + " instead, or keep the key with: " + Program + " login"
+	}
+	e := *src.editor
+	install := Program + " install " + e.ID
+	if src.scope == Project && e.HasProject() {
+		install += " --project"
+	}
+	install += " --force"
+	switch {
+	case h.name != "" && !strings.EqualFold(h.name, KeyVariable), h.name == "":
+		return "remove it and run: " + install
+	case e.lists:
+		return fmt.Sprintf("put env_vars = [%q] there, or run: %s", KeyVariable, install)
+	case e.refer != nil:
+		return fmt.Sprintf("put %q there, or run: %s", e.refer(KeyVariable), install)
+	case e.passes.inherits(KeyVariable):
+		return fmt.Sprintf("leave it out, since %s passes the variable on; or run: %s", e.Title, install)
+	default:
+		return fmt.Sprintf("leave it out, keep the key with %s login, and run: %s", Program, install)
+	}
+}

@@ -1,0 +1,146 @@
+package editor
+
+import (
+	"bytes"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A Server is an entry as it stands in a config file, in whichever shape.
+type Server struct {
+	Command string
+	Args    []string
+	Env     map[string]string
+	EnvVars []string // variables to be passed by name (Codex)
+	EnvFile string
+	URL     string // of a remote server: the editor then starts no process
+	// Disabled says that the editor leaves it alone.
+	Disabled bool
+}
+
+// Ours says whether the entry starts this program.
+func (s Server) Ours() bool {
+	base := path.Base(strings.ReplaceAll(s.Command, `\`, "/"))
+	return strings.TrimSuffix(base, ".exe") == Program
+}
+
+// LiteralKey is the name of a variable or header that holds a key instead of naming one, or empty.
+func (s Server) LiteralKey() string {
+	for _, name := range []string{KeyVariable, "x-leadmagic-key", "X-API-Key"} {
+		for have, value := range s.Env {
+			if strings.EqualFold(have, name) && isLiteral(value) {
+				return have
+			}
+		}
+	}
+	return ""
+}
+
+// serverOf reads an entry of any editor.
+func serverOf(value any) Server {
+	outer, _ := value.(map[string]any)
+	m, nested := outer["transport"].(map[string]any)
+	if !nested {
+		m = outer
+	}
+	s := Server{Args: texts(m["args"]), EnvVars: texts(m["env_vars"]), Env: map[string]string{}}
+	s.Command, _ = m["command"].(string)
+	if words := texts(m["command"]); len(words) > 0 {
+		s.Command, s.Args = words[0], words[1:]
+	}
+	for _, name := range []string{"env", "environment", "headers", "http_headers"} {
+		members, _ := m[name].(map[string]any)
+		for k, v := range members {
+			if text, ok := v.(string); ok {
+				s.Env[k] = text
+			}
+		}
+	}
+	s.EnvFile, _ = m["envFile"].(string)
+	for _, name := range []string{"url", "httpUrl", "serverUrl"} {
+		if url, ok := m[name].(string); ok {
+			s.URL = url
+		}
+	}
+	off, _ := outer["disabled"].(bool)
+	on, given := outer["enabled"].(bool)
+	s.Disabled = off || given && !on
+	return s
+}
+
+// texts is a list of strings; Codex also takes tables with a name in its list of variables.
+func texts(value any) []string {
+	items, _ := value.([]any)
+	var out []string
+	for _, item := range items {
+		switch item := item.(type) {
+		case string:
+			out = append(out, item)
+		case map[string]any:
+			if name, ok := item["name"].(string); ok {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// satisfies says whether an entry does what ours would: every member of ours is there, and none that
+// changes what is started or where the key comes from. What else a user or an editor has added, such as
+// timeouts, stays theirs.
+func satisfies(have any, want Object) bool {
+	m, ok := have.(map[string]any)
+	return ok && covers(m, want.plain()) && sameStart(serverOf(have), serverOf(want.plain()))
+}
+
+// covers says whether m has everything that want has.
+func covers(m, want map[string]any) bool {
+	for name, value := range want {
+		if sub, ok := value.(map[string]any); ok {
+			if have, ok := m[name].(map[string]any); !ok || !covers(have, sub) {
+				return false
+			}
+			continue
+		}
+		if items, ok := value.([]any); ok {
+			if len(items) == 0 && m[name] == nil {
+				return false // Zed's args
+			}
+			if !slices.Equal(texts(m[name]), texts(items)) {
+				return false
+			}
+			continue
+		}
+		if m[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// sameStart compares what covers does not: members that only the entry has.
+func sameStart(have, want Server) bool {
+	if have.URL != "" || have.EnvFile != "" || !slices.Equal(have.Args, want.Args) {
+		return false
+	}
+	for _, name := range []string{KeyVariable, KeyFileVariable} {
+		if have.Env[name] != want.Env[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// show is an entry as JSON to be looked at, secrets hidden.
+func show(entry any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(entry); err != nil {
+		return "" // what was read as JSON or TOML can be written as JSON, but for a NaN
+	}
+	return strings.TrimSpace(string(masked(b.Bytes())))
+}

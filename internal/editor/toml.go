@@ -1,0 +1,267 @@
+package editor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// tomlFormat is TOML. An entry is a table of its own at the end of the file.
+type tomlFormat struct{}
+
+// A tomlLine is one expression of a file: a table's header, or a key with its value. It stands for whole
+// lines, comments behind it included.
+type tomlLine struct {
+	from, to int
+	path     []string
+	header   bool
+	array    bool          // a header with double brackets
+	kind     unstable.Kind // of a key's value
+}
+
+// under says whether a line says something about what is at a path, or below.
+func (l tomlLine) under(path []string) bool {
+	return len(l.path) >= len(path) && slices.Equal(l.path[:len(path)], path)
+}
+
+func (tomlFormat) decode(doc []byte) (map[string]any, error) {
+	_, doc = cutBOM(doc)
+	m := map[string]any{}
+	err := toml.Unmarshal(doc, &m)
+	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, column := bad.Position()
+		return nil, &SyntaxError{Line: line, Column: column, Problem: hideKeys(strings.TrimPrefix(bad.Error(), "toml: "))}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading TOML: %w", err)
+	}
+	return m, nil
+}
+
+// tomlLines are the expressions of a document without byte order mark.
+func tomlLines(doc []byte) ([]tomlLine, error) {
+	var p unstable.Parser
+	p.Reset(doc)
+	var lines []tomlLine
+	var table []string
+	for p.NextExpression() {
+		e := p.Expression()
+		var key []string
+		first, last := -1, 0
+		for it := e.Key(); it.Next(); {
+			raw := it.Node().Raw
+			if first < 0 {
+				first = int(raw.Offset)
+			}
+			last = int(raw.Offset + raw.Length)
+			key = append(key, string(it.Node().Data))
+		}
+		l := tomlLine{path: key, header: e.Kind != unstable.KeyValue, array: e.Kind == unstable.ArrayTable}
+		if l.header {
+			table = key
+		} else {
+			l.path = slices.Concat(table, key)
+			l.kind = e.Value().Kind
+			last = int(e.Raw.Offset + e.Raw.Length)
+		}
+		l.from, l.to = lineStart(doc, first), len(doc)
+		if i := bytes.IndexByte(doc[last:], '\n'); i >= 0 {
+			l.to = last + i + 1
+		}
+		lines = append(lines, l)
+	}
+	if err := p.Error(); err != nil {
+		return nil, fmt.Errorf("reading TOML: %w", err)
+	}
+	return lines, nil
+}
+
+func (f tomlFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
+	m, err := f.decode(doc)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	value = m
+	for _, name := range path {
+		table, _ := value.(map[string]any)
+		if value, found = table[name]; !found {
+			return nil, 0, false, nil
+		}
+	}
+	_, doc = cutBOM(doc)
+	lines, err := tomlLines(doc)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	// In mcp_servers = { … } the entry has no line of its own.
+	for n := len(path); n > 0 && line == 0; n-- {
+		if i := slices.IndexFunc(lines, func(l tomlLine) bool { return l.under(path[:n]) }); i >= 0 {
+			line, _ = position(doc, lines[i].from)
+		}
+	}
+	return value, line, true, nil
+}
+
+// editable refuses files in which the servers are not tables of their own.
+func editable(doc []byte, lines []tomlLine, path []string) error {
+	for _, l := range lines {
+		above := len(l.path) < len(path) && slices.Equal(l.path, path[:len(l.path)])
+		name := strings.Join(l.path, ".")
+		switch {
+		case above && !l.header && l.kind == unstable.InlineTable:
+			return syntaxError(doc, l.from, "%s is written in one line; write its servers as tables [%s.NAME] first", name, name)
+		case above && (l.array || !l.header), l.array && slices.Equal(l.path, path):
+			return syntaxError(doc, l.from, "%s is not a table", name)
+		case !l.header && slices.Equal(l.path, path) && l.kind != unstable.InlineTable:
+			return syntaxError(doc, l.from, "%s is not a table", name)
+		}
+	}
+	return nil
+}
+
+// open reads a document that is to be edited: its expressions, and those that make up the entry.
+func (f tomlFormat) open(doc []byte, path []string) (lines, entry []tomlLine, err error) {
+	if _, err := f.decode(doc); err != nil {
+		return nil, nil, err
+	}
+	if lines, err = tomlLines(doc); err != nil {
+		return nil, nil, err
+	}
+	if err := editable(doc, lines, path); err != nil {
+		return nil, nil, err
+	}
+	for i, l := range lines {
+		if !l.under(path) {
+			continue
+		}
+		// Lines that follow each other are one block, with the comments between them.
+		if n := len(entry); n > 0 && i > 0 && entry[n-1].to == lines[i-1].to {
+			entry[n-1].to = l.to
+			continue
+		}
+		entry = append(entry, l)
+	}
+	return lines, entry, nil
+}
+
+func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
+	mark, doc := cutBOM(doc)
+	_, entry, err := f.open(doc, path)
+	if err != nil {
+		return nil, err
+	}
+	end := lineEnd(doc)
+	text := tomlTable(path, value, end)
+	var out []byte
+	switch {
+	case len(entry) > 0 && entry[0].header:
+		out = cutBlocks(doc, entry[1:])
+		if !bytes.HasSuffix(doc[:entry[0].to], []byte("\n")) {
+			text = strings.TrimSuffix(text, end)
+		}
+		out = splice(out, entry[0].from, entry[0].to, text)
+	default:
+		out = appendTable(cutBlocks(doc, entry), text, end)
+	}
+	if err := f.same(doc, out, path); err != nil {
+		return nil, err
+	}
+	return slices.Concat(mark, out), nil
+}
+
+// appendTable adds a table after a blank line. A file whose last line does not end stays one: remove
+// takes that as the sign.
+func appendTable(doc []byte, text, end string) []byte {
+	switch {
+	case len(doc) == 0:
+		return []byte(text)
+	case doc[len(doc)-1] != '\n':
+		return append(bytes.Clone(doc), end+end+strings.TrimSuffix(text, end)...)
+	}
+	return append(bytes.Clone(doc), end+text...)
+}
+
+// remove needs no look at the file as it was: a table leaves no trace above it.
+func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) {
+	mark, doc := cutBOM(doc)
+	_, entry, err := f.open(doc, path)
+	if err != nil || len(entry) == 0 {
+		return slices.Concat(mark, doc), err
+	}
+	end := lineEnd(doc)
+	out := doc
+	for _, b := range slices.Backward(entry) {
+		head, rest := out[:b.from], out[b.to:]
+		if b.header {
+			head, rest = closeGap(head, rest, end, out[b.to-1] == '\n')
+		}
+		out = slices.Concat(head, rest)
+	}
+	if err := f.same(doc, out, path); err != nil {
+		return nil, err
+	}
+	return slices.Concat(mark, out), nil
+}
+
+// closeGap takes away what appendTable put before a table: a blank line, and the line end of a last line
+// that had none.
+func closeGap(head, rest []byte, end string, ended bool) (newHead, newRest []byte) {
+	if len(head) == 0 {
+		return head, bytes.TrimPrefix(rest, []byte(end))
+	}
+	line, ok := bytes.CutSuffix(head, []byte(end))
+	if ok && (len(line) == 0 || line[len(line)-1] == '\n') {
+		head = line
+		if !ended {
+			head = bytes.TrimSuffix(head, []byte(end))
+		}
+	}
+	return head, rest
+}
+
+// cutBlocks takes lines away, from the last to the first.
+func cutBlocks(doc []byte, blocks []tomlLine) []byte {
+	for _, b := range slices.Backward(blocks) {
+		doc = splice(doc, b.from, b.to, "")
+	}
+	return doc
+}
+
+// same makes sure that an edit has changed nothing else: TOML lets one table be written in many ways.
+func (f tomlFormat) same(old, changed []byte, path []string) error {
+	a, err := f.decode(old)
+	if err != nil {
+		return err
+	}
+	b, err := f.decode(changed)
+	if err != nil {
+		return fmt.Errorf("editing the file: %w", err)
+	}
+	for _, m := range []map[string]any{a, b} {
+		servers, _ := m[path[0]].(map[string]any)
+		delete(servers, path[1])
+		if len(servers) == 0 {
+			delete(m, path[0])
+		}
+	}
+	// Compared as text, since a NaN is not equal to itself.
+	if fmt.Sprintf("%#v", a) != fmt.Sprintf("%#v", b) {
+		return errors.New("this file cannot be edited without changing something else; edit it by hand")
+	}
+	return nil
+}
+
+// tomlTable is an entry as a table.
+func tomlTable(path []string, value Object, end string) string {
+	var b strings.Builder
+	b.WriteString("[" + strings.Join(path, ".") + "]" + end)
+	for _, m := range value {
+		b.WriteString(m.Name + " = " + string(appendTOML(nil, m.Value)) + end)
+	}
+	return b.String()
+}
