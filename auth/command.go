@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// commandFor bounds how long a key command may take: it may ask a person.
+const commandFor = 60 * time.Second
+
+// errTooMuch ends a command that prints more than any key.
+var errTooMuch = errors.New("too much output")
+
+// readCommand runs LEADMAGIC_API_KEY_COMMAND, unless that was done a short while ago. None of its words is ever
+// shown, since they may hold a secret, nor is what it prints.
+func (k *Keys) readCommand(ctx context.Context) reading {
+	defer k.await(commandVariable)()
+	// The command itself ends with ctx, and its end is waited for: nothing is left running.
+	r, _ := k.command.ask(context.Background(), 0, func() reading {
+		words, err := splitWords(k.Getenv(commandVariable))
+		if err != nil {
+			return broken(commandVariable, err.Error(), "quote its words as a shell wants them; sh -c '…' runs a shell")
+		}
+		if len(words) == 0 || words[0] == "" {
+			return broken(commandVariable, "names no program", "begin it with the name of a program")
+		}
+		ctx, stop := context.WithTimeout(ctx, commandFor)
+		defer stop()
+		run, stderr := k.Run, k.Stderr
+		if run == nil {
+			run = runCommand
+		}
+		if stderr == nil {
+			stderr = io.Discard
+		}
+		out, err := run(ctx, words, stderr)
+		if err != nil {
+			return describeFailure(ctx, err, k.Getenv(commandVariable))
+		}
+		return readOutput(text(out))
+	})
+	return r
+}
+
+// readOutput is what a command printed, read as a key.
+func readOutput(out string) reading {
+	out = strings.TrimFunc(out, around)
+	if lines := strings.Count(out, "\n") + 1; lines > 1 {
+		return broken(commandVariable, fmt.Sprintf("prints %d lines", lines), "make it print the key alone, in one line")
+	}
+	if out == "" {
+		return unset(commandVariable, "prints nothing")
+	}
+	return examine(out).reading(commandVariable, "prints a text that ")
+}
+
+// describeFailure says why a command gave no key.
+func describeFailure(ctx context.Context, err error, line string) reading {
+	var exit *exec.ExitError
+	note, fix := "cannot be run", "try it in a terminal"
+	switch {
+	case errors.Is(err, errTooMuch):
+		note, fix = "prints more than a key", "make it print the key alone, in one line"
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		note, fix = fmt.Sprintf("gave no answer in %d s and was ended", int(commandFor.Seconds())),
+			"use a command that needs no person, or run: leadmagic-mcp-proxy login"
+	case ctx.Err() != nil:
+		note = "was ended with the session"
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		note, fix = "names a program that is not there", "give its whole path: an editor may pass on another PATH than a terminal has"
+	case errors.Is(err, fs.ErrPermission):
+		note, fix = "names a program that may not be run", "make it executable, or name another"
+	case errors.As(err, &exit) && exit.Exited():
+		note, fix = fmt.Sprintf("ended with exit code %d", exit.ExitCode()), "try it in a terminal; what it said stands in the editor's log"
+	case errors.As(err, &exit):
+		note = "was killed before it had answered"
+	}
+	if strings.ContainsAny(line, "|&;<>$`*") {
+		fix += "; it runs without a shell: for pipes and variables write sh -c '…'"
+	}
+	return broken(commandVariable, note, fix)
+}
+
+// runCommand runs a program without a shell and returns what it prints.
+func runCommand(ctx context.Context, words []string, stderr io.Writer) ([]byte, error) {
+	var out limited
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Stdout = &out
+	// Not the file itself: a daemon that the command leaves behind would keep the editor's pipe open.
+	cmd.Stderr = struct{ io.Writer }{stderr}
+	cmd.WaitDelay = 2 * time.Second
+	asGroup(cmd)
+	err := cmd.Run()
+	if out.over {
+		return nil, errTooMuch
+	}
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// A limited buffer takes maxFile bytes and refuses more.
+type limited struct {
+	bytes.Buffer
+	over bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > maxFile {
+		l.over = true
+		return 0, errTooMuch
+	}
+	return l.Buffer.Write(p)
+}

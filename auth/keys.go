@@ -1,0 +1,198 @@
+package auth
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// Keys finds the key in the places where a user may keep it. Nothing is read before the first Get. It is
+// safe for concurrent use; its exported fields are set before.
+type Keys struct {
+	// Getenv looks up a variable.
+	Getenv func(string) string
+	// Environ lists all variables as NAME=value, so that one that is empty, or whose name is a near miss,
+	// can be told. Nil leaves only the usual near misses to be found.
+	Environ func() []string
+	// Keychain is where login keeps the key. Nil is the keychain of the system.
+	Keychain Keychain
+	// Run runs a key command and returns what it printed. Nil runs it without a shell and with its stdin
+	// closed. It ends when the context does.
+	Run func(ctx context.Context, words []string, stderr io.Writer) ([]byte, error)
+	// Stderr is where a key command may say something to a person. Nil is nowhere.
+	Stderr io.Writer
+
+	redactor redactor
+	fixed    *reading
+
+	mu     sync.Mutex
+	key    Key      // the last that was found
+	stale  bool     // key is to be looked for again
+	seen   sighting // what the sources held when they were last read
+	flight *flight  // the reading of the sources that is under way
+	polled time.Time
+	life   context.Context //nolint:containedctx // ends what is under way, by Close
+	end    context.CancelFunc
+	// waiting names the source that is being waited for.
+	waiting string
+
+	command, keychain lookup
+}
+
+// A flight is one reading of all sources, for all that wait for it.
+type flight struct {
+	done chan struct{}
+	key  Key
+	err  *problem.Problem
+}
+
+// Only has one key and looks for no other. The source is how a user knows it.
+func Only(key Key, source string) *Keys {
+	r := form{key: key}.reading(source, "")
+	return &Keys{fixed: &r}
+}
+
+// Fixed is Only for a key that is written down in the program.
+func Fixed(raw, source string) *Keys {
+	f := examine(raw)
+	r := f.reading(source, "")
+	return &Keys{fixed: &r}
+}
+
+// Get returns the key. The sources are read until one has a key, and then no more unless Newer or Changed finds
+// another. The error is a *problem.Problem. One that has ctx's error in its tree says what was waited for:
+// reading goes on, and the next Get has what comes of it.
+func (k *Keys) Get(ctx context.Context) (Key, error) {
+	k.mu.Lock()
+	if !k.key.IsZero() && !k.stale {
+		defer k.mu.Unlock()
+		return k.key, nil
+	}
+	f := k.read(false)
+	k.mu.Unlock()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return Key{}, k.overdue(ctx.Err())
+	}
+	if f.err != nil {
+		return Key{}, f.err
+	}
+	return f.key, nil
+}
+
+// Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are
+// read wait for the same reading. A command and the keychain are asked again only after a while.
+func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
+	k.mu.Lock()
+	if !k.key.IsZero() && !k.key.Equal(used) && !k.stale {
+		defer k.mu.Unlock()
+		return k.key, true
+	}
+	f := k.read(true)
+	k.mu.Unlock()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return Key{}, false
+	}
+	return f.key, f.err == nil && !f.key.Equal(used)
+}
+
+// Close ends what is under way, such as a command that hangs. Keys is of no use after it.
+func (k *Keys) Close() {
+	k.mu.Lock()
+	k.live()
+	end, f := k.end, k.flight
+	k.mu.Unlock()
+	end()
+	if f != nil {
+		<-f.done
+	}
+}
+
+// read begins to read the sources, or joins who does. The mutex is held.
+func (k *Keys) read(rejected bool) *flight {
+	if k.flight != nil {
+		return k.flight
+	}
+	f := &flight{done: make(chan struct{})}
+	k.flight = f
+	life := k.live()
+	go func() {
+		seen := k.look(life, rejected)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		defer close(f.done)
+		k.flight = nil
+		if first := seen.first(); first != nil && first.State == Found {
+			f.key = first.key
+			k.redactor.learn(first.key)
+			k.key, k.stale, k.seen = first.key, false, seen
+			return
+		}
+		f.err = k.problem(seen)
+		if rejected && !k.stale && !k.key.IsZero() {
+			return // a source that is being rewritten does not take away the key that was there
+		}
+		k.key, k.stale, k.seen = Key{}, false, seen
+	}()
+	return f
+}
+
+// live is the context of all readings. The mutex is held.
+func (k *Keys) live() context.Context {
+	if k.life == nil {
+		k.life, k.end = context.WithCancel(context.Background())
+	}
+	return k.life
+}
+
+// await notes that a source is waited for, until what it returns is called.
+func (k *Keys) await(name string) (done func()) {
+	note := func(name string) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.waiting = name
+	}
+	note(name)
+	return func() { note("") }
+}
+
+// pollPause is how often Changed looks at files.
+const pollPause = 5 * time.Second
+
+// Changed reports whether the next Get may find another key than the last reading did, and makes it look. It
+// asks nobody: it looks at variables and files, at most every 5 s, and whether a command or the keychain
+// has answered after all.
+func (k *Keys) Changed() bool {
+	k.mu.Lock()
+	switch {
+	case k.fixed != nil, k.seen == nil, k.flight != nil:
+		defer k.mu.Unlock()
+		return false
+	case k.stale, k.keychain.isLate():
+		defer k.mu.Unlock()
+		k.stale = true
+		return true
+	case time.Since(k.polled) < pollPause:
+		defer k.mu.Unlock()
+		return false
+	}
+	k.polled = time.Now()
+	before := k.seen
+	k.mu.Unlock()
+	now := k.glance()
+	for _, i := range []int{inVariable, inFile, inPrivate} {
+		if !now[i].equal(before[i]) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.stale = true
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// A Report is what is known of the sources as they were last read. It never holds a key.
+type Report struct {
+	// Source has the key, and is empty if none has. Hidden is a source after it that also has one.
+	Source, Hidden string
+	// Odd says that the key does not look like those of LeadMagic.
+	Odd bool
+	// Waiting is the source that is being waited for.
+	Waiting string
+	// NearMiss is a variable that is set and whose name is almost ours, when no source has a key.
+	NearMiss string
+	Sources  []Source
+
+	unfilled string // the variable in which a reference arrived
+	told     bool   // the problem itself says what to do
+}
+
+// Describe reports what the last reading found. It reads nothing itself, but for the names of variables.
+func (k *Keys) Describe() Report {
+	k.mu.Lock()
+	seen, waiting := k.seen, k.waiting
+	k.mu.Unlock()
+	if k.fixed != nil {
+		seen = sighting{*k.fixed}
+	}
+	report := Report{Hidden: seen.hidden(), Waiting: waiting}
+	for _, r := range seen {
+		report.Sources = append(report.Sources, r.Source)
+		if r.reference && report.unfilled == "" {
+			report.unfilled = r.Name
+		}
+	}
+	switch first := seen.first(); {
+	case first == nil:
+		if seen != nil {
+			report.NearMiss = k.nearMiss()
+		}
+	case first.State == Found:
+		report.Source, report.Odd = first.Name, first.key.odd()
+	default:
+		report.told = true
+	}
+	return report
+}
+
+// Warnings are what is not right with sources that are used all the same.
+func (r Report) Warnings() []string {
+	var warnings []string
+	for _, s := range r.Sources {
+		if s.Warning != "" {
+			warnings = append(warnings, s.Name+" "+s.Warning)
+		}
+	}
+	return warnings
+}
+
+// problem says why there is no key.
+func (k *Keys) problem(seen sighting) *problem.Problem {
+	if first := seen.first(); first != nil {
+		return first.problem
+	}
+	var notes []string
+	for _, r := range seen {
+		if r.Note != "" {
+			notes = append(notes, r.Name+" "+r.Note)
+		}
+	}
+	if name := k.nearMiss(); name != "" {
+		notes = append(notes, name+" is set, but the name is "+variable)
+	}
+	what := "no LeadMagic API key is set"
+	if len(notes) > 0 {
+		what += ": " + strings.Join(notes, "; ")
+	}
+	return problem.New(problem.KeyMissing, problem.NotSent, what, "")
+}
+
+// overdue says what was waited for when a caller could wait no longer.
+func (k *Keys) overdue(cause error) *problem.Problem {
+	k.mu.Lock()
+	waiting := k.waiting
+	k.mu.Unlock()
+	if waiting == "" {
+		waiting = "its source"
+	}
+	return &problem.Problem{
+		Code: problem.KeyMissing, Fate: problem.NotSent, Cause: cause,
+		What: "there is no LeadMagic API key yet: " + waiting + " has not answered",
+		Next: "answer what it may be asking, then call again",
+	}
+}
+
+// nearMisses are names that people give our variable, without the strokes between their words.
+var nearMisses = []string{
+	"LEADMAGICKEY", "LEADMAGICAPIKEY", "LEADMAGICTOKEN", "LEADMAGICAPITOKEN", "LEADMAGICACCESSTOKEN", "LEADMAGICSECRET",
+	"LEADMAGICAPISECRET", "LEADMAGICAPI", "LEADMAGICMCPKEY", "LEADMAGICMCPAPIKEY", "XLEADMAGICKEY", "LMAPIKEY", "LMKEY",
+	"LEADMAGICKEYFILE", "LEADMAGICKEYCOMMAND",
+}
+
+// usualMisses are looked up where the environment cannot be listed.
+var usualMisses = []string{"LEADMAGIC_KEY", "LEADMAGIC_APIKEY", "LEAD_MAGIC_API_KEY", "LEADMAGIC_TOKEN", "LEADMAGIC_API_TOKEN", "LM_API_KEY"}
+
+// nearMiss names a variable that is set and is almost ours, or is empty.
+func (k *Keys) nearMiss() string {
+	if k.fixed != nil {
+		return ""
+	}
+	if k.Environ == nil {
+		i := slices.IndexFunc(usualMisses, func(name string) bool { return k.Getenv(name) != "" })
+		if i < 0 {
+			return ""
+		}
+		return usualMisses[i]
+	}
+	for _, entry := range k.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		bare := strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
+		if name != variable && value != "" && slices.Contains(nearMisses, bare) {
+			return name
+		}
+	}
+	return ""
+}
