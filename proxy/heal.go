@@ -204,7 +204,7 @@ func (c *Choose) tryFor(call *Message) {
 	case c.current != c.standby:
 		c.current.Upstream.Send(call)
 	case c.status.Problem != nil:
-		c.deliver(call.failed(c.status.Problem))
+		c.deliver(call.failed(notSent(c.status.Problem, "")))
 	default:
 		c.deliver(call.failed(problem.New(problem.BadSetting, problem.NotSent,
 			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor")))
@@ -219,7 +219,7 @@ func keyProblem(p *problem.Problem) bool {
 // passing reports whether p may go away by itself.
 func passing(p *problem.Problem) bool {
 	switch p.Code {
-	case problem.Unreachable, problem.Failed, problem.RateLimited, problem.Cut, problem.BrokenAnswer,
+	case problem.Unreachable, problem.Untrusted, problem.Failed, problem.RateLimited, problem.Cut, problem.BrokenAnswer,
 		problem.NotLeadMagic, problem.TimedOut, problem.NotFound:
 		return true
 	}

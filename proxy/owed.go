@@ -10,6 +10,9 @@ type debt struct {
 	call  *Message
 	batch *batch      // the array the call came in, nil if it came alone
 	timer *time.Timer // answers in LeadMagic's stead, nil if nothing does
+
+	charge *charge        // what the call may cost, nil if nobody counts it
+	ours   func(*Message) // takes the answer to a call that is not the editor's, nil if it is the editor's
 }
 
 // owed are the calls that wait for an answer, by id. It is what makes the answers exactly one a call: who

@@ -58,7 +58,7 @@ func (p *Pipe) Close(context.Context) {
 func (p *Pipe) Send(m *Message) {
 	if why := beyondSDK(m); why != "" {
 		if m.Kind == Call {
-			go p.deliver(&Message{Kind: Answer, ID: m.ID, Raw: errorReply(m.ID, codeInvalidRequest, why, nil)})
+			go p.deliver(compose(errorReply(m.ID, codeInvalidRequest, why, nil)))
 		}
 		return
 	}

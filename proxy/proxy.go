@@ -37,6 +37,8 @@ type Options struct {
 	Describe func(p *problem.Problem, editor string) *problem.Problem
 	// Trace is given each line as it passes, for the log. Nil for none.
 	Trace func(direction string, line []byte)
+	// Guard limits which tools are called and what they cost. Nil limits nothing.
+	Guard *Guard
 	Log   *slog.Logger
 }
 
@@ -60,6 +62,10 @@ type conversation struct {
 // read of In that nothing can interrupt.
 func Run(ctx context.Context, o Options) error {
 	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
+	if c.Guard != nil {
+		c.Guard.begin(c)
+		defer c.Guard.finish()
+	}
 	c.Upstream.Open(&c.handshake, c.fromUpstream)
 
 	closed := make(chan error, 1)
@@ -140,16 +146,24 @@ func (c *conversation) take(line []byte, b *batch) {
 		return
 	}
 	c.handshake.sent(m)
+	var d *debt
 	if m.Kind == Call {
-		c.owe(m, b)
+		d = c.owe(m, b)
 	} else {
 		c.skip(b)
+	}
+	if c.Guard != nil {
+		c.Guard.pass(m, d)
+		return
 	}
 	c.Upstream.Send(m)
 }
 
-func (c *conversation) owe(m *Message, b *batch) {
+func (c *conversation) owe(m *Message, b *batch) *debt {
 	d := &debt{call: m, batch: b}
+	if c.Guard != nil {
+		d.charge = c.Guard.charge(d)
+	}
 	if m.Method == "server/discover" {
 		d.timer = time.AfterFunc(probeFor, func() {
 			if c.owed.forgive(d) {
@@ -158,16 +172,17 @@ func (c *conversation) owe(m *Message, b *batch) {
 		})
 	}
 	c.owed.add(d)
+	return d
 }
 
-// cancel forgets a call that the editor does not want any more, and reports whether it was owed.
+// cancel forgets a call that the editor does not want any more, and reports whether LeadMagic has to be told.
 func (c *conversation) cancel(m *Message) bool {
 	d := c.owed.take(find(m.Params, "requestId"))
 	if d == nil {
 		return false
 	}
 	c.skip(d.batch)
-	return true
+	return c.Guard == nil || !c.Guard.withdraw(d)
 }
 
 // reject answers what is no message. Without an id that can be used the answer has none.
@@ -196,11 +211,17 @@ func (c *conversation) reject(m *Message, b *batch, why error) {
 // fromUpstream is the pump from the upstream to the editor.
 func (c *conversation) fromUpstream(m *Message) {
 	if m.Kind != Answer {
+		if c.Guard != nil {
+			c.Guard.heard(m)
+		}
 		c.write(m.Raw)
 		return
 	}
 	d := c.owed.take(m.ID)
 	if d == nil {
+		if c.Guard != nil {
+			c.Guard.lateAnswer(m)
+		}
 		c.Log.Debug("an answer that nobody waits for was dropped")
 		return
 	}
@@ -209,6 +230,13 @@ func (c *conversation) fromUpstream(m *Message) {
 
 // pay gives the editor the answer to d, which was taken out of what is owed.
 func (c *conversation) pay(d *debt, m *Message) {
+	if d.ours != nil {
+		d.ours(m)
+		return
+	}
+	if c.Guard != nil {
+		m = c.Guard.answer(d, m)
+	}
 	raw := m.Raw
 	switch {
 	case m.Problem != nil:
@@ -287,11 +315,18 @@ func (c *conversation) drain(ctx context.Context) bool {
 // settle answers what is still owed, so that no editor waits for a process that is gone. A subscription
 // ends with the session, and has no answer of its own.
 func (c *conversation) settle() {
+	if c.Guard != nil {
+		c.Guard.end()
+	}
 	for _, d := range c.owed.all() {
 		if standing(d.call) {
 			continue
 		}
-		c.pay(d, d.call.failed(problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", "")))
+		p := problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", "")
+		if c.Guard != nil && c.Guard.unsent(d) {
+			p = sessionEnded
+		}
+		c.pay(d, d.call.failed(p))
 	}
 }
 
