@@ -52,6 +52,7 @@ type Choose struct {
 	probed    time.Time         // when the editor first asked anything
 	current   *lane             // what carries the legacy session, nil while that is not decided
 	modern    *lane             // what carries messages of the modern era, nil likewise
+	offered   *lane             // what those are offered to while that is not decided
 	waiting   []*Message        // for current
 	calledOff map[string]bool   // ids of calls that the editor does not want any more, while explained
 	replayed  map[*Message]bool // what current was told in the editor's stead
@@ -106,7 +107,9 @@ func (c *Choose) open(candidate Candidate) *lane {
 func (c *Choose) carries(l *lane) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return l == c.current || l == c.modern
+	// What comes before the answer that decides, such as progress or the head of a subscription, is of a call
+	// that was taken.
+	return l == c.current || l == c.modern || c.modern == nil && l == c.offered
 }
 
 // Close implements Upstream.
@@ -233,6 +236,7 @@ func (c *Choose) sendModern(m *Message) {
 // offer sends a modern message to the candidate of that number, and to the next if it can stand in.
 func (c *Choose) offer(m *Message, number int) {
 	l := c.lanes[number]
+	c.offered = l
 	if m.Kind == Call {
 		l.expect(m, func(answer *Message) {
 			switch {

@@ -495,6 +495,24 @@ func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	})
 }
 
+func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{}
+		up.answer = func(m *Message) *Message {
+			go func() {
+				up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`))
+				up.deliver(says("up", version)(m))
+			}()
+			return nil
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
+		d.say(modern3)
+		d.hear("notifications/progress")
+		d.hear(`"id":3`, `"from":"up"`)
+		d.leave()
+	})
+}
+
 func TestChooseBeginsAnewWithEachInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Standby: &scripted{answer: silent}})
