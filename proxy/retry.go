@@ -13,12 +13,12 @@ import (
 // Bounds of what is tried again. All of it is rule "credits are money": a call goes out once more only if
 // it is known not to have been carried out, or if it only reads.
 const (
-	reachFor     = 4 * time.Second  // from the start of a call, while nothing of it could be written
-	limitFor     = 20 * time.Second // in all, for the rate limit
-	openingLimit = 3 * time.Second  // in all for the rate limit, when an editor waits for initialize
-	readTries    = 3                // of a read that LeadMagic fails
-	openingFor   = 20 * time.Second // for the answer to initialize
-	readFor      = 60 * time.Second // for the answer to any other read
+	reachFor     = 3500 * time.Millisecond // from the start of a call, while nothing of it could be written
+	limitFor     = 20 * time.Second        // in all, for the rate limit
+	openingLimit = 3 * time.Second         // in all for the rate limit, when an editor waits for initialize
+	readTries    = 3                       // of a read that LeadMagic fails
+	openingFor   = 20 * time.Second        // for the answer to initialize
+	readFor      = 60 * time.Second        // for the answer to any other read
 	firstPause   = 100 * time.Millisecond
 )
 

@@ -10,6 +10,7 @@ var advice = map[Code]struct{ agent, next string }{
 	},
 	KeyMalformed: {person, "copy the key again, completely, from app.leadmagic.io, Settings → API; LeadMagic keys start with lm_"},
 	Unreachable:  {"the agent can try again: nothing was sent, no credits were used", "check the network, then call again; leadmagic-mcp-proxy doctor finds the cause"},
+	Untrusted:    {person, "check the network and the clock of this machine; leadmagic-mcp-proxy doctor finds the cause"},
 	KeyRejected:  {person, "create the key or copy it again at app.leadmagic.io, Settings → API"},
 	SignInRequired: {
 		person,

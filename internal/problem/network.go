@@ -37,15 +37,19 @@ func FromError(err error, sent bool) *Problem {
 	case errors.As(err, &dns):
 		p.What = "LeadMagic is not reachable: the name " + clean(dns.Name) + " cannot be resolved"
 	case errors.As(err, &untrusted):
+		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: its certificate is signed by an unknown authority (a company proxy?)"
 		p.Next = "give the company's certificate with --ca-file (LEADMAGIC_CA_FILE)"
 	case errors.As(err, &wrongName):
+		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: the certificate is for another name (a captive portal or a company proxy?)"
 	case errors.As(err, &invalid):
+		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
 	case errors.As(err, &alert), errors.As(err, &record):
 		p.What = "LeadMagic is not reachable: the TLS handshake did not succeed (a company proxy?)"
 	case isProxyLogin(err):
+		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: the HTTP proxy wants a login"
 		p.Next = "put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -24,6 +24,7 @@ const (
 	KeyMissing     Code = "key_missing"      // no source holds a key
 	KeyMalformed   Code = "key_malformed"    // a source holds something that cannot be a key
 	Unreachable    Code = "unreachable"      // DNS, connect or TLS did not succeed
+	Untrusted      Code = "untrusted"        // reached, but not through TLS that can be trusted, or not past a proxy
 	KeyRejected    Code = "key_rejected"     // HTTP 401
 	SignInRequired Code = "sign_in_required" // HTTP 401 with a Bearer challenge
 	NoCredits      Code = "no_credits"       // HTTP 402, or 403 that speaks of credits
@@ -66,6 +67,7 @@ type Problem struct {
 	HTTPStatus int    // of the answer that caused it, 0 if there was none
 	Upstream   string // LeadMagic's own code, such as "insufficient_credits"
 	RequestID  string // LeadMagic's id of the request
+	Docs       string // LeadMagic's page about it
 	// RetryAfter is how long LeadMagic asked to wait, 0 if it did not say.
 	RetryAfter time.Duration
 	// Cause is the Go error underneath, for the log. It is never shown to an agent.
@@ -79,11 +81,8 @@ func New(code Code, fate Fate, what, next string) *Problem {
 
 // As returns the Problem in err's tree, or nil.
 func As(err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	return nil
+	p, _ := errors.AsType[*Problem](err)
+	return p
 }
 
 func (p *Problem) Error() string { return p.What }
@@ -115,10 +114,26 @@ func (p *Problem) Text(hasTool func(string) bool) string {
 			next += "; " + tool + " shows the balance, for free"
 		}
 	}
-	if p.RequestID != "" {
-		what += " (request " + p.RequestID + ")"
+	what += p.reference()
+	if p.Docs != "" {
+		next += "; see " + p.Docs
 	}
 	return Scrub(what) + "\n" + advice[p.Code].agent + "\n" + Scrub("next: "+next)
+}
+
+// reference is what LeadMagic calls the problem and the request, for who asks its support.
+func (p *Problem) reference() string {
+	var parts []string
+	if p.Upstream != "" {
+		parts = append(parts, p.Upstream)
+	}
+	if p.RequestID != "" {
+		parts = append(parts, "request "+p.RequestID)
+	}
+	if parts == nil {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // Data is the `data` member of a JSON-RPC error. RetryAfter is in seconds, rounded up.

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// describe says of a problem with the key which source it came from, and how the editor wants it given.
+func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem {
+	said := *p
+	report := ss.keys.Describe()
+	switch p.Code {
+	case problem.KeyMissing:
+		if next := report.Advice(editor); next != "" {
+			said.Next = next
+		}
+	case problem.KeyRejected:
+		if report.Source != "" {
+			said.What += " from " + report.Source
+		}
+		if report.Hidden != "" {
+			said.What += ", which hides the one from " + report.Hidden
+		}
+		if report.Odd {
+			said.Next = strings.TrimSpace(p.Fix() + "; LeadMagic keys start with lm_, and this one does not")
+		}
+	}
+	return &said
+}
+
+// state is what the status tool says.
+func (ss *session) state() explain.State {
+	status := ss.choose.Status()
+	editor := ss.choose.Editor()
+	s := explain.State{
+		Problem: status.Problem,
+		Restart: status.Restart,
+		Healed:  status.Healed,
+		Editor:  editor,
+		Source:  ss.keys.Describe().Source,
+		LastTry: status.LastTry,
+	}
+	if s.Problem != nil {
+		s.Problem = ss.describe(s.Problem, editor)
+	}
+	switch {
+	case ss.settings.mcp == nil:
+	case status.Upstream == "rest" || ss.settings.upstream == "rest":
+		s.Endpoint, s.Upstream = ss.settings.api.String(), "REST API"
+	default:
+		s.Endpoint, s.Upstream = ss.settings.mcp.String(), "hosted server"
+	}
+	return s
+}

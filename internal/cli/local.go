@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// A local is an MCP client at the other end of a session of our own, over pipes as an editor has them.
+type local struct {
+	*mcp.ClientSession
+	session *session
+	ended   chan error
+	stop    context.CancelFunc
+}
+
+// connect opens a session as an editor would.
+func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
+	ss, refusal := newSession(env, s)
+	if refusal != nil {
+		return nil, refusal
+	}
+	in, toProxy := io.Pipe()
+	fromProxy, out := io.Pipe()
+	ctx, stop := context.WithCancel(ctx)
+	l := &local{session: ss, ended: make(chan error, 1), stop: stop}
+	go func() {
+		err := ss.run(ctx, in, out)
+		_ = in.Close()
+		_ = out.Close()
+		l.ended <- err
+	}()
+	client := mcp.NewClient(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Version: env.Version}, nil)
+	var err error
+	l.ClientSession, err = client.Connect(ctx, &mcp.IOTransport{Reader: fromProxy, Writer: toProxy, MaxLineLength: -1}, nil)
+	if err != nil {
+		stop()
+		<-l.ended
+		return nil, err
+	}
+	// A session that had to explain itself is one that did not come about, for who types a command.
+	if p := ss.choose.Status().Problem; p != nil {
+		l.close()
+		return nil, ss.describe(p, "")
+	}
+	return l, nil
+}
+
+// close ends the session in order: LeadMagic is told, and nothing is left running.
+func (l *local) close() {
+	_ = l.ClientSession.Close()
+	<-l.ended
+	l.stop()
+}
+
+// tools are all tools of the session.
+func (l *local) tools(ctx context.Context) ([]*mcp.Tool, error) {
+	var list []*mcp.Tool
+	for tool, err := range l.Tools(ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, tool)
+	}
+	return list, nil
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+func newSandboxCommand(env *Env) *cobra.Command {
+	var (
+		port int
+		o    sandbox.Options
+	)
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Serve a stand-in for LeadMagic on loopback",
+		Long: "Serves a stand-in for LeadMagic on loopback: the hosted MCP server and the REST API, with invented data, one key and a\n" +
+			"balance that goes down. It prints what to set, and runs until it is interrupted.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), env, port, o) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.IntVar(&port, "port", 0, "the port to listen on; 0 is any that is free")
+	f.Float64Var(&o.Credits, "credits", 1000, "the opening balance")
+	f.BoolVar(&o.OAuthOnly, "oauth-only", false, "let the hosted server ask for a sign-in instead of a key, as LeadMagic's may")
+	f.BoolVar(&o.LegacyOnly, "legacy-only", false, "speak only the protocol versions with sessions")
+	f.BoolVar(&o.ModernOnly, "modern-only", false, "speak only the protocol version without sessions")
+	f.IntVar(&o.Paged, "page-size", 0, "the size of a page of a list; 0 is one page")
+	f.BoolVar(&o.JSON, "json-answers", false, "answer with JSON bodies instead of event streams")
+	f.BoolVar(&o.EventIDs, "event-ids", false, "give events ids, so that a cut stream can go on")
+	f.BoolVar(&o.Workbench, "workbench", false, "add tools that use every part of the protocol")
+	f.BoolVar(&o.Bench, "bench", false, "add a tool that answers fast, and keep no record of requests")
+	return cmd
+}
+
+func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) error {
+	if o.Credits == 0 {
+		o.Credits = -1 // 0 is what the zero value of the options means by default
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return &hintError{fmt.Errorf("starting the sandbox: %w", err), "name another --port, or leave it out for any that is free"}
+	}
+	s := sandbox.New(o)
+	defer s.Close()
+	url := "http://" + listener.Addr().String()
+	_, err = fmt.Fprintf(env.Stdout, `export LEADMAGIC_MCP_URL=%[1]s/mcp LEADMAGIC_API_URL=%[1]s LEADMAGIC_API_KEY=%[2]s
+
+# the entry for an editor; it names the variable, and the value stays in the environment
+{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}","LEADMAGIC_MCP_URL":"%[1]s/mcp","LEADMAGIC_API_URL":"%[1]s"}}}}
+
+# all data is invented; stop with ctrl-c
+`, url, sandbox.Key)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	return s.Serve(ctx, listener)
+}

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/term"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// serve speaks MCP on stdin and stdout until the editor is done. A refusal that is not nil is explained in
+// the session, as is a setting that cannot be used.
+func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem) error {
+	if isTerminal(env.Stdin) {
+		return misuse(&hintError{
+			errors.New("this is an MCP server: an editor starts it and talks to it on stdin and stdout"),
+			"leadmagic-mcp-proxy install puts it into your editor, call --sandbox check_credits tries it here, --help shows the rest",
+		})
+	}
+	ss, _ := newSession(env, s)
+	ss.choose.Explained = ss.sayExplained
+	if refusal != nil {
+		ss.refuse(refusal)
+	}
+	return ss.run(ctx, env.Stdin, env.Stdout)
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+}

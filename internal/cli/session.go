@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
+)
+
+// A session joins what the settings name: the key, the upstreams it goes to, and the proxy between them and
+// an editor.
+type session struct {
+	env      *Env
+	settings *settings
+	keys     *auth.Keys
+	base     *baseTransport
+	log      *slog.Logger
+	choose   *proxy.Choose
+	sandbox  *sandbox.Server
+}
+
+// newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
+// problem is returned beside it, for commands that a person types.
+func newSession(env *Env, s *settings) (*session, *problem.Problem) {
+	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)}
+	refusal := ss.prepare()
+	ss.choose = &proxy.Choose{
+		Refusal:    refusal,
+		Standby:    &proxy.Pipe{Serve: (&explain.Server{Version: env.Version, State: ss.state}).Serve, Log: ss.log},
+		KeyChanged: ss.keys.Changed,
+		Explained:  func(*problem.Problem) {},
+		Log:        ss.log,
+	}
+	if refusal == nil {
+		ss.choose.Candidates = ss.candidates()
+	}
+	return ss, refusal
+}
+
+// prepare checks the settings and makes what calls go over.
+func (ss *session) prepare() *problem.Problem {
+	s := ss.settings
+	if err := s.fill(ss.env.Getenv); err != nil {
+		return problem.As(err)
+	}
+	if err := s.check(); err != nil {
+		return problem.As(err)
+	}
+	var err error
+	if ss.base, err = newBaseTransport(s); err != nil {
+		return problem.As(err)
+	}
+	if s.sandbox {
+		if err := ss.startSandbox(); err != nil {
+			return badSetting(err.Error(), "")
+		}
+	}
+	return nil
+}
+
+// startSandbox makes an embedded LeadMagic the one that calls go to, with its own key.
+func (ss *session) startSandbox() error {
+	server, err := sandbox.Start(sandbox.Options{Logger: ss.log})
+	if err != nil {
+		return err
+	}
+	api, err := url.Parse(server.URL)
+	if err != nil {
+		return fmt.Errorf("starting the sandbox: %w", err)
+	}
+	ss.sandbox = server
+	ss.settings.api, ss.settings.mcp = api, api.JoinPath("/mcp")
+	ss.keys = auth.Fixed(sandbox.Key, "the sandbox's own key")
+	return nil
+}
+
+// candidates are the upstreams of the settings, in order.
+func (ss *session) candidates() []proxy.Candidate {
+	s := ss.settings
+	hosted := proxy.Candidate{Name: "mcp", Upstream: &proxy.Remote{
+		URL:               s.mcp,
+		Dial:              func() *http.Client { return ss.client(s.mcp, "x-leadmagic-key") },
+		ToolTimeout:       s.toolTimeout,
+		ForwardClientMeta: s.forwardClientMeta,
+		Log:               ss.log,
+	}}
+	api := proxy.Candidate{Name: "rest", Upstream: &proxy.Pipe{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
+	switch s.upstream {
+	case "mcp":
+		return []proxy.Candidate{hosted}
+	case "rest":
+		return []proxy.Candidate{api}
+	}
+	return []proxy.Candidate{hosted, api}
+}
+
+// client is an HTTP client with connections of its own, which puts the key on requests to origin and
+// follows no redirect.
+func (ss *session) client(origin *url.URL, header string) *http.Client {
+	if ss.settings.authScheme == "bearer" {
+		header = "Authorization"
+	}
+	return &http.Client{
+		Transport: &auth.Transport{
+			Base:      ss.base.dial(),
+			Origin:    origin,
+			Header:    header,
+			Keys:      ss.keys,
+			UserAgent: "leadmagic-mcp-proxy/" + ss.env.Version,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (ss *session) apiClient() *http.Client { return ss.client(ss.settings.api, "X-API-Key") }
+
+// restInstead says whether the REST API can stand in for a hosted server that refused with p: if that wants a
+// sign-in or is not there, and a free look at the balance proves the key good.
+func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
+	if p.Code != problem.SignInRequired && p.Code != problem.NotFound {
+		return p
+	}
+	client := ss.apiClient()
+	defer client.CloseIdleConnections()
+	if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
+		ss.log.Debug("the REST API does not take the key either", "reason", err)
+		if q := problem.As(err); q != nil && p.Code == problem.SignInRequired && q.Code == problem.KeyRejected {
+			return q
+		}
+		return p
+	}
+	return nil
+}
+
+// serveREST runs a session of the REST API's tools.
+func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+	instructions := ""
+	if ss.settings.upstream == "auto" {
+		instructions = "LeadMagic's hosted server does not take the API key, so these tools call LeadMagic's REST API"
+	}
+	client := ss.apiClient()
+	defer client.CloseIdleConnections()
+	return rest.Serve(ctx, rest.Options{
+		BaseURL:      ss.settings.api.String(),
+		Client:       client,
+		Version:      ss.env.Version,
+		Instructions: instructions,
+		ToolTimeout:  ss.settings.toolTimeout,
+		Describe:     func(p *problem.Problem) *problem.Problem { return ss.describe(p, ss.choose.Editor()) },
+		Logger:       ss.log,
+	}, in, out)
+}
+
+// refuse makes the session one that only explains p.
+func (ss *session) refuse(p *problem.Problem) {
+	ss.choose.Refusal, ss.choose.Candidates = p, nil
+}
+
+// run carries messages between an editor and LeadMagic until either ends.
+func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
+	defer ss.close()
+	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Log: ss.log}
+	if ss.log.Enabled(ctx, levelTrace) {
+		o.Trace = func(from string, line []byte) {
+			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", string(line))
+		}
+	}
+	return proxy.Run(ctx, o)
+}
+
+func (ss *session) close() {
+	ss.keys.Close()
+	if ss.sandbox != nil {
+		ss.sandbox.Close()
+	}
+}
+
+// sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
+func (ss *session) sayExplained(p *problem.Problem) {
+	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+ss.describe(p, ss.choose.Editor()).Line())
+}

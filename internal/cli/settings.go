@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// Where calls go unless it is said otherwise.
+const (
+	defaultMCPURL = "https://mcp.leadmagic.io/mcp"
+	defaultAPIURL = "https://api.leadmagic.io"
+)
+
+// settings are the flags that every command takes. Each --some-thing has a variable LEADMAGIC_SOME_THING;
+// the flag wins. Only --sandbox has none.
+type settings struct {
+	mcpURL, apiURL    string
+	upstream          string
+	authScheme        string
+	toolTimeout       time.Duration
+	caFile            string
+	httpProxy         string
+	logLevel, logFile string
+	tools, exclude    []string
+	readOnly          bool
+	maxCredits        float64
+	forwardClientMeta bool
+	sandbox           bool
+
+	flags *pflag.FlagSet
+	// mcp and api are the URLs as check has found them.
+	mcp, api *url.URL
+}
+
+func newSettings() *settings {
+	s := &settings{flags: pflag.NewFlagSet("leadmagic-mcp-proxy", pflag.ContinueOnError)}
+	f := s.flags
+	f.SortFlags = false
+	f.StringVar(&s.upstream, "upstream", "auto", "what carries the calls: the hosted server (mcp), the REST API (rest), or the first that takes the key (auto)")
+	f.StringVar(&s.mcpURL, "mcp-url", defaultMCPURL, "the hosted MCP server")
+	f.StringVar(&s.apiURL, "api-url", defaultAPIURL, "the REST API")
+	f.StringVar(&s.authScheme, "auth-scheme", "key", "how the key is sent: in LeadMagic's own header (key) or as a bearer token (bearer)")
+	f.DurationVar(&s.toolTimeout, "tool-timeout", 0, "how long a tool may run, such as 90s; 0 is no limit")
+	f.StringSliceVar(&s.tools, "tools", nil, "offer only the tools that match one of these patterns, such as find_*")
+	f.StringSliceVar(&s.exclude, "exclude-tools", nil, "offer no tool that matches one of these patterns")
+	f.BoolVar(&s.readOnly, "read-only", false, "offer only tools that are annotated as read-only; over REST these are the free ones")
+	f.Float64Var(&s.maxCredits, "max-credits", 0, "how many credits this session may use; 0 is no limit")
+	f.StringVar(&s.caFile, "ca-file", "", "a PEM file with certificates to trust besides those of the system")
+	f.StringVar(&s.httpProxy, "http-proxy", "", "the HTTP proxy to use, whatever HTTPS_PROXY says")
+	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: error, warn, info, debug or trace (the messages themselves)")
+	f.StringVar(&s.logFile, "log-file", "", "where to log instead of stderr")
+	f.BoolVar(&s.forwardClientMeta, "forward-client-meta", false, "send the editor's own members of _meta on to LeadMagic")
+	f.BoolVar(&s.sandbox, "sandbox", false, "use the stand-in inside this program instead of LeadMagic: no account, no credits, invented data")
+	return s
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// fill takes from the environment what no flag has said.
+func (s *settings) fill(getenv func(string) string) error {
+	var bad error
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		name := variable(f.Name)
+		value := strings.TrimSpace(getenv(name))
+		if f.Changed || f.Name == "sandbox" || value == "" {
+			return
+		}
+		if err := f.Value.Set(value); err != nil && bad == nil {
+			bad = badSetting(fmt.Sprintf("%s is %q: %v", name, value, err), "")
+			return
+		}
+		f.Changed = true
+	})
+	return bad
+}
+
+// check refuses what cannot be meant, before anything is done. The error is a *problem.Problem.
+func (s *settings) check() error {
+	for _, choice := range []struct {
+		flag, value string
+		of          []string
+	}{
+		{"upstream", s.upstream, []string{"auto", "mcp", "rest"}},
+		{"auth-scheme", s.authScheme, []string{"key", "bearer"}},
+		{"log-level", s.logLevel, []string{"error", "warn", "info", "debug", "trace"}},
+	} {
+		if !slices.Contains(choice.of, choice.value) {
+			return badSetting(fmt.Sprintf("--%s (%s) is %q", choice.flag, variable(choice.flag), choice.value),
+				"use one of "+strings.Join(choice.of, ", "))
+		}
+	}
+	for _, pattern := range slices.Concat(s.tools, s.exclude) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return badSetting(fmt.Sprintf("the tool pattern %q cannot be read", pattern), "use *, ? and […] as in file names")
+		}
+	}
+	switch {
+	case s.toolTimeout < 0:
+		return badSetting("--tool-timeout (LEADMAGIC_TOOL_TIMEOUT) is less than nothing", "use a time such as 90s, or 0 for no limit")
+	case s.maxCredits < 0, s.maxCredits != s.maxCredits, s.set("max-credits") && s.maxCredits == 0:
+		return badSetting("--max-credits (LEADMAGIC_MAX_CREDITS) has to be more than 0", "leave it out for no limit, or use --read-only for free tools alone")
+	case s.sandbox && (s.set("mcp-url") || s.set("api-url")):
+		return badSetting("--sandbox is a LeadMagic of its own, and --mcp-url or --api-url names another", "leave out one of them")
+	}
+	return s.checkURLs()
+}
+
+func (s *settings) checkURLs() error {
+	var err error
+	if s.mcp, err = auth.CheckOrigin(s.mcpURL); err != nil {
+		return badSetting(fmt.Sprintf("--mcp-url (LEADMAGIC_MCP_URL) cannot be used: %v", err), problem.As(err).Next)
+	}
+	if s.api, err = auth.CheckOrigin(s.apiURL); err != nil {
+		return badSetting(fmt.Sprintf("--api-url (LEADMAGIC_API_URL) cannot be used: %v", err), problem.As(err).Next)
+	}
+	// A key goes to no origin that was not named: who names one of the two means that one alone.
+	onlyMCP, onlyAPI := s.set("mcp-url") && !s.set("api-url"), s.set("api-url") && !s.set("mcp-url")
+	switch {
+	case onlyMCP && s.upstream == "rest":
+		return badSetting("--upstream rest uses --api-url, and only --mcp-url is given", "name the REST API with --api-url")
+	case onlyAPI && s.upstream == "mcp":
+		return badSetting("--upstream mcp uses --mcp-url, and only --api-url is given", "name the hosted server with --mcp-url")
+	case onlyMCP:
+		s.upstream = "mcp"
+	case onlyAPI:
+		s.upstream = "rest"
+	}
+	return nil
+}
+
+func (s *settings) set(flag string) bool { return s.flags.Changed(flag) }
+
+func (s *settings) level() slog.Level {
+	switch s.logLevel {
+	case "error":
+		return slog.LevelError
+	case "info":
+		return slog.LevelInfo
+	case "debug":
+		return slog.LevelDebug
+	case "trace":
+		return levelTrace
+	}
+	return slog.LevelWarn
+}
+
+func badSetting(what, next string) *problem.Problem {
+	return problem.New(problem.BadSetting, problem.NotSent, what, next)
+}

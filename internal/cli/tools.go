@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
+)
+
+func newToolsCommand(env *Env, s *settings) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "tools",
+		Short: "List the tools that a session would offer, with their cost",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return listTools(cmd.Context(), env, s, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole list as JSON")
+	return cmd
+}
+
+func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
+	l, err := connect(ctx, env, s)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	list, err := l.tools(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		raw, err := json.Marshal(list)
+		if err != nil {
+			return fmt.Errorf("writing the list: %w", err)
+		}
+		return printJSON(env.Stdout, raw)
+	}
+	costs := make(map[string]string)
+	for _, tool := range rest.Tools() {
+		costs[tool.Name] = tool.Cost
+	}
+	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "TOOL\tCREDITS\tWHAT IT DOES")
+	for _, tool := range list {
+		cost := costs[tool.Name]
+		if cost == "" {
+			cost = "?"
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\n", tool.Name, cost, firstSentence(tool))
+	}
+	return out.Flush()
+}
+
+// firstSentence is what fits in a table of a tool's description.
+func firstSentence(tool *mcp.Tool) string {
+	text := tool.Description
+	if text == "" {
+		text = tool.Title
+	}
+	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " "), ". ")
+	return strings.TrimSuffix(sentence, ".")
+}
+
+// needs is a check for at least n arguments, with what to say otherwise.
+func needs(n int, hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < n {
+			return misuse(&hintError{errors.New("an argument is missing"), hint})
+		}
+		return nil
+	}
+}
+
+// completeTools completes the name of a tool from a real list, if that comes soon.
+func completeTools(env *Env, s *settings) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+		defer cancel()
+		var names []cobra.Completion
+		for _, tool := range offered(ctx, env, s) {
+			names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// offered are the tools of a session, or none if it does not come about.
+func offered(ctx context.Context, env *Env, s *settings) []*mcp.Tool {
+	l, err := connect(ctx, env, s)
+	if err != nil {
+		return nil
+	}
+	defer l.close()
+	list, err := l.tools(ctx)
+	if err != nil {
+		return nil
+	}
+	return list
+}

@@ -1,0 +1,44 @@
+// Leadmagic-mcp-proxy is what an editor starts as an MCP server on stdio. It reads the LeadMagic API key from
+// the environment, adds it to each request, and carries every message to LeadMagic's hosted MCP server or,
+// where that refuses keys, answers from LeadMagic's REST API. No key ever stands in a config file.
+//
+//	leadmagic-mcp-proxy                    speak MCP on stdin and stdout: what an editor runs
+//	leadmagic-mcp-proxy call TOOL [k=v…]   run one tool and print the result
+//	leadmagic-mcp-proxy tools              list the tools that a session would offer
+//	leadmagic-mcp-proxy install EDITOR…    add the entry to an editor's config, never the key
+//	leadmagic-mcp-proxy scan [PATH…]       find LeadMagic keys in config files
+//	leadmagic-mcp-proxy doctor             find what is wrong and say what to do
+//	leadmagic-mcp-proxy login | logout     keep the key in the keychain of the system
+//	leadmagic-mcp-proxy sandbox            serve a stand-in for LeadMagic on loopback
+//
+// It is an independent, unofficial client for LeadMagic.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	// A pipe whose reader is gone is an error of a write, not the end of the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	env := cli.Env{
+		Getenv:  os.Getenv,
+		Environ: os.Environ,
+		Stdin:   os.Stdin,
+		Stdout:  os.Stdout,
+		Stderr:  os.Stderr,
+		Version: version,
+	}
+	os.Exit(cli.Run(ctx, &env, os.Args[1:]))
+}

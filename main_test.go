@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leadmagic-mcp-proxy": main})
+}
+
+// canary is the key of every script. Nothing that the program prints, logs or writes may contain it.
+const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+// TestScripts runs the real program against a sandbox of its own for each script: one behaviour each.
+//
+//	sandbox [OPTION…]      begins another sandbox: oauth-only, legacy-only, modern-only, paged, workbench, tls or down
+//	fault JSON             arms a fault of the sandbox
+//	balance CREDITS        sets the balance of the sandbox
+//	revoke KEY             makes the sandbox accept KEY and no other
+//	converse FILE [ARG…]   talks to the program as an editor does: see converse
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: false,
+		Setup:               setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sandbox":  begin,
+			"fault":    fault,
+			"balance":  balance,
+			"revoke":   revoke,
+			"converse": converse,
+		},
+	})
+}
+
+// A stage is what a script plays on.
+type stage struct{ server *sandbox.Server }
+
+func setUp(env *testscript.Env) error {
+	server, err := sandbox.Start(sandbox.Options{Key: canary})
+	if err != nil {
+		return err
+	}
+	s := &stage{server}
+	env.Values[stage{}] = s
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	env.Setenv("HOME", home)
+	env.Setenv("USERPROFILE", home)
+	env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	point(env.Setenv, server.URL)
+	env.Setenv("LEADMAGIC_API_KEY", canary)
+	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	env.Defer(func() {
+		s.server.Close()
+		holdsNoKey(env.T(), env.WorkDir)
+	})
+	return nil
+}
+
+// holdsNoKey fails a script that has left the key in a file, plain or encoded. A file whose name begins with
+// "key" is where a script keeps it.
+func holdsNoKey(t testscript.T, dir string) {
+	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), "key") {
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		if err == nil && showsKey(content) {
+			t.Fatal("the key stands in " + name)
+		}
+		return nil
+	})
+}
+
+func showsKey(b []byte) bool {
+	for _, form := range []string{
+		canary,
+		hex.EncodeToString([]byte(canary)),
+		base64.StdEncoding.EncodeToString([]byte(canary)),
+		base64.RawStdEncoding.EncodeToString([]byte(canary)),
+	} {
+		if bytes.Contains(b, []byte(form)) {
+			return true
+		}
+	}
+	return false
+}
+
+// point makes a sandbox the one that the program talks to.
+func point(setenv func(name, value string), url string) {
+	setenv("SANDBOX", url)
+	setenv("LEADMAGIC_MCP_URL", url+"/mcp")
+	setenv("LEADMAGIC_API_URL", url)
+}
+
+func server(ts *testscript.TestScript) *sandbox.Server { return ts.Value(stage{}).(*stage).server }
+
+func begin(ts *testscript.TestScript, _ bool, args []string) {
+	o := sandbox.Options{Key: canary}
+	begin := sandbox.Start
+	for _, option := range args {
+		switch option {
+		case "oauth-only":
+			o.OAuthOnly = true
+		case "legacy-only":
+			o.LegacyOnly = true
+		case "modern-only":
+			o.ModernOnly = true
+		case "paged":
+			o.Paged = 5
+		case "workbench":
+			o.Workbench = true
+		case "tls":
+			begin = sandbox.StartTLS
+		case "down":
+		default:
+			ts.Fatalf("unknown option %q", option)
+		}
+	}
+	s := ts.Value(stage{}).(*stage)
+	s.server.Close()
+	if slices.Contains(args, "down") {
+		return // what was told of the last one stays, and nobody is there
+	}
+	var err error
+	s.server, err = begin(o)
+	ts.Check(err)
+	point(ts.Setenv, s.server.URL)
+	if s.server.Authority != nil {
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), s.server.Authority.PEM(), 0o600))
+	}
+}
+
+func fault(ts *testscript.TestScript, _ bool, args []string) {
+	var f sandbox.Fault
+	ts.Check(json.Unmarshal([]byte(strings.Join(args, " ")), &f))
+	server(ts).Fault(f)
+}
+
+func balance(ts *testscript.TestScript, _ bool, args []string) {
+	var credits float64
+	_, err := fmt.Sscan(args[0], &credits)
+	ts.Check(err)
+	server(ts).SetBalance(credits)
+}
+
+func revoke(ts *testscript.TestScript, _ bool, args []string) { server(ts).SetKey(args[0]) }
+
+// converse talks to the program as an editor does, along a file of lines:
+//
+//	> MESSAGE        the editor writes a line
+//	< REGEXP         a line comes that matches; lines that come before it are kept for later
+//	2< REGEXP        a line that matches comes on stderr
+//	! COMMAND        a command of the script is carried out, or "write FILE TEXT"
+//	# TEXT           a comment
+//
+// At the end stdin is closed. The program must then end by itself with code 0, and have nothing more to say.
+// "stdout" and "stderr" afterwards are all that it wrote.
+func converse(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: converse file [argument…]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c := start(ctx, ts, args[1:])
+	for number, line := range strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n") {
+		verb, rest, _ := strings.Cut(line, " ")
+		switch verb {
+		case ">":
+			_, err := io.WriteString(c.stdin, rest+"\n")
+			ts.Check(err)
+		case "<":
+			c.out.expect(ctx, ts, number+1, rest)
+		case "2<":
+			c.err.expect(ctx, ts, number+1, rest)
+		case "!":
+			command(ts, strings.Fields(rest))
+		case "#", "":
+		default:
+			ts.Fatalf("%s:%d: unknown verb %q", args[0], number+1, verb)
+		}
+	}
+	_ = c.stdin.Close()
+	rest := c.out.drain(ctx)
+	c.err.drain(ctx)
+	if err := c.cmd.Wait(); err != nil {
+		ts.Fatalf("the program ended with %v\n%s", err, c.err.all)
+	}
+	if len(rest) > 0 {
+		ts.Fatalf("the program had more to say:\n%s", strings.Join(rest, "\n"))
+	}
+	if showsKey([]byte(strings.Join(append(c.out.all, c.err.all...), "\n"))) {
+		ts.Fatalf("the program has shown the key")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("stdout.txt"), []byte(strings.Join(c.out.all, "\n")+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("stderr.txt"), []byte(strings.Join(c.err.all, "\n")), 0o600))
+}
+
+func command(ts *testscript.TestScript, words []string) {
+	switch words[0] {
+	case "fault":
+		fault(ts, false, words[1:])
+	case "balance":
+		balance(ts, false, words[1:])
+	case "revoke":
+		revoke(ts, false, words[1:])
+	case "write":
+		ts.Check(os.WriteFile(ts.MkAbs(words[1]), []byte(strings.Join(words[2:], " ")+"\n"), 0o600))
+	default:
+		ts.Fatalf("unknown command %q", words[0])
+	}
+}
+
+// A conversation is a running program.
+type conversation struct {
+	cmd      *exec.Cmd
+	stdin    io.WriteCloser
+	out, err *lines
+}
+
+func start(ctx context.Context, ts *testscript.TestScript, args []string) *conversation {
+	program := "leadmagic-mcp-proxy"
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if name := filepath.Join(dir, program); isFile(name) {
+			program = name
+			break
+		}
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range environment {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	stdin, err := cmd.StdinPipe()
+	ts.Check(err)
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	return &conversation{cmd, stdin, read(stdout), read(stderr)}
+}
+
+// environment is what an editor of these scripts passes on.
+var environment = []string{
+	"HOME", "USERPROFILE", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "PATH", "TMPDIR", "SystemRoot", "GOCOVERDIR", "GORACE",
+	"LEADMAGIC_API_KEY", "LEADMAGIC_API_KEY_FILE", "LEADMAGIC_API_KEY_COMMAND", "LEADMAGIC_KEY",
+	"LEADMAGIC_MCP_URL", "LEADMAGIC_API_URL", "LEADMAGIC_UPSTREAM", "LEADMAGIC_CA_FILE", "LEADMAGIC_LOG_LEVEL",
+	"LEADMAGIC_TOOL_TIMEOUT", "LEADMAGIC_MAX_CREDITS",
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// lines are what a program writes, as it comes.
+type lines struct {
+	next chan string
+	kept []string // came, and not expected yet
+	all  []string
+}
+
+func read(r io.Reader) *lines {
+	l := &lines{next: make(chan string, 1000)}
+	go func() {
+		defer close(l.next)
+		in := bufio.NewReader(r)
+		for {
+			line, err := in.ReadString('\n')
+			if line != "" {
+				l.next <- strings.TrimSuffix(line, "\n")
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return l
+}
+
+func (l *lines) expect(ctx context.Context, ts *testscript.TestScript, number int, pattern string) {
+	wanted, err := regexp.Compile(pattern)
+	ts.Check(err)
+	for i, line := range l.kept {
+		if wanted.MatchString(line) {
+			l.kept = append(l.kept[:i], l.kept[i+1:]...)
+			return
+		}
+	}
+	for {
+		select {
+		case line, open := <-l.next:
+			if !open {
+				ts.Fatalf("line %d: the program ended before %q; it wrote\n%s", number, pattern, strings.Join(l.all, "\n"))
+			}
+			l.all = append(l.all, line)
+			if wanted.MatchString(line) {
+				return
+			}
+			l.kept = append(l.kept, line)
+		case <-ctx.Done():
+			ts.Fatalf("line %d: nothing matches %q; the program wrote\n%s", number, pattern, strings.Join(l.all, "\n"))
+		}
+	}
+}
+
+// drain reads to the end, and returns what nobody expected.
+func (l *lines) drain(ctx context.Context) []string {
+	for {
+		select {
+		case line, open := <-l.next:
+			if !open {
+				return l.kept
+			}
+			l.all = append(l.all, line)
+			l.kept = append(l.kept, line)
+		case <-ctx.Done():
+			return l.kept
+		}
+	}
+}
