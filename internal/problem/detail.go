@@ -1,7 +1,10 @@
 package problem
 
 import (
+	"bytes"
 	"encoding/json"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -37,7 +40,6 @@ type wireProblem struct {
 	Docs    string          `json:"docs"`
 	Context struct {
 		Required   json.RawMessage `json:"credits_required"`
-		Needed     json.RawMessage `json:"credits_needed"`
 		Available  json.RawMessage `json:"credits_available"`
 		RetryAfter float64         `json:"retry_after_seconds"`
 	} `json:"context"`
@@ -49,37 +51,44 @@ type wireIDs struct {
 
 func parseDetail(contentType string, body []byte) detail {
 	var w wire
-	if err := json.Unmarshal(body, &w); err != nil {
-		// A member of an unexpected type leaves the others filled; only a body that is no JSON has none.
-		if !json.Valid(body) {
-			return plainDetail(contentType, body)
+	if err := json.Unmarshal(body, &w); err != nil && !json.Valid(body) {
+		return plainDetail(contentType, body)
+	}
+	// A member of an unexpected type has left the others filled.
+	d := detail{requestID: clean(firstNonEmpty(w.Meta.RequestID, w.Trace.RequestID))}
+	var messages []string
+	for _, p := range w.problems() {
+		if m := clean(firstNonEmpty(p.Detail, p.Message, p.Title)); m != "" && !slices.Contains(messages, m) {
+			messages = append(messages, m)
 		}
+		d.params = append(d.params, texts(p.Param)...)
+		d.code = firstNonEmpty(d.code, clean(text(p.Code)))
+		d.action = firstNonEmpty(d.action, clean(p.Action))
+		d.docs = firstNonEmpty(d.docs, link(p.Docs))
+		d.required = firstNonEmpty(d.required, clean(text(p.Context.Required)))
+		d.available = firstNonEmpty(d.available, clean(text(p.Context.Available)))
+		d.retryAfter = max(d.retryAfter, seconds(p.Context.RetryAfter))
 	}
-	p := w.wireProblem
-	if len(w.Errors) > 0 {
-		p = w.Errors[0]
-	}
-	var inner wireProblem
-	if json.Unmarshal(w.Error, &inner) == nil {
-		p = inner
-	}
-	d := detail{
-		message:    clean(firstNonEmpty(p.Detail, p.Message, w.Message, p.Title, text(w.Error))),
-		code:       clean(text(p.Code)),
-		action:     clean(p.Action),
-		docs:       clean(p.Docs),
-		requestID:  clean(firstNonEmpty(w.Meta.RequestID, w.Trace.RequestID)),
-		params:     texts(p.Param),
-		required:   clean(firstNonEmpty(text(p.Context.Required), text(p.Context.Needed))),
-		available:  clean(text(p.Context.Available)),
-		retryAfter: seconds(max(p.Context.RetryAfter, 0)),
-	}
+	d.message = clean(firstNonEmpty(strings.Join(messages, "; "), w.Message, text(w.Error)))
 	return d
 }
 
-// plainDetail takes a short text body for the message. A page of HTML has none.
+// problems are what the body has of them, in whichever shape.
+func (w *wire) problems() []wireProblem {
+	if len(w.Errors) > 0 {
+		return w.Errors
+	}
+	if bytes.HasPrefix(w.Error, []byte("{")) {
+		var inner wireProblem
+		_ = json.Unmarshal(w.Error, &inner) // a member of an unexpected type leaves the others filled
+		return []wireProblem{inner}
+	}
+	return []wireProblem{w.wireProblem}
+}
+
+// plainDetail takes a short text body for the message. A page of HTML has none, nor has broken JSON.
 func plainDetail(contentType string, body []byte) detail {
-	if looksLikeHTML(contentType, body) || !utf8.Valid(body) {
+	if looksLikeHTML(contentType, body) || !utf8.Valid(body) || bytes.ContainsAny(body[:min(len(body), 1)], "{[") {
 		return detail{}
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
@@ -92,16 +101,17 @@ func (d detail) suffix() string {
 	if len(d.params) > 0 {
 		s = strings.TrimSpace(s + " (" + strings.Join(d.params, ", ") + ")")
 	}
-	if d.docs != "" && s != "" {
-		s += ", see " + d.docs
-	}
 	if s == "" {
 		return ""
 	}
 	return ": " + s
 }
 
+// speaksOfCredits tells a 403 about the balance from one about the plan, which may speak of credits too.
 func (d detail) speaksOfCredits() bool {
+	if d.code == "insufficient_permissions" {
+		return false
+	}
 	return d.available != "" || d.required != "" ||
 		strings.Contains(strings.ToLower(d.code+" "+d.message), "credit")
 }
@@ -130,6 +140,14 @@ func texts(raw json.RawMessage) []string {
 		list[i] = clean(list[i])
 	}
 	return list
+}
+
+// link is a documentation link as it may be shown, or empty.
+func link(s string) string {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" || len(s) > maxDetail {
+		return ""
+	}
+	return clean(s)
 }
 
 func firstNonEmpty(options ...string) string {

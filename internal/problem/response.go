@@ -3,6 +3,7 @@ package problem
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -35,11 +36,9 @@ func FromAnswer(a Answer) *Problem {
 		Fate:       Refused,
 		HTTPStatus: a.Status,
 		Upstream:   d.code,
-		RequestID:  firstOf(d.requestID, a.Header.Get("X-Request-Id")),
-		RetryAfter: RetryAfter(a.Header, a.Now),
-	}
-	if p.RetryAfter == 0 {
-		p.RetryAfter = d.retryAfter
+		RequestID:  firstNonEmpty(d.requestID, clean(a.Header.Get("X-Request-Id"))),
+		Docs:       d.docs,
+		RetryAfter: retryAfter(a.Header, a.Now),
 	}
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
@@ -62,7 +61,7 @@ func FromAnswer(a Answer) *Problem {
 		p.Code = NotFound
 		p.What = "LeadMagic does not know what was asked for" + d.suffix()
 	case s == http.StatusTooManyRequests:
-		p.describeRateLimit(a)
+		p.describeRateLimit(a, d)
 	case s >= 500:
 		p.Code = Failed
 		p.What = fmt.Sprintf("LeadMagic failed with HTTP %d", s) + d.suffix()
@@ -73,6 +72,7 @@ func FromAnswer(a Answer) *Problem {
 	default:
 		p.Code = BadRequest
 		p.What = fmt.Sprintf("LeadMagic did not accept the call (HTTP %d)", s) + d.suffix()
+		p.Next = d.action
 		if len(d.params) > 0 {
 			p.Next = "correct " + strings.Join(d.params, ", ") + " and call again"
 		}
@@ -124,8 +124,14 @@ func (p *Problem) describeNoCredits(d detail) {
 	}
 }
 
-func (p *Problem) describeRateLimit(a Answer) {
+func (p *Problem) describeRateLimit(a Answer, d detail) {
 	p.Code = RateLimited
+	if p.RetryAfter == 0 {
+		p.RetryAfter = d.retryAfter
+	}
+	if p.RetryAfter == 0 {
+		p.RetryAfter = RateLimitReset(a.Header, a.Now)
+	}
 	p.What = "LeadMagic's rate limit is reached"
 	if a.Waited > 0 {
 		p.What += fmt.Sprintf(", after waiting %s", roundSeconds(a.Waited))
@@ -135,37 +141,53 @@ func (p *Problem) describeRateLimit(a Answer) {
 	}
 }
 
-// RetryAfter reads the header of that name: whole seconds or an HTTP date. Without a sane one it reads
-// RateLimit-Reset, which LeadMagic documents both as seconds and as a Unix time. It is 0 when neither
-// says anything, and never more than a day.
-// Source: LeadMagic OpenAPI 1.4.35, RFC 9110 §10.2.3.
+// RetryAfter is how long an answer asks to wait: the header of that name, or else RateLimit-Reset. It is 0
+// when neither says anything, and never more than a day.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
-	if v := strings.TrimSpace(h.Get("Retry-After")); v != "" {
-		if secs, err := strconv.ParseFloat(v, 64); err == nil && secs >= 0 {
-			return seconds(secs)
-		}
-		if at, err := http.ParseTime(v); err == nil {
-			return min(max(at.Sub(now), 0), day)
-		}
+	if d := retryAfter(h, now); d > 0 {
+		return d
 	}
+	return RateLimitReset(h, now)
+}
+
+// retryAfter reads whole seconds or an HTTP date. Source: RFC 9110 §10.2.3.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if secs, err := strconv.ParseFloat(v, 64); err == nil {
+		return seconds(secs)
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return seconds(at.Sub(now).Seconds())
+	}
+	return 0
+}
+
+// RateLimitReset is how long until the rate limit starts anew, 0 if the header of that name does not say. LeadMagic
+// documents it both as seconds and as a Unix time.
+// Source: LeadMagic OpenAPI 1.4.35.
+func RateLimitReset(h http.Header, now time.Time) time.Duration {
 	v, err := strconv.ParseFloat(strings.TrimSpace(h.Get("RateLimit-Reset")), 64)
-	if err != nil || v < 0 {
+	if err != nil {
 		return 0
 	}
 	if v > 1e9 { // no wait is thirty years long: this is a Unix time
-		return min(max(time.Unix(int64(v), 0).Sub(now), 0), day)
+		v -= float64(now.Unix())
 	}
 	return seconds(v)
 }
 
 const day = 24 * time.Hour
 
+// seconds is a wait of v seconds, at most a day. What is no wait, or no number, is 0.
 func seconds(v float64) time.Duration {
+	if math.IsNaN(v) || v <= 0 {
+		return 0
+	}
 	return time.Duration(min(v, day.Seconds()) * float64(time.Second))
 }
 
 func roundSeconds(d time.Duration) string {
-	return fmt.Sprintf("%d s", int((d + time.Second - 1) / time.Second))
+	return fmt.Sprintf("%d s", int((d+time.Second-1)/time.Second))
 }
 
 // bearerChallenge reports whether a 401 asks for an OAuth sign-in. Source: RFC 9728 §5.1.
@@ -184,11 +206,4 @@ func looksLikeHTML(contentType string, body []byte) bool {
 	}
 	head := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 256)]))
 	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return clean(b)
 }
