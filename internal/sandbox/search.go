@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -79,9 +80,21 @@ func searchOperations() []*operation {
 			tool: "resolve_job_search_filters", title: "Resolve job filters",
 			what:   "Turns words into filters for search_jobs. Free.",
 			method: http.MethodPost, path: "/v3/jobs/search/resolve",
-			params: []param{queryParam.must()},
+			params: []param{
+				queryParam,
+				{name: "titles", kind: "object", what: "job titles: include, exclude"},
+				{name: "occupationTaxonomy", kind: "object", what: "occupations: level1, level2, level3"},
+				{name: "companies", kind: "object", what: "companies: include, exclude, ids"},
+				{name: "location", kind: "object", what: "places: countries, regions, states, cities"},
+				{name: "tags", kind: "object", what: "skills: include, exclude"},
+			},
 			answer: func(in input, _ *account) answer {
-				return found(0, "Filters resolved", object{"filters": object{"titles": []string{in.text("query")}}, "unresolved": []string{}})
+				filters := object{}
+				maps.Copy(filters, in)
+				if query := in.text("query"); query != "" {
+					filters["titles"] = []string{query}
+				}
+				return found(0, "Filters resolved", object{"filters": filters, "unresolved": []string{}})
 			},
 		},
 		{
