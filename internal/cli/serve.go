@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/term"
 
@@ -23,8 +24,12 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 	if refusal != nil {
 		ss.refuse(refusal)
 	}
+	defer time.AfterFunc(settled, releaseStartup).Stop()
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
+
+// settled is when a session has begun, and the memory of its beginning is free.
+const settled = 500 * time.Millisecond
 
 func isTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })
