@@ -1,0 +1,34 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// refusal is the problem that an answer stands for, as the REST API means it.
+func refusal(a problem.Answer) *problem.Problem {
+	// Here the key is the only way in: a challenge says nothing more than that it was rejected.
+	a.Header = a.Header.Clone()
+	a.Header.Del("Www-Authenticate")
+	p := problem.FromAnswer(a)
+	if p.Code == problem.Redirected {
+		p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
+	}
+	return p
+}
+
+// broken is the problem of a request that brought no whole answer. sent says that some of it may have reached
+// LeadMagic. What became of a free call does not matter: it may simply be made again.
+func broken(err error, sent, paid bool) *problem.Problem {
+	p := problem.FromError(err, sent)
+	if p.Code == problem.Cut && !paid {
+		p = &problem.Problem{Code: problem.Failed, Fate: problem.Refused, What: p.What, Next: "call again: the call is free", Cause: err}
+	}
+	return p
+}
+
+// succeeded reports whether an answer is what was asked for, if it can be read.
+func succeeded(status int) bool {
+	return status >= http.StatusOK && status < http.StatusMultipleChoices
+}

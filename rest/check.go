@@ -1,0 +1,191 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// A fault is what is wrong with one argument.
+type fault struct{ field, why string }
+
+// maxFaults is how many are named: as many as can be read at once.
+const maxFaults = 8
+
+// refuse is the problem of a call that is not sent for its faults.
+func (t *tool) refuse(faults []fault) *problem.Problem {
+	var why, fields []string
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		why = append(why, f.field+" "+f.why)
+		if !slices.Contains(fields, f.field) {
+			fields = append(fields, f.field)
+		}
+	}
+	if len(faults) > maxFaults {
+		why = append(why, "and more")
+	}
+	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.name + " takes " + t.signature()
+	return problem.New(problem.BadRequest, problem.NotSent, t.name+" was not sent: "+strings.Join(why, "; "), next)
+}
+
+// signature names the arguments.
+func (t *tool) signature() string {
+	if len(t.params) == 0 {
+		return "no arguments"
+	}
+	var names []string
+	for _, p := range t.params {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// unknown are the faults of members that no field takes, in the order of their names. path is where they stand.
+func unknown(path string, members map[string]json.RawMessage, fields []param) []fault {
+	var faults []fault
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch {
+		case slices.ContainsFunc(fields, func(p param) bool { return p.name == name }):
+		case name == "preview":
+			faults = append(faults, fault{path + name, "is for LeadMagic's own app and is never sent"})
+		default:
+			faults = append(faults, fault{path + shown(name), "is not an argument"})
+		}
+	}
+	return faults
+}
+
+// shown is a name that a model made up, as it can be repeated to it.
+func shown(name string) string {
+	const most = 40
+	if utf8.RuneCountInString(name) > most {
+		name = string([]rune(name)[:most]) + "…"
+	}
+	quoted := strconv.Quote(name)
+	if name != "" && quoted[1:len(quoted)-1] == name && !strings.ContainsAny(name, " ,;") {
+		return name
+	}
+	return quoted
+}
+
+// check says what is wrong with a value that is given. path names it.
+func (p param) check(path string, raw json.RawMessage) []fault {
+	if why := p.checkKind(raw); why != "" {
+		return []fault{{path, why}}
+	}
+	switch p.kind {
+	case "array":
+		return p.checkItems(path, raw)
+	case "object":
+		return p.checkFields(path, raw)
+	case "string":
+		return p.checkText(path, text(raw))
+	case "integer":
+		n, _ := strconv.ParseFloat(string(raw), 64) // beyond all bounds it is ±Inf
+		return p.checkBounds(path, "be", n)
+	}
+	return nil
+}
+
+// checkKind says what a value must be, unless it is that.
+func (p param) checkKind(raw json.RawMessage) string {
+	is := kindOf(raw)
+	ok, must := is == p.kind, map[string]string{
+		"string": "text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object",
+		nameOrID: "text or a whole number",
+	}[p.kind]
+	if p.kind == nameOrID {
+		ok = is == "string" || is == "integer"
+	}
+	if ok {
+		return ""
+	}
+	return "must be " + must + ", not " + map[string]string{
+		"string": "text", "integer": "a number", "number": "a fraction", "boolean": "true or false", "array": "a list", "object": "an object",
+		"null": "null",
+	}[is]
+}
+
+// kindOf is the JSON Schema type of a value.
+func kindOf(raw json.RawMessage) string {
+	switch raw[0] {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	if n, err := strconv.ParseFloat(string(raw), 64); err == nil && n != math.Trunc(n) {
+		return "number"
+	}
+	return "integer"
+}
+
+// maxPlaced bounds what goes into a URL, in bytes: servers cut connections over lines that are too long.
+const maxPlaced = 200
+
+func (p param) checkText(path, value string) []fault {
+	switch {
+	case p.enum != nil && !slices.Contains(p.enum, value):
+		return []fault{{path, "must be one of " + strings.Join(p.enum, ", ")}}
+	case p.place != "" && len(value) > maxPlaced:
+		return []fault{{path, fmt.Sprintf("must not be longer than %d bytes", maxPlaced)}}
+	case p.place == inPath && (value == "." || value == ".."):
+		// Escaping leaves them alone, and they lead to another path.
+		return []fault{{path, "must not be . or .."}}
+	}
+	return nil
+}
+
+func (p param) checkBounds(path, must string, n float64) []fault {
+	switch {
+	case p.least != nil && n < float64(*p.least):
+		return []fault{{path, fmt.Sprintf("must %s at least %d", must, *p.least)}}
+	case p.most != nil && n > float64(*p.most):
+		return []fault{{path, fmt.Sprintf("must %s at most %d", must, *p.most)}}
+	}
+	return nil
+}
+
+func (p param) checkItems(path string, raw json.RawMessage) []fault {
+	var items []json.RawMessage
+	_ = json.Unmarshal(raw, &items) // it begins as a list and is valid JSON
+	faults := p.checkBounds(path, "have a length of", float64(len(items)))
+	for i, item := range items {
+		if len(faults) > maxFaults {
+			break
+		}
+		faults = append(faults, p.items.check(fmt.Sprintf("%s[%d]", path, i), item)...)
+	}
+	return faults
+}
+
+func (p param) checkFields(path string, raw json.RawMessage) []fault {
+	if p.fields == nil {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &members) // it begins as an object and is valid JSON
+	faults := unknown(path+".", members, p.fields)
+	for _, field := range p.fields {
+		switch value, ok := members[field.name]; {
+		case ok:
+			faults = append(faults, field.check(path+"."+field.name, value)...)
+		case field.required:
+			faults = append(faults, fault{path + "." + field.name, "is missing"})
+		}
+	}
+	return faults
+}
