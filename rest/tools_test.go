@@ -1,0 +1,179 @@
+package rest_test
+
+import (
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
+)
+
+// routes are calls and what LeadMagic is to get of them, at least one for each tool.
+var routes = []struct {
+	name, tool, args  string
+	method, uri, body string
+}{
+	{"the balance", "check_credits", ``, "GET", "/v1/credits", ``},
+	{"the balance by its hosted name", "check_credit_balance", `{}`, "GET", "/v1/credits", ``},
+	{"the balance by its oldest name", "get_credits", `{}`, "GET", "/v1/credits", ``},
+	{"a report without a name is the dashboard", "get_account_analytics", `{}`, "GET", "/v1/analytics/dashboard", ``},
+	{"a report of some days", "get_account_analytics", `{"report":"usage","days":7}`, "GET", "/v1/analytics/usage?days=7", ``},
+	{"a whole number may be written as a fraction", "get_account_analytics", `{"report":"products","days":7.0}`, "GET", "/v1/analytics/products?days=7", ``},
+	{"a report without days leaves them to LeadMagic", "get_account_analytics", `{"report":"credits"}`, "GET", "/v1/analytics/credits", ``},
+	{"the daily report", "get_account_analytics", `{"report":"daily","days":90}`, "GET", "/v1/analytics/daily?days=90", ``},
+	{
+		"a report between dates", "get_account_analytics", `{"report":"summary","start_date":"2026-01-01","end_date":"2026-01-31"}`,
+		"GET", "/v1/analytics/summary?end_date=2026-01-31&start_date=2026-01-01", ``,
+	},
+	{"query values are escaped", "get_account_analytics", `{"report":"summary","start_date":"a&b=c#d"}`, "GET", "/v1/analytics/summary?start_date=a%26b%3Dc%23d", ``},
+	{"the report of one day", "get_account_analytics", `{"report":"day","date":"2026-01-31"}`, "GET", "/v1/analytics/day/2026-01-31", ``},
+	{"a path value reaches no other path", "get_account_analytics", `{"report":"day","date":"../../credits"}`, "GET", "/v1/analytics/day/..%2F..%2Fcredits", ``},
+	{"a path value reaches no other host", "get_account_analytics", `{"report":"day","date":"//evil.example/x"}`, "GET", "/v1/analytics/day/%2F%2Fevil.example%2Fx", ``},
+	{"a path value adds no query", "get_account_analytics", `{"report":"day","date":"x?a=b#c"}`, "GET", "/v1/analytics/day/x%3Fa=b%23c", ``},
+	{"control characters in a path are escaped", "get_account_analytics", `{"report":"day","date":"a\r\nX-Evil: 1"}`, "GET", "/v1/analytics/day/a%0D%0AX-Evil:%201", ``},
+	{
+		"a preview of costs", "preview_cost", `{"items":[{"product":"email_finder","input":{"full_name":"Ada"}}],"metadata":{"n":9007199254740993}}`,
+		"POST", "/v1/batch/preview-cost", `{"items":[{"product":"email_finder","input":{"full_name":"Ada"}}],"metadata":{"n":9007199254740993}}`,
+	},
+
+	{"an email to validate", "validate_work_email", `{"email":"ada@acme.com"}`, "POST", "/v1/people/email-validation", `{"email":"ada@acme.com"}`},
+	{"a malformed email is LeadMagic's to judge", "validate_work_email", `{"email":"ada at acme"}`, "POST", "/v1/people/email-validation", `{"email":"ada at acme"}`},
+	{"an email by its older name", "validate_email", `{"email":"ada@acme.com"}`, "POST", "/v1/people/email-validation", `{"email":"ada@acme.com"}`},
+	{
+		"a work email by full name", "find_work_email", `{"full_name":"Ada Lovelace","domain":"acme.com"}`,
+		"POST", "/v1/people/email-finder", `{"full_name":"Ada Lovelace","domain":"acme.com"}`,
+	},
+	{
+		"arguments that stand for nothing are left out", "find_work_email",
+		`{"first_name":"Ada","last_name":null,"full_name":"","domain":"  ","company_name":"Acme"}`,
+		"POST", "/v1/people/email-finder", `{"first_name":"Ada","company_name":"Acme"}`,
+	},
+	{
+		"letters and control characters arrive as they were written", "find_work_email", `{"full_name":"Åsa \u0000\ud83d\ude00 <b>&","domain":"acme.com"}`,
+		"POST", "/v1/people/email-finder", `{"full_name":"Åsa \u0000\ud83d\ude00 <b>&","domain":"acme.com"}`,
+	},
+	{"personal emails", "find_personal_email", `{"profile_url":"ada-l"}`, "POST", "/v1/people/personal-email-finder", `{"profile_url":"ada-l"}`},
+	{"a work email by profile", "b2b_profile_to_work_email", `{"profile_url":"ada-l"}`, "POST", "/v1/people/b2b-profile-email", `{"profile_url":"ada-l"}`},
+	{"a work email by its older name", "linkedin_profile_to_work_email", `{"profile_url":"ada-l"}`, "POST", "/v1/people/b2b-profile-email", `{"profile_url":"ada-l"}`},
+	{"a profile", "search_profile", `{"profile_url":"https://profiles.example/in/ada-l"}`, "POST", "/v1/people/profile-search", `{"profile_url":"https://profiles.example/in/ada-l"}`},
+	{"a profile by email", "email_to_b2b_profile", `{"personal_email":"ada@home.example"}`, "POST", "/v1/people/b2b-profile", `{"personal_email":"ada@home.example"}`},
+	{
+		"a mobile number", "find_mobile_number", `{"profile_url":"ada-l","work_email":"ada@acme.com"}`,
+		"POST", "/v1/people/mobile-finder", `{"profile_url":"ada-l","work_email":"ada@acme.com"}`,
+	},
+	{
+		"a job change", "detect_job_change", `{"profile_url":"ada-l","company_domain":"acme.com"}`,
+		"POST", "/v1/people/job-change-detector", `{"profile_url":"ada-l","company_domain":"acme.com"}`,
+	},
+	{
+		"a role", "find_people_by_role", `{"job_title":"CEO","company_domain":"acme.com"}`,
+		"POST", "/v1/people/role-finder", `{"job_title":"CEO","company_domain":"acme.com"}`,
+	},
+	{
+		"employees", "find_company_employees", `{"company_domain":"acme.com","limit":3}`,
+		"POST", "/v1/people/employee-finder", `{"company_domain":"acme.com","limit":3}`,
+	},
+	{"employees without a limit", "find_company_employees", `{"company_name":"Acme"}`, "POST", "/v1/people/employee-finder", `{"company_name":"Acme"}`},
+	{
+		"people", "search_people", `{"titles":["CEO"],"company_filters":{"country_codes":["US"]},"limit":2,"include_company":false}`,
+		"POST", "/v3/people/search", `{"company_filters":{"country_codes":["US"]},"titles":["CEO"],"include_company":false,"limit":2}`,
+	},
+
+	{"a company", "enrich_company", `{"company_domain":"acme.com"}`, "POST", "/v1/companies/company-search", `{"company_domain":"acme.com"}`},
+	{"funding", "find_company_funding", `{"company_name":"Acme"}`, "POST", "/v1/companies/company-funding", `{"company_name":"Acme"}`},
+	{"competitors", "list_company_competitors", `{"company_url":"acme"}`, "POST", "/v1/companies/competitors-search", `{"company_url":"acme"}`},
+	{"technologies", "get_company_technographics", `{"company_domain":"acme.com"}`, "POST", "/v1/companies/technographics", `{"company_domain":"acme.com"}`},
+	{"companies", "search_companies", `{"query":"robots","limit":5}`, "POST", "/v3/companies/search", `{"query":"robots","limit":5}`},
+	{
+		"similar companies", "find_lookalike_companies", `{"company_domain":"acme.com","offset":25}`,
+		"POST", "/v3/companies/lookalike", `{"company_domain":"acme.com","offset":25}`,
+	},
+
+	{
+		"jobs", "find_jobs", `{"company_name":"Acme","experience_level":"senior","has_remote":true,"posted_after":"2026-05-01","page":2,"per_page":5}`,
+		"POST", "/v1/jobs/jobs-finder", `{"company_name":"Acme","experience_level":"senior","has_remote":true,"posted_after":"2026-05-01","page":2,"per_page":5}`,
+	},
+	{"jobs without a filter", "find_jobs", `{}`, "POST", "/v1/jobs/jobs-finder", `{}`},
+	{"countries", "list_job_countries", `{}`, "GET", "/v1/jobs/countries", ``},
+	{"job types", "list_job_types", `{}`, "GET", "/v1/jobs/job-types", ``},
+	{"regions", "list_job_regions", `{}`, "GET", "/v1/jobs/regions", ``},
+	{"company types", "list_job_company_types", `{}`, "GET", "/v1/jobs/company-types", ``},
+	{"industries", "list_job_industries", `{}`, "GET", "/v1/jobs/industries", ``},
+	{
+		"jobs by filters", "search_jobs", `{"titles":{"include":["Engineer"]},"location":{"countries":["US",840]},"postedWithin":30,"limit":5,"totalMode":"none"}`,
+		"POST", "/v3/jobs/search", `{"titles":{"include":["Engineer"]},"location":{"countries":["US",840]},"postedWithin":30,"limit":5,"totalMode":"none"}`,
+	},
+	{"job catalogs", "get_job_search_catalogs", `{}`, "GET", "/v3/jobs/search/catalogs", ``},
+	{
+		"filters to resolve", "resolve_job_search_filters", `{"tags":{"include":["kubernetes"]}}`,
+		"POST", "/v3/jobs/search/resolve", `{"tags":{"include":["kubernetes"]}}`,
+	},
+
+	{"Google ads", "search_google_ads", `{"company_domain":"acme.com","limit":3}`, "POST", "/v1/ads/google-ads-search", `{"company_domain":"acme.com","limit":3}`},
+	{"ads without a limit get one", "search_google_ads", `{"company_domain":"acme.com"}`, "POST", "/v1/ads/google-ads-search", `{"company_domain":"acme.com","limit":10}`},
+	{"a limit that is null gets one", "search_meta_ads", `{"company_name":"Acme","limit":null}`, "POST", "/v1/ads/meta-ads-search", `{"company_name":"Acme","limit":10}`},
+	{"B2B ads", "search_b2b_ads", `{"company_domain":"acme.com"}`, "POST", "/v1/ads/b2b-ads-search", `{"company_domain":"acme.com","limit":10}`},
+	{"one ad", "get_b2b_ad_details", `{"ad_url":"/ad-library/detail/14366"}`, "POST", "/v1/ads/b2b-ads-details", `{"ad_url":"/ad-library/detail/14366"}`},
+}
+
+func TestACallIsOneRequest(t *testing.T) {
+	for _, tt := range routes {
+		t.Run(tt.name, func(t *testing.T) {
+			leadmagic := newStage(t, says(200, `{"credits":1}`))
+			result := call(t, connect(t, options(leadmagic.URL), nil), tt.tool, tt.args)
+			if result.IsError {
+				t.Fatalf("got the failure %q", text(result))
+			}
+			seen := leadmagic.seen()
+			if len(seen) != 1 {
+				t.Fatalf("got %d requests, want one", len(seen))
+			}
+			got := seen[0]
+			if got.Method != tt.method || got.URI != tt.uri || got.Body != tt.body {
+				t.Errorf("got  %s %s %s\nwant %s %s %s", got.Method, got.URI, got.Body, tt.method, tt.uri, tt.body)
+			}
+			contentType := ""
+			if tt.method == "POST" {
+				contentType = "application/json"
+			}
+			for name, want := range map[string]string{"X-Api-Key": canary, "Accept": "application/json", "Content-Type": contentType} {
+				if value := got.Header.Get(name); value != want {
+					t.Errorf("got %s: %q, want %q", name, value, want)
+				}
+			}
+		})
+	}
+}
+
+func TestEachToolHasARoute(t *testing.T) {
+	called := make(map[string]bool)
+	for _, tt := range routes {
+		called[tt.tool] = true
+	}
+	for _, tool := range rest.Tools() {
+		if !called[tool.Name] {
+			t.Errorf("no test calls %s", tool.Name)
+		}
+	}
+}
+
+func TestABaseURLMayHaveAPath(t *testing.T) {
+	leadmagic := newStage(t, says(200, `{"credits":1}`))
+	call(t, connect(t, options(leadmagic.URL+"/gateway/"), nil), "check_credits", `{}`)
+	if got := leadmagic.seen(); len(got) != 1 || got[0].URI != "/gateway/v1/credits" {
+		t.Errorf("got %v, want one request for /gateway/v1/credits", got)
+	}
+}
+
+func TestAnUnknownToolIsAnError(t *testing.T) {
+	leadmagic := newStage(t, says(200, `{}`))
+	session := connect(t, options(leadmagic.URL), nil)
+	for _, name := range []string{"find_everything", "", "../credits", "check_credits "} {
+		if _, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: name}); err == nil {
+			t.Errorf("calling %q: got no error", name)
+		}
+	}
+	if got := leadmagic.seen(); len(got) != 0 {
+		t.Errorf("got the requests %v, want none", got)
+	}
+}
