@@ -32,18 +32,18 @@ func reference(list []tool) string {
 An unofficial client of LeadMagic's REST API. Prices are LeadMagic's, as published in September 2026; plans may differ.
 Each result says in its _meta what it used and what is left.
 
-| tool | cost |
+| tool | credits |
 |---|---|
 `)
 	for i := range list {
 		t := &list[i]
-		fmt.Fprintf(&b, "| %s | %s |\n", t.name, cmp.Or(t.price.text, "free"))
+		fmt.Fprintf(&b, "| %s | %s |\n", t.name, cmp.Or(t.price.short, "free"))
 	}
 	b.WriteString(`
 ## Limits
 
-LeadMagic allows so many requests a minute, by plan. A call beyond that waits, for 20 seconds at most, and is made again; other
-failures of a paid call are never repeated. Sustained lookups of which few find anything may be throttled.
+LeadMagic allows so many requests a minute, by plan. A call beyond that waits, for 20 seconds at most, and is made again; a paid call
+that was sent and failed otherwise is never repeated. Sustained lookups of which few find anything may be throttled.
 
 ## Tools
 `)

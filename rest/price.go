@@ -6,7 +6,8 @@ import (
 
 // A price is what a call costs. The zero price is free.
 type price struct {
-	text string // in words, after "Costs"
+	short string // in a table, as "5 if found"
+	text  string // in a sentence, after "Costs"
 	// most is the worst case of a call in credits.
 	most func(arguments) float64
 	// rows is the argument that bounds the rows paid for, if they are paid for one by one.
@@ -14,13 +15,13 @@ type price struct {
 }
 
 // flat is a price that does not depend on the arguments.
-func flat(credits float64, text string) price {
-	return price{text: text, most: func(arguments) float64 { return credits }}
+func flat(credits float64, short, text string) price {
+	return price{short: short, text: text, most: func(arguments) float64 { return credits }}
 }
 
 // perRow is a price of base and of each row that the argument rows allows.
-func perRow(base, each float64, rows, text string) price {
-	return price{text: text, rows: rows, most: func(a arguments) float64 { return base + each*a.number(rows) }}
+func perRow(base, each float64, rows, short, text string) price {
+	return price{short: short, text: text, rows: rows, most: func(a arguments) float64 { return base + each*a.number(rows) }}
 }
 
 // Costs is the worst-case cost of calls over the REST API, in credits. A call that is refused before it is

@@ -74,7 +74,8 @@ type Tool struct {
 	Aliases []string
 	// Method and Path are the route of LeadMagic's REST API; {name} in Path stands for an argument.
 	Method, Path string
-	// Cost is the price in words, worst case included. It is "free" for a free tool.
+	// Cost is the price in credits, in words as short as a table has them: "free", "5 if found", "1 per ad".
+	// Description says it in full, worst case included.
 	Cost string
 	// Free says that no call of the tool costs anything.
 	Free bool
@@ -88,7 +89,7 @@ func Tools() []Tool {
 	for _, t := range table() {
 		list = append(list, Tool{
 			Name: t.name, Title: t.title, Aliases: t.aliases, Method: t.method, Path: t.path,
-			Cost: cmp.Or(t.price.text, "free"), Free: t.free(), Description: t.description(),
+			Cost: cmp.Or(t.price.short, "free"), Free: t.free(), Description: t.description(),
 		})
 	}
 	return list

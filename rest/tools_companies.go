@@ -16,7 +16,7 @@ func companyTools() []tool {
 			name: "enrich_company", title: "Enrich company", aliases: []string{"search_company"},
 			method: http.MethodPost, path: "/v1/companies/company-search",
 			what:  "Look up one company: industry, size, revenue, funding, headquarters, description. Needs company_domain, company_name or profile_url.",
-			price: flat(1, "1 credit when the company is found, nothing otherwise"),
+			price: flat(1, "1 if found", "1 credit when the company is found, nothing otherwise"),
 			params: []param{
 				companyDomain(), companyName(),
 				{name: "profile_url", kind: "string", what: "URL of the company's B2B profile, or its last part"},
@@ -28,7 +28,7 @@ func companyTools() []tool {
 			name: "find_company_funding", title: "Company funding", aliases: []string{"get_company_funding"},
 			method: http.MethodPost, path: "/v1/companies/company-funding",
 			what:   "Read a company's funding rounds, investors, financials, leadership, acquisitions and news. Needs company_domain or company_name.",
-			price:  flat(4, "4 credits when the company is found, nothing otherwise"),
+			price:  flat(4, "4 if found", "4 credits when the company is found, nothing otherwise"),
 			params: []param{companyDomain(), companyName()},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
 			hits:   []string{"basicInfo", "financialInfo", "fundingHistory", "companySize", "leadership"},
@@ -37,7 +37,7 @@ func companyTools() []tool {
 			name: "list_company_competitors", title: "List competitors",
 			method: http.MethodPost, path: "/v1/companies/competitors-search",
 			what:  "List a company's competitors with their size, headquarters, valuation and funding. Needs company_domain, company_name or company_url.",
-			price: flat(5, "5 credits"),
+			price: flat(5, "5", "5 credits"),
 			params: []param{
 				companyDomain(), companyName(),
 				{name: "company_url", kind: "string", what: "URL of the company's B2B profile, or its last part"},
@@ -49,7 +49,7 @@ func companyTools() []tool {
 			name: "get_company_technographics", title: "Company technologies",
 			method: http.MethodPost, path: "/v1/companies/technographics",
 			what:   "List the technologies that a company uses, by category. Needs company_domain.",
-			price:  flat(1, "1 credit, nothing when none is found"),
+			price:  flat(1, "1 if found", "1 credit, nothing when none is found"),
 			params: []param{companyDomain().must()},
 			hits:   []string{"data"},
 		},
@@ -57,7 +57,7 @@ func companyTools() []tool {
 			name: "search_companies", title: "Search companies",
 			method: http.MethodPost, path: "/v3/companies/search",
 			what:  "Search companies by place, size, technology, funding and more, or in words. Filters that are given must all hold. Returns companies, and next_cursor when there are more. For one company that you know, enrich_company says more.",
-			price: perRow(0, 1, "limit", "1 credit for each company returned, so 10 at most unless limit says otherwise; it is free on plans with unmetered search"),
+			price: perRow(0, 1, "limit", "1 per company", "1 credit for each company returned, so 10 at most unless limit says otherwise; it is free on plans with unmetered search"),
 			params: []param{
 				companyDomain(), companyName(),
 				{name: "profile_url", kind: "string", what: "URL of the company's B2B profile"},
@@ -72,7 +72,7 @@ func companyTools() []tool {
 			name: "find_lookalike_companies", title: "Find similar companies",
 			method: http.MethodPost, path: "/v3/companies/lookalike",
 			what:  "Find companies like a given one, or like a description. Needs company_domain, company_name or description.",
-			price: flat(5, "5 credits however many are returned, nothing when none is found"),
+			price: flat(5, "5 if found", "5 credits however many are returned, nothing when none is found"),
 			params: []param{
 				companyDomain(), companyName(),
 				{name: "description", kind: "string", what: "the kind of company, in words"},

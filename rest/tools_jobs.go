@@ -38,7 +38,7 @@ func findJobs() tool {
 		name: "find_jobs", title: "Find jobs",
 		method: http.MethodPost, path: "/v1/jobs/jobs-finder",
 		what:  "Find job postings by company, title, place, date and more, page by page. Filters that are given must all hold. search_jobs filters more finely.",
-		price: perRow(0, 1, "per_page", "1 credit for each job returned, so 20 at most unless per_page says otherwise"),
+		price: perRow(0, 1, "per_page", "1 per job", "1 credit for each job returned, so 20 at most unless per_page says otherwise"),
 		params: []param{
 			companyName(),
 			{name: "company_website", kind: "string", what: "website of the company"},
@@ -83,7 +83,7 @@ func searchJobs() tool {
 		name: "search_jobs", title: "Search jobs",
 		method: http.MethodPost, path: "/v3/jobs/search",
 		what:  "Search job postings by title, occupation, company, place, skill, salary, seniority and date. Filters that are given must all hold; names are resolved to ids. Returns jobs, and next_cursor when there are more.",
-		price: perRow(0, 1, "limit", "1 credit for each job returned, so 25 at most unless limit says otherwise; it is free on plans with unmetered search"),
+		price: perRow(0, 1, "limit", "1 per job", "1 credit for each job returned, so 25 at most unless limit says otherwise; it is free on plans with unmetered search"),
 		params: append(
 			jobFilters(),
 			param{name: "salary", kind: "object", what: "yearly salary", fields: []param{
