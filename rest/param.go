@@ -38,7 +38,7 @@ func (p param) must() param {
 	return p
 }
 
-// describe is the schema of p.
+// schema is what a model is told of p.
 func (p param) schema() *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: p.kind, Description: p.what, Format: p.format}
 	switch p.kind {

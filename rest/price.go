@@ -1,8 +1,6 @@
 package rest
 
-import (
-	"math"
-)
+import "math"
 
 // A price is what a call costs. The zero price is free.
 type price struct {
