@@ -20,6 +20,7 @@ const (
 	openingFor   = 20 * time.Second        // for the answer to initialize
 	readFor      = 60 * time.Second        // for the answer to any other read
 	firstPause   = 100 * time.Millisecond
+	largestPause = 500 * time.Millisecond
 )
 
 // reads are the methods that change nothing and cost nothing.
@@ -90,7 +91,7 @@ func (r *Remote) again(ctx context.Context, call *Message, t *retries, f *failur
 }
 
 func (t *retries) nextPause() time.Duration {
-	t.pause = min(max(2*t.pause, firstPause), time.Second)
+	t.pause = min(max(2*t.pause, firstPause), largestPause)
 	return t.pause
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -207,7 +208,7 @@ func (r *Remote) keepStanding(ctx context.Context, s *remoteSession, again bool)
 			if said {
 				pause = resumePause
 			}
-			wait = max(pause, retry)
+			wait = cmp.Or(retry, pause)
 		default:
 			_ = res.Body.Close()
 			if !r.standAgain(ctx, s, res) {

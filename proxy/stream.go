@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,7 +17,7 @@ const (
 	// resumeFor is how long LeadMagic may be unreachable before a cut stream is given up.
 	resumeFor = 30 * time.Second
 	// resumePause is how long to wait before a stream is asked to go on, where LeadMagic does not say.
-	resumePause = 250 * time.Millisecond
+	resumePause = 100 * time.Millisecond
 	maxPause    = 30 * time.Second
 )
 
@@ -69,7 +70,7 @@ func (r *Remote) readStream(f *flight, body io.ReadCloser, done func(*Message)) 
 
 // resume asks for the rest of a cut stream. Source: MCP 2025-11-25, Resumability and Redelivery.
 func (r *Remote) resume(f *flight, s *remoteSession) (io.ReadCloser, *failure) {
-	pause := max(f.retry, resumePause)
+	pause := cmp.Or(f.retry, resumePause)
 	start := time.Now()
 	for sleep(f.ctx, pause) && !f.calledOff() {
 		res, err := r.get(f.ctx, s, f.lastID)
