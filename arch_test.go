@@ -55,8 +55,9 @@ var walls = map[string][]string{
 	},
 
 	// Programs of the tests: they meet the finished program as strangers do.
+	"internal/conformance":        {},
 	"internal/conformance/client": {sdk},
-	"internal/conformance/front":  {sdk},
+	"internal/conformance/front":  {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go
