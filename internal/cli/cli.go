@@ -45,6 +45,9 @@ func newRootCommand(env *Env) *cobra.Command {
 	root.AddCommand(
 		newCallCommand(env, s),
 		newToolsCommand(env, s),
+		newInstallCommand(env),
+		newUninstallCommand(env),
+		newScanCommand(env),
 		newSandboxCommand(env),
 		newVersionCommand(env),
 	)

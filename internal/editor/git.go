@@ -27,6 +27,8 @@ type GitStatus string
 const (
 	// GitTracked means that the file is in the repository.
 	GitTracked GitStatus = "tracked"
+	// GitStaged means that the text is what the next commit would hold.
+	GitStaged GitStatus = "staged"
 	// GitUntracked means that the file is not ignored: the next git add takes it.
 	GitUntracked GitStatus = "untracked"
 	// GitIgnored means that git leaves the file alone.

@@ -155,7 +155,7 @@ func (s Scanner) look(ctx context.Context, src source, data []byte, rep *Report)
 	if len(found) == 0 {
 		return
 	}
-	status := GitTracked // what is staged
+	status := GitStaged
 	if !src.staged {
 		status = s.Git.Status(ctx, src.path)
 	}

@@ -212,7 +212,7 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	g.must(t, s.Folder, "add", ".")
 	put(t, filepath.Join(s.Folder, ".mcp.json"), "{}")
 	put(t, filepath.Join(s.Folder, "clean.json"), leak)
-	want := []string{".mcp.json claude-code LEADMAGIC_API_KEY tracked", "a b.py  LEADMAGIC_API_KEY tracked", "sub/c.env  LEADMAGIC_API_KEY tracked"}
+	want := []string{".mcp.json claude-code LEADMAGIC_API_KEY staged", "a b.py  LEADMAGIC_API_KEY staged", "sub/c.env  LEADMAGIC_API_KEY staged"}
 	if got := scan(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -1,0 +1,313 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+// An installer is one run of install or uninstall.
+type installer struct {
+	env     *Env
+	system  editor.System
+	exe     string // this program, absolute
+	editors []string
+	args    []string // for the entry
+
+	project, dryRun, force, all bool
+	print, insiders, prompt     bool
+	name, keyFile               string
+}
+
+func newInstallCommand(env *Env) *cobra.Command {
+	i := &installer{env: env}
+	cmd := &cobra.Command{
+		Use:   "install [EDITOR…] [-- ARGUMENT…]",
+		Short: "Add LeadMagic to an editor's configuration, never the key",
+		Long: "Adds an entry for this program to the configuration of each editor named, and changes nothing else in it.\n" +
+			"The entry names the variable " + editor.KeyVariable + " where the editor needs that; no key is read, written or shown.\n" +
+			"Without an editor it lists those it knows, which are found here, and where LeadMagic is already there.\n" +
+			"What follows -- is given to the program each time the editor starts it.",
+		Example: "  leadmagic-mcp-proxy install claude-code cursor\n" +
+			"  leadmagic-mcp-proxy install --project vscode\n" +
+			"  leadmagic-mcp-proxy install codex -- --read-only",
+		ValidArgs: editorIDs(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			i.split(cmd, args)
+			return i.run((*installer).install)
+		},
+	}
+	f := cmd.Flags()
+	i.common(f)
+	f.BoolVar(&i.print, "print", false, "print the entry and where it goes, and change nothing")
+	f.BoolVar(&i.prompt, "vscode-prompt", false, "have VS Code ask for the key and keep it, instead of naming the variable")
+	f.StringVar(&i.keyFile, "key-file", "", "have the entry name a file that holds the key")
+	return cmd
+}
+
+func newUninstallCommand(env *Env) *cobra.Command {
+	i := &installer{env: env}
+	cmd := &cobra.Command{
+		Use:       "uninstall EDITOR…",
+		Short:     "Take LeadMagic out of an editor's configuration",
+		Long:      "Removes the entry that install has added, and leaves the rest of the file as it is.",
+		ValidArgs: editorIDs(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if i.split(cmd, args); len(i.editors) == 0 && !i.all {
+				return misuse(&hintError{errors.New("no editor was named"), "name one of " + strings.Join(editorIDs(), ", ") + ", or use --all"})
+			}
+			return i.run((*installer).uninstall)
+		},
+	}
+	i.common(cmd.Flags())
+	return cmd
+}
+
+// common are the flags of both commands.
+func (i *installer) common(f *pflag.FlagSet) {
+	f.BoolVar(&i.project, "project", false, "the team's file in this folder, meant to be committed, instead of the user's own")
+	f.BoolVar(&i.all, "all", false, "all editors that are found on this machine")
+	f.BoolVar(&i.insiders, "insiders", false, "VS Code Insiders instead of VS Code")
+	f.BoolVar(&i.dryRun, "dry-run", false, "show the difference and change nothing")
+	f.BoolVar(&i.force, "force", false, "replace or remove an entry of that name even if it is another one")
+	f.StringVar(&i.name, "name", editor.Name, "the name of the server in the editor")
+}
+
+// split parts the editors from the arguments behind the two dashes.
+func (i *installer) split(cmd *cobra.Command, args []string) {
+	i.editors = args
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		i.editors, i.args = args[:at], args[at:]
+	}
+}
+
+// run checks what was typed and does it to each editor in turn: one that fails does not keep the others
+// from it.
+func (i *installer) run(act func(*installer, editor.Editor) error) error {
+	if err := i.check(); err != nil {
+		return err
+	}
+	if err := i.locate(); err != nil {
+		return err
+	}
+	if len(i.editors) == 0 && !i.all {
+		return i.list()
+	}
+	editors, err := i.chosen()
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, e := range editors {
+		err := act(i, e)
+		if err == nil {
+			continue
+		}
+		if len(editors) == 1 {
+			return err
+		}
+		report(i.env, err)
+		failed++
+	}
+	if failed > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// check refuses what cannot be meant, before any file is looked at.
+func (i *installer) check() error {
+	named := len(i.editors) > 0
+	vscode := i.all || slices.ContainsFunc(i.editors, func(id string) bool { return strings.HasPrefix(id, "vscode") })
+	switch {
+	case i.all && named:
+		return misuse(errors.New("--all takes the editors that are found; name editors or use --all"))
+	case i.print && (i.dryRun || i.force):
+		return misuse(errors.New("--print changes nothing: leave out --dry-run and --force"))
+	case i.print && !named && !i.all:
+		return misuse(&hintError{errors.New("no editor was named"), "name one of " + strings.Join(editorIDs(), ", ")})
+	case i.insiders && !vscode:
+		return misuse(errors.New("--insiders is a form of VS Code: name vscode"))
+	case i.prompt && !vscode:
+		return misuse(errors.New("--vscode-prompt is for VS Code: name vscode"))
+	case i.prompt && i.keyFile != "":
+		return misuse(errors.New("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file"))
+	case !serverName.MatchString(i.name):
+		return misuse(&hintError{errors.New("--name has to be letters, digits, - and _, 64 at most"), "leave it out for " + editor.Name})
+	case strings.HasPrefix(i.keyFile, "lm_"):
+		return misuse(errors.New("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history"))
+	case slices.ContainsFunc(i.args, editor.HoldsKey):
+		return misuse(&hintError{errors.New("one of the arguments holds a key, which would stand in the configuration"), "set " + editor.KeyVariable + " instead"})
+	}
+	return nil
+}
+
+// locate finds out what the process can say of itself.
+func (i *installer) locate() (err error) {
+	i.system = editor.System{GOOS: runtime.GOOS, Getenv: i.env.Getenv}
+	if i.system.Folder, err = os.Getwd(); err != nil {
+		return fmt.Errorf("finding the current folder: %w", err)
+	}
+	if i.exe, err = os.Executable(); err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	return nil
+}
+
+func editorIDs() []string {
+	ids := make([]string, 0, len(editor.All()))
+	for _, e := range editor.All() {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// chosen are the editors that were named, or those that are found.
+func (i *installer) chosen() ([]editor.Editor, error) {
+	var out []editor.Editor
+	if i.all {
+		for _, e := range editor.All() {
+			if e.Found(i.system) && (!i.project || e.HasProject()) {
+				out = append(out, e)
+			}
+		}
+		if len(out) == 0 {
+			return nil, errors.New("no editor was found on this machine")
+		}
+		return out, nil
+	}
+	for _, id := range i.editors {
+		if id == "vscode" && i.insiders {
+			id = "vscode-insiders"
+		}
+		e, ok := editor.Lookup(id)
+		switch {
+		case id == editor.Generic().ID:
+			e = editor.Generic()
+		case !ok:
+			return nil, unknownEditor(id)
+		case i.project && !e.HasProject():
+			return nil, misuse(&hintError{fmt.Errorf("%s has no project file", e.Title), "leave out --project"})
+		}
+		for _, form := range e.Forms(i.system) {
+			if !slices.ContainsFunc(out, func(o editor.Editor) bool { return o.ID == form.ID }) {
+				out = append(out, form)
+			}
+		}
+	}
+	return out, nil
+}
+
+func unknownEditor(id string) error {
+	hint := "one of " + strings.Join(editorIDs(), ", ") + "; generic prints the form most others take"
+	if near := editor.Nearest(id); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return misuse(&hintError{fmt.Errorf("there is no editor %q", id), hint})
+}
+
+// list shows the editors and how they stand.
+func (i *installer) list() error {
+	out := tabwriter.NewWriter(i.env.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "EDITOR\tFOUND\tLEADMAGIC\tFILE")
+	for _, e := range editor.All() {
+		found, there := "no", "no"
+		if e.Found(i.system) {
+			found = "yes"
+		}
+		path, err := e.Path(i.system, i.scope())
+		if errors.Is(err, editor.ErrNotProject) || i.project && !e.HasProject() {
+			continue
+		}
+		if err != nil {
+			path = err.Error()
+		}
+		switch entry, err := e.Entry(i.system, i.scope(), i.name); {
+		case err != nil:
+			there = "?"
+		case entry != nil && entry.LiteralKey() != "":
+			there = "yes, with a key in the file: see scan"
+		case entry != nil && entry.Ours():
+			there = "yes"
+		case entry != nil:
+			there = "another entry"
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", e.ID, found, there, i.short(path))
+	}
+	return out.Flush()
+}
+
+func (i *installer) scope() editor.Scope {
+	if i.project {
+		return editor.Project
+	}
+	return editor.User
+}
+
+// short is a path as people write it.
+func (i *installer) short(path string) string { return shorten(i.system, path) }
+
+// inFolder writes a path below the current folder relative to it.
+func inFolder(s editor.System, path string) string {
+	return strings.TrimPrefix(path, s.Folder+string(filepath.Separator))
+}
+
+// shorten writes a path below the current folder relative to it, and one below the home folder with ~.
+func shorten(s editor.System, path string) string {
+	if rel := inFolder(s, path); rel != path {
+		return rel
+	}
+	for _, name := range []string{"HOME", "USERPROFILE"} {
+		home := s.Getenv(name)
+		if rel, ok := strings.CutPrefix(path, home+string(filepath.Separator)); home != "" && ok {
+			return filepath.Join("~", rel)
+		}
+	}
+	return path
+}
+
+func (i *installer) request(e editor.Editor) editor.Request {
+	return editor.Request{
+		Scope: i.scope(), Name: i.name, Command: i.command(e), Force: i.force, DryRun: i.dryRun, Now: time.Now(),
+	}
+}
+
+// command is what the entry starts: a path that outlives upgrades for this user, the bare name for a team,
+// whose members have it elsewhere.
+func (i *installer) command(e editor.Editor) editor.Command {
+	c := editor.Command{Path: editor.Program, Args: i.args, Vars: []string{editor.KeyVariable}, KeyFile: i.keyFile, Prompt: i.prompt}
+	if i.project {
+		return c
+	}
+	c.Path = i.system.StablePath(i.exe)
+	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
+		c.KeyFile = filepath.Join(i.system.Folder, c.KeyFile)
+	}
+	// What this user's shell has set, the program is to have from the editor too.
+	for _, name := range carried {
+		if i.env.Getenv(name) != "" {
+			c.Vars = append(c.Vars, name)
+		}
+	}
+	return c
+}
+
+// carried are the variables besides the key's without which the program could not get the key, or not
+// reach LeadMagic.
+var carried = []string{
+	editor.KeyFileVariable, "LEADMAGIC_API_KEY_COMMAND", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+func newScanCommand(env *Env) *cobra.Command {
+	var staged, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "scan [PATH…]",
+		Short: "Find LeadMagic keys in config files",
+		Long: "Looks for LeadMagic keys where they should not stand: in the configuration of your editors and in the config\n" +
+			"files below this folder, or in the files and folders named. What git ignores is left out. Exit code 1 means\n" +
+			"that a key was found; the key itself is never shown.",
+		Example: "  leadmagic-mcp-proxy scan\n" +
+			"  leadmagic-mcp-proxy scan --staged    # in a pre-commit hook",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return scan(cmd.Context(), env, editor.Targets{User: len(args) == 0 && !staged, Paths: args, Staged: staged}, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&staged, "staged", false, "look at what the next commit would hold")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
+	folder, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("finding the current folder: %w", err)
+	}
+	s := editor.System{GOOS: runtime.GOOS, Getenv: env.Getenv, Folder: folder}
+	if t.User {
+		t.Paths = []string{folder}
+	}
+	rep, err := editor.Scanner{System: s, Git: editor.FindGit(s, env.Environ())}.Scan(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, skipped := range rep.Skipped {
+		fmt.Fprintf(env.Stderr, "not looked at: %v\n", skipped)
+	}
+	if asJSON {
+		err = printFindings(env, s, rep)
+	} else {
+		tellFindings(env, s, rep)
+	}
+	if err == nil && len(rep.Findings) > 0 {
+		err = &exitError{code: exitFailed}
+	}
+	return err
+}
+
+// gitWords is what a status means for the reader.
+var gitWords = map[editor.GitStatus]string{
+	editor.GitTracked:   "tracked by git",
+	editor.GitStaged:    "about to be committed",
+	editor.GitUntracked: "not ignored by git",
+	editor.GitIgnored:   "ignored by git",
+	editor.GitOutside:   "in no git repository",
+	editor.GitUnknown:   "git could not be asked",
+}
+
+func tellFindings(env *Env, s editor.System, rep editor.Report) {
+	files := map[string]bool{}
+	for _, f := range rep.Findings {
+		what := "a LeadMagic key"
+		if f.Name != "" {
+			what += " under " + f.Name
+		}
+		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n", shorten(s, f.Path), f.Line, f.Column, what, gitWords[f.Git], f.Instead)
+		files[f.Path] = true
+	}
+	switch {
+	case len(rep.Findings) == 0:
+		fmt.Fprintf(env.Stdout, "no LeadMagic key found in %s\n", count(rep.Files, "file"))
+	default:
+		fmt.Fprintf(env.Stdout, "\n%s found in %s\n%s\n", count(len(rep.Findings), "key"), count(len(files), "file"), rotate)
+	}
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// A finding is one object of the JSON output. Its members are stable.
+type finding struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Name    string `json:"name,omitempty"`
+	Editor  string `json:"editor,omitempty"`
+	Git     string `json:"git"`
+	Instead string `json:"instead"`
+}
+
+func printFindings(env *Env, s editor.System, rep editor.Report) error {
+	out := struct {
+		Files    int       `json:"files"`
+		Findings []finding `json:"findings"`
+		Skipped  []string  `json:"skipped"`
+	}{Files: rep.Files, Findings: []finding{}, Skipped: []string{}}
+	for _, f := range rep.Findings {
+		out.Findings = append(out.Findings, finding{
+			File: f.Path, Line: f.Line, Column: f.Column, Name: f.Name, Editor: f.Editor, Git: string(f.Git), Instead: f.Instead,
+		})
+	}
+	for _, err := range rep.Skipped {
+		out.Skipped = append(out.Skipped, err.Error())
+	}
+	enc := json.NewEncoder(env.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		return fmt.Errorf("writing the findings: %w", errors.Unwrap(err))
+	}
+	return nil
+}
