@@ -12,9 +12,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 )
 
 // revisions are those of the protocol that the suite knows how to judge: with sessions, and without.
@@ -35,13 +37,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *npm, *bin, *known); err != nil {
+	if err := run(ctx, os.Stdout, *npm, *bin, *known); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, npm, bin, known string) error {
+func run(ctx context.Context, stdout io.Writer, npm, bin, known string) error {
 	excused, err := readBaseline(known)
 	if err != nil {
 		return err
@@ -67,18 +69,15 @@ func run(ctx context.Context, npm, bin, known string) error {
 		if err != nil {
 			return fmt.Errorf("%s, server mode: %w", r.name, err)
 		}
-		fmt.Printf("%s client mode: %s\n%s server mode: %s\n", r.name, asClient, r.name, asServer)
+		fmt.Fprintf(stdout, "%s client mode: %s\n%s server mode: %s\n", r.name, asClient, r.name, asServer)
 		complaints = append(complaints, asClient.complaints...)
 		complaints = append(complaints, asServer.complaints...)
 	}
 	complaints = append(complaints, excused.unused()...)
-	if len(complaints) == 0 {
-		return nil
+	if len(complaints) > 0 {
+		return fmt.Errorf("%d checks are not as they should be\n%s", len(complaints), strings.Join(complaints, "\n"))
 	}
-	for _, complaint := range complaints {
-		fmt.Fprintln(os.Stderr, complaint)
-	}
-	return fmt.Errorf("%d checks are not as they should be", len(complaints))
+	return nil
 }
 
 // first is the file of that name, or the other name if there is none.
