@@ -46,7 +46,9 @@ func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
 	}
 	costs := make(map[string]string)
 	for _, tool := range rest.Tools() {
-		costs[tool.Name] = tool.Cost
+		for _, name := range append(tool.Aliases, tool.Name) {
+			costs[name] = tool.Cost
+		}
 	}
 	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "TOOL\tCREDITS\tWHAT IT DOES")
