@@ -83,7 +83,7 @@ func (e Editor) Found(s System) bool {
 	if dir, err := e.own(s); err == nil && exists(dir) {
 		return true
 	}
-	return e.program != "" && s.program(e.program) != ""
+	return e.program != "" && s.Program(e.program) != ""
 }
 
 // Notes are what to tell a user who added an entry of this scope, in sentences without a full stop.

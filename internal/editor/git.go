@@ -19,7 +19,7 @@ type Git struct {
 }
 
 // FindGit looks for git on the PATH.
-func FindGit(s System, environ []string) Git { return Git{Path: s.program("git"), Environ: environ} }
+func FindGit(s System, environ []string) Git { return Git{Path: s.Program("git"), Environ: environ} }
 
 // A GitStatus is what git would do with a file.
 type GitStatus string

@@ -137,8 +137,8 @@ func withoutKeys(text []byte) []byte {
 	return text
 }
 
-// hideKeys is a message without anything that begins like a key.
-func hideKeys(text string) string { return token.ReplaceAllString(text, hidden) }
+// HideKeys is a message without anything that begins like a key.
+func HideKeys(text string) string { return token.ReplaceAllString(text, hidden) }
 
 const hidden = "<hidden>"
 

@@ -155,8 +155,8 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }
 
-// program is the path of a program on the PATH, or empty.
-func (s System) program(name string) string {
+// Program is the path of a program on the PATH, or empty.
+func (s System) Program(name string) string {
 	names := []string{name}
 	if s.GOOS == "windows" {
 		names = []string{name + ".exe", name + ".cmd", name + ".bat"}

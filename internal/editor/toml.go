@@ -35,7 +35,7 @@ func (tomlFormat) decode(doc []byte) (map[string]any, error) {
 	err := toml.Unmarshal(doc, &m)
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := bad.Position()
-		return nil, &SyntaxError{Line: line, Column: column, Problem: hideKeys(strings.TrimPrefix(bad.Error(), "toml: "))}
+		return nil, &SyntaxError{Line: line, Column: column, Problem: HideKeys(strings.TrimPrefix(bad.Error(), "toml: "))}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading TOML: %w", err)
