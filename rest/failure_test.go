@@ -224,8 +224,8 @@ func TestCreditsProvesAKey(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			leadmagic := newStage(t, tt.answer)
 			got, err := rest.Credits(t.Context(), options("").Client, leadmagic.URL)
-			if got.String() != tt.want {
-				t.Errorf("got %q credits, want %q", got, tt.want)
+			if got.CreditsLeft.String() != tt.want {
+				t.Errorf("got %q credits, want %q", got.CreditsLeft, tt.want)
 			}
 			var code problem.Code
 			if p := problem.As(err); p != nil {

@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -155,8 +154,11 @@ func TestTheBalanceOfTheSandboxGoesDown(t *testing.T) {
 	if left := usage(t, result).CreditsLeft; left != "99999" {
 		t.Errorf("got %s credits left, want 99999", left)
 	}
-	balance, err := rest.Credits(t.Context(), o.Client, o.BaseURL)
-	if err != nil || balance != json.Number("99999") {
-		t.Errorf("got a balance of %s, %v, want 99999", balance, err)
+	usage, err := rest.Credits(t.Context(), o.Client, o.BaseURL)
+	if err != nil || usage.CreditsLeft != "99999" {
+		t.Errorf("got a balance of %s, %v, want 99999", usage.CreditsLeft, err)
+	}
+	if usage.RateLimit == nil || usage.RateLimit.Limit != "600" {
+		t.Errorf("got the rate limit %v, want 600 in a minute", usage.RateLimit)
 	}
 }
