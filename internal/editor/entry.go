@@ -1,6 +1,9 @@
 package editor
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Command is what an entry starts.
 type Command struct {
@@ -137,4 +140,27 @@ func (e Editor) Delivery(c Command) string {
 		return e.Title + " passes no variable of yours on and fills none in: keep the key with " + Program +
 			" login, or name a file with --key-file"
 	}
+}
+
+// Remedy says how the key is made to reach a server that does not get it from its entry as it stands.
+func (e Editor) Remedy(scope Scope) string {
+	switch {
+	case e.lists:
+		return fmt.Sprintf("add env_vars = [%q], or run: %s", KeyVariable, e.install(scope))
+	case e.refer != nil:
+		return fmt.Sprintf("add %q: %q to its environment, or run: %s", KeyVariable, e.refer(KeyVariable), e.install(scope))
+	case e.passes.inherits(KeyVariable):
+		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", KeyVariable, e.Title, e.install(scope))
+	default:
+		return fmt.Sprintf("%s passes no variable of yours on: run %s login", e.Title, Program)
+	}
+}
+
+// install is the command that replaces an entry with one that holds no key.
+func (e Editor) install(scope Scope) string {
+	command := Program + " install " + e.ID
+	if scope == Project && e.HasProject() {
+		command += " --project"
+	}
+	return command + " --force"
 }

@@ -34,6 +34,24 @@ var elsewhere = []struct {
 	{"mcp.json", "", false},
 }
 
+// projectFiles are the files of the current folder in which editors look for servers and variables.
+func (s Scanner) projectFiles() []source {
+	names := []string{".env", ".envrc"}
+	for _, e := range All() {
+		names = append(names, e.project...)
+	}
+	for _, name := range elsewhere {
+		names = append(names, name.path)
+	}
+	var out []source
+	for _, name := range names {
+		if path := s.System.from(filepath.FromSlash(name)); exists(path) {
+			out = append(out, s.classify(path))
+		}
+	}
+	return out
+}
+
 // configEndings are the names of config files in general.
 var configEndings = []string{
 	".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".config", ".properties",
@@ -99,11 +117,7 @@ func (src source) instead(h hit) string {
 		return "name the variable " + KeyVariable + " instead, or keep the key with: " + Program + " login"
 	}
 	e := *src.editor
-	install := Program + " install " + e.ID
-	if src.scope == Project && e.HasProject() {
-		install += " --project"
-	}
-	install += " --force"
+	install := e.install(src.scope)
 	switch {
 	case h.name != "" && !strings.EqualFold(h.name, KeyVariable), h.name == "":
 		return "remove it and run: " + install

@@ -29,6 +29,8 @@ type Finding struct {
 type Targets struct {
 	// User scans the config files of this user's editors.
 	User bool
+	// Project scans the files of the current folder in which editors look for servers and variables.
+	Project bool
 	// Paths are files, scanned whatever they are, and folders, whose config files are scanned all the way
 	// down. Symbolic links inside of folders are not followed; what git ignores is left out.
 	Paths []string
@@ -61,6 +63,11 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 	seen := map[string]bool{}
 	if t.User {
 		for _, src := range s.userFiles() {
+			s.read(ctx, src, &rep, seen)
+		}
+	}
+	if t.Project {
+		for _, src := range s.projectFiles() {
 			s.read(ctx, src, &rep, seen)
 		}
 	}
