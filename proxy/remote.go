@@ -308,10 +308,3 @@ func cut(err error, sent bool) *problem.Problem {
 	}
 	return problem.FromError(err, sent)
 }
-
-func (f *failure) describe() string {
-	if f.problem == nil {
-		return ""
-	}
-	return f.problem.Line()
-}

@@ -72,20 +72,18 @@ func report(env *Env, err error) int {
 		return 0
 	}
 	code, hint := exitFailed, ""
-	var exit *exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 		if exit.err == nil {
 			return code
 		}
 	}
-	var hinted *hintError
 	if p := problem.As(err); p != nil {
 		hint = p.Fix()
 		if p.Code == problem.BadSetting {
 			code = exitMisuse
 		}
-	} else if errors.As(err, &hinted) {
+	} else if hinted, ok := errors.AsType[*hintError](err); ok {
 		hint = hinted.hint
 	}
 	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+err.Error())

@@ -11,7 +11,7 @@ import (
 type local struct {
 	*mcp.ClientSession
 	session *session
-	ended   chan error
+	ended   chan struct{}
 	stop    context.CancelFunc
 }
 
@@ -21,19 +21,29 @@ func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	l, err := ss.connect(ctx, "")
+	if err != nil {
+		ss.close()
+	}
+	return l, err
+}
+
+// connect is an MCP client's end of ss. protocol is the version to ask for, empty for the newest.
+func (ss *session) connect(ctx context.Context, protocol string) (*local, error) {
 	in, toProxy := io.Pipe()
 	fromProxy, out := io.Pipe()
 	ctx, stop := context.WithCancel(ctx)
-	l := &local{session: ss, ended: make(chan error, 1), stop: stop}
+	l := &local{session: ss, ended: make(chan struct{}), stop: stop}
 	go func() {
+		defer close(l.ended)
 		err := ss.run(ctx, in, out)
-		_ = in.Close()
-		_ = out.Close()
-		l.ended <- err
+		_ = in.CloseWithError(err)
+		_ = out.CloseWithError(err)
 	}()
-	client := mcp.NewClient(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Version: env.Version}, nil)
+	client := mcp.NewClient(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Version: ss.env.Version}, nil)
 	var err error
-	l.ClientSession, err = client.Connect(ctx, &mcp.IOTransport{Reader: fromProxy, Writer: toProxy, MaxLineLength: -1}, nil)
+	l.ClientSession, err = client.Connect(ctx, &mcp.IOTransport{Reader: fromProxy, Writer: toProxy, MaxLineLength: -1},
+		&mcp.ClientSessionOptions{ProtocolVersion: protocol})
 	if err != nil {
 		stop()
 		<-l.ended
@@ -41,7 +51,7 @@ func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
 	}
 	// A session that had to explain itself is one that did not come about, for who types a command.
 	if p := ss.choose.Status().Problem; p != nil {
-		l.close()
+		l.end()
 		return nil, ss.describe(p, "")
 	}
 	return l, nil
@@ -49,6 +59,12 @@ func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
 
 // close ends the session in order: LeadMagic is told, and nothing is left running.
 func (l *local) close() {
+	l.end()
+	l.session.close()
+}
+
+// end is close, but for what other sessions of the same settings may still use.
+func (l *local) end() {
 	_ = l.ClientSession.Close()
 	<-l.ended
 	l.stop()

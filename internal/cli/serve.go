@@ -20,6 +20,7 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		})
 	}
 	ss, _ := newSession(env, s)
+	defer ss.close()
 	ss.choose.Explained = ss.sayExplained
 	if refusal != nil {
 		ss.refuse(refusal)
@@ -33,5 +34,5 @@ const settled = 500 * time.Millisecond
 
 func isTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+	return ok && term.IsTerminal(int(file.Fd()))
 }
