@@ -138,7 +138,7 @@ func (g *Guard) decided(ch *charge) {
 	switch {
 	case ch.refusal != nil:
 		g.refuse(ch, ch.refusal)
-	case !ch.known && g.budget.limited:
+	case !ch.known && g.budget.limited && g.wanted(ch):
 		go g.runAlone(ch)
 	default:
 		g.release(ch)

@@ -15,7 +15,7 @@ func (g *Guard) runAlone(ch *charge) {
 		g.refuse(ch, p)
 		return
 	}
-	before, p := g.balance(g.readsBalance(ch.call, tool))
+	before, p := balanceIn(g.look(g.readsBalance(ch.call, tool)))
 	if p != nil {
 		g.refuse(ch, notSent(p, "what "+shown(ch.tool)+" costs is not known, and the balance before it cannot be read: "))
 		return
@@ -50,9 +50,8 @@ func (g *Guard) readsBalance(like *Message, tool string) *question {
 	return g.question(like, "tools/call", `"name":`+string(quote(tool))+`,"arguments":{}`)
 }
 
-// balance asks for the balance.
-func (g *Guard) balance(q *question) (credits, *problem.Problem) {
-	answer := g.ask(q)
+// balanceIn is the balance in the answer of the balance tool.
+func balanceIn(answer *Message) (credits, *problem.Problem) {
 	if answer.Problem != nil {
 		return 0, answer.Problem
 	}
@@ -71,7 +70,8 @@ func (g *Guard) measure(ch *charge, c cost) {
 	g.mu.Unlock()
 	q := g.readsBalance(ch.call, ch.balanceTool)
 	go func() {
-		after, p := g.balance(q)
+		defer g.c.owed.close(q.debt)
+		after, p := balanceIn(g.ask(q))
 		switch {
 		case p == nil:
 			c.balance = &after

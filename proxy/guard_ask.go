@@ -19,7 +19,7 @@ type question struct {
 }
 
 // question makes a call of our own, of the era of like. members are those of params. It is owed an answer from now
-// on, so that a session does not end before it.
+// on until its debt is closed, so that a session does not end before it.
 func (g *Guard) question(like *Message, method, members string) *question {
 	g.mu.Lock()
 	g.asked++
@@ -50,7 +50,12 @@ func ownMeta(call *Message) []byte {
 
 // ask sends a question and waits for the answer. Not on the pump, nor on the way from the upstream.
 func (g *Guard) ask(q *question) *Message {
-	g.send(q.debt.call)
+	select {
+	case <-g.ended:
+		return q.debt.call.failed(sessionEnded)
+	default:
+		g.send(q.debt.call)
+	}
 	timer := time.NewTimer(askFor)
 	defer timer.Stop()
 	select {
@@ -65,6 +70,12 @@ func (g *Guard) ask(q *question) *Message {
 	}
 	g.send(compose(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`, q.debt.call.ID, `}}`))
 	return q.debt.call.failed(problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))
+}
+
+// look asks something of which nothing is left to do when it is answered.
+func (g *Guard) look(q *question) *Message {
+	defer g.c.owed.close(q.debt)
+	return g.ask(q)
 }
 
 var sessionEnded = problem.New(problem.Unreachable, problem.NotSent, "the session ended before the call was sent", "")
@@ -99,7 +110,7 @@ func (g *Guard) survey(like *Message) *problem.Problem {
 
 func (g *Guard) list(like *Message) *problem.Problem {
 	for range 2 {
-		answer := g.ask(g.question(like, "tools/list", ""))
+		answer := g.look(g.question(like, "tools/list", ""))
 		switch {
 		case answer.Problem != nil:
 			return notSent(answer.Problem, "")
@@ -110,7 +121,7 @@ func (g *Guard) list(like *Message) *problem.Problem {
 		}
 		// The session began without LeadMagic. A call that needs it finds out whether it can be used now, and
 		// what is wrong if not; this one is free.
-		if answer = g.ask(g.readsBalance(like, balanceTools[0])); answer.Problem != nil {
+		if answer = g.look(g.readsBalance(like, balanceTools[0])); answer.Problem != nil {
 			return notSent(answer.Problem, "")
 		}
 	}

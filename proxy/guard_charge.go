@@ -64,6 +64,13 @@ func (g *Guard) release(ch *charge) {
 	g.c.Upstream.Send(ch.call)
 }
 
+// wanted reports whether a call is still to be sent.
+func (g *Guard) wanted(ch *charge) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !ch.withdrawn && !g.closed
+}
+
 // depart notes that a call is about to be sent, and reports whether it may be.
 func (g *Guard) depart(ch *charge) bool {
 	g.mu.Lock()

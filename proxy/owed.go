@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,12 +17,12 @@ type debt struct {
 }
 
 // owed are the calls that wait for an answer, by id. It is what makes the answers exactly one a call: who
-// takes a debt out must pay it, and who finds none has nothing to say.
+// takes a debt out must pay it and close it, and who finds none has nothing to say.
 type owed struct {
 	mu    sync.Mutex
 	debts map[string][]*debt
-	due   int           // without those that stay open for as long as the session does
-	paid  chan struct{} // has a token when a debt was taken out
+	due   int           // not closed, without those that stay open for as long as the session does
+	paid  chan struct{} // has a token when a debt was closed
 }
 
 func newOwed() *owed {
@@ -56,13 +57,11 @@ func (o *owed) forgive(d *debt) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	k := key(d.call.ID)
-	for _, other := range o.debts[k] {
-		if other == d {
-			o.remove(k, d)
-			return true
-		}
+	if !slices.Contains(o.debts[k], d) {
+		return false
 	}
-	return false
+	o.remove(k, d)
+	return true
 }
 
 func (o *owed) remove(k string, d *debt) {
@@ -81,6 +80,12 @@ func (o *owed) remove(k string, d *debt) {
 	if d.timer != nil {
 		d.timer.Stop()
 	}
+}
+
+// close notes that the answer to d is out, or that none will come. A session does not end before that.
+func (o *owed) close(d *debt) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if !standing(d.call) {
 		o.due--
 	}

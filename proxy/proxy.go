@@ -181,6 +181,7 @@ func (c *conversation) cancel(m *Message) bool {
 	if d == nil {
 		return false
 	}
+	defer c.owed.close(d)
 	c.skip(d.batch)
 	return c.Guard == nil || !c.Guard.withdraw(d)
 }
@@ -231,9 +232,10 @@ func (c *conversation) fromUpstream(m *Message) {
 // pay gives the editor the answer to d, which was taken out of what is owed.
 func (c *conversation) pay(d *debt, m *Message) {
 	if d.ours != nil {
-		d.ours(m)
+		d.ours(m) // who asked closes the debt
 		return
 	}
+	defer c.owed.close(d)
 	if c.Guard != nil {
 		m = c.Guard.answer(d, m)
 	}

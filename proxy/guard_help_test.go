@@ -1,0 +1,310 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
+)
+
+// A way is how an agent reaches LeadMagic: in which era, over which upstream.
+type way struct{ era, upstream string }
+
+var ways = []way{{"legacy", "mcp"}, {"modern", "mcp"}, {"legacy", "rest"}, {"modern", "rest"}}
+
+// eachWay runs a test in both eras and with both upstreams.
+func eachWay(t *testing.T, test func(t *testing.T, w way)) {
+	t.Helper()
+	for _, w := range ways {
+		t.Run(w.era+" over "+w.upstream, func(t *testing.T) { test(t, w) })
+	}
+}
+
+// eachEra runs a test in both eras.
+func eachEra(t *testing.T, test func(t *testing.T, era string)) {
+	t.Helper()
+	for _, era := range []string{"legacy", "modern"} {
+		t.Run(era, func(t *testing.T) { test(t, era) })
+	}
+}
+
+// A keyed transport puts the sandbox's key on each request.
+type keyedTransport struct{ base http.RoundTripper }
+
+func (k keyedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Leadmagic-Key", sandbox.Key)
+	r.Header.Set("X-Api-Key", sandbox.Key)
+	return k.base.RoundTrip(r)
+}
+
+// startSandbox is LeadMagic for the length of a test.
+func startSandbox(t testing.TB, o sandbox.Options) *sandbox.Server {
+	t.Helper()
+	s, err := sandbox.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// upstreamTo is the upstream of w to a sandbox.
+func upstreamTo(t testing.TB, w way, s *sandbox.Server) Upstream {
+	t.Helper()
+	dial := func() *http.Client {
+		base := &http.Transport{MaxIdleConnsPerHost: 256}
+		t.Cleanup(base.CloseIdleConnections)
+		return &http.Client{Transport: keyedTransport{base}}
+	}
+	log := slog.New(slog.DiscardHandler)
+	if w.upstream == "rest" {
+		return &Pipe{Log: log, Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+			return rest.Serve(ctx, rest.Options{BaseURL: s.URL, Client: dial()}, in, out)
+		}}
+	}
+	u, err := url.Parse(s.URL + "/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Remote{URL: u, Dial: dial, Log: log}
+}
+
+// prices are the worst cases of the tools that the tests call.
+func prices(tool string, _ []byte) (float64, bool) {
+	cost, known := map[string]float64{
+		"check_credits": 0, "check_credit_balance": 0, "get_account_analytics": 0,
+		"validate_work_email": 0.25, "find_work_email": 1, "find_personal_email": 2, "find_company_funding": 4,
+		"find_mobile_number": 5, "priced": 2,
+	}[tool]
+	return cost, known
+}
+
+// An agent is at the editor's end of a guarded session.
+type agent struct {
+	t     testing.TB
+	era   string
+	guard *Guard
+	in    *io.PipeWriter
+	ended chan error
+
+	mu      sync.Mutex
+	ids     int
+	answers map[string]chan string
+	rest    chan string // what is no answer
+	ledger  []SpentCall
+}
+
+// employ opens a session. A guard without a cost table gets prices.
+func employ(t testing.TB, era string, up Upstream, g *Guard) *agent {
+	t.Helper()
+	inRead, in := io.Pipe()
+	out, outWrite := io.Pipe()
+	a := &agent{t: t, era: era, guard: g, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
+	if g != nil {
+		if g.Cost == nil {
+			g.Cost = prices
+		}
+		g.Spent = a.note
+	}
+	go func() {
+		err := Run(context.Background(), Options{In: inRead, Out: outWrite, Upstream: up, Guard: g, Log: slog.New(slog.DiscardHandler)})
+		_ = outWrite.Close()
+		a.ended <- err
+	}()
+	go a.read(out)
+	t.Cleanup(a.leave)
+	if era == "legacy" {
+		a.open("2025-11-25")
+	}
+	return a
+}
+
+func (a *agent) open(version string) {
+	a.t.Helper()
+	opened := a.ask("initialize", fmt.Sprintf(`{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"t","version":"0"}}`, version))
+	if !strings.Contains(opened, `"protocolVersion":"`+version+`"`) {
+		a.t.Fatalf("initialize was answered %s", opened)
+	}
+	a.say(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+}
+
+func (a *agent) read(out io.Reader) {
+	scanner := bufio.NewScanner(out)
+	scanner.Buffer(nil, 16<<20)
+	for scanner.Scan() {
+		line := scanner.Text()
+		var m struct {
+			ID     json.RawMessage
+			Method string
+		}
+		if json.Unmarshal([]byte(line), &m) != nil || m.ID == nil || m.Method != "" {
+			a.rest <- line
+			continue
+		}
+		select {
+		case a.answer(string(m.ID)) <- line:
+		default:
+			a.t.Errorf("a second answer: %s", line)
+		}
+	}
+}
+
+func (a *agent) answer(id string) chan string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answers[id] == nil {
+		a.answers[id] = make(chan string, 1)
+	}
+	return a.answers[id]
+}
+
+// note keeps what the guard reports.
+func (a *agent) note(s SpentCall) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ledger = append(a.ledger, s)
+}
+
+// spent is what the guard has reported so far, a line a call.
+func (a *agent) spent() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var lines []string
+	for _, s := range a.ledger {
+		lines = append(lines, fmt.Sprintf("%s %v %s", s.Tool, s.Credits, s.Basis))
+	}
+	return lines
+}
+
+func (a *agent) total() float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var sum credits
+	for _, s := range a.ledger {
+		sum += toCredits(s.Credits)
+	}
+	return sum.float()
+}
+
+func (a *agent) say(line string) {
+	a.t.Helper()
+	if _, err := io.WriteString(a.in, line+"\n"); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// begin sends a call and returns its id.
+func (a *agent) begin(method, params string) string {
+	a.t.Helper()
+	a.mu.Lock()
+	a.ids++
+	id := fmt.Sprint(a.ids)
+	a.mu.Unlock()
+	if a.era == "modern" {
+		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"0"},"io.modelcontextprotocol/clientCapabilities":{},"progressToken":"p` + id + `"}`
+		if params = strings.TrimPrefix(params, "{"); params != "}" {
+			meta += ","
+		}
+		params = "{" + meta + params
+	}
+	a.say(`{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":` + params + `}`)
+	return id
+}
+
+func (a *agent) ask(method, params string) string {
+	a.t.Helper()
+	return <-a.answer(a.begin(method, params))
+}
+
+// beginCall sends a tools/call and returns its id.
+func (a *agent) beginCall(tool, arguments string) string {
+	a.t.Helper()
+	return a.begin("tools/call", `{"name":"`+tool+`","arguments":`+arguments+`}`)
+}
+
+// call calls a tool.
+func (a *agent) call(tool, arguments string) outcome {
+	a.t.Helper()
+	return readOutcome(a.t, <-a.answer(a.beginCall(tool, arguments)))
+}
+
+func (a *agent) cancel(id string) {
+	a.t.Helper()
+	a.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
+}
+
+// leave closes the editor's side and waits for the end.
+func (a *agent) leave() {
+	_ = a.in.Close() // it cannot fail
+	if err := <-a.ended; err != nil {
+		a.t.Error(err)
+	}
+	a.ended <- nil
+}
+
+// An outcome is what an agent reads of an answer to tools/call.
+type outcome struct {
+	refused bool // isError, or an error of the protocol
+	text    string
+	line    string
+}
+
+func readOutcome(t testing.TB, line string) outcome {
+	t.Helper()
+	var m struct {
+		Result struct {
+			IsError bool
+			Content []struct{ Text string }
+		}
+		Error *struct{ Message string }
+	}
+	if err := json.Unmarshal([]byte(line), &m); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	o := outcome{refused: m.Result.IsError, line: line}
+	if m.Error != nil {
+		o.refused, o.text = true, m.Error.Message
+	}
+	for _, c := range m.Result.Content {
+		o.text += c.Text
+	}
+	return o
+}
+
+// toolNames are the names in an answer to tools/list, in order.
+func toolNames(t testing.TB, line string) []string {
+	t.Helper()
+	var m struct {
+		Result struct{ Tools []struct{ Name string } }
+	}
+	if err := json.Unmarshal([]byte(line), &m); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	names := []string{}
+	for _, tool := range m.Result.Tools {
+		names = append(names, tool.Name)
+	}
+	return names
+}
+
+// reached is how many requests to a sandbox have text in their body or path.
+func reached(s *sandbox.Server, text string) int {
+	n := 0
+	for _, r := range s.Requests() {
+		if strings.Contains(r.Path, text) || strings.Contains(string(r.Body), text) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,394 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+const ada = `{"full_name":"Ada Lovelace","domain":"analytical.example"}`
+
+func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
+	tests := []struct {
+		name    string
+		guard   *Guard   // a pattern for one guard a session
+		shown   []string // some of what the list has
+		gone    []string // some of what it has not
+		allowed [2]string
+		refused [2]string
+		why     string
+	}{
+		{
+			"only what --tools names is there",
+			&Guard{Tools: []string{" find_* ", "check_credits"}},
+			[]string{"find_work_email", "check_credits"},
+			[]string{"enrich_company", "get_account_analytics"},
+			[2]string{"find_work_email", ada},
+			[2]string{"enrich_company", `{"company_domain":"acme.example"}`},
+			`the tool "enrich_company" is not among those that --tools (LEADMAGIC_TOOLS) allows`,
+		},
+		{
+			"what --exclude-tools names is not there",
+			&Guard{Exclude: []string{"find_[a-m]*", "enrich_*"}},
+			[]string{"find_work_email", "check_credits"},
+			[]string{"find_mobile_number", "find_company_funding", "enrich_company"},
+			[2]string{"find_work_email", ada},
+			[2]string{"find_mobile_number", `{"work_email":"ada@analytical.example"}`},
+			`the tool "find_mobile_number" is hidden by --exclude-tools (LEADMAGIC_EXCLUDE_TOOLS)`,
+		},
+		{
+			"--exclude-tools wins over --tools",
+			&Guard{Tools: []string{"find_*"}, Exclude: []string{"*mobile*"}},
+			[]string{"find_work_email"},
+			[]string{"find_mobile_number", "check_credits"},
+			[2]string{"find_work_email", ada},
+			[2]string{"find_mobile_number", `{"work_email":"ada@analytical.example"}`},
+			`the tool "find_mobile_number" is hidden by --exclude-tools`,
+		},
+		{
+			"a tool under another name is not a way around --exclude-tools",
+			&Guard{Exclude: []string{"b2b_profile_to_work_email"}},
+			[]string{"find_work_email"},
+			[]string{"b2b_profile_to_work_email"},
+			[2]string{"find_work_email", ada},
+			[2]string{"linkedin_profile_to_work_email", `{"profile_url":"ada"}`},
+			`LeadMagic does not list the tool "linkedin_profile_to_work_email"`,
+		},
+		{
+			"--read-only leaves what is annotated so",
+			&Guard{ReadOnly: true},
+			[]string{"check_credits", "get_account_analytics"},
+			[]string{"find_work_email", "enrich_company"},
+			[2]string{"check_credits", `{}`},
+			[2]string{"find_work_email", ada},
+			`the tool "find_work_email" is hidden by --read-only (LEADMAGIC_READ_ONLY)`,
+		},
+		{
+			"--read-only and patterns hold together",
+			&Guard{ReadOnly: true, Tools: []string{"get_*", "find_work_email"}},
+			[]string{"get_account_analytics"},
+			[]string{"check_credits", "find_work_email"},
+			[2]string{"get_account_analytics", `{}`},
+			[2]string{"find_work_email", ada},
+			`the tool "find_work_email" is hidden by --read-only`,
+		},
+		{
+			"a pattern that cannot be read hides",
+			&Guard{Exclude: []string{"["}},
+			nil,
+			[]string{"find_work_email", "check_credits"},
+			[2]string{StatusTool, `{}`},
+			[2]string{"check_credits", `{}`},
+			`the tool "check_credits" is hidden by --exclude-tools`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			eachWay(t, func(t *testing.T, w way) {
+				for _, first := range []string{"tools/list", "tools/call"} {
+					t.Run(first+" comes first", func(t *testing.T) {
+						s := startSandbox(t, sandbox.Options{})
+						guard := Guard{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
+						a := employ(t, w.era, upstreamTo(t, w, s), &guard)
+						list := func() {
+							names := toolNames(t, a.ask("tools/list", "{}"))
+							for _, name := range tt.shown {
+								if !slices.Contains(names, name) {
+									t.Errorf("%s is not listed, there are %v", name, names)
+								}
+							}
+							for _, name := range tt.gone {
+								if slices.Contains(names, name) {
+									t.Errorf("%s is listed", name)
+								}
+							}
+						}
+						if first == "tools/list" {
+							list()
+						}
+						got := a.call(tt.refused[0], tt.refused[1])
+						if !got.refused || !strings.Contains(got.text, tt.why) || !strings.Contains(got.text, "the call was not sent") {
+							t.Errorf("the hidden tool: got %q, want a refusal with %q", got.text, tt.why)
+						}
+						if modern := strings.Contains(got.line, `"resultType":"complete"`); modern != (w.era == "modern") {
+							t.Errorf("resultType does not fit the %s era: %s", w.era, got.line)
+						}
+						if tt.allowed[0] != StatusTool {
+							if got := a.call(tt.allowed[0], tt.allowed[1]); got.refused {
+								t.Errorf("the tool that is there: got %q", got.text)
+							}
+						}
+						if first == "tools/call" {
+							list()
+						}
+						a.leave()
+						for _, call := range s.Calls() {
+							if call.Tool != tt.allowed[0] {
+								t.Errorf("%s was carried out", call.Tool)
+							}
+						}
+						if n := reached(s, tt.refused[1]); n > 0 && tt.refused[1] != "{}" {
+							t.Errorf("the refused call reached LeadMagic")
+						}
+					})
+				}
+			})
+		})
+	}
+}
+
+func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		for _, paged := range []int{0, 3} {
+			t.Run(fmt.Sprintf("pages of %d", paged), func(t *testing.T) {
+				s := startSandbox(t, sandbox.Options{Paged: paged})
+				w := way{era, "mcp"}
+				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
+				cut := employ(t, era, upstreamTo(t, w, s), &Guard{Tools: []string{"find_*"}}).ask("tools/list", "{}")
+				want := whole
+				for tool := range elements(find(find([]byte(whole), "result"), "tools")) {
+					if name, _ := unquote(find(tool, "name")); !strings.HasPrefix(name, "find_") {
+						want = strings.Replace(want, string(tool)+",", "", 1)
+						want = strings.Replace(want, ","+string(tool)+"]", "]", 1)
+					}
+				}
+				if cut != want {
+					t.Errorf("got %s\nwant %s", cut, want)
+				}
+				if len(toolNames(t, cut)) < 5 {
+					t.Errorf("only %v are left", toolNames(t, cut))
+				}
+			})
+		}
+	})
+}
+
+func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		s := startSandbox(t, sandbox.Options{})
+		want := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
+		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &Guard{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
+		if got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	})
+}
+
+func TestGuardPatternsThatHideEverything(t *testing.T) {
+	eachWay(t, func(t *testing.T, w way) {
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &Guard{Exclude: []string{"*"}})
+		line := a.ask("tools/list", "{}")
+		if !strings.Contains(line, `"tools":[]`) {
+			t.Errorf("the list is %s", line)
+		}
+		if got := a.call("check_credits", "{}"); !got.refused {
+			t.Errorf("a hidden tool answers %q", got.text)
+		}
+	})
+}
+
+func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
+	eachWay(t, func(t *testing.T, w way) {
+		g := &Guard{Tools: []string{"find_*", "finds_*", "finds_*", " "}, Exclude: []string{"search_people", "serch_people"}}
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), g)
+		if got := g.Unmatched(); got != nil {
+			t.Errorf("before any list: %q", got)
+		}
+		a.ask("tools/list", "{}")
+		if got, want := g.Unmatched(), []string{"finds_*", "serch_people"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestGuardStarStandsForAnyCharacter(t *testing.T) {
+	tests := []struct {
+		pattern, tool string
+		want          bool
+	}{
+		{"*", "a/b.c-d", true},
+		{"a*c", "a/b/c", true},
+		{"a?b", "a/b", true},
+		{"a/*", "a/b", true},
+		{"a[/]b", "a/b", true},
+		{"Find_*", "find_work_email", false},
+		{"find_*", "find_", true},
+		{"*", "", true},
+		{`a\*`, "a*", true},
+		{`a\*`, "ab", false},
+	}
+	for _, tt := range tests {
+		if got, err := matches(tt.pattern, tt.tool); got != tt.want || err != nil {
+			t.Errorf("%q and %q: got %v, %v", tt.pattern, tt.tool, got, err)
+		}
+	}
+}
+
+// toolbox is an upstream whose list changes.
+func toolbox(list func() string, log *[]string) *scripted {
+	return &scripted{answer: func(m *Message) *Message {
+		switch m.Method {
+		case "initialize":
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25"}}`)
+		case "tools/list":
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"tools":[`+list()+`]}}`)
+		}
+		*log = append(*log, m.Param("name"))
+		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"content":[]}}`)
+	}}
+}
+
+func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		list := `{"name":"old","annotations":{"readOnlyHint":true}}`
+		var called []string
+		up := toolbox(func() string { return list }, &called)
+		a := employ(t, era, up, &Guard{ReadOnly: true})
+		a.ask("tools/list", "{}")
+		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh"`) {
+			t.Errorf("a tool that is not there: %q", got.text)
+		}
+
+		list += `,{"name":"fresh","annotations":{"readOnlyHint":true}},{"name":"paid"}`
+		if got := a.call("fresh", "{}"); got.refused {
+			t.Errorf("a tool that has appeared: %q", got.text)
+		}
+		if got := a.call("paid", "{}"); !got.refused || !strings.Contains(got.text, "--read-only") {
+			t.Errorf("a paid tool that has appeared: %q", got.text)
+		}
+
+		list = strings.Replace(list, "true", "false", 1)
+		up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
+		<-a.rest
+		if got := a.call("old", "{}"); !got.refused {
+			t.Error("a tool that is not read-only any more was called")
+		}
+		if want := []string{"fresh"}; !slices.Equal(called, want) {
+			t.Errorf("called %q, want %q", called, want)
+		}
+	})
+}
+
+func TestGuardTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
+	var called []string
+	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
+	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
+	if got := a.call("twin", "{}"); !got.refused || called != nil {
+		t.Errorf("got %q, and %q were called", got.text, called)
+	}
+}
+
+func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		var called []string
+		up := toolbox(func() string { return `{"name":"check_credits"},{"name":"find_work_email"}` }, &called)
+		a := employ(t, era, up, &Guard{Tools: []string{"check_credits"}})
+		for _, params := range []string{
+			`{"name":"find_work_email","name":"check_credits"}`,
+			`{"name":"find_work_email","n\u0061me":"` + StatusTool + `"}`,
+			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
+		} {
+			got := readOutcome(t, a.ask("tools/call", params))
+			if !got.refused || !strings.Contains(got.text, "the call says twice what it calls") {
+				t.Errorf("%s: got %q", params, got.text)
+			}
+		}
+		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`)
+		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"check_credits"}}`)
+		a.ask("ping", "{}")
+		if called != nil && !slices.Equal(called, []string{""}) { // ping has no name
+			t.Errorf("%q were called", called)
+		}
+	})
+}
+
+func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
+	s := startSandbox(t, sandbox.Options{})
+	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &Guard{Tools: []string{"check_credits"}})
+	a.open(batchVersion)
+	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +
+		`{"jsonrpc":"2.0","id":"y","method":"tools/call","params":{"name":"check_credits","arguments":{}}}]`)
+	line := <-a.rest
+	n := 0
+	for answer := range elements([]byte(line)) {
+		n++
+		got := readOutcome(t, string(answer))
+		id, _ := unquote(find(answer, "id"))
+		if got.refused != (id == "x") {
+			t.Errorf("%s: %s", id, answer)
+		}
+	}
+	if n != 2 || s.CallCount() != 1 {
+		t.Errorf("%d answers to %d calls: %s", n, s.CallCount(), line)
+	}
+}
+
+func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
+	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
+	for _, g := range []*Guard{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
+		var called []string
+		standby := toolbox(func() string { return `{"name":"` + StatusTool + `"}` }, &called)
+		up := &Choose{
+			Refusal: missing, Standby: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
+			Log: slog.New(slog.DiscardHandler),
+		}
+		a := employ(t, "legacy", up, g)
+		for _, tool := range []string{"find_work_email", "nobody_knows_this"} {
+			if got := a.call(tool, "{}"); !got.refused || !strings.Contains(got.text, "no API key was found") {
+				t.Errorf("%s: got %q", tool, got.text)
+			}
+		}
+		if got := a.call(StatusTool, "{}"); got.refused {
+			t.Errorf("the status tool: got %q", got.text)
+		}
+		if names := toolNames(t, a.ask("tools/list", "{}")); !slices.Equal(names, []string{StatusTool}) {
+			t.Errorf("listed are %q", names)
+		}
+		if want := []string{StatusTool}; !slices.Equal(called, want) {
+			t.Errorf("called %q, want %q", called, want)
+		}
+		if len(a.spent()) > 0 {
+			t.Errorf("spent %q", a.spent())
+		}
+	}
+}
+
+func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer func(*Message) *Message
+		why    string
+	}{
+		{"LeadMagic cannot be reached", refuses(problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")), "LeadMagic is not reachable"},
+		{"the connection breaks", refuses(problem.FromError(context.Canceled, true)), "the connection to LeadMagic broke"},
+		{"LeadMagic refuses to list", func(m *Message) *Message {
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"error":{"code":-32601,"message":"no"}}`)
+		}, "LeadMagic does not list its tools"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, era string) {
+				up := &scripted{answer: func(m *Message) *Message {
+					if m.Method == "tools/list" {
+						return tt.answer(m)
+					}
+					return says("LeadMagic", "2025-11-25")(m)
+				}}
+				a := employ(t, era, up, &Guard{ReadOnly: true})
+				got := a.call("check_credits", "{}")
+				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
+					t.Errorf("got %q, want %q", got.text, tt.why)
+				}
+				if slices.Contains(up.methods(), "tools/call check_credits") {
+					t.Error("the call was sent")
+				}
+			})
+		})
+	}
+}
