@@ -99,15 +99,15 @@ func (e Editor) Install(s System, r Request) (Result, error) {
 	})
 }
 
-// Uninstall takes the entry away. A file that is as Install would have made it of the file before is put
-// back to that.
+// Uninstall takes the entry away, if it is ours: if it starts this program, or is what Install would write.
+// A file that was made for it goes as well.
 func (e Editor) Uninstall(s System, r Request) (Result, error) {
 	return e.edit(s, r, func(f *configFile) (change, error) {
 		have, line, found, err := e.format.find(f.data, e.path(r))
 		if err != nil || !found {
 			return change{data: f.data}, err
 		}
-		if !r.Force && !serverOf(have).Ours() {
+		if ours := serverOf(have).Ours() || satisfies(have, e.entry(r.Command)); !ours && !r.Force {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()

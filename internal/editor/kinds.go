@@ -14,6 +14,8 @@ type source struct {
 	scope  Scope
 	degree suspicion
 	staged bool
+	// pointed says that somebody named this very file.
+	pointed bool
 }
 
 // elsewhere are files in which editors keep variables and servers besides those of the table.
@@ -68,6 +70,7 @@ var codeEndings = []string{
 // named is a file that somebody has pointed to: what is not code is then taken for a config file.
 func (s Scanner) named(path string) source {
 	src := s.classify(path)
+	src.pointed = true
 	if src.degree == inCode && !ends(path, codeEndings) {
 		src.degree = inConfig
 	}

@@ -52,6 +52,9 @@ type Report struct {
 	Skipped []error
 }
 
+// maxConfig is how large a config file of no editor may be to be looked at on the way.
+const maxConfig = 1 << 20
+
 // Scan reads the targets. An error means that a target cannot be scanned at all; a file on the way that
 // cannot be read is in the report.
 func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
@@ -141,9 +144,10 @@ func (s Scanner) read(ctx context.Context, src source, rep *Report, seen map[str
 		return
 	}
 	seen[real] = true
-	data, _, err := readRegular(real)
+	data, info, err := readRegular(real)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // in the index, but not in the folder
+	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig: // data, not settings
 	case err != nil:
 		rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", src.path, bare(err)))
 	default:

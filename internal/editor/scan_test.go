@@ -105,6 +105,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 				put(t, filepath.Join(s.Folder, name), leak)
 			}
 			put(t, filepath.Join(s.Folder, "image.json"), "\x00"+leak)
+			put(t, filepath.Join(s.Folder, "data.json"), strings.Repeat(" ", maxConfig)+leak)
 			put(t, filepath.Join(s.Folder, ".gitignore"), "/build\n*.env\n!app.env\n")
 			put(t, filepath.Join(s.Folder, "sub", ".gitignore"), "dropped/\n")
 			if err := os.Symlink(outside, filepath.Join(s.Folder, "mcp.json")); err != nil {
