@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -104,19 +103,22 @@ func runCommand(ctx context.Context, words []string, stderr io.Writer) ([]byte, 
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return out.text, nil
 }
 
-// A limited buffer takes maxFile bytes and refuses more.
+// A limited buffer takes maxFile bytes and refuses more. It has no other way in than Write: the ReadFrom of a
+// bytes.Buffer would take all there is.
 type limited struct {
-	bytes.Buffer
+	text []byte
 	over bool
 }
 
+// Write implements io.Writer.
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxFile {
+	if len(l.text)+len(p) > maxFile {
 		l.over = true
 		return 0, errTooMuch
 	}
-	return l.Buffer.Write(p)
+	l.text = append(l.text, p...)
+	return len(p), nil
 }

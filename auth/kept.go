@@ -6,7 +6,6 @@ import (
 	"fmt"
 )
 
-
 // Keep keeps a key for later sessions, in the keychain or in the private file, reads it back, and returns the
 // place in words. A key that was kept in the other place before is no longer found there first.
 func (k *Keys) Keep(ctx context.Context, key Key, private bool) (string, error) {

@@ -71,6 +71,10 @@ func (k *Keys) Get(ctx context.Context) (Key, error) {
 		defer k.mu.Unlock()
 		return k.key, nil
 	}
+	if err := ctx.Err(); err != nil {
+		k.mu.Unlock()
+		return Key{}, k.overdue(err)
+	}
 	f := k.read(false)
 	k.mu.Unlock()
 	select {
@@ -91,6 +95,10 @@ func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
 	if !k.key.IsZero() && !k.key.Equal(used) && !k.stale {
 		defer k.mu.Unlock()
 		return k.key, true
+	}
+	if ctx.Err() != nil {
+		defer k.mu.Unlock()
+		return Key{}, false
 	}
 	f := k.read(true)
 	k.mu.Unlock()
@@ -113,6 +121,9 @@ func (k *Keys) Close() {
 		<-f.done
 	}
 }
+
+// Redact is a text without the keys that were found so far, in whatever form.
+func (k *Keys) Redact(text string) string { return k.redactor.text(text) }
 
 // read begins to read the sources, or joins who does. The mutex is held.
 func (k *Keys) read(rejected bool) *flight {

@@ -20,8 +20,12 @@ func CheckOrigin(raw string) (*url.URL, error) {
 	}
 	host := u.Hostname()
 	switch {
-	case u.Scheme != "https" && u.Scheme != "http", host == "":
-		return nil, badOrigin("it is not a web address", "write it as https://host/path")
+	case !strings.Contains(raw, "://"):
+		return nil, badOrigin("it has no https:// in front", "write it as https://host/path")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, badOrigin("it is neither https nor http", "write it as https://host/path")
+	case host == "":
+		return nil, badOrigin("it names no host", "write it as https://host/path")
 	case u.User != nil:
 		return nil, badOrigin("it has a user name or password in it", "leave that out: the API key is what LeadMagic asks for")
 	case u.Fragment != "" || u.RawFragment != "":

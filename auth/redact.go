@@ -97,59 +97,6 @@ func distinct(forms [][]byte) [][]byte {
 	return slices.CompactFunc(forms, bytes.Equal)
 }
 
-// cut replaces what is secret in data. The rest, at its end, could begin a secret: it is to be looked at again
-// with what follows, unless data is the last. Where nothing is secret, out is part of data.
-func (s *secrets) cut(data []byte, deep, last bool) (out, rest []byte, found bool) {
-	forms := s.plain
-	if deep {
-		forms = s.all
-	}
-	next := make([]int, len(forms)) // where each form is found next
-	for i := range next {
-		next[i] = -1
-	}
-	for pos := 0; ; {
-		hold := len(data)
-		if !last {
-			hold -= begun(data[pos:], forms)
-		}
-		at, size := hold, 0
-		for i, form := range forms {
-			if next[i] < pos {
-				next[i] = len(data)
-				if j := bytes.Index(data[pos:], form); j >= 0 {
-					next[i] = pos + j
-				}
-			}
-			if next[i] < at || next[i] == at && size > 0 && len(form) > size {
-				at, size = next[i], len(form)
-			}
-		}
-		switch {
-		case size > 0:
-			out = append(append(out, data[pos:at]...), Redacted...)
-			pos, found = at+size, true
-		case found:
-			return append(out, data[pos:hold]...), data[hold:], true
-		default:
-			return data[:hold], data[hold:], false
-		}
-	}
-}
-
-// begun is how many bytes at the end of data could be the beginning of a form.
-func begun(data []byte, forms [][]byte) int {
-	longest := 0
-	for _, form := range forms {
-		for n := min(len(form)-1, len(data)); n > longest; n-- {
-			if bytes.HasSuffix(data, form[:n]) {
-				longest = n
-			}
-		}
-	}
-	return longest
-}
-
 // text is s without secrets.
 func (r *redactor) text(s string) string {
 	known := r.known.Load()

@@ -1,64 +1,363 @@
 package auth
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-const canary = "lm_canary_5f1c0e9a7b3d2468"
+// environment looks variables up in a table.
+func environment(values map[string]string) func(string) string {
+	return func(name string) string { return values[name] }
+}
 
-func TestTheKeyGoesOutAndDoesNotComeBack(t *testing.T) {
-	var got http.Header
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = r.Header.Clone()
-		w.Header().Set("X-Echo", r.Header.Get("X-Leadmagic-Key"))
-		_, _ = io.WriteString(w, `{"echo":"`+r.Header.Get("X-Leadmagic-Key")+`"}`)
-	}))
-	defer server.Close()
+// serve starts a server and returns a transport for it.
+func serve(t *testing.T, keys *Keys, handler http.HandlerFunc) *Transport {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
 	origin, err := CheckOrigin(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &Transport{Origin: origin, Header: "x-leadmagic-key", UserAgent: "test/1", Keys: &Keys{Getenv: environment(map[string]string{
-		"LEADMAGIC_API_KEY": " \"" + canary + "\"\r\n", "HOME": t.TempDir(),
-	})}}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, (&url.URL{Scheme: "http", Host: origin.Host, Path: "/mcp"}).String(), strings.NewReader("{}"))
+	transport := &Transport{Origin: origin, Header: "x-leadmagic-key", Keys: keys, UserAgent: "test/1"}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+func post(t *testing.T, to *url.URL, body string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to.JoinPath("/mcp").String(), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("x-api-key", "of the caller")
-	req.Header.Set("authorization", "of the caller")
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return req
+}
+
+func readAll(t *testing.T, res *http.Response) string {
+	t.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Get("X-Leadmagic-Key") != canary || got.Get("X-Api-Key") != "" || got.Get("Authorization") != "" || got.Get("User-Agent") != "test/1" {
-		t.Error("the request's headers are not the key and the user agent alone")
-	}
-	if want := `{"echo":"[redacted]"}`; string(body) != want {
-		t.Errorf("the body is not %s", want)
-	}
-	if got, want := res.Header.Get("X-Echo"), Redacted; got != want {
-		t.Errorf("the echoed header is not %s", want)
-	}
-	if req.Header.Get("X-Leadmagic-Key") != "" || res.Request != req {
-		t.Error("the caller's request was changed, or the answer shows the one with the key")
-	}
-	if res.ContentLength != -1 || res.Header.Get("Content-Length") != "" {
-		t.Error("the answer keeps a length that is no longer its own")
+	return string(body)
+}
+
+func TestTheKeyGoesOutAndDoesNotComeBack(t *testing.T) {
+	for _, tt := range []struct{ header, sent, value string }{
+		{"x-leadmagic-key", "X-Leadmagic-Key", canary},
+		{"X-API-Key", "X-Api-Key", canary},
+		{"Authorization", "Authorization", "Bearer " + canary},
+	} {
+		t.Run(tt.header, func(t *testing.T) {
+			var got http.Header
+			transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, r *http.Request) {
+				got = r.Header.Clone()
+				w.Header().Set("X-Echo", r.Header.Get(tt.sent))
+				_, _ = io.WriteString(w, `{"echo":"`+r.Header.Get(tt.sent)+`"}`)
+			})
+			transport.Header = tt.header
+			req := post(t, transport.Origin, "{}")
+			for _, name := range []string{"x-leadmagic-key", "X-API-KEY", "authorization"} {
+				req.Header[name] = []string{"of the caller"}
+			}
+			before := req.Header.Clone()
+			res, err := transport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, want := readAll(t, res), strings.ReplaceAll(`{"echo":"`+tt.value+`"}`, canary, Redacted); body != want {
+				t.Errorf("the body is not %s", want)
+			}
+			if res.Header.Get("X-Echo") != strings.ReplaceAll(tt.value, canary, Redacted) {
+				t.Error("the echoed header is not redacted")
+			}
+			if got.Get(tt.sent) != tt.value || got.Get("User-Agent") != "test/1" {
+				t.Error("the key or the user agent was not sent")
+			}
+			for _, name := range []string{"X-Leadmagic-Key", "X-Api-Key", "Authorization"} {
+				if name != tt.sent && got.Get(name) != "" {
+					t.Errorf("%s of the caller was sent", name)
+				}
+			}
+			if len(before) != len(req.Header) || req.Header.Get("User-Agent") != "" || res.Request != req {
+				t.Error("the caller's request was changed, or the answer shows the one with the key")
+			}
+			if res.ContentLength != -1 || res.Header.Get("Content-Length") != "" {
+				t.Error("the answer keeps a length that is no longer its own")
+			}
+		})
 	}
 }
 
-func environment(values map[string]string) func(string) string {
-	return func(name string) string { return values[name] }
+func TestACompressedAnswerIsSearched(t *testing.T) {
+	transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("asked for %q, want what is undone again", r.Header.Get("Accept-Encoding"))
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		zip := gzip.NewWriter(w)
+		_, _ = io.WriteString(zip, "was "+canary)
+		_ = zip.Close()
+	})
+	req := post(t, transport.Origin, "{}")
+	req.Header.Set("Accept-Encoding", "br, gzip")
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, res); got != "was [redacted]" {
+		t.Error("the answer is not the clear text without the key")
+	}
+}
+
+func TestARequestElsewhereIsNotSent(t *testing.T) {
+	home, err := CheckOrigin("https://mcp.leadmagic.io/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, to, host string
+		origin         *url.URL
+	}{
+		{"another host", "https://evil.example/mcp", "", home},
+		{"another scheme", "http://mcp.leadmagic.io/mcp", "", home},
+		{"another port", "https://mcp.leadmagic.io:444/mcp", "", home},
+		{"another host in the Host header", "https://mcp.leadmagic.io/mcp", "evil.example", home},
+		{"a password", "https://a:b@mcp.leadmagic.io/mcp", "", home},
+		{"an origin in the clear", "http://mcp.leadmagic.io/mcp", "", &url.URL{Scheme: "http", Host: "mcp.leadmagic.io"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			transport := &Transport{
+				Origin: tt.origin, Header: "x-leadmagic-key", Keys: Only(mustParse(t, canary), "a test"),
+				Base: roundTrip(func(*http.Request) (*http.Response, error) {
+					t.Error("the request was sent")
+					return nil, errors.New("sent")
+				}),
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, tt.to, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := &closing{Reader: strings.NewReader("{}")}
+			req.Host, req.Body = tt.host, body
+			_, err = transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+			if p := problem.As(err); p == nil || p.Code != problem.BadSetting || p.Fate != problem.NotSent || !body.closed {
+				t.Errorf("got %v, the body is closed: %v; want a bad setting, nothing sent, and a closed body", err, body.closed)
+			}
+		})
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
+func TestWithoutAKeyNothingIsSent(t *testing.T) {
+	for _, tt := range []struct {
+		value string
+		want  problem.Code
+	}{
+		{"", problem.KeyMissing},
+		{"${LEADMAGIC_API_KEY}", problem.KeyMissing},
+		{"lm_with a blank", problem.KeyMalformed},
+		{"sk-0123456789", problem.KeyMalformed},
+	} {
+		keys := &Keys{Getenv: environment(map[string]string{variable: tt.value, "HOME": t.TempDir()}), Keychain: &fakeChain{}}
+		transport := serve(t, keys, func(http.ResponseWriter, *http.Request) { t.Errorf("%q: a request was sent", tt.value) })
+		req := post(t, transport.Origin, "")
+		body := &closing{Reader: strings.NewReader("{}")}
+		req.Body = body
+		_, err := transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+		if p := problem.As(err); p == nil || p.Code != tt.want || p.Fate != problem.NotSent || !body.closed {
+			t.Errorf("%q: got %v, the body is closed: %v; want %s", tt.value, err, body.closed, tt.want)
+		}
+	}
+}
+
+func TestARejectedKeyIsReplacedOnceForAllCalls(t *testing.T) {
+	const second = "lm_second_0123456789"
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		runs, tries := 0, map[string]int{}
+		keys := &Keys{
+			Getenv: environment(map[string]string{commandVariable: "key", "HOME": "/nonexistent"}), Keychain: &fakeChain{},
+			Run: func(context.Context, []string, io.Writer) ([]byte, error) {
+				runs++
+				if runs == 1 {
+					return []byte(canary), nil
+				}
+				return []byte(second), nil
+			},
+		}
+		defer keys.Close()
+		if _, err := keys.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time30(t)
+		transport := &Transport{
+			Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "x-leadmagic-key", Keys: keys,
+			Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil || string(body) != `{"id":1}` {
+					t.Errorf("the body of a try is %q, %v", body, err)
+				}
+				key := r.Header.Get("X-Leadmagic-Key")
+				mu.Lock()
+				tries[key]++
+				mu.Unlock()
+				status := http.StatusOK
+				if key == canary {
+					status = http.StatusUnauthorized
+				}
+				return &http.Response{
+					StatusCode: status, Header: http.Header{},
+					Body: io.NopCloser(strings.NewReader("old " + canary + ", new " + second)),
+				}, nil
+			}),
+		}
+		var calls sync.WaitGroup
+		for range 20 {
+			calls.Go(func() {
+				res, err := transport.RoundTrip(post(t, transport.Origin, `{"id":1}`))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got := readAll(t, res); res.StatusCode != http.StatusOK || got != "old [redacted], new [redacted]" {
+					t.Errorf("status %d, or one of the keys is shown", res.StatusCode)
+				}
+			})
+		}
+		calls.Wait()
+		if runs != 2 || tries[canary] > 20 || tries[second] != 20 {
+			t.Errorf("the command ran %d times, the new key was tried %d times; want 2 and 20", runs, tries[second])
+		}
+	})
+}
+
+func TestARefusalStandsWhereThereIsNoOtherKey(t *testing.T) {
+	tries := 0
+	transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, _ *http.Request) {
+		tries++
+		w.Header().Set("Www-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, "no "+canary)
+	})
+	res, err := transport.RoundTrip(post(t, transport.Origin, "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, res); res.StatusCode != http.StatusUnauthorized || got != "no [redacted]" || res.Header.Get("Www-Authenticate") != "Bearer" || tries != 1 {
+		t.Errorf("status %d, %d tries; want the refusal itself, once", res.StatusCode, tries)
+	}
+}
+
+func TestABodyThatCannotBeHadAgainIsSentOnce(t *testing.T) {
+	for name, spoil := range map[string]func(*http.Request){
+		"no way to get it":    func(r *http.Request) { r.GetBody = nil },
+		"an error getting it": func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") } },
+	} {
+		values := map[string]string{variable: canary, "HOME": t.TempDir()}
+		keys := &Keys{Getenv: environment(values), Keychain: &fakeChain{}}
+		if _, err := keys.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		values[variable] = "lm_second_0123456789"
+		tries := 0
+		transport := serve(t, keys, func(w http.ResponseWriter, _ *http.Request) {
+			tries++
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, "no")
+		})
+		req := post(t, transport.Origin, "{}")
+		spoil(req)
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, res); got != "no" || tries != 1 {
+			t.Errorf("%s: got %q after %d tries, want the refusal after one", name, got, tries)
+		}
+	}
+}
+
+func TestAnErrorOfTheConnectionShowsNoKey(t *testing.T) {
+	shown, plain := errors.New(`malformed HTTP response "`+canary+`"`), errors.New("refused")
+	for _, cause := range []error{shown, plain} {
+		transport := &Transport{
+			Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "x-leadmagic-key", Keys: Only(mustParse(t, canary), "a test"),
+			Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
+		}
+		_, err := transport.RoundTrip(post(t, transport.Origin, "{}")) //nolint:bodyclose // there is no answer
+		if err == nil || leaks(err.Error()) || errors.Is(err, plain) != (cause == plain) {
+			t.Error("the error shows the key, or is not the one that there was")
+		}
+	}
+}
+
+func TestWithoutABaseOneIsMade(t *testing.T) {
+	var transport Transport
+	if base := transport.base(); base == nil || base == http.DefaultTransport || base != transport.base() {
+		t.Error("the connections are not the transport's own, or are made anew each time")
+	}
+	transport.CloseIdleConnections()
+	(&Transport{Base: roundTrip(nil)}).CloseIdleConnections() // which has none
+}
+
+// BenchmarkTransport sends the same request over the same server, with and without the transport.
+func BenchmarkTransport(b *testing.B) {
+	content := bytes.Repeat([]byte(`{"name":"Ada Lovelace","domain":"analytical.example","lm":"all"},`), 16<<20/65)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(content) }))
+	defer server.Close()
+	origin, err := CheckOrigin(server.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	base := &http.Transport{}
+	defer base.CloseIdleConnections()
+	buf := make([]byte, 1<<20)
+	for name, over := range map[string]http.RoundTripper{
+		"direct":  base,
+		"proxied": &Transport{Base: base, Origin: origin, Header: "x-leadmagic-key", Keys: Only(mustParse(b, canary), "a test")},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(content)))
+			for b.Loop() {
+				req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				res, err := over.RoundTrip(req)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for {
+					if _, err := res.Body.Read(buf); err != nil {
+						break
+					}
+				}
+				_ = res.Body.Close()
+			}
+		})
+	}
 }

@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+func TestAKeyFileIsReadAsPeopleWriteIt(t *testing.T) {
+	for name, content := range map[string]string{
+		"a line": canary + "\n", "no line end": canary, "Windows": canary + "\r\n", "a byte order mark": "\ufeff" + canary + "\r\n",
+		"quotes": `"` + canary + `"`, "blank lines": "\n\n" + canary + "\n\n",
+	} {
+		m := newMachine(t)
+		m.values[fileVariable] = m.file(t, content)
+		if got := m.readKeyFile(); got.State != Found || got.key.value() != canary || got.Warning != "" {
+			t.Errorf("%s: %+v", name, got.Source)
+		}
+	}
+	m := newMachine(t)
+	m.file(t, canary)
+	m.values[fileVariable] = "~/key.txt"
+	if got := m.readKeyFile(); got.State != Found {
+		t.Errorf("in the home folder: %+v", got.Source)
+	}
+}
+
+func TestAKeyFileThatCannotBeUsedSaysWhy(t *testing.T) {
+	tests := []struct {
+		name       string
+		path       func(t *testing.T, m *machine) string
+		note, next string
+	}{
+		{"one that is not there", func(_ *testing.T, m *machine) string { return filepath.Join(m.dir, "no") }, "names a file that is not there", "correct the name"},
+		{"a folder", func(_ *testing.T, m *machine) string { return m.dir }, "names a file that is a folder", "name the file in it"},
+		{"a device without an end", func(*testing.T, *machine) string { return "/dev/zero" }, "names a file that is not a regular file", commandVariable},
+		{"a path through a file", func(t *testing.T, m *machine) string { return filepath.Join(m.file(t, canary), "no") }, "names a file that cannot be looked at", "the user that the editor runs as"},
+		{"a gigabyte", func(t *testing.T, m *machine) string {
+			path := m.file(t, canary)
+			if err := os.Truncate(path, 1<<30); err != nil { // a hole takes no space
+				t.Fatal(err)
+			}
+			return path
+		}, "names a file that is too large to be a key alone", "the key alone"},
+		{"one that others can change", func(t *testing.T, m *machine) string { return chmod(t, m.file(t, canary), 0o606) }, "names a file that can be changed by others (mode 0606)", "chmod 600 /"},
+		{"one that a group can change", func(t *testing.T, m *machine) string { return chmod(t, m.file(t, canary), 0o660) }, "can be changed by others (mode 0660)", "chmod 600 /"},
+		{"a name without a folder", func(*testing.T, *machine) string { return "key.txt" }, "names a file that is not there", "whole path"},
+		{"a key in the wrong place", func(*testing.T, *machine) string { return canary }, "holds a key and not the name of a file", "put the key into a file"},
+		{"another's key in the wrong place", func(*testing.T, *machine) string { return "sk-" + canary }, "holds a key and not the name of a file", "put the key into a file"},
+		{"two keys", func(t *testing.T, m *machine) string { return m.file(t, canary+"\n"+canary) }, "has a key that has a line break inside (copied completely?)", "copy the key again"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.values[fileVariable] = tt.path(t, m)
+			m.chain.secret = newer // nothing that is set is passed over
+			_, err := m.Get(t.Context())
+			p := problem.As(err)
+			if p == nil {
+				t.Fatal("the key is taken")
+			}
+			got := m.Describe().Sources[inFile]
+			if got.State != Broken || !strings.Contains(got.Note, tt.note) || !strings.Contains(p.Fix(), tt.next) {
+				t.Errorf("got %q (fix: %s), want %q (fix: %s)", got.Note, p.Fix(), tt.note, tt.next)
+			}
+			if !strings.Contains(p.What, fileVariable) || leaks(p.Line()+got.Note) {
+				t.Error("the problem does not name the source, or shows the key")
+			}
+		})
+	}
+}
+
+func chmod(t *testing.T, path string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
+	m := newMachine(t)
+	m.values[fileVariable] = chmod(t, m.file(t, canary), 0o644)
+	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+		t.Fatalf("it is not taken: %v", err)
+	}
+	got := m.Describe().Warnings()
+	want := []string{fileVariable + " names a file that can be read by others (mode 0644): chmod 600 " + m.values[fileVariable]}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAFileThatCannotBeOpenedIsNoKey(t *testing.T) {
+	if _, err := readSome(filepath.Join(t.TempDir(), "no")); err == nil {
+		t.Error("it was read")
+	}
+}
+
+func TestConfigFoldersNeedNoVariable(t *testing.T) {
+	moved := environment(map[string]string{"XDG_CONFIG_HOME": "/moved", "APPDATA": "/roaming"})
+	none, relative := environment(nil), environment(map[string]string{"XDG_CONFIG_HOME": "moved", "APPDATA": "roaming"})
+	tests := []struct {
+		name, goos string
+		getenv     func(string) string
+		home       string
+		want       []string
+	}{
+		{"Linux", "linux", none, "/h", []string{"/h/.config"}},
+		{"Linux with a moved folder", "linux", moved, "/h", []string{"/moved", "/h/.config"}},
+		{"Linux with a folder that does not count", "linux", relative, "/h", []string{"/h/.config"}},
+		{"Linux without a home", "linux", none, "", nil},
+		{"macOS", "darwin", moved, "/h", []string{"/h/Library/Application Support"}},
+		{"Windows", "windows", moved, "/h", []string{"/roaming", "/h/AppData/Roaming"}},
+		{"Windows without APPDATA", "windows", none, "/h", []string{"/h/AppData/Roaming"}},
+	}
+	for _, tt := range tests {
+		if got := configFolders(tt.goos, tt.getenv, tt.home); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTheHomeFolderNeedsNoVariable(t *testing.T) {
+	k := &Keys{Getenv: environment(nil)}
+	if got := k.home(); !filepath.IsAbs(got) {
+		t.Errorf("got %q, want what the system says", got)
+	}
+	if runtime.GOOS == "windows" && len(k.privateFiles()) == 0 {
+		t.Error("there is no place for the private file")
+	}
+}

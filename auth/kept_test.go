@@ -1,0 +1,216 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+func TestAKeyIsKeptWhereASessionFindsIt(t *testing.T) {
+	for _, private := range []bool{true, false} {
+		m := newMachine(t)
+		place, err := m.Keep(t.Context(), mustParse(t, canary), private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+			t.Errorf("in %s: it is not found: %v", place, err)
+		}
+		want := keychainName
+		if private {
+			want = m.privateFiles()[0]
+			info, err := os.Stat(place)
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the file is %v, %v; want that this user alone can read it", info.Mode(), err)
+			}
+			if folder, err := os.Stat(filepath.Dir(place)); err != nil || folder.Mode().Perm() != 0o700 {
+				t.Errorf("the folder is %v, %v; want that this user alone can read it", folder.Mode(), err)
+			}
+			if left, err := filepath.Glob(filepath.Join(filepath.Dir(place), ".key-*")); err != nil || len(left) > 0 {
+				t.Errorf("%q is left behind", left)
+			}
+		}
+		if place != want {
+			t.Errorf("the place is %q, want %q", place, want)
+		}
+	}
+}
+
+func TestTheLastLoginCounts(t *testing.T) {
+	m := newMachine(t)
+	for i, key := range []string{canary, newer, "lm_third_0123456789", "lm_fourth_0123456789"} {
+		if _, err := m.Keep(t.Context(), mustParse(t, key), i%2 == 0); err != nil {
+			t.Fatal(err)
+		}
+		again := &Keys{Getenv: m.Getenv, Keychain: m.chain}
+		if got, err := again.Get(t.Context()); err != nil || got.value() != key {
+			t.Errorf("after login %d the key of another is found, or %v", i+1, err)
+		}
+	}
+}
+
+func TestAKeyThatCannotBeKeptSaysWhy(t *testing.T) {
+	tests := []struct {
+		name    string
+		private bool
+		spoil   func(t *testing.T, m *machine)
+		want    string
+	}{
+		{"no keychain", false, func(_ *testing.T, m *machine) { m.chain.err = ErrNoKeychain }, "no keychain runs here"},
+		{"a keychain that forgets", false, func(_ *testing.T, m *machine) { m.Keychain = forgetful{} }, "does not give back"},
+		{"a keychain that cannot read", false, func(_ *testing.T, m *machine) { m.Keychain = unreadable{} }, "reading it back from the keychain: locked"},
+		{"a keychain that breaks", false, func(_ *testing.T, m *machine) { m.Keychain = crashing{} }, "broken answer"},
+		{"a file where the folder should be", true, func(t *testing.T, m *machine) {
+			if err := os.WriteFile(filepath.Join(m.dir, ".config"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "making the config folder"},
+		{"a folder where the file should be", true, func(t *testing.T, m *machine) {
+			if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "writing the private file"},
+		{"an older private file that stays", false, func(t *testing.T, m *machine) {
+			if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "an older one comes before it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			tt.spoil(t, m)
+			place, err := m.Keep(t.Context(), mustParse(t, canary), tt.private)
+			if err == nil || place != "" || !strings.Contains(err.Error(), tt.want) || leaks(err.Error()) {
+				t.Errorf("kept in %q, %v; want %q", place, err, tt.want)
+			}
+		})
+	}
+}
+
+// forgetful takes a secret and does not keep it.
+type forgetful struct{}
+
+func (forgetful) Get() (string, error) { return "", nil }
+func (forgetful) Set(string) error     { return nil }
+func (forgetful) Delete() error        { return nil }
+
+// unreadable gives nothing back, and cannot be emptied.
+type unreadable struct{}
+
+func (unreadable) Get() (string, error) { return "", errors.New("locked") }
+func (unreadable) Set(string) error     { return nil }
+func (unreadable) Delete() error        { return errors.New("locked") }
+
+// crashing is a library that trusts a bus too much.
+type crashing struct{}
+
+func (crashing) Get() (string, error) { panic("not a path") }
+func (crashing) Set(string) error     { panic("not a path") }
+func (crashing) Delete() error        { panic("not a path") }
+
+func TestAKeychainThatBreaksIsOneThatIsNotThere(t *testing.T) {
+	for _, chain := range []Keychain{crashing{}, unreadable{}, &fakeChain{err: ErrNoKeychain}} {
+		m := newMachine(t)
+		m.Keychain = chain
+		if _, err := m.Get(t.Context()); err == nil || err.Error() != "no LeadMagic API key is set: the keychain of this system cannot be reached" {
+			t.Errorf("%T: %v", chain, err)
+		}
+	}
+}
+
+func TestForgetRemovesFromBothPlaces(t *testing.T) {
+	m := newMachine(t)
+	if places, err := m.Forget(t.Context()); err != nil || len(places) != 0 {
+		t.Errorf("from %q, %v; there was nothing", places, err)
+	}
+	if _, err := m.Keep(t.Context(), mustParse(t, canary), true); err != nil {
+		t.Fatal(err)
+	}
+	m.chain.secret = newer
+	places, err := m.Forget(t.Context())
+	if want := []string{privateName, keychainName}; err != nil || !slices.Equal(places, want) {
+		t.Errorf("from %q, %v; want %q", places, err, want)
+	}
+	if _, err := m.Get(t.Context()); err == nil || m.chain.secret != "" {
+		t.Error("a key is still found")
+	}
+	m.Keychain = unreadable{}
+	if places, err := m.Forget(t.Context()); err != nil || len(places) != 0 {
+		t.Errorf("from %q, %v; what cannot be reached has nothing", places, err)
+	}
+}
+
+func TestForgetSaysWhatStays(t *testing.T) {
+	m := newMachine(t)
+	m.Keychain = stubborn{}
+	if _, err := m.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "removing it from the keychain: locked") {
+		t.Errorf("got %v, want that the keychain keeps it", err)
+	}
+	if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "removing the private file") {
+		t.Errorf("got %v, want that the file stays", err)
+	}
+}
+
+// stubborn has a secret and keeps it.
+type stubborn struct{ unreadable }
+
+func (stubborn) Get() (string, error) { return canary, nil }
+
+func TestAKeychainThatBlocksIsGivenUpOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		defer m.Close()
+		m.chain.blocked = make(chan struct{})
+		defer close(m.chain.blocked)
+		if _, err := m.Keep(t.Context(), mustParse(t, canary), false); err == nil || !strings.Contains(err.Error(), "has not answered") {
+			t.Errorf("got %v, want that it has not answered", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := m.Forget(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that it was interrupted", err)
+		}
+	})
+}
+
+func TestAboveNamesWhatComesBeforeAKeptKey(t *testing.T) {
+	m := newMachine(t)
+	m.values[fileVariable] = "<a file>"
+	if got := m.Above(); len(got) != 0 {
+		t.Errorf("got %q, want none", got)
+	}
+	m.values[variable] = canary
+	m.command(func(context.Context) (string, error) {
+		t.Error("the command was run")
+		return "", nil
+	})
+	if got, want := m.Above(), []string{variable, commandVariable}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheSystemsKeychainIsNotLookedForWithoutABus(t *testing.T) {
+	for _, tt := range []struct {
+		address string
+		want    bool
+	}{{"unix:path=/nonexistent", true}, {"autolaunch:", systemKeychain{environment(nil)}.runs()}} {
+		s := systemKeychain{environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": tt.address})}
+		if got := s.runs(); got != tt.want {
+			t.Errorf("%s: a keychain may run: %v, want %v", tt.address, got, tt.want)
+		}
+	}
+	var k Keys
+	k.Getenv = environment(nil)
+	if _, ok := k.chain().(systemKeychain); !ok {
+		t.Error("the keychain is not that of the system")
+	}
+}

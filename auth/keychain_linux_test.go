@@ -1,0 +1,44 @@
+package auth
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestABusThatCannotBeReachedIsNoKeychain(t *testing.T) {
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	s := systemKeychain{os.Getenv}
+	if secret, err := s.Get(); err == nil || secret != "" {
+		t.Errorf("Get: %v, want an error", err)
+	}
+	if err := s.Set(canary); err == nil || leaks(err.Error()) {
+		t.Error("Set: the key was kept nowhere, or is shown")
+	}
+	if err := s.Delete(); err == nil {
+		t.Error("Delete: something was removed from nowhere")
+	}
+}
+
+func TestABusThatNeverAnswersIsNotWaitedForLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bus")
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
+	m := newMachine(t)
+	m.Keychain = nil
+	m.values["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=" + path
+	start := time.Now()
+	if _, err := m.Get(t.Context()); err == nil || err.Error() != "no LeadMagic API key is set: the keychain of this system has not answered" {
+		t.Errorf("got %v, want that it has not answered", err)
+	}
+	if passed := time.Since(start); passed > keychainFor+2*time.Second {
+		t.Errorf("it took %v", passed)
+	}
+}

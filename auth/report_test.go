@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
+	tests := []struct {
+		name string
+		set  map[string]string
+		want string
+	}{
+		{"nothing", nil, "no LeadMagic API key is set"},
+		{"an empty variable", map[string]string{variable: ""}, "no LeadMagic API key is set: LEADMAGIC_API_KEY is empty"},
+		{
+			"a reference", map[string]string{variable: "${LEADMAGIC_API_KEY}"},
+			"no LeadMagic API key is set: LEADMAGIC_API_KEY is ${…}, a reference that nothing has filled in",
+		},
+		{
+			"a dollar before a key", map[string]string{variable: "$" + canary},
+			"no LeadMagic API key is set: LEADMAGIC_API_KEY is $…, a reference that nothing has filled in",
+		},
+		{"a sample", map[string]string{variable: "lm_your_api_key_here"}, "no LeadMagic API key is set: LEADMAGIC_API_KEY is a sample, not a key"},
+		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, "no LeadMagic API key is set: LEADMAGIC_KEY is set, but the name is LEADMAGIC_API_KEY"},
+		{"a near miss in small letters", map[string]string{"leadmagic_api_key": canary}, "no LeadMagic API key is set: leadmagic_api_key is set, but the name is LEADMAGIC_API_KEY"},
+		{"other variables of ours", map[string]string{"LEADMAGIC_API_URL": "x", "LEADMAGIC_MCP_URL": "x"}, "no LeadMagic API key is set"},
+		{
+			"several", map[string]string{variable: "<key>", fileVariable: "${env:KEY_FILE}"},
+			"no LeadMagic API key is set: LEADMAGIC_API_KEY is <…>, a reference that nothing has filled in; " +
+				"LEADMAGIC_API_KEY_FILE is ${env:…}, a reference that nothing has filled in",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			for name, value := range tt.set {
+				m.values[name] = value
+			}
+			_, err := m.Get(t.Context())
+			p := problem.As(err)
+			want := strings.ReplaceAll(tt.want, "is ${…}", "is ${LEADMAGIC_API_KEY}")
+			if p == nil || p.Code != problem.KeyMissing || p.Fate != problem.NotSent || p.What != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if leaks(p.Line()) {
+				t.Error("the problem shows the key")
+			}
+		})
+	}
+}
+
+func TestNearMissesAreFoundWithoutAListOfVariables(t *testing.T) {
+	for _, name := range []string{"LEADMAGIC_KEY", "LEADMAGIC_APIKEY", "LEAD_MAGIC_API_KEY", "LEADMAGIC_TOKEN", "LM_API_KEY"} {
+		m := newMachine(t)
+		m.Environ = nil
+		m.values[name] = canary
+		_, err := m.Get(t.Context())
+		if err == nil || !strings.Contains(err.Error(), name+" is set") || m.Describe().NearMiss != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAdviceIsInTheEditorsOwnSyntax(t *testing.T) {
+	for editor, want := range map[string]string{
+		"claude-code":                   `in Claude Code, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"} and set LEADMAGIC_API_KEY where Claude Code is started; or run: leadmagic-mcp-proxy login`,
+		"claude-ai":                     "run: leadmagic-mcp-proxy login, since Claude Desktop passes on few variables; or name a file in LEADMAGIC_API_KEY_FILE",
+		"cursor-vscode":                 `in Cursor, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
+		"Visual Studio Code - Insiders": `in VS Code, write "env": {"LEADMAGIC_API_KEY": "${input:leadmagic-key}"} and an input of that id with "password": true; or run`,
+		"windsurf-client":               `in Windsurf, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
+		"Zed":                           "run: leadmagic-mcp-proxy login, since Zed passes",
+		"gemini-cli-mcp-client":         `in Gemini CLI, write "env": {"LEADMAGIC_API_KEY": "$LEADMAGIC_API_KEY"}`,
+		"codex-mcp-client":              `in Codex, write env_vars = ["LEADMAGIC_API_KEY"]`,
+		"github-copilot-developer":      `in Copilot CLI, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"}`,
+		"Cline":                         `in Cline, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
+		"opencode":                      `in opencode, write "environment": {"LEADMAGIC_API_KEY": "{env:LEADMAGIC_API_KEY}"}`,
+		"an editor of its own":          "",
+		"":                              "",
+	} {
+		m := newMachine(t)
+		if _, err := m.Get(t.Context()); err == nil {
+			t.Fatal("there is a key")
+		}
+		if got := m.Describe().Advice(editor); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: got %q, want %q", editor, got, want)
+		}
+	}
+}
+
+func TestAdviceFollowsWhatWasFound(t *testing.T) {
+	tests := []struct {
+		name   string
+		set    map[string]string
+		editor string
+		want   string
+	}{
+		{"a reference in the file's variable", map[string]string{fileVariable: "${LEADMAGIC_API_KEY_FILE}"}, "cursor", `"LEADMAGIC_API_KEY_FILE": "${env:LEADMAGIC_API_KEY_FILE}"`},
+		{"a reference in an editor that fills in none", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "claude-ai", "Claude Desktop fills in no references"},
+		{"a reference in an unknown editor", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "", "set LEADMAGIC_API_KEY where the editor is started"},
+		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, "cursor", "name it LEADMAGIC_API_KEY instead of LEADMAGIC_KEY"},
+	}
+	for _, tt := range tests {
+		m := newMachine(t)
+		for name, value := range tt.set {
+			m.values[name] = value
+		}
+		if _, err := m.Get(t.Context()); err == nil {
+			t.Fatal("there is a key")
+		}
+		if got := m.Describe().Advice(tt.editor); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAnOddKeyIsReported(t *testing.T) {
+	m := newMachine(t)
+	m.values[variable] = "0123456789abcdef"
+	if _, err := m.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Describe(); !got.Odd || got.Source != variable {
+		t.Errorf("%+v, want a key that does not look like those of LeadMagic", got)
+	}
+}
