@@ -48,6 +48,7 @@ func newRootCommand(env *Env) *cobra.Command {
 		newInstallCommand(env),
 		newUninstallCommand(env),
 		newScanCommand(env),
+		newDoctorCommand(env, s),
 		newSandboxCommand(env),
 		newVersionCommand(env),
 	)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
@@ -26,6 +27,8 @@ type session struct {
 	log      *slog.Logger
 	choose   *proxy.Choose
 	sandbox  *sandbox.Server
+	// passed is why the hosted server was passed over for the REST API.
+	passed atomic.Pointer[problem.Problem]
 }
 
 // newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
@@ -33,17 +36,30 @@ type session struct {
 func newSession(env *Env, s *settings) (*session, *problem.Problem) {
 	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)}
 	refusal := ss.prepare()
-	ss.choose = &proxy.Choose{
+	ss.choose = ss.newChoose(refusal)
+	return ss, refusal
+}
+
+// newChoose makes what opens the session, or what only explains refusal if that is not nil.
+func (ss *session) newChoose(refusal *problem.Problem) *proxy.Choose {
+	choose := &proxy.Choose{
 		Refusal:    refusal,
-		Standby:    &proxy.Pipe{Serve: (&explain.Server{Version: env.Version, State: ss.state}).Serve, Log: ss.log},
+		Standby:    &proxy.Pipe{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
 		KeyChanged: ss.keys.Changed,
 		Explained:  func(*problem.Problem) {},
 		Log:        ss.log,
 	}
 	if refusal == nil {
-		ss.choose.Candidates = ss.candidates()
+		choose.Candidates = ss.candidates()
 	}
-	return ss, refusal
+	return choose
+}
+
+// again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
+func (ss *session) again() *session {
+	other := &session{env: ss.env, settings: ss.settings, keys: ss.keys, base: ss.base, log: ss.log}
+	other.choose = other.newChoose(nil)
+	return other
 }
 
 // prepare checks the settings and makes what calls go over.
@@ -138,6 +154,7 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 		}
 		return p
 	}
+	ss.passed.Store(p)
 	return nil
 }
 
@@ -167,7 +184,6 @@ func (ss *session) refuse(p *problem.Problem) {
 
 // run carries messages between an editor and LeadMagic until either ends.
 func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	defer ss.close()
 	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
@@ -177,6 +193,7 @@ func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	return proxy.Run(ctx, o)
 }
 
+// close ends what all sessions of the same settings share.
 func (ss *session) close() {
 	ss.keys.Close()
 	if ss.sandbox != nil {

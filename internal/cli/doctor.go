@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+// examination is what a person wants of doctor.
+type examination struct {
+	editor          string
+	offline         bool
+	asJSON, support bool
+}
+
+func newDoctorCommand(env *Env, s *settings) *cobra.Command {
+	var x examination
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find what is wrong and say what to do",
+		Long: "Walks the path that a call takes, with the parts that carry it: the program and its settings, the key, where the\n" +
+			"key may go, the network, whether LeadMagic takes the key, a session, its tools, and what each editor on this\n" +
+			"machine would start and pass on. Nothing that it does costs a credit, and no key is ever shown. Exit code 1\n" +
+			"means that there is something to fix; a warning is not. docs/doctor-json.md describes the output of --json.",
+		Example: "  leadmagic-mcp-proxy doctor\n" +
+			"  leadmagic-mcp-proxy doctor --editor codex --offline\n" +
+			"  leadmagic-mcp-proxy doctor --report    # to paste into a support request",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return x.run(cmd.Context(), env, s) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&x.editor, "editor", "", "look at this editor alone; one that is not installed is then a fault")
+	f.BoolVar(&x.offline, "offline", false, "leave out what needs the network")
+	f.BoolVar(&x.asJSON, "json", false, "print the report as JSON")
+	f.BoolVar(&x.support, "report", false, "print a block to paste into a support request")
+	_ = cmd.RegisterFlagCompletionFunc("editor", cobra.FixedCompletions(editorIDs(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
+	if x.asJSON && x.support {
+		return misuse(errors.New("--json and --report are two forms of the same: use one of them"))
+	}
+	ss, refusal := newSession(env, s)
+	defer ss.close()
+	d, err := newDoctor(env, ss)
+	if err != nil {
+		return err
+	}
+	d.Refusal, d.Offline = refusal, x.offline
+	if refusal == nil {
+		d.Route = ss.route()
+	}
+	if x.editor != "" {
+		e, ok := editor.Lookup(x.editor)
+		if !ok {
+			return unknownEditor(x.editor)
+		}
+		d.Editors, d.Named = e.Forms(d.System), true
+	}
+	wait := newSpinner(env)
+	d.Progress = wait.say
+	report := d.Examine(ctx)
+	wait.clear()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case x.asJSON:
+		err = writeJSON(env.Stdout, report)
+	case x.support:
+		err = writeSupport(env.Stdout, report)
+	default:
+		err = writeReport(env.Stdout, report, colours(env))
+	}
+	if err == nil && !report.Healthy {
+		err = &exitError{code: exitFailed}
+	}
+	return err
+}
+
+func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("finding the current folder: %w", err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	system := editor.System{GOOS: runtime.GOOS, Getenv: env.Getenv, Folder: folder}
+	return &doctor.Doctor{
+		Version:    env.Version,
+		Executable: exe,
+		System:     system,
+		Environ:    env.Environ(),
+		Git:        editor.FindGit(system, env.Environ()),
+		Homes:      homes(env),
+		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, exe, file) },
+		ReadFile:   os.ReadFile,
+		Keys:       ss.keys,
+		Given:      given(ss.settings),
+		Wanted:     wanted(ss.settings),
+		Editors:    editor.All(),
+	}, nil
+}
+
+// route is where the settings send calls.
+func (ss *session) route() *doctor.Route {
+	return &doctor.Route{
+		MCP:      ss.settings.mcp,
+		API:      ss.settings.api,
+		Upstream: ss.settings.upstream,
+		Dial:     func() http.RoundTripper { return ss.base.dial() },
+		Proxy:    ss.base.proxy,
+		REST:     ss.apiClient,
+		Open: func(ctx context.Context, protocol string) (*doctor.Session, error) {
+			other := ss.again()
+			l, err := other.connect(ctx, protocol)
+			if err != nil {
+				return nil, err
+			}
+			return &doctor.Session{
+				ClientSession: l.ClientSession,
+				Upstream:      other.choose.Status().Upstream,
+				Refused:       other.passed.Load(),
+				End:           l.end,
+			}, nil
+		},
+	}
+}
+
+// given are the settings that are not left to their defaults, as variables.
+func given(s *settings) []string {
+	var names []string
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		switch {
+		case f.Changed && f.Name == "sandbox":
+			names = append(names, "--sandbox")
+		case f.Changed:
+			names = append(names, "--"+f.Name+" ("+variable(f.Name)+")")
+		}
+	})
+	return names
+}
+
+// wanted are the variables that change what the program does.
+func wanted(s *settings) []string {
+	names := append([]string{"SSL_CERT_FILE", "SSL_CERT_DIR"}, carried...)
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "sandbox" {
+			names = append(names, variable(f.Name))
+		}
+	})
+	return names
+}
+
+// homes are the names of the user's home folder: as the variables say, and where that leads to.
+func homes(env *Env) []string {
+	var names []string
+	for _, variable := range []string{"HOME", "USERPROFILE"} {
+		home := env.Getenv(variable)
+		if !filepath.IsAbs(home) {
+			continue
+		}
+		names = append(names, home)
+		if real, err := filepath.EvalSymlinks(home); err == nil {
+			names = append(names, real)
+		}
+	}
+	// The longer first: one may be part of the other.
+	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(names)
+}
+
+// versionFor is how long a program may take to say its version.
+const versionFor = 3 * time.Second
+
+// versionOf is the version that a file of this program prints. Nothing of ours is told to it.
+func versionOf(ctx context.Context, env *Env, exe, file string) (string, error) {
+	if a, err := os.Stat(exe); err == nil {
+		if b, err := os.Stat(file); err == nil && os.SameFile(a, b) {
+			return env.Version, nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, versionFor)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, file, "version")
+	cmd.Env = slices.DeleteFunc(env.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "LEADMAGIC_") })
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("it gave no answer in %s", versionFor)
+	case err != nil:
+		return "", bareError(err)
+	}
+	name, rest, _ := strings.Cut(string(out), " ")
+	version, _, _ := strings.Cut(rest, " ")
+	if name != editor.Program || version == "" {
+		return "", errors.New("it does not say its version")
+	}
+	return version, nil
+}
+
+// bareError is an error of starting a program without what the reader is told anyway.
+func bareError(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+func writeJSON(out io.Writer, report *doctor.Report) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(report); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}

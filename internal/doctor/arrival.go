@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+// standIn takes the place of a key that an editor's server would find where nobody is to be asked for each editor:
+// what a command prints, and what the keychain has.
+const standIn = auth.Prefix + "stand-in"
+
+// arrival says whether the key would arrive: it asks the real source of keys with the environment that the editor
+// would pass on. No command is run for it, and nothing is sent.
+func (x *patient) arrival(ctx context.Context) {
+	name := x.name("key")
+	if slices.Contains(x.entry.Args, "--sandbox") {
+		x.ok(name, "not needed: the entry has --sandbox")
+		return
+	}
+	passed := x.passed()
+	if slices.Contains(passed.Asked, editor.KeyVariable) {
+		x.ok(name, "%s asks for it once and keeps it", x.editor.Title)
+		return
+	}
+	ran := false
+	getenv := lookup(passed.Environ)
+	keys := &auth.Keys{
+		Getenv:   getenv,
+		Environ:  func() []string { return passed.Environ },
+		Keychain: x.kept,
+		Run: func(_ context.Context, command []string, _ io.Writer) ([]byte, error) {
+			if !x.starts(command[0]) {
+				return nil, fs.ErrNotExist
+			}
+			ran = true
+			return []byte(standIn), nil
+		},
+	}
+	defer keys.Close()
+	key, err := keys.Get(ctx)
+	report := keys.Describe()
+	switch {
+	case err != nil && !x.keyed:
+		x.skip("there is no key that could arrive", name)
+	case err != nil:
+		what, _ := words(err)
+		x.fail(name, "the key would not arrive: "+what, x.editor.Remedy(x.scope))
+	case ran:
+		x.ok(name, "would arrive from %s, which was not run for this", report.Source)
+	case report.Source == editor.KeyVariable && x.another(ctx, key):
+		x.warn(name, "another key would arrive than this shell has", "see what "+x.editor.Title+" takes it from")
+	default:
+		x.ok(name, "would arrive from %s%s", report.Source, x.proviso(report.Source))
+	}
+	x.settings(getenv)
+}
+
+// starts reports whether a key command is found with the PATH that the editor passes on.
+func (x *patient) starts(program string) bool {
+	return strings.ContainsAny(program, `/\`) || x.system().Program(program) != ""
+}
+
+// another reports whether key is not the one that this shell has.
+func (x *patient) another(ctx context.Context, key auth.Key) bool {
+	own, err := x.doctor.Keys.Get(ctx)
+	return err == nil && x.doctor.Keys.Describe().Source == editor.KeyVariable && !own.Equal(key)
+}
+
+// windows are editors that are mostly started from a dock or a menu, where the variables of a shell are not set.
+var windows = []string{"claude-desktop", "cursor", "vscode", "vscode-insiders", "windsurf", "zed", "cline"}
+
+func (x *patient) proviso(source string) string {
+	if !strings.HasPrefix(source, "LEADMAGIC_") || !slices.Contains(windows, x.editor.ID) {
+		return ""
+	}
+	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)
+}
+
+// settings names what this shell has set and the server would not get.
+func (x *patient) settings(getenv func(string) string) {
+	var missing []string
+	for _, name := range x.doctor.Wanted {
+		if value := x.doctor.System.Getenv(name); value != "" && getenv(name) != value && !strings.HasPrefix(name, editor.KeyVariable) {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		x.warn(x.name("settings"), "set here, and would not arrive: "+strings.Join(missing, ", "),
+			"name them in its entry; for the form see: "+editor.Program+" install --print "+x.editor.ID)
+	}
+}
+
+// kept is what login has kept in the keychain, asked for once, however many editors would find it there.
+type kept struct {
+	doctor *Doctor
+	ctx    context.Context //nolint:containedctx // of one run through the editors
+	once   sync.Once
+	there  bool
+}
+
+// Get implements auth.Keychain with a stand-in for what is there.
+func (k *kept) Get() (string, error) {
+	k.once.Do(func() {
+		keys := &auth.Keys{Getenv: k.getenv}
+		defer keys.Close()
+		_, err := keys.Get(k.ctx)
+		k.there = err == nil
+	})
+	if !k.there {
+		return "", nil
+	}
+	return standIn, nil
+}
+
+// getenv has what is needed to find the keychain, and nothing that says where else a key may be.
+func (k *kept) getenv(name string) string {
+	if strings.HasPrefix(name, "LEADMAGIC_") {
+		return ""
+	}
+	return k.doctor.System.Getenv(name)
+}
+
+// Set implements auth.Keychain. Nothing is changed here.
+func (k *kept) Set(string) error { return fs.ErrPermission }
+
+// Delete implements auth.Keychain.
+func (k *kept) Delete() error { return fs.ErrPermission }

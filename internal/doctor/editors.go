@@ -1,0 +1,193 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+// editors looks at each editor that is on this machine: what it would start, and whether the key would arrive
+// there. keyed says that there is a key at all.
+func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
+	var checks []Check
+	kept := &kept{doctor: d, ctx: ctx}
+	for _, e := range d.Editors {
+		if !d.Named && !e.Found(d.System) {
+			continue
+		}
+		x := &patient{
+			doctor: d, editor: e, keyed: keyed, kept: kept,
+			notes: &notes{stage: atEditors, editor: e.ID},
+		}
+		x.examine(ctx)
+		checks = append(checks, x.checks...)
+	}
+	if checks == nil {
+		n := notes{stage: atEditors}
+		n.add("editors", Skipped, "none was found on this machine", editor.Program+" install lists those that are known")
+		return n.checks
+	}
+	return checks
+}
+
+// A patient is one editor that is looked at.
+type patient struct {
+	*notes
+	doctor *Doctor
+	editor editor.Editor
+	keyed  bool
+	kept   *kept
+
+	scope editor.Scope
+	entry *editor.Installed
+}
+
+// examine looks at the user's entry and at the one of the project in this folder.
+func (x *patient) examine(ctx context.Context) {
+	found := false
+	for _, scope := range []editor.Scope{editor.User, editor.Project} {
+		if scope == editor.Project && !x.editor.HasProject() {
+			continue
+		}
+		x.scope = scope
+		entry, err := x.editor.Entry(x.doctor.System, scope, editor.Name)
+		switch {
+		case errors.Is(err, editor.ErrNotProject):
+		case err != nil:
+			found = true
+			x.fail(x.name("entry"), err.Error(), "correct the file by hand, or put it aside")
+		case entry != nil:
+			found = true
+			x.entry = entry
+			x.server(ctx)
+		}
+	}
+	if found {
+		return
+	}
+	status := Skipped
+	if x.doctor.Named {
+		status = Fail
+	}
+	x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
+}
+
+// name is what a check is called: a project's entry is another than the user's.
+func (x *patient) name(what string) string {
+	if x.scope == editor.Project {
+		return "project " + what
+	}
+	return what
+}
+
+// install is the command that puts an entry in order.
+func (x *patient) install() string {
+	command := editor.Program + " install " + x.editor.ID
+	if x.scope == editor.Project {
+		command += " --project"
+	}
+	return command + " --force"
+}
+
+// server looks at one entry.
+func (x *patient) server(ctx context.Context) {
+	s := x.entry.Server
+	switch {
+	case s.Disabled:
+		x.warn(x.name("entry"), x.place()+" is disabled", "enable "+editor.Name+" in "+x.editor.Title)
+	case s.URL != "":
+		x.ok(x.name("entry"), "%s connects to %s by itself, without this program", x.place(), hostOf(s.URL))
+	case !s.Ours():
+		x.warn(x.name("entry"), x.place()+" starts "+base(s.Command)+", not this program", x.install())
+	default:
+		x.ok(x.name("entry"), "%s", x.place())
+	}
+	if name := s.LiteralKey(); name != "" || slices.ContainsFunc(s.Args, editor.HoldsKey) {
+		if name == "" {
+			name = "an argument"
+		}
+		x.fail(x.name("key"), name+" holds a key itself", x.editor.Remedy(x.scope)+"; then create a new key at app.leadmagic.io, Settings → API, and delete this one")
+	} else if s.Ours() && s.URL == "" {
+		x.arrival(ctx)
+	}
+	if s.Ours() && s.URL == "" {
+		x.command(ctx)
+	}
+}
+
+// place is where the entry stands.
+func (x *patient) place() string { return place(x.entry.Path, x.entry.Line) }
+
+// command looks at what the entry starts.
+func (x *patient) command(ctx context.Context) {
+	name, command := x.name("command"), x.entry.Command
+	file := command
+	if path.Base(filepath.ToSlash(command)) == command {
+		if file = x.system().Program(command); file == "" {
+			x.fail(name, command+" is not on the PATH that "+x.editor.Title+" passes on", "put its folder on the PATH, or run: "+x.install())
+			return
+		}
+	} else if !filepath.IsAbs(command) || x.scope == editor.Project {
+		// What a file of somebody else's names is not started.
+		x.warn(name, base(command)+" is named by a path that others may not have", x.install())
+		return
+	}
+	version, err := x.doctor.VersionOf(ctx, file)
+	switch {
+	case err != nil:
+		x.fail(name, file+" does not run: "+err.Error(), x.install())
+	case version != x.doctor.Version:
+		x.warn(name, file+" is version "+version+", and this is version "+x.doctor.Version, "remove the one that is not wanted, or run: "+x.install())
+	default:
+		x.ok(name, "%s, version %s", file, version)
+	}
+}
+
+// system is the machine as the server sees it.
+func (x *patient) system() editor.System {
+	s := x.doctor.System
+	if passed := lookup(x.passed().Environ); passed("PATH") != "" {
+		s.Getenv = passed
+	}
+	return s
+}
+
+// passed is what the server gets from the editor, if that was started from this shell.
+func (x *patient) passed() editor.Passed {
+	return x.editor.Environment(x.entry.Server, editor.Process{
+		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, ReadFile: x.doctor.ReadFile,
+	})
+}
+
+// lookup finds variables in a list of NAME=value.
+func lookup(environ []string) func(string) string {
+	values := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
+}
+
+// hostOf is all that is shown of a URL in a config file.
+func hostOf(raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return "another server"
+}
+
+// base is all that is shown of a command that is not ours: its words may hold secrets.
+func base(command string) string {
+	first, _, _ := strings.Cut(path.Base(strings.ReplaceAll(command, `\`, "/")), " ")
+	if first == "" || first == "." {
+		return "nothing"
+	}
+	return first
+}

@@ -1,0 +1,104 @@
+package doctor
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+// format is the number of the report's JSON form. It changes when a member is renamed, removed or means something
+// else; new members, stages and checks do not change it.
+const format = 1
+
+// A Report is what was found. Its JSON form is stable. It never holds a key, and the home folder is shortened to ~.
+type Report struct {
+	Format  int     `json:"format"`
+	Healthy bool    `json:"healthy"` // no check has failed
+	Program Program `json:"program"`
+	Summary Summary `json:"summary"`
+	Checks  []Check `json:"checks"` // in the order of the path
+}
+
+// A Program is what made the report.
+type Program struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	OS      string `json:"os"`
+}
+
+// A Summary counts the checks by their outcome.
+type Summary struct {
+	OK      int `json:"ok"`
+	Warn    int `json:"warn"`
+	Fail    int `json:"fail"`
+	Skipped int `json:"skipped"`
+}
+
+func (d *Doctor) report(checks []Check) *Report {
+	r := &Report{
+		Format:  format,
+		Program: Program{Name: editor.Program, Version: d.Version, OS: d.System.GOOS},
+		Checks:  checks,
+	}
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		c.Detail, c.Hint = d.tidy(c.Detail), d.tidy(c.Hint)
+		switch c.Status {
+		case OK:
+			r.Summary.OK++
+		case Warn:
+			r.Summary.Warn++
+		case Fail:
+			r.Summary.Fail++
+		case Skipped:
+			r.Summary.Skipped++
+		}
+	}
+	r.Healthy = r.Summary.Fail == 0
+	return r
+}
+
+// maxText keeps what others say to what a person reads.
+const maxText = 500
+
+// tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
+// folder. Much of it was written by others: servers, editors, config files.
+func (d *Doctor) tidy(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	s = editor.HideKeys(d.Keys.Redact(s))
+	for _, home := range d.Homes {
+		s = d.shorten(s, home)
+	}
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	return s
+}
+
+// shorten writes ~ for the home folder, wherever s names it or something in it.
+func (d *Doctor) shorten(s, home string) string {
+	home = strings.TrimRight(home, `/\`)
+	if home == "" {
+		return s
+	}
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(s, home)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if after != "" && isName(after[0]) || before != "" && isName(before[len(before)-1]) {
+			b.WriteString(home) // part of another folder's name
+		} else {
+			b.WriteString("~")
+		}
+		s = after
+	}
+}
+
+// isName reports whether c may be part of a file's name.
+func isName(c byte) bool {
+	return c >= 0x80 || unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)) || strings.IndexByte("-_.", c) >= 0
+}

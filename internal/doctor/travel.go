@@ -1,0 +1,81 @@
+package doctor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// within bounds all that needs the network, together. With the end of the sessions it stays below ten seconds.
+const within = 9 * time.Second
+
+// Versions of the protocol to ask for: the newest with sessions, and the newest there is.
+const (
+	legacy = "2025-11-25"
+	newest = ""
+)
+
+// travel goes the way of a message, from the network to the tools. keyed says that there is a key to go with.
+func (d *Doctor) travel(ctx context.Context, keyed bool) []Check {
+	if d.Route == nil || d.Offline {
+		why := "--offline"
+		if d.Route == nil {
+			why = "the settings cannot be used"
+		}
+		return unseen(why, atNetwork, atAcceptance, atSession, atTools)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	// What cannot be reached needs no sessions, which would try for longer.
+	open, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+
+	hosts := d.Route.hosts()
+	reached := make([]*reach, len(hosts))
+	var (
+		work        sync.WaitGroup
+		old, modern visit
+		b           balance
+	)
+	for i, h := range hosts {
+		work.Go(func() {
+			if reached[i] = d.reach(ctx, h); i == 0 && reached[i].err != nil {
+				giveUp()
+			}
+		})
+	}
+	if keyed {
+		work.Go(func() { old = d.visit(open, legacy) })
+		work.Go(func() { modern = d.visit(open, newest) })
+		if d.Route.rest() {
+			work.Go(func() { b = d.balance(ctx) })
+		}
+	}
+	work.Wait()
+
+	n := &notes{stage: atNetwork}
+	for _, r := range reached {
+		r.checks(n)
+	}
+	clock(n, reached)
+	switch {
+	case !keyed:
+		return append(n.checks, unseen("there is no key to go with", atAcceptance, atSession, atTools)...)
+	case reached[0].err != nil:
+		return append(n.checks, unseen(hosts[0].url.Host+" was not reached", atAcceptance, atSession, atTools)...)
+	}
+	n.checks = append(n.checks, d.acceptance(old, b)...)
+	n.checks = append(n.checks, d.session(old, modern)...)
+	return append(n.checks, d.tools(old)...)
+}
+
+// unseen are stages that were not looked at.
+func unseen(why string, stages ...Stage) []Check {
+	var checks []Check
+	for _, stage := range stages {
+		n := notes{stage: stage}
+		n.skip(why, string(stage))
+		checks = append(checks, n.checks...)
+	}
+	return checks
+}

@@ -1,0 +1,119 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// A Session is one through the whole program, seen from where an editor sits.
+type Session struct {
+	*mcp.ClientSession
+	// Upstream carries it: mcp or rest. If it is the second choice, Refused is why the first refused.
+	Upstream string
+	Refused  *problem.Problem
+	// End ends it in order.
+	End func()
+}
+
+// A visit is what was seen of one session.
+type visit struct {
+	err      error // why there was none
+	upstream string
+	refused  *problem.Problem
+	opened   *mcp.InitializeResult
+	took     time.Duration // until it was open
+
+	tools    []*mcp.Tool
+	toolsErr error
+	call     *freeCall // nil if there is no tool that is known to be free
+}
+
+// A freeCall is a call that costs nothing.
+type freeCall struct {
+	tool    string
+	err     error
+	took    time.Duration
+	credits json.Number // the balance that it told, empty if none
+}
+
+// freeTools are the names of the tool that tells the balance, which is free: the name has changed over time.
+var freeTools = []string{"check_credits", "check_credit_balance"}
+
+// visit opens a session and looks around.
+func (d *Doctor) visit(ctx context.Context, protocol string) visit {
+	var v visit
+	start := time.Now()
+	s, err := d.Route.Open(ctx, protocol)
+	v.took = time.Since(start)
+	if err != nil {
+		v.err = err
+		return v
+	}
+	defer s.End()
+	v.upstream, v.refused, v.opened = s.Upstream, s.Refused, s.InitializeResult()
+	if protocol == newest {
+		return v
+	}
+	for tool, err := range s.Tools(ctx, nil) {
+		if err != nil {
+			v.toolsErr = err
+			return v
+		}
+		v.tools = append(v.tools, tool)
+	}
+	i := slices.IndexFunc(v.tools, func(t *mcp.Tool) bool { return slices.Contains(freeTools, t.Name) })
+	if i >= 0 {
+		v.call = ask(ctx, s, v.tools[i].Name)
+	}
+	return v
+}
+
+// ask calls a free tool.
+func ask(ctx context.Context, s *Session, tool string) *freeCall {
+	c := &freeCall{tool: tool}
+	start := time.Now()
+	result, err := s.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
+	c.took = time.Since(start)
+	switch {
+	case err != nil:
+		c.err = err
+	case result.IsError:
+		c.err = errors.New(texts(result))
+	default:
+		c.credits = creditsIn(result)
+	}
+	return c
+}
+
+// texts is what a result says in words.
+func texts(result *mcp.CallToolResult) string {
+	var all string
+	for _, content := range result.Content {
+		if text, ok := content.(*mcp.TextContent); ok {
+			all += text.Text + "\n"
+		}
+	}
+	return all
+}
+
+// creditsIn is the balance in a result, as its structured content or its text has it.
+func creditsIn(result *mcp.CallToolResult) json.Number {
+	var body struct {
+		Credits json.Number `json:"credits"`
+	}
+	raw, err := json.Marshal(result.StructuredContent)
+	if err == nil && json.Unmarshal(raw, &body) == nil && body.Credits != "" {
+		return body.Credits
+	}
+	if json.Unmarshal([]byte(texts(result)), &body) != nil {
+		return ""
+	}
+	return body.Credits
+}
