@@ -20,7 +20,7 @@ const (
 // sort reads what LeadMagic sent in answer to call: one message, or an array of them. It returns the
 // answer to call, or nil if it is not there, and delivers what else there is.
 func (r *Remote) sort(call *Message, body []byte) *Message {
-	body = oneLine(body)
+	body = readable(oneLine(body))
 	if len(body) > 0 && body[0] == '[' && valid(body) {
 		var answer *Message
 		for element := range elements(body) {
@@ -43,7 +43,7 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 	case rounded(m.ID, call.ID):
 		return restored(call, m)
 	}
-	if own := ownError(call, body); own != nil && call.ID != nil {
+	if own, _ := ownError(call, body); own != nil && call.ID != nil {
 		return own
 	}
 	// Another call's answer may come here if a server mixes its streams up. Who waits for it gets it.
@@ -64,20 +64,21 @@ func restored(call, answer *Message) *Message {
 }
 
 // ownError is the JSON-RPC error in body, if it is about call: it has the call's id, or none, as when a
-// server did not read as far as the id. In that case the call's id is put in, for without it the editor
-// would wait for ever.
-func ownError(call *Message, body []byte) *Message {
-	body = oneLine(body)
-	m, err := Peek(body)
+// server did not read as far as the id. In that case it is not named, and the call's id is put in, for without
+// it the editor would wait for ever.
+func ownError(call *Message, body []byte) (own *Message, named bool) {
+	m, err := Peek(readable(oneLine(body)))
 	switch {
 	case err != nil || m.Kind != Answer || m.Error == nil:
-		return nil
-	case key(m.ID) == key(call.ID):
-		return m
+		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
-		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`)
+		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`), false
+	case key(m.ID) == key(call.ID):
+		return m, true
+	case rounded(m.ID, call.ID):
+		return restored(call, m), true
 	}
-	return nil
+	return nil, false
 }
 
 func errorCode(m *Message) int {

@@ -7,47 +7,82 @@ import (
 	"time"
 )
 
-// A flight is one call on its way, from the editor's line to the answer.
+// A flight is one message on its way, from the editor's line to the answer.
 type flight struct {
 	call *Message
 	ctx  context.Context //nolint:containedctx // the life of the call
 	stop context.CancelFunc
 	// session is the one to use whatever the current one is; nil for the current one.
 	session *remoteSession
+	turn    turn
 
-	offered string        // the session id that came with the answer
-	lastID  string        // of the last event, where the stream goes on
-	retry   time.Duration // how long LeadMagic wants us to wait before that
+	offered string // the session id that came with the answer
 
-	mu       sync.Mutex
-	departed bool // some of it may be written
-	called   bool // off, by the editor
+	mu     sync.Mutex
+	parcel *parcel // the POST that LeadMagic may be working on, nil if there is none
+	off    bool    // called off by the editor
+	landed bool    // answered
 }
 
 var errToolTimeout = errors.New("tool timeout")
 
 func (f *flight) timedOut() bool { return errors.Is(context.Cause(f.ctx), errToolTimeout) }
 
-// depart notes that the call is about to be written. It must not be if the editor has called it off.
-func (f *flight) depart() bool {
+// load is what to send, nil if the editor has called the call off.
+func (f *flight) load() *parcel {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.departed = true
-	return !f.called
+	if f.off {
+		return nil
+	}
+	f.parcel = &parcel{raw: f.call.Raw}
+	return f.parcel
 }
 
-// callOff notes that the editor does not want the answer, and reports whether LeadMagic may know of the call.
-func (f *flight) callOff() (departed bool) {
+// unload notes that LeadMagic is not working on the call: it was not sent, or refused.
+func (f *flight) unload() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.called = true
-	return f.departed
+	f.parcel = nil
+}
+
+// known reports whether LeadMagic may know of the call. If not, it never will.
+func (f *flight) known() bool { return f.parcel != nil && !f.parcel.recall() }
+
+// callOff notes that the editor does not want the answer, and reports whether LeadMagic may know of the call.
+func (f *flight) callOff() (known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.off = true
+	return f.known()
+}
+
+// expire notes that the call took too long, and reports the same.
+func (f *flight) expire() (known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known()
 }
 
 func (f *flight) calledOff() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.called
+	return f.off
+}
+
+// land notes that the call is answered, and reports whether the answer comes too late for the editor.
+func (f *flight) land() (late bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.landed = true
+	return f.off
+}
+
+// open reports whether the call can still be called off.
+func (f *flight) open() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.off && !f.landed
 }
 
 // flights are the calls on their way, by id. An editor may use an id twice at once; it should not.
@@ -92,49 +127,14 @@ func (fs *flights) end(f *flight) {
 	}
 }
 
+// find is the oldest call of that id that waits for its answer, or nil.
 func (fs *flights) find(id []byte) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if list := fs.byID[key(id)]; len(list) > 0 {
-		return list[0]
+	for _, f := range fs.byID[key(id)] {
+		if f.open() {
+			return f
+		}
 	}
 	return nil
-}
-
-// lateAnswer is how long the answer to a cancelled call is still listened for, though nobody gets it: the
-// credits it speaks of were used.
-const lateAnswer = 30 * time.Second
-
-// abort carries a cancellation to where the call is. In the modern era that is the end of its stream.
-// Source: MCP 2026-07-28, Cancellation.
-func (r *Remote) abort(cancel *Message) {
-	f := r.flights.find(find(cancel.Params, "requestId"))
-	if f == nil {
-		return
-	}
-	if departed := f.callOff(); !departed || f.call.Modern() {
-		f.stop()
-		return
-	}
-	time.AfterFunc(lateAnswer, f.stop)
-	turn := r.order.notification()
-	go func() {
-		defer turn.done()
-		turn.wait(r.ctx)
-		r.inform(&flight{call: cancel, ctx: r.ctx})
-	}()
-}
-
-// giveUp tells LeadMagic that nobody waits for a call any more.
-func (r *Remote) giveUp(f *flight) {
-	if f.call.Modern() {
-		return
-	}
-	cancel := compose(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`, f.call.ID,
-		`,"reason":"it took longer than --tool-timeout allows"}}`)
-	turn := r.order.notification()
-	go func() {
-		defer turn.done()
-		r.inform(&flight{call: cancel, ctx: r.ctx})
-	}()
 }

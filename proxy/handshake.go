@@ -38,7 +38,8 @@ func (h *Handshake) sent(m *Message) {
 	defer h.mu.Unlock()
 	switch m.Method {
 	case "initialize":
-		h.initialize = m
+		// What was said to a session before this one is not said to this one.
+		h.initialize, h.initialized, h.level, h.subscriptions, h.version = m, nil, nil, nil, ""
 		h.name(find(m.Params, "clientInfo"))
 	case "notifications/initialized":
 		h.initialized = m

@@ -14,7 +14,7 @@ func describe(h http.Header, m *Message, s *remoteSession) {
 		s.describe(h)
 		return
 	}
-	h.Set("Mcp-Protocol-Version", m.meta.version)
+	h.Set("Mcp-Protocol-Version", headerValue(m.meta.version))
 	h.Set("Mcp-Method", headerValue(m.Method))
 	if name := m.subject(); name != "" {
 		h.Set("Mcp-Name", headerValue(name))
@@ -40,13 +40,23 @@ const (
 )
 
 // headerValue is s as the value of a header: as it is where that is safe, else in the base64 form.
+// Source: MCP 2026-07-28, Streamable HTTP, Value Encoding.
 func headerValue(s string) string {
-	safe := s == strings.TrimSpace(s) && !(strings.HasPrefix(s, base64Prefix) && strings.HasSuffix(s, base64Suffix))
-	for i := 0; i < len(s) && safe; i++ {
-		safe = s[i] >= ' ' && s[i] <= '~' || s[i] == '\t'
-	}
-	if safe {
+	if headerSafe(s) && !(strings.HasPrefix(s, base64Prefix) && strings.HasSuffix(s, base64Suffix)) {
 		return s
 	}
 	return base64Prefix + base64.StdEncoding.EncodeToString([]byte(s)) + base64Suffix
+}
+
+// headerSafe reports whether s arrives as it is when it is the value of a header.
+func headerSafe(s string) bool {
+	if s != strings.Trim(s, " \t") {
+		return false
+	}
+	for i := range len(s) {
+		if (s[i] < ' ' || s[i] > '~') && s[i] != '\t' {
+			return false
+		}
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -20,29 +21,48 @@ type link struct {
 	heard atomic.Int64 // wall clock of the last byte, Unix nanoseconds
 }
 
-// client is the client to send with. fresh says that it has just replaced one.
-func (l *link) client() (c *http.Client, fresh bool) {
+// client is the client to send with.
+func (l *link) client() *http.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.now == nil:
+	if l.now == nil {
 		l.now = l.dial()
-	case l.silence() > sleepGap:
-		l.now.CloseIdleConnections()
-		l.now, fresh = l.dial(), true
-	default:
-		return l.now, false
+		l.hear()
 	}
+	return l.now
+}
+
+// wake replaces the client after a long silence, and reports whether it did. What the old one is busy with goes on.
+func (l *link) wake() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now == nil || time.Duration(time.Now().UnixNano()-l.heard.Load()) <= sleepGap {
+		return false
+	}
+	l.now.CloseIdleConnections()
+	l.now = l.dial()
 	l.hear()
-	return l.now, fresh
+	return true
 }
 
 // hear notes that bytes came. The monotonic clock stands still while a machine sleeps, so this is the
 // wall clock.
 func (l *link) hear() { l.heard.Store(time.Now().UnixNano()) }
 
-func (l *link) silence() time.Duration {
-	return time.Duration(time.Now().UnixNano() - l.heard.Load())
+// listen is r, with each byte that comes from it heard.
+func (l *link) listen(r io.Reader) io.Reader { return &listener{l, r} }
+
+type listener struct {
+	link *link
+	r    io.Reader
+}
+
+func (l *listener) Read(b []byte) (int, error) {
+	n, err := l.r.Read(b)
+	if n > 0 {
+		l.link.hear()
+	}
+	return n, err
 }
 
 func (l *link) close() {

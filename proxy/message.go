@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -37,12 +38,14 @@ type Message struct {
 	Problem *problem.Problem
 
 	meta meta
+	late bool // an Answer to a call that the editor has cancelled
 }
 
 // meta is what the proxy reads of params._meta.
 type meta struct {
-	raw           []byte // the whole object, as it stands
-	version       string // io.modelcontextprotocol/protocolVersion: the message is of the modern era
+	raw           []byte   // the whole object, as it stands
+	all           [][]byte // raw, behind those that stood in its place before
+	version       string   // io.modelcontextprotocol/protocolVersion: the message is of the modern era
 	progressToken []byte
 }
 
@@ -58,11 +61,8 @@ var (
 // Message that comes with it has the id, if one could be read.
 func Peek(raw []byte) (*Message, error) {
 	m := &Message{Raw: raw}
-	if !valid(raw) {
-		return m, errNotJSON
-	}
 	var method []byte
-	for v := range members(raw) {
+	end := walk(raw, func(v member) bool {
 		switch string(v.name) {
 		case "id":
 			m.ID = v.value
@@ -70,11 +70,20 @@ func Peek(raw []byte) (*Message, error) {
 			method = v.value
 		case "params":
 			m.Params = v.value
+			m.meta.peek(v.value)
 		case "result":
 			m.Result = v.value
 		case "error":
 			m.Error = v.value
 		}
+		return true
+	})
+	switch {
+	case end >= 0 && skipBlanks(raw, end) == len(raw):
+	case end < 0 && valid(raw):
+		return m, errNotMessage // some JSON that is no object
+	default:
+		return &Message{Raw: raw}, errNotJSON
 	}
 	var named bool
 	m.Method, named = unquote(method)
@@ -88,25 +97,30 @@ func Peek(raw []byte) (*Message, error) {
 		m.Kind = Notification
 	case method == nil && (m.Result != nil || m.Error != nil):
 		m.Kind = Answer
-		return m, nil
 	default:
 		return m, errNotMessage
 	}
-	m.meta = peekMeta(find(m.Params, "_meta"))
 	return m, nil
 }
 
-func peekMeta(raw []byte) meta {
-	out := meta{raw: raw}
-	for v := range members(raw) {
-		switch string(v.name) {
-		case versionKey:
-			out.version, _ = unquote(v.value)
-		case "progressToken":
-			out.progressToken = v.value
+// peek reads params._meta. If it stands twice the last one counts, as with all members.
+func (m *meta) peek(params []byte) {
+	m.raw, m.version, m.progressToken = nil, "", nil
+	for p := range members(params) {
+		if string(p.name) != "_meta" {
+			continue
+		}
+		m.all = append(m.all, p.value)
+		m.raw, m.version, m.progressToken = p.value, "", nil
+		for v := range members(p.value) {
+			switch string(v.name) {
+			case versionKey:
+				m.version, _ = unquote(v.value)
+			case "progressToken":
+				m.progressToken = v.value
+			}
 		}
 	}
-	return out
 }
 
 // Modern reports whether the message is of the stateless era: its version is its own, and it has no session.
@@ -150,15 +164,30 @@ func key(id []byte) string {
 // oneLine makes the JSON text b fit into a line, by taking out the breaks between its tokens; a JSON
 // string cannot hold one. Blanks around the text go too. It may change b.
 func oneLine(b []byte) []byte {
-	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
-	if bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, byteOrderMark))
+	to := bytes.IndexAny(b, "\r\n")
+	if to < 0 {
 		return b
 	}
-	out := b[:0]
-	for _, c := range b {
-		if c != '\n' && c != '\r' {
-			out = append(out, c)
+	for from := to; from < len(b); {
+		end := lineEnd(b[from:])
+		if end < 0 {
+			end = len(b) - from
 		}
+		to += copy(b[to:], b[from:from+end])
+		from += end + 1
 	}
-	return out
+	return b[:to]
+}
+
+// byteOrderMark may stand before a text of Windows. It is not part of it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// readable is b as UTF-8: what is not has a replacement character in its place. A reader that does not
+// expect such bytes would end its session, and a paid answer would be lost with it.
+func readable(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	return bytes.ToValidUTF8(b, []byte("\ufffd"))
 }

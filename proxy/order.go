@@ -14,59 +14,43 @@ const patience = 2 * time.Second
 // is answered, even if the editor does not wait for that.
 type order struct {
 	mu      sync.Mutex
-	last    chan struct{} // closed when the last notification is out
-	opening chan struct{} // closed when initialize is answered, nil if none was sent
-	out     sync.WaitGroup
+	last    <-chan struct{} // closed when the last notification is out
+	opening <-chan struct{} // closed when the last initialize is answered
 }
 
 // A turn is when one message may go out.
 type turn struct {
 	opening, before <-chan struct{}
 	patience        time.Duration // 0 is endless
-	done            func()
+	// done lets out what waits for this message. It is nil if nothing does.
+	done func()
 }
 
 func (o *order) notification() turn {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := turn{opening: o.opening, before: o.last}
-	mine := make(chan struct{})
-	o.last = mine
-	o.out.Add(1)
-	t.done = func() {
-		close(mine)
-		o.out.Done()
-	}
+	o.last, t.done = latch()
 	return t
-}
-
-// answer is the turn of an answer to a question of LeadMagic: at once.
-func (o *order) answer() turn {
-	o.out.Add(1)
-	return turn{done: o.out.Done}
 }
 
 func (o *order) call(m *Message) turn {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := turn{opening: o.opening, before: o.last, patience: patience}
-	if m.Modern() {
+	switch {
+	case m.Modern():
 		t.opening = nil
-	}
-	if m.Method == "initialize" {
-		o.opening = make(chan struct{})
+	case m.Method == "initialize":
+		o.opening, t.done = latch()
 	}
 	return t
 }
 
-// opened lets out what waits for initialize.
-func (o *order) opened() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.opening != nil {
-		close(o.opening)
-		o.opening = nil
-	}
+// latch is a channel and what closes it, any number of times.
+func latch() (<-chan struct{}, func()) {
+	c := make(chan struct{})
+	return c, sync.OnceFunc(func() { close(c) })
 }
 
 func (t turn) wait(ctx context.Context) {
@@ -88,19 +72,6 @@ func (t turn) wait(ctx context.Context) {
 	select {
 	case <-t.before:
 	case <-enough:
-	case <-ctx.Done():
-	}
-}
-
-// settle waits until the notifications and answers on their way are out, or ctx ends.
-func (o *order) settle(ctx context.Context) {
-	settled := make(chan struct{})
-	go func() {
-		o.out.Wait()
-		close(settled)
-	}()
-	select {
-	case <-settled:
 	case <-ctx.Done():
 	}
 }

@@ -118,27 +118,3 @@ func (o *owed) all() []*debt {
 
 // standing reports whether a call is answered only at its own end, like a subscription.
 func standing(call *Message) bool { return call.Method == "subscriptions/listen" }
-
-// A batch is an array of messages from the editor. Its answers go back in one array.
-// Source: JSON-RPC 2.0 §6; MCP 2025-03-26, the only revision with batches.
-type batch struct {
-	mu      sync.Mutex
-	open    int
-	answers []byte // with a comma before each
-}
-
-// put adds an answer, or nil for a call that needs none any more. It returns the line when it is complete
-// and has anything to say.
-func (b *batch) put(answer []byte) []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.open--
-	if answer != nil {
-		b.answers = append(append(b.answers, ','), answer...)
-	}
-	if b.open > 0 || len(b.answers) == 0 {
-		return nil
-	}
-	b.answers[0] = '['
-	return append(b.answers, ']')
-}

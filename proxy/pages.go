@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"math"
 	"strconv"
 )
@@ -10,14 +9,15 @@ import (
 // maxPages is how many pages of a tool list are put into one.
 const maxPages = 20
 
-// listTools carries a tools/list. Several editors read only the first page, so an editor that asks for it
-// gets all pages in one. In the modern era the list also tells which arguments go into headers.
-func (r *Remote) listTools(f *flight) {
-	answer := r.learn(f.call, r.ask(f))
-	if answer.Result != nil && find(f.call.Params, "cursor") == nil {
-		answer = r.join(f, answer)
+// listed is the answer to a tools/list as the editor gets it. Several editors read only the first page, so
+// an editor that asks for it gets all pages in one. In the modern era the list also tells which arguments
+// go into headers.
+func (r *Remote) listed(f *flight, answer *Message) *Message {
+	answer = r.learn(f.call, answer)
+	if find(f.call.Params, "cursor") != nil {
+		return answer
 	}
-	r.deliver(answer)
+	return r.join(f, answer)
 }
 
 // learn takes note of a list for the calls to come, and returns it without tools that cannot be called.
@@ -35,29 +35,45 @@ func (r *Remote) learn(call, answer *Message) *Message {
 
 // join appends the pages that follow first. A page that does not come is left to the editor to ask for.
 func (r *Remote) join(f *flight, first *Message) *Message {
-	tools := [][]byte{inner(find(first.Result, "tools"))}
+	list := find(first.Result, "tools")
+	if list == nil || list[0] != '[' {
+		return first
+	}
+	tools := [][]byte{inner(list)}
 	ttl := lifetime(first.Result)
-	next := find(first.Result, "nextCursor")
+	next := nextCursor(first.Result)
 	seen := make(map[string]bool)
-	for pages := 1; next != nil && pages < maxPages; pages++ {
+	for len(tools) < maxPages && next != nil {
 		if seen[string(next)] {
 			next = nil
 			break
 		}
 		seen[string(next)] = true
 		call := withCursor(f.call, next)
+		if call == nil {
+			break
+		}
 		page := r.learn(call, r.ask(&flight{call: call, ctx: f.ctx}))
 		if page.Result == nil {
 			break
 		}
 		tools = append(tools, inner(find(page.Result, "tools")))
 		ttl = min(ttl, lifetime(page.Result))
-		next = find(page.Result, "nextCursor")
+		next = nextCursor(page.Result)
 	}
-	if len(tools) == 1 && next == nil {
+	if len(tools) == 1 {
 		return first
 	}
 	return compose(splice(first.Raw, first.Result, joined(first.Result, tools, next, ttl)))
+}
+
+// nextCursor is where the list goes on, nil if this is its last page. An empty cursor leads nowhere.
+func nextCursor(result []byte) []byte {
+	next := find(result, "nextCursor")
+	if s, ok := unquote(next); !ok || s == "" {
+		return nil
+	}
+	return next
 }
 
 // joined is the result of the first page with the tools of all, and with the cursor behind the last.
@@ -75,7 +91,9 @@ func joined(first []byte, tools [][]byte, next []byte, ttl int64) []byte {
 			}
 			part = append([]byte(`"nextCursor":`), next...)
 		case "ttlMs":
-			part = strconv.AppendInt([]byte(`"ttlMs":`), ttl, 10)
+			if ttl < lifetime(first) {
+				part = strconv.AppendInt([]byte(`"ttlMs":`), ttl, 10)
+			}
 		}
 		parts = append(parts, part)
 	}
@@ -109,25 +127,26 @@ func lifetime(result []byte) int64 {
 	return ms
 }
 
-// withCursor is call for another page. It has the id of call, which is not in use while that is answered.
+// withCursor is call for another page, nil if its params are no object. It has the id of call, which is not
+// in use while that is answered.
 func withCursor(call *Message, cursor []byte) *Message {
-	switch {
-	case call.Params == nil:
+	switch params := call.Params; {
+	case params == nil:
 		end := bytes.LastIndexByte(call.Raw, '}')
 		return compose(call.Raw[:end], `,"params":{"cursor":`, cursor, `}}`)
-	case len(bytes.TrimSpace(call.Params[1:len(call.Params)-1])) == 0:
-		return compose(splice(call.Raw, call.Params, []byte(`{"cursor":`), cursor, []byte(`}`)))
+	case params[0] != '{':
+		return nil
+	case len(bytes.TrimSpace(params[1:len(params)-1])) == 0:
+		return compose(splice(call.Raw, params, []byte(`{"cursor":`), cursor, []byte(`}`)))
+	default:
+		return compose(splice(call.Raw, params[:1], []byte(`{"cursor":`), cursor, []byte(`,`)))
 	}
-	open := bytes.IndexByte(call.Params, '{') + 1
-	return compose(splice(call.Raw, call.Params[:open], []byte(`{"cursor":`), cursor, []byte(`,`)))
 }
 
-// relist asks for the tools again after LeadMagic has found the headers of call out of date.
-func (r *Remote) relist(ctx context.Context, call *Message) bool {
-	list := compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"method":"tools/list","params":{"_meta":`, call.meta.raw, `}}`)
-	answer := r.learn(list, r.ask(&flight{call: list, ctx: ctx}))
-	if answer.Result != nil {
-		r.join(&flight{call: list, ctx: ctx}, answer)
-	}
+// relist asks for the tools again after LeadMagic has found the headers of a call out of date.
+func (r *Remote) relist(f *flight) bool {
+	call := compose(`{"jsonrpc":"2.0","id":`, f.call.ID, `,"method":"tools/list","params":{"_meta":`, f.call.meta.raw, `}}`)
+	list := &flight{call: call, ctx: f.ctx}
+	answer := r.listed(list, r.ask(list))
 	return answer.Result != nil
 }

@@ -92,8 +92,11 @@ func primitive(value []byte) (string, bool) {
 func annotations(schema []byte) ([]paramHeader, error) {
 	var found []paramHeader
 	seen := make(map[string]bool)
-	var walk func(schema []byte, path []string, reachable bool) error
-	walk = func(schema []byte, path []string, reachable bool) error {
+	var visit func(schema []byte, path []string, depth int, reachable bool) error
+	visit = func(schema []byte, path []string, depth int, reachable bool) error {
+		if depth > maxSchemaDepth {
+			return fmt.Errorf("the schema is nested more than %d levels deep", maxSchemaDepth)
+		}
 		for m := range members(schema) {
 			name := string(m.name)
 			switch {
@@ -109,19 +112,19 @@ func annotations(schema []byte) ([]paramHeader, error) {
 				found = append(found, paramHeader{header, append([]string(nil), path...)})
 			case name == "properties":
 				for property := range members(m.value) {
-					if err := walk(property.value, append(path, string(property.name)), reachable); err != nil {
+					if err := visit(property.value, append(path, string(property.name)), depth+1, reachable); err != nil {
 						return err
 					}
 				}
 			case literalKeywords[name]:
 				// Values to compare with, not schemas: what looks like an annotation there is none.
 			case m.value[0] == '{':
-				if err := walk(m.value, path, false); err != nil {
+				if err := visit(m.value, path, depth+1, false); err != nil {
 					return err
 				}
 			case m.value[0] == '[':
 				for element := range elements(m.value) {
-					if err := walk(element, path, false); err != nil {
+					if err := visit(element, path, depth+1, false); err != nil {
 						return err
 					}
 				}
@@ -129,9 +132,12 @@ func annotations(schema []byte) ([]paramHeader, error) {
 		}
 		return nil
 	}
-	err := walk(schema, nil, true)
+	err := visit(schema, nil, 0, true)
 	return found, err
 }
+
+// maxSchemaDepth is how deep annotations are looked for: each level is read once for each above it.
+const maxSchemaDepth = 100
 
 var literalKeywords = map[string]bool{"default": true, "const": true, "enum": true, "examples": true}
 

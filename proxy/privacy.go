@@ -1,29 +1,41 @@
 package proxy
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // withoutClientMeta is m without the members of params._meta that concern nobody but the editor; some
 // editors put folder names and git remotes there. It is m itself if there are none.
 func (m *Message) withoutClientMeta() *Message {
-	var kept [][]byte
-	cut := false
-	for v := range members(m.meta.raw) {
-		if travels(string(v.name)) {
-			kept = append(kept, m.meta.raw[v.from:v.to])
-		} else {
-			cut = true
+	var raw []byte
+	done := 0
+	for _, meta := range m.meta.all {
+		if kept, cut := travelling(meta); cut {
+			at := offset(m.Raw, meta)
+			raw = append(append(raw, m.Raw[done:at]...), kept...)
+			done = at + len(meta)
 		}
 	}
-	if !cut {
+	if done == 0 {
 		return m
 	}
-	raw := splice(m.Raw, m.meta.raw, []byte("{"), bytes.Join(kept, []byte(",")), []byte("}"))
 	// The rest of the bytes is as Peek has seen it before, so it is a message again.
-	out, _ := Peek(raw)
+	out, _ := Peek(append(raw, m.Raw[done:]...))
 	return out
+}
+
+// travelling is the object meta with only the members that travel, and whether there are others.
+func travelling(meta []byte) (kept []byte, cut bool) {
+	for v := range members(meta) {
+		if !travels(string(v.name)) {
+			cut = true
+			continue
+		}
+		kept = append(append(kept, ','), meta[v.from:v.to]...)
+	}
+	if kept == nil {
+		return []byte("{}"), cut
+	}
+	kept[0] = '{'
+	return append(kept, '}'), cut
 }
 
 // travels reports whether a member of _meta is part of a protocol: of MCP, whose reserved prefixes have
@@ -41,7 +53,7 @@ func travels(name string) bool {
 
 // splice is outer with the part inner, which must be a slice of it, replaced by with.
 func splice(outer, inner []byte, with ...[]byte) []byte {
-	at := cap(outer) - cap(inner)
+	at := offset(outer, inner)
 	size := len(outer) - len(inner) + 1
 	for _, w := range with {
 		size += len(w)
@@ -52,3 +64,6 @@ func splice(outer, inner []byte, with ...[]byte) []byte {
 	}
 	return append(out, outer[at+len(inner):]...)
 }
+
+// offset is where inner, which must be a slice of outer, stands in it.
+func offset(outer, inner []byte) int { return cap(outer) - cap(inner) }

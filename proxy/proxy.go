@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -48,18 +49,16 @@ type conversation struct {
 	io        *Stdio
 	handshake Handshake
 	owed      *owed
+	ending    atomic.Bool
 	broken    chan struct{} // closed when the editor cannot be written to
 	breakOnce sync.Once
 	breakErr  error
-
-	mu    sync.Mutex
-	tools map[string]bool // of the last list that passed
-	ended bool
+	tools     toolset
 }
 
 // Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the
 // second is an error. What is owed then is answered; nothing that Run has started is left behind but a
-// read of In that nothing can interrupt.
+// read of In or a write to Out that nothing can interrupt.
 func Run(ctx context.Context, o Options) error {
 	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
 	if c.Guard != nil {
@@ -81,27 +80,35 @@ func Run(ctx context.Context, o Options) error {
 	case <-ctx.Done():
 		o.Log.Debug("ended by a signal")
 	}
+	c.ending.Store(true)
 	ending, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	settled := make(chan struct{})
 	go func() {
 		defer close(settled)
-		c.settle()
+		c.settle(ending)
 	}()
 	o.Upstream.Close(ending)
-	c.finish(ending, settled)
-	return c.breakErr
+	select {
+	case <-settled:
+	case <-ending.Done():
+	}
+	c.io.Close(ending)
+	if c.isBroken() {
+		return c.breakErr
+	}
+	return nil
 }
 
 // readEditor is the pump from the editor to the upstream.
 func (c *conversation) readEditor() error {
 	for {
 		line, err := c.io.ReadLine()
-		if err != nil {
+		if err != nil || c.ending.Load() {
 			return err
 		}
 		c.trace("editor", line)
-		line = bytes.TrimSpace(line)
+		line = bytes.TrimSpace(bytes.TrimPrefix(line, byteOrderMark))
 		switch {
 		case len(line) == 0:
 		case line[0] == '[' && c.handshake.Version() == batchVersion && valid(line):
@@ -110,22 +117,6 @@ func (c *conversation) readEditor() error {
 			c.take(line, nil)
 		}
 	}
-}
-
-// batchVersion is the one protocol version that has batches.
-const batchVersion = "2025-03-26"
-
-func (c *conversation) takeBatch(line []byte) {
-	b := &batch{open: 1} // held open until all are taken
-	for element := range elements(line) {
-		b.open++
-		c.take(bytes.Clone(element), b)
-	}
-	if b.open == 1 {
-		c.write(errorReply(nil, codeInvalidRequest, "an empty batch asks for nothing", nil))
-		return
-	}
-	c.putBatch(b, nil)
 }
 
 // take passes on one message of the editor, or says why it cannot be.
@@ -141,8 +132,8 @@ func (c *conversation) take(line []byte, b *batch) {
 	case b != nil && m.Method == "initialize":
 		c.reject(m, b, errors.New("initialize cannot stand in a batch"))
 		return
-	case m.Method == "notifications/cancelled" && !c.cancel(m):
-		c.skip(b)
+	case m.Method == cancelled && !c.cancel(m):
+		c.put(b, nil)
 		return
 	}
 	c.handshake.sent(m)
@@ -150,7 +141,7 @@ func (c *conversation) take(line []byte, b *batch) {
 	if m.Kind == Call {
 		d = c.owe(m, b)
 	} else {
-		c.skip(b)
+		c.put(b, nil)
 	}
 	if c.Guard != nil {
 		c.Guard.pass(m, d)
@@ -182,7 +173,7 @@ func (c *conversation) cancel(m *Message) bool {
 		return false
 	}
 	defer c.owed.close(d)
-	c.skip(d.batch)
+	c.put(d.batch, nil)
 	return c.Guard == nil || !c.Guard.withdraw(d)
 }
 
@@ -198,15 +189,10 @@ func (c *conversation) reject(m *Message, b *batch, why error) {
 		text = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
 	}
 	id := m.ID
-	if !usableID(id) || m.Kind == Answer {
+	if !usableID(id) || !utf8.Valid(id) {
 		id = nil
 	}
-	reply := errorReply(id, code, text, nil)
-	if b != nil {
-		c.putBatch(b, reply)
-		return
-	}
-	c.write(reply)
+	c.put(b, errorReply(id, code, text, nil))
 }
 
 // fromUpstream is the pump from the upstream to the editor.
@@ -218,7 +204,10 @@ func (c *conversation) fromUpstream(m *Message) {
 		c.write(m.Raw)
 		return
 	}
-	d := c.owed.take(m.ID)
+	var d *debt
+	if !m.late {
+		d = c.owed.take(m.ID)
+	}
 	if d == nil {
 		if c.Guard != nil {
 			c.Guard.lateAnswer(m)
@@ -247,46 +236,33 @@ func (c *conversation) pay(d *debt, m *Message) {
 			p = c.Describe(p, c.handshake.Editor())
 		}
 		c.Log.Debug("a call was not carried out", "method", d.call.Method, "code", p.Code, "problem", p.Error(), "cause", p.Cause)
-		raw = reply(d.call, p, c.hasTool)
+		raw = reply(d.call, p, c.tools.has)
 	default:
 		c.handshake.answered(d.call, m)
 		if d.call.Method == "tools/list" && m.Result != nil {
-			c.noteTools(d.call, m.Result)
+			c.tools.note(d.call, m.Result)
 		}
 	}
-	if d.batch != nil {
-		c.putBatch(d.batch, raw)
-		return
-	}
-	c.write(raw)
-}
-
-func (c *conversation) skip(b *batch) {
-	if b != nil {
-		c.putBatch(b, nil)
-	}
-}
-
-func (c *conversation) putBatch(b *batch, answer []byte) {
-	if line := b.put(answer); line != nil {
-		c.write(line)
-	}
+	c.put(d.batch, raw)
 }
 
 // write gives the editor a line. If that cannot be done, the conversation is over.
 func (c *conversation) write(line []byte) {
-	c.mu.Lock()
-	ended := c.ended
-	c.mu.Unlock()
-	if ended {
-		return
-	}
 	c.trace("LeadMagic", line)
-	if err := c.io.WriteLine(line); err != nil {
+	if err := c.io.WriteLine(line); err != nil && !errors.Is(err, errClosed) {
 		c.breakOnce.Do(func() {
 			c.breakErr = err
 			close(c.broken)
 		})
+	}
+}
+
+func (c *conversation) isBroken() bool {
+	select {
+	case <-c.broken:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -298,13 +274,17 @@ func (c *conversation) trace(from string, line []byte) {
 
 // drain waits for the answers still owed; false if the conversation broke or was ended meanwhile.
 func (c *conversation) drain(ctx context.Context) bool {
-	timer := time.NewTimer(drainFor)
-	defer timer.Stop()
+	patient, stop := context.WithTimeout(ctx, drainFor)
+	defer stop()
+	return c.allPaid(patient) || ctx.Err() == nil && !c.isBroken()
+}
+
+// allPaid waits until nothing is owed any more; false if that is not so when ctx ends or the editor cannot be
+// written to.
+func (c *conversation) allPaid(ctx context.Context) bool {
 	for c.owed.open() > 0 {
 		select {
 		case <-c.owed.paid:
-		case <-timer.C:
-			return true
 		case <-c.broken:
 			return false
 		case <-ctx.Done():
@@ -314,9 +294,9 @@ func (c *conversation) drain(ctx context.Context) bool {
 	return true
 }
 
-// settle answers what is still owed, so that no editor waits for a process that is gone. A subscription
-// ends with the session, and has no answer of its own.
-func (c *conversation) settle() {
+// settle answers what is still owed, so that no editor waits for a process that is gone, and waits for what
+// others are about to answer. A subscription ends with the session, and has no answer of its own.
+func (c *conversation) settle(ctx context.Context) {
 	if c.Guard != nil {
 		c.Guard.end()
 	}
@@ -330,38 +310,5 @@ func (c *conversation) settle() {
 		}
 		c.pay(d, d.call.failed(p))
 	}
-}
-
-// finish waits for the last lines to be out, and lets nothing out after them.
-func (c *conversation) finish(ctx context.Context, settled <-chan struct{}) {
-	select {
-	case <-settled:
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
-}
-
-// noteTools remembers the names of a list, so that no text speaks of a tool that is not there.
-func (c *conversation) noteTools(call *Message, result []byte) {
-	names := make(map[string]bool)
-	for tool := range elements(find(result, "tools")) {
-		name, _ := unquote(find(tool, "name"))
-		names[name] = true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if find(call.Params, "cursor") != nil {
-		for name := range c.tools {
-			names[name] = true
-		}
-	}
-	c.tools = names
-}
-
-func (c *conversation) hasTool(name string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.tools[name]
+	c.allPaid(ctx)
 }

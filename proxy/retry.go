@@ -1,10 +1,7 @@
 package proxy
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -13,14 +10,16 @@ import (
 // Bounds of what is tried again. All of it is rule "credits are money": a call goes out once more only if
 // it is known not to have been carried out, or if it only reads.
 const (
-	reachFor     = 3500 * time.Millisecond // from the start of a call, while nothing of it could be written
+	reachFor     = 3500 * time.Millisecond // while nothing of a call could be written
 	limitFor     = 20 * time.Second        // in all, for the rate limit
 	openingLimit = 3 * time.Second         // in all for the rate limit, when an editor waits for initialize
 	readTries    = 3                       // of a read that LeadMagic fails
+	openingTries = 2                       // of initialize: the editor is told soon, and LeadMagic is tried again behind it
 	openingFor   = 20 * time.Second        // for the answer to initialize
 	readFor      = 60 * time.Second        // for the answer to any other read
 	firstPause   = 100 * time.Millisecond
 	largestPause = 500 * time.Millisecond
+	failedPause  = 5 * time.Second // what LeadMagic may ask for before a failed read is tried again
 )
 
 // reads are the methods that change nothing and cost nothing.
@@ -34,16 +33,16 @@ func isRead(m *Message) bool { return reads[m.Method] }
 
 // A failure is one POST that brought no answer.
 type failure struct {
-	problem *problem.Problem
-	lost    *remoteSession // the session that LeadMagic does not know any more, nil otherwise
-	stale   bool           // LeadMagic wants headers from a tool list newer than ours
-	broken  bool           // the connection broke before the answer was complete
-	verbat  *Message       // LeadMagic's own JSON-RPC error, given to the editor if nothing is tried again
+	problem  *problem.Problem
+	lost     *remoteSession // the session that LeadMagic does not know any more, nil otherwise
+	stale    bool           // LeadMagic wants headers from a tool list newer than ours
+	broken   bool           // the connection broke before the answer was complete
+	verbatim *Message       // LeadMagic's own JSON-RPC error, given to the editor if nothing is tried again
 }
 
 // retries is what one call has tried so far.
 type retries struct {
-	start   time.Time
+	since   time.Time // of the first try that did not reach LeadMagic, without one between that did
 	tries   int
 	pause   time.Duration
 	waited  time.Duration // for the rate limit
@@ -52,40 +51,36 @@ type retries struct {
 	listed  bool
 }
 
-// again decides whether call is sent once more after f, and does the waiting and mending before it.
-func (r *Remote) again(ctx context.Context, call *Message, t *retries, f *failure) bool {
-	p := f.problem
+// again decides whether a call is sent once more after fail, and does the mending and waiting before it.
+func (r *Remote) again(f *flight, t *retries, fail *failure) bool {
+	p := fail.problem
+	if p.Code != problem.Unreachable {
+		t.since = time.Time{}
+	}
 	switch {
-	case ctx.Err() != nil:
+	case f.ctx.Err() != nil, f.calledOff():
 		return false
-	case f.lost != nil:
-		if t.renewed {
-			return false
-		}
-		t.renewed = true
-		if p := r.renew(ctx, f.lost); p != nil {
-			f.problem, f.verbat = p, nil
-			return false
-		}
-		return true
-	case f.stale:
+	case fail.lost != nil:
+		return r.mend(f, t, fail)
+	case fail.stale:
 		if t.listed {
 			return false
 		}
 		t.listed = true
-		return r.relist(ctx, call)
-	case p == nil:
-		return false
+		return r.relist(f)
 	case p.Code == problem.Unreachable:
-		return time.Since(t.start)+t.nextPause() < reachFor && sleep(ctx, t.pause)
+		pause := t.nextPause()
+		return time.Since(t.since)+pause < reachFor && sleep(f.ctx, pause)
 	case p.Code == problem.RateLimited:
-		return r.waitForLimit(ctx, call, t, p)
-	case isRead(call) && (p.Code == problem.Failed || f.broken):
+		return r.waitForLimit(f, t, p)
+	case isRead(f.call) && (p.Code == problem.Failed || fail.broken):
 		t.tries++
-		if call.Method == "initialize" && t.tries > 1 {
-			return false // the editor is told at once, and LeadMagic is tried again behind it
+		most := readTries
+		if f.call.Method == "initialize" {
+			most = openingTries
 		}
-		return t.tries < readTries && sleep(ctx, 2*t.nextPause())
+		pause := max(2*t.nextPause(), p.RetryAfter)
+		return t.tries < most && pause <= failedPause && sleep(f.ctx, pause)
 	}
 	return false
 }
@@ -95,26 +90,54 @@ func (t *retries) nextPause() time.Duration {
 	return t.pause
 }
 
-func (r *Remote) waitForLimit(ctx context.Context, call *Message, t *retries, p *problem.Problem) bool {
+// mend opens another session in place of the lost one, once for each call.
+func (r *Remote) mend(f *flight, t *retries, fail *failure) bool {
+	if t.renewed {
+		if fail.verbatim == nil {
+			fail.problem = problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session, and the one opened in its place too", "")
+		}
+		return false
+	}
+	t.renewed = true
+	if p := r.renew(f.ctx, fail.lost); p != nil {
+		fail.problem, fail.verbatim = p, nil
+		return false
+	}
+	return true
+}
+
+// waitForLimit shuts the gate for all after a 429, and reports whether the call may wait there for another try.
+func (r *Remote) waitForLimit(f *flight, t *retries, p *problem.Problem) bool {
 	wait := p.RetryAfter
 	if wait == 0 {
 		wait = 2 * max(t.waited, time.Second/2)
 	}
-	limit := limitFor
-	if call.Method == "initialize" {
-		limit = openingLimit
-	}
-	if t.waited+wait > limit {
+	wait = max(wait, t.nextPause())
+	if t.waited+wait > limitOf(f.call) {
 		return false
 	}
 	r.gate.shut(wait)
-	r.tellWait(call, t, wait)
-	start := time.Now()
-	if r.gate.pass(ctx) != nil {
-		return false
-	}
-	t.waited += time.Since(start)
 	return true
+}
+
+// limitOf is how long a call may wait for the rate limit, in all.
+func limitOf(call *Message) time.Duration {
+	if call.Method == "initialize" {
+		return openingLimit
+	}
+	return limitFor
+}
+
+// hold keeps a message back while the rate limit is known to be reached. Then it is about to be tried.
+func (r *Remote) hold(f *flight, t *retries) {
+	most := limitOf(f.call) - t.waited
+	if wait := r.gate.left(); wait > 0 && most > 0 {
+		r.tellWait(f.call, t, min(wait, most))
+		t.waited += r.gate.pass(f.ctx, most)
+	}
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
 }
 
 // tellWait tells an editor that asked for progress why nothing happens. The numbers are small, since
@@ -124,54 +147,7 @@ func (r *Remote) tellWait(call *Message, t *retries, wait time.Duration) {
 		return
 	}
 	t.told++
+	seconds := int((wait + time.Second - 1) / time.Second)
 	r.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":`,
-		call.meta.progressToken, fmt.Sprintf(`,"progress":0.%03d`, t.told), `,"message":`,
-		quote("LeadMagic's rate limit is reached, waiting "+wait.Round(time.Second).String()), `}}`))
-}
-
-// A gate holds back all calls while LeadMagic's rate limit is known to be reached. The zero gate is open.
-type gate struct {
-	mu    sync.Mutex
-	until time.Time
-}
-
-// shut closes the gate for d. Nobody asks for more than limitFor.
-func (g *gate) shut(d time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if until := time.Now().Add(d); until.After(g.until) {
-		g.until = until
-	}
-}
-
-// pass waits until the gate is open, and a little longer, so that those who waited do not all go at once.
-func (g *gate) pass(ctx context.Context) error {
-	for {
-		g.mu.Lock()
-		wait := time.Until(g.until)
-		g.mu.Unlock()
-		if wait <= 0 {
-			return ctx.Err()
-		}
-		if !sleep(ctx, wait+jitter(wait/10)) {
-			return ctx.Err()
-		}
-	}
-}
-
-// jitter is a random time of up to d.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(rand.Int64N(int64(d) + 1)) //nolint:gosec // spreads load, guards nothing
-}
-
-// sleep waits for d; false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+		call.meta.progressToken, fmt.Sprintf(`,"progress":0.%03d,"message":"LeadMagic's rate limit is reached, waiting %d s"}}`, t.told, seconds)))
 }

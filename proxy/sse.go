@@ -3,17 +3,10 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"time"
 )
-
-// maxAnswer is how much of one message LeadMagic may send before it is taken for a fault. It keeps a
-// stream that never ends a line from filling the memory.
-const maxAnswer = 256 << 20
-
-var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxAnswer>>20)
 
 // An event is one server-sent event. Source: the WHATWG HTML standard, server-sent events.
 type event struct {
@@ -30,6 +23,7 @@ type events struct {
 	id     string
 	skipLF bool // the last line ended in CR: an LF that follows belongs to it
 	begun  bool
+	end    error // of the reader; what it gave before is still given out
 }
 
 // largeData is from when on an event's data is handed out in the buffer it was read into.
@@ -40,14 +34,21 @@ func newEvents(r io.Reader) *events {
 }
 
 // next returns the next event that says anything: data, an id or a retry. The data of events with another
-// name than "message" is left out. An event that the end of the stream cuts off is not one. At the end the error is that of the reader, io.EOF if it ended in order.
+// name than "message" is left out. At the end the error is that of the reader, io.EOF if it ended in order. An
+// event that it cuts off is not one; what there was of its data comes with the error.
 func (e *events) next() (event, error) {
 	var ev event
 	said, foreign := false, false
 	for {
 		line, err := e.readLine()
+		if err == nil && len(ev.data) > maxAnswer {
+			err = errTooLarge
+		}
 		if err != nil {
-			return event{}, err
+			if foreign {
+				ev.data = nil
+			}
+			return ev, err
 		}
 		if len(line) == 0 {
 			if foreign {
@@ -92,10 +93,10 @@ func (e *events) appendData(data, value []byte) []byte {
 	rest := e.buf[e.from:]
 	e.buf = append(make([]byte, 0, max(4<<10, len(rest))), rest...)
 	e.from = 0
-	return value[: len(value) : len(value)+1]
+	return value[:len(value):min(len(value)+1, cap(value))]
 }
 
-// readLine is the next complete line without its end, valid until the next call.
+// readLine is the next line without its end, valid until the next call. The last one may have none.
 func (e *events) readLine() ([]byte, error) {
 	looked := 0
 	for {
@@ -111,17 +112,28 @@ func (e *events) readLine() ([]byte, error) {
 			i += looked
 			e.skipLF = window[i] == '\r'
 			e.from += i + 1
-			if !e.begun {
-				e.begun = true
-				return bytes.TrimPrefix(window[:i], []byte("\xef\xbb\xbf")), nil
-			}
-			return window[:i], nil
+			return e.first(window[:i]), nil
 		}
 		looked = len(window)
-		if err := e.fill(); err != nil {
-			return nil, err
+		if e.end == nil {
+			e.end = e.fill()
+			continue
 		}
+		if looked == 0 {
+			return nil, e.end
+		}
+		e.from = len(e.buf)
+		return e.first(window), nil
 	}
+}
+
+// first takes the byte order mark from the first line of all.
+func (e *events) first(line []byte) []byte {
+	if e.begun {
+		return line
+	}
+	e.begun = true
+	return bytes.TrimPrefix(line, byteOrderMark)
 }
 
 // fill reads more behind what is there, making room by moving or by doubling.
@@ -131,10 +143,10 @@ func (e *events) fill() error {
 		case e.from > 0:
 			e.buf = append(e.buf[:0], e.buf[e.from:]...)
 			e.from = 0
-		case len(e.buf) > maxAnswer:
+		case len(e.buf) >= maxAnswer:
 			return errTooLarge
 		default:
-			e.buf = append(make([]byte, 0, 2*cap(e.buf)), e.buf...)
+			e.buf = doubled(e.buf, 0)
 		}
 	}
 	for {

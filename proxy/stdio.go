@@ -2,23 +2,27 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 )
 
 // Stdio is the editor's side of the conversation: one line is one message, in both directions, of any
-// length. ReadLine is for one goroutine, WriteLine for many.
+// length. ReadLine is for one goroutine, WriteLine and Close are for many.
 type Stdio struct {
-	in  *bufio.Reader
-	out io.Writer
-	mu  sync.Mutex
+	in     *bufio.Reader
+	out    io.Writer
+	turn   chan struct{} // holds a token while a line is written
+	closed atomic.Bool
 }
+
+var errClosed = errors.New("the conversation is over")
 
 // NewStdio reads lines from in and writes lines to out.
 func NewStdio(in io.Reader, out io.Writer) *Stdio {
-	return &Stdio{in: bufio.NewReaderSize(in, 16<<10), out: out}
+	return &Stdio{in: bufio.NewReaderSize(in, 64<<10), out: out, turn: make(chan struct{}, 1)}
 }
 
 // ReadLine returns the next line, without its break, in memory of its own. The end of the input ends
@@ -27,6 +31,9 @@ func (s *Stdio) ReadLine() ([]byte, error) {
 	var line []byte
 	for {
 		part, err := s.in.ReadSlice('\n')
+		if room := cap(line) - len(line); line != nil && room < len(part) {
+			line = doubled(line, len(part))
+		}
 		line = append(line, part...)
 		switch {
 		case err == nil:
@@ -42,13 +49,33 @@ func (s *Stdio) ReadLine() ([]byte, error) {
 }
 
 // WriteLine writes line and a line break in one write, so that lines never mix. It may use the capacity
-// behind line.
+// behind line. After Close it writes nothing, and the error is errClosed.
 func (s *Stdio) WriteLine(line []byte) error {
 	line = append(line, '\n')
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	if s.closed.Load() {
+		return errClosed
+	}
 	if _, err := s.out.Write(line); err != nil {
 		return fmt.Errorf("writing to the editor: %w", err)
 	}
 	return nil
+}
+
+// Close lets no other line out. It waits for one that is being written, as long as ctx lasts: nothing can
+// interrupt a write to a reader that does not read.
+func (s *Stdio) Close(ctx context.Context) {
+	s.closed.Store(true)
+	select {
+	case s.turn <- struct{}{}:
+		<-s.turn
+	case <-ctx.Done():
+	}
+}
+
+// doubled is b with at least twice the room, and room for more bytes. append would give a large b only a
+// quarter more, and so copy a large message many times.
+func doubled(b []byte, more int) []byte {
+	return append(make([]byte, 0, max(2*cap(b), len(b)+more)), b...)
 }

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -18,48 +16,70 @@ const (
 	resumeFor = 30 * time.Second
 	// resumePause is how long to wait before a stream is asked to go on, where LeadMagic does not say.
 	resumePause = 100 * time.Millisecond
-	maxPause    = 30 * time.Second
+	// callPause is the longest such wait while a call is open, if the streams before it said nothing.
+	callPause = 4 * time.Second
+	// leastPause is the shortest one, even if LeadMagic asks for less.
+	leastPause = 20 * time.Millisecond
+	// maxPause is the longest wait of all, whatever LeadMagic asks for.
+	maxPause = 30 * time.Second
 )
 
-// follow reads the event stream of a call to its answer, over as many connections as it takes. It has
-// given the answer to done if the failure is nil.
+// A reading is the event stream that answers a call, over as many connections as it takes.
+type reading struct {
+	call   *Message
+	lastID string        // of the last event, where the stream goes on
+	retry  time.Duration // how long LeadMagic wants us to wait before that
+	said   bool          // the last connection brought a message
+}
+
+// follow reads the event stream of a call to its answer. It has given the answer to done if the failure is nil.
 func (r *Remote) follow(f *flight, s *remoteSession, body io.ReadCloser, done func(*Message)) *failure {
-	f.lastID, f.retry = "", 0
-	for {
-		answered, err := r.readStream(f, body, done)
+	if s == nil {
+		s = &remoteSession{id: f.offered}
+	}
+	rd := &reading{call: f.call}
+	for pause := resumePause; ; pause = min(2*pause, callPause) {
+		answered, err := r.readStream(rd, body, done)
 		if answered {
 			return nil
 		}
-		if f.lastID == "" || f.call.Modern() || f.calledOff() || errors.Is(err, errTooLarge) {
-			return &failure{problem: cut(err, true), broken: true}
+		if rd.lastID == "" || f.call.Modern() || f.calledOff() || errors.Is(err, errTooLarge) {
+			return incomplete(f.call, err)
 		}
-		var fail *failure
-		if body, fail = r.resume(f, s); fail != nil {
-			return fail
+		if rd.said {
+			pause = resumePause
+		}
+		if body = r.resume(f, s, rd, pause); body == nil {
+			return incomplete(f.call, err)
 		}
 	}
 }
 
 // readStream delivers what comes on a stream until it ends, and reports whether the answer was there.
-func (r *Remote) readStream(f *flight, body io.ReadCloser, done func(*Message)) (answered bool, err error) {
+func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)) (answered bool, err error) {
 	defer body.Close() //nolint:errcheck // it was read as far as it goes
-	stream := newEvents(body)
+	stream := newEvents(r.link.listen(body))
+	rd.said = false
 	for {
 		ev, err := stream.next()
 		if err != nil {
+			if answer := completed(rd.call, ev.data); answer != nil && !answered {
+				done(answer)
+				return true, nil
+			}
 			return answered, err
 		}
-		r.link.hear()
 		if ev.id != "" {
-			f.lastID = ev.id
+			rd.lastID = ev.id
 		}
 		if ev.retry > 0 {
-			f.retry = ev.retry
+			rd.retry = ev.retry
 		}
 		if len(ev.data) == 0 {
 			continue
 		}
-		if answer := r.sort(f.call, ev.data); answer != nil && !answered {
+		rd.said = true
+		if answer := r.sort(rd.call, ev.data); answer != nil && !answered {
 			answered = true
 			timer := time.AfterFunc(linger, func() { _ = body.Close() })
 			defer timer.Stop()
@@ -68,46 +88,43 @@ func (r *Remote) readStream(f *flight, body io.ReadCloser, done func(*Message)) 
 	}
 }
 
-// resume asks for the rest of a cut stream. Source: MCP 2025-11-25, Resumability and Redelivery.
-func (r *Remote) resume(f *flight, s *remoteSession) (io.ReadCloser, *failure) {
-	pause := cmp.Or(f.retry, resumePause)
+// completed is the answer to call in an event that the end of the stream has cut off, if all of it was there.
+func completed(call *Message, data []byte) *Message {
+	if m, err := Peek(oneLine(data)); err == nil && m.Kind == Answer && m.ID != nil && key(m.ID) == key(call.ID) {
+		return m
+	}
+	return nil
+}
+
+// resume asks for the rest of a cut stream; nil if LeadMagic does not have it.
+// Source: MCP 2025-11-25, Resumability and Redelivery.
+func (r *Remote) resume(f *flight, s *remoteSession, rd *reading, pause time.Duration) io.ReadCloser {
 	start := time.Now()
-	for sleep(f.ctx, pause) && !f.calledOff() {
-		res, err := r.get(f.ctx, s, f.lastID)
-		switch {
-		case err == nil && isEventStream(res):
-			return res.Body, nil
-		case err == nil:
+	for pause = askedPause(rd.retry, pause); sleep(f.ctx, pause) && !f.calledOff(); pause = min(2*pause, maxPause) {
+		res, err := r.get(f.ctx, s, rd.lastID)
+		if err == nil && isEventStream(res) {
+			return res.Body
+		}
+		if err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode < 500 && res.StatusCode != http.StatusTooManyRequests {
-				return nil, &failure{problem: cut(nil, true), broken: true}
+				return nil
 			}
 		}
 		if time.Since(start) > resumeFor {
-			break
+			return nil
 		}
-		pause = min(2*pause, maxPause)
 	}
-	return nil, &failure{problem: cut(context.Cause(f.ctx), true), broken: true}
+	return nil
 }
 
-// get opens an event stream: the standing one, or the rest of one that was cut.
-func (r *Remote) get(ctx context.Context, s *remoteSession, lastID string) (*http.Response, error) {
-	client, _ := r.link.client()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL.String(), nil)
-	if err != nil {
-		return nil, err
+// askedPause is how long to wait before a stream is opened again: what LeadMagic asked for, within bounds, else
+// the usual.
+func askedPause(asked, usual time.Duration) time.Duration {
+	if asked == 0 {
+		return usual
 	}
-	req.Header.Set("Accept", "text/event-stream")
-	if lastID != "" {
-		req.Header.Set("Last-Event-Id", lastID)
-	}
-	s.describe(req.Header)
-	res, err := client.Do(req)
-	if err == nil {
-		r.link.hear()
-	}
-	return res, err
+	return min(max(asked, leastPause), maxPause)
 }
 
 func isEventStream(res *http.Response) bool {

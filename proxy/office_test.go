@@ -1,0 +1,350 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// An office is a LeadMagic of the test's own making, at the other end of connections in memory. Left alone
+// it opens sessions, takes notifications, refuses the standing stream and answers calls with their params.
+type office struct {
+	// post answers a message in place of the office, unless it returns false.
+	post func(w http.ResponseWriter, r *http.Request, m rpc) bool
+	// get answers a GET in place of the office.
+	get http.HandlerFunc
+	// stateless keeps the office from giving sessions an id.
+	stateless bool
+	// dial may refuse a connection.
+	dial func() error
+
+	t     *testing.T
+	calls chan net.Conn
+	shut  chan struct{}
+
+	mu       sync.Mutex
+	seen     []request
+	sessions int
+	lost     map[string]bool
+	clients  int
+	conns    int
+}
+
+// An rpc is a message as the office reads it: with another reader than the one under test.
+type rpc struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+	raw    string
+}
+
+// A request is what the office has seen.
+type request struct {
+	rpc
+	verb   string
+	header http.Header
+}
+
+func (r request) String() string {
+	s := r.verb
+	if r.verb == http.MethodPost {
+		s = r.Method
+		if s == "" {
+			s = "answer"
+		}
+	}
+	if id := r.header.Get("Mcp-Session-Id"); id != "" {
+		s += " " + id
+	}
+	return s
+}
+
+// newOffice opens an office that closes with the test.
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{t: t, calls: make(chan net.Conn), shut: make(chan struct{}), lost: make(map[string]bool)}
+	server := &http.Server{Handler: o, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(o)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return o
+}
+
+// Accept, Close and Addr make the office a net.Listener.
+func (o *office) Accept() (net.Conn, error) {
+	select {
+	case c := <-o.calls:
+		return c, nil
+	case <-o.shut:
+		return nil, net.ErrClosed
+	}
+}
+
+func (o *office) Close() error {
+	close(o.shut)
+	return nil
+}
+
+func (o *office) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// client is an HTTP client whose connections end in the office.
+func (o *office) client() *http.Client {
+	o.mu.Lock()
+	o.clients++
+	o.mu.Unlock()
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			MaxIdleConnsPerHost: 1024,
+			IdleConnTimeout:     sleepGap,
+			DialContext:         o.connect,
+		},
+	}
+}
+
+func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // nobody is sending any more
+	}
+	m := rpc{raw: string(body)}
+	if r.Method == http.MethodPost {
+		if err := json.Unmarshal(body, &m); err != nil {
+			o.t.Errorf("LeadMagic got %s: %v", body, err)
+		}
+	}
+	o.mu.Lock()
+	o.seen = append(o.seen, request{m, r.Method, r.Header.Clone()})
+	o.mu.Unlock()
+	switch {
+	case o.isLost(r.Header.Get("Mcp-Session-Id")):
+		http.Error(w, "Session not found", http.StatusNotFound)
+	case r.Method == http.MethodPost:
+		if o.post == nil || !o.post(w, r, m) {
+			o.serve(w, m)
+		}
+	case r.Method == http.MethodGet && o.get != nil:
+		o.get(w, r)
+	case r.Method == http.MethodDelete:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+}
+
+// serve answers as a healthy server does.
+func (o *office) serve(w http.ResponseWriter, m rpc) {
+	switch {
+	case m.Method == "initialize":
+		o.mu.Lock()
+		o.sessions++
+		id := fmt.Sprintf("s%d", o.sessions)
+		o.mu.Unlock()
+		if !o.stateless {
+			w.Header().Set("Mcp-Session-Id", id)
+		}
+		var params struct {
+			ProtocolVersion string `json:"protocolVersion"`
+		}
+		_ = json.Unmarshal(m.Params, &params)
+		answer(w, m, fmt.Sprintf(`{"protocolVersion":%q,"serverInfo":{"name":"office"}}`, params.ProtocolVersion))
+	case m.ID == nil || m.Method == "":
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		answer(w, m, params(m))
+	}
+}
+
+func params(m rpc) string {
+	if m.Params == nil {
+		return "{}"
+	}
+	return string(m.Params)
+}
+
+// answer answers a call with a result in a JSON body.
+func answer(w http.ResponseWriter, m rpc, result string) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
+}
+
+// lose makes the office forget a session.
+func (o *office) lose(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lost[id] = true
+}
+
+func (o *office) isLost(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost[id]
+}
+
+// log is what the office has seen, in order.
+func (o *office) log() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []string
+	for _, r := range o.seen {
+		list = append(list, r.String())
+	}
+	return list
+}
+
+// count is how many requests of that name, such as "tools/call s1", were seen.
+func (o *office) count(name string) int {
+	n := 0
+	for _, s := range o.log() {
+		if s == name {
+			n++
+		}
+	}
+	return n
+}
+
+// last is the newest request of that method.
+func (o *office) last(method string) request {
+	o.t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range slices.Backward(o.seen) {
+		if r.Method == method || r.verb == method {
+			return r
+		}
+	}
+	o.t.Fatalf("LeadMagic has not seen %s", method)
+	return request{}
+}
+
+// wantLog compares what the office has seen.
+func (o *office) wantLog(want ...string) {
+	o.t.Helper()
+	if got := o.log(); !slices.Equal(got, want) {
+		o.t.Errorf("LeadMagic saw\n%q\nwant\n%q", got, want)
+	}
+}
+
+// remote is a Remote whose other end is the office.
+func (o *office) remote() *Remote {
+	u, _ := url.Parse("http://leadmagic.test/mcp")
+	return &Remote{URL: u, Dial: o.client, Log: slog.New(slog.DiscardHandler)}
+}
+
+// visit opens an editor's session with the office, up to its answered initialize.
+func (o *office) visit(change ...func(*Remote)) *desk {
+	o.t.Helper()
+	r := o.remote()
+	for _, c := range change {
+		c(r)
+	}
+	d := openDesk(o.t, r)
+	d.say(hello)
+	d.hear(`"id":0`, `"protocolVersion":"2025-06-18"`)
+	return d
+}
+
+// openDesk puts an editor in front of an upstream.
+func openDesk(t *testing.T, upstream Upstream) *desk {
+	t.Helper()
+	return startDesk(t, Options{Upstream: upstream})
+}
+
+func startDesk(t *testing.T, o Options) *desk {
+	t.Helper()
+	inRead, in := io.Pipe()
+	out, outWrite := io.Pipe()
+	d := &desk{t: t, in: in, lines: make(chan string, 1000), ended: make(chan error, 1)}
+	o.In, o.Out, o.Log = inRead, outWrite, slog.New(slog.DiscardHandler)
+	go func() {
+		err := Run(t.Context(), o)
+		_ = inRead.Close()
+		_ = outWrite.Close()
+		d.ended <- err
+	}()
+	go func() {
+		defer close(d.lines)
+		r := bufio.NewReader(out)
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			d.lines <- strings.TrimSuffix(line, "\n")
+		}
+	}()
+	return d
+}
+
+// next is the next line.
+func (d *desk) next() string {
+	d.t.Helper()
+	line, open := <-d.lines
+	if !open {
+		d.t.Fatal("the session ended before the line")
+	}
+	return line
+}
+
+// wantLine compares the next line, byte by byte.
+func (d *desk) wantLine(want string) {
+	d.t.Helper()
+	if got := d.next(); got != want {
+		d.t.Errorf("the editor got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// quiet fails if there is a line.
+func (d *desk) quiet() {
+	d.t.Helper()
+	select {
+	case line, open := <-d.lines:
+		if open {
+			d.t.Errorf("the editor got %s, want nothing", line)
+		}
+	default:
+	}
+}
+
+// problemText is what a tool result of ours says about p when the agent has no tools listed.
+func problemText(p *problem.Problem) string { return string(quote(p.Text(nil))) }
+
+// connect is a connection to the office.
+func (o *office) connect(ctx context.Context, _, _ string) (net.Conn, error) {
+	if o.dial != nil {
+		if err := o.dial(); err != nil {
+			return nil, err
+		}
+	}
+	ours, theirs := net.Pipe()
+	select {
+	case o.calls <- theirs:
+		o.mu.Lock()
+		o.conns++
+		o.mu.Unlock()
+		return ours, nil
+	case <-o.shut:
+	case <-ctx.Done():
+	}
+	return nil, net.ErrClosed
+}

@@ -1,0 +1,166 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// post sends f as the body of parcel. The failure says what became of it when no HTTP answer came.
+func (r *Remote) post(f *flight, s *remoteSession, parcel *parcel) (*http.Response, *failure) {
+	if r.link.wake() {
+		r.reopen()
+	}
+	body, _ := parcel.open()
+	req, err := http.NewRequestWithContext(f.ctx, http.MethodPost, r.URL.String(), body)
+	if err != nil {
+		return nil, &failure{problem: problem.FromError(err, false)}
+	}
+	req.ContentLength, req.GetBody = int64(len(parcel.raw)), parcel.open
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	describe(req.Header, f.call, s)
+	r.params.set(req.Header, f.call)
+	res, err := r.link.client().Do(req)
+	if err != nil {
+		if parcel.recall() {
+			return nil, &failure{problem: problem.FromError(err, false)}
+		}
+		return nil, incomplete(f.call, err)
+	}
+	r.link.hear()
+	return res, nil
+}
+
+// get opens an event stream: the standing one, or the rest of one that was cut.
+func (r *Remote) get(ctx context.Context, s *remoteSession, lastID string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	if lastID != "" {
+		req.Header.Set("Last-Event-Id", lastID)
+	}
+	s.describe(req.Header)
+	res, err := r.link.client().Do(req)
+	if err == nil {
+		r.link.hear()
+	}
+	return res, err
+}
+
+// delete ends a session, so that LeadMagic need not keep it.
+func (r *Remote) delete(ctx context.Context, s *remoteSession) {
+	if s == nil || s.id == "" {
+		return
+	}
+	s.end()
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, r.URL.String(), nil)
+	if err != nil {
+		return
+	}
+	s.describe(req.Header)
+	res, err := r.link.client().Do(req)
+	if err != nil {
+		r.Log.Debug("the session was not deleted", "reason", err)
+		return
+	}
+	_ = res.Body.Close()
+}
+
+// informFor bounds how long a notification is tried, since the next ones wait behind it.
+const informFor = 30 * time.Second
+
+// inform sends a notification or an answer, to which nothing is due.
+func (r *Remote) inform(f *flight) {
+	ctx, stop := context.WithTimeout(f.ctx, informFor)
+	f.ctx = ctx
+	tried := retries{renewed: f.session != nil}
+	for {
+		s := r.session.of(f)
+		if f.call.Method == "notifications/initialized" {
+			s.awaitStanding(ctx)
+		}
+		r.hold(f, &tried)
+		res, fail := r.post(f, s, f.load())
+		if fail == nil && res.StatusCode >= 200 && res.StatusCode <= 299 {
+			r.overhear(res, stop)
+			return
+		}
+		if fail == nil {
+			fail = r.refusal(f, s, res, tried.waited)
+			_ = res.Body.Close()
+		}
+		// The answer to a question of a lost session is of no use to the next one.
+		if f.call.Kind == Answer && fail.lost != nil || !r.again(f, &tried, fail) {
+			r.Log.Debug("LeadMagic did not take a message", "method", f.call.Method, "problem", fail.problem.Line())
+			stop()
+			return
+		}
+	}
+}
+
+// overhear delivers what LeadMagic says where nothing was due, and then calls stop.
+func (r *Remote) overhear(res *http.Response, stop func()) {
+	if !isEventStream(res) {
+		if body, err := r.readBody(res, 64<<10); err == nil && len(body) > 0 {
+			r.sort(noCall, body)
+		}
+		_ = res.Body.Close()
+		stop()
+		return
+	}
+	// The next message does not wait for the end of a stream.
+	r.crew.start(func() {
+		defer stop()
+		_, _ = r.readStream(&reading{call: noCall}, res.Body, r.deliver)
+	})
+}
+
+// readBody reads an answer in one piece, with room for a line break behind it.
+func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
+	size := int64(4 << 10)
+	if res.ContentLength >= 0 {
+		size = min(res.ContentLength, 32<<20)
+	}
+	body := make([]byte, 0, size+2)
+	for {
+		if len(body) == cap(body) {
+			body = doubled(body, 0)
+		}
+		n, err := res.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			r.link.hear()
+			return body, nil
+		case err != nil:
+			return body, err
+		case int64(len(body)) > limit:
+			return body, errTooLarge
+		}
+	}
+}
+
+// maxAnswer is how much of one message LeadMagic may send before it is taken for a fault. It keeps a
+// stream that never ends a line from filling the memory.
+const maxAnswer = 256 << 20
+
+var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxAnswer>>20)
+
+// incomplete is the failure of a call whose answer began to come, or might have.
+func incomplete(call *Message, err error) *failure {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return &failure{problem: problem.New(problem.BrokenAnswer, problem.Unknown, "LeadMagic's answer has no end: it is "+err.Error(), "")}
+	case standing(call):
+		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
+	}
+	return &failure{problem: cut(err, true), broken: true}
+}
