@@ -26,6 +26,7 @@ type session struct {
 	base     *baseTransport
 	log      *slog.Logger
 	choose   *proxy.Choose
+	guard    *proxy.Guard // nil for none
 	sandbox  *sandbox.Server
 	// passed is why the hosted server was passed over for the REST API.
 	passed atomic.Pointer[problem.Problem]
@@ -37,6 +38,9 @@ func newSession(env *Env, s *settings) (*session, *problem.Problem) {
 	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)}
 	refusal := ss.prepare()
 	ss.choose = ss.newChoose(refusal)
+	if refusal == nil {
+		ss.guard = ss.newGuard()
+	}
 	return ss, refusal
 }
 
@@ -58,7 +62,7 @@ func (ss *session) newChoose(refusal *problem.Problem) *proxy.Choose {
 // again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
 func (ss *session) again() *session {
 	other := &session{env: ss.env, settings: ss.settings, keys: ss.keys, base: ss.base, log: ss.log}
-	other.choose = other.newChoose(nil)
+	other.choose, other.guard = other.newChoose(nil), other.newGuard()
 	return other
 }
 
@@ -173,6 +177,7 @@ func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.Write
 		Instructions: instructions,
 		ToolTimeout:  ss.settings.toolTimeout,
 		Describe:     func(p *problem.Problem) *problem.Problem { return ss.describe(p, ss.choose.Editor()) },
+		HasTool:      ss.shows,
 		Logger:       ss.log,
 	}, in, out)
 }
@@ -184,7 +189,7 @@ func (ss *session) refuse(p *problem.Problem) {
 
 // run carries messages between an editor and LeadMagic until either ends.
 func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Log: ss.log}
+	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Guard: ss.guard, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
 			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", string(line))

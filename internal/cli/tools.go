@@ -37,6 +37,9 @@ func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	for _, pattern := range l.session.unmatched() {
+		fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: the pattern %q matches no tool\n", pattern)
+	}
 	if asJSON {
 		raw, err := json.Marshal(list)
 		if err != nil {
