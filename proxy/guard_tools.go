@@ -72,6 +72,21 @@ func (g *Guard) hides(tool string, era int) (p *problem.Problem, sure bool) {
 	return g.byKind(tool, readOnly), true
 }
 
+// Shows reports whether an editor sees a tool of that name, as far as patterns and LeadMagic's last list tell.
+func (g *Guard) Shows(tool string) bool {
+	if g.byName(tool) != nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, tools := range g.listed {
+		if readOnly, listed := tools[tool]; listed && g.byKind(tool, readOnly) == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // unlisted is the problem of a tool that was looked for in LeadMagic's list and is not there.
 func (g *Guard) unlisted(tool string) *problem.Problem {
 	setting := "--read-only (LEADMAGIC_READ_ONLY)"
