@@ -148,8 +148,8 @@ func (c *Choose) Send(m *Message) {
 		c.begin(m)
 	case m.Modern():
 		c.sendModern(m)
-	case c.current == nil && c.modern != nil && c.handshake.opening() == nil:
-		c.modern.Upstream.Send(m) // such as the cancellation of a modern call, which does not say its era
+	case m.Method == "notifications/cancelled" && c.handshake.opening() == nil:
+		c.callOffModern(m)
 	case c.current == nil:
 		c.waiting = append(c.waiting, m)
 	default:
@@ -230,6 +230,16 @@ func (c *Choose) sendModern(m *Message) {
 		}
 	default:
 		c.offer(m, 0)
+	}
+}
+
+// callOffModern passes on the cancellation of a modern call, which does not say its era itself.
+func (c *Choose) callOffModern(m *Message) {
+	switch {
+	case c.modern != nil:
+		c.modern.Upstream.Send(m)
+	case len(c.lanes) > 0:
+		c.lanes[0].Upstream.Send(m)
 	}
 }
 

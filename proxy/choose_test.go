@@ -513,6 +513,19 @@ func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 	})
 }
 
+func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{answer: silent}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
+		d.say(modern3)
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
+		d.leave()
+		if got, want := up.methods(), []string{"tools/list", "notifications/cancelled"}; !slices.Equal(got, want) {
+			t.Errorf("LeadMagic got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestChooseBeginsAnewWithEachInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Standby: &scripted{answer: silent}})
