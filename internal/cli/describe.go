@@ -12,6 +12,12 @@ func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem 
 	said := *p
 	report := ss.keys.Describe()
 	switch p.Code {
+	case problem.Unreachable:
+		if report.Waiting != "" {
+			said.Code = problem.KeyMissing
+			said.What = "there is no LeadMagic API key yet: " + report.Waiting + " has not answered"
+			said.Next = "answer what it may be asking, then call again"
+		}
 	case problem.KeyMissing:
 		if next := report.Advice(editor); next != "" {
 			said.Next = next
