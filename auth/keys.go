@@ -125,9 +125,6 @@ func (k *Keys) Close() {
 // Redact is a text without the keys that were found so far, in whatever form.
 func (k *Keys) Redact(text string) string { return k.redactor.text(text) }
 
-// Redact is a text without the keys that were found so far, in whatever form.
-func (k *Keys) Redact(text string) string { return k.redactor.text(text) }
-
 // read begins to read the sources, or joins who does. The mutex is held.
 func (k *Keys) read(rejected bool) *flight {
 	if k.flight != nil {

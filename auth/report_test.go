@@ -16,11 +16,13 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 		{"nothing", nil, "no LeadMagic API key is set"},
 		{"an empty variable", map[string]string{variable: ""}, "no LeadMagic API key is set: LEADMAGIC_API_KEY is empty"},
 		{
-			"a reference", map[string]string{variable: "${LEADMAGIC_API_KEY}"},
+			"a reference",
+			map[string]string{variable: "${LEADMAGIC_API_KEY}"},
 			"no LeadMagic API key is set: LEADMAGIC_API_KEY is ${…}, a reference that nothing has filled in",
 		},
 		{
-			"a dollar before a key", map[string]string{variable: "$" + canary},
+			"a dollar before a key",
+			map[string]string{variable: "$" + canary},
 			"no LeadMagic API key is set: LEADMAGIC_API_KEY is $…, a reference that nothing has filled in",
 		},
 		{"a sample", map[string]string{variable: "lm_your_api_key_here"}, "no LeadMagic API key is set: LEADMAGIC_API_KEY is a sample, not a key"},
@@ -28,7 +30,8 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 		{"a near miss in small letters", map[string]string{"leadmagic_api_key": canary}, "no LeadMagic API key is set: leadmagic_api_key is set, but the name is LEADMAGIC_API_KEY"},
 		{"other variables of ours", map[string]string{"LEADMAGIC_API_URL": "x", "LEADMAGIC_MCP_URL": "x"}, "no LeadMagic API key is set"},
 		{
-			"several", map[string]string{variable: "<key>", fileVariable: "${env:KEY_FILE}"},
+			"several",
+			map[string]string{variable: "<key>", fileVariable: "${env:KEY_FILE}"},
 			"no LeadMagic API key is set: LEADMAGIC_API_KEY is <…>, a reference that nothing has filled in; " +
 				"LEADMAGIC_API_KEY_FILE is ${env:…}, a reference that nothing has filled in",
 		},
