@@ -170,8 +170,8 @@ func TestGuardRunsACallOfUnknownCostAlone(t *testing.T) {
 			t.Errorf("the last balance is %v", last.Balance)
 		}
 
-		denied(t, a, a.beginCall("odd", "{}"), "14.5 are spent, since a call of unknown cost may pass the limit")
-		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 0 are left of the 10`)
+		denied(t, a, a.beginCall("odd", "{}"), "14.5 credits spent, since a call of unknown cost may pass the limit")
+		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 0 of the 10 that`)
 		wantSeen(t, b, "")
 	})
 }
@@ -255,7 +255,7 @@ func TestGuardReadsTheBalanceUntilItCan(t *testing.T) {
 			wantSeen(t, b, "check_credits")
 		}
 		b.becomes(func(b *bank) { b.trouble = nil })
-		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 are left`)
+		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 10 that`)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "odd 9 measured")
 	})
@@ -299,7 +299,7 @@ func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
 		synctest.Wait()
 		a.cancel(id)
 		wantSeen(t, b, "priced notifications/cancelled")
-		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 are left of the 3 that this session may use (0 are spent, 2 are held for calls under way)`)
+		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 3 that this session may use are left (0 credits spent, 2 credits held for calls under way)`)
 		wantSpent(t, a)
 
 		b.pays("priced", `{"structuredContent":{"credits_consumed":0}}`, "100")

@@ -33,6 +33,14 @@ func (c credits) float() float64 { return float64(c) / float64(credit) }
 
 func (c credits) String() string { return strconv.FormatFloat(c.float(), 'f', -1, 64) }
 
+// words is c with its unit.
+func (c credits) words() string {
+	if c == credit {
+		return "1 credit"
+	}
+	return c.String() + " credits"
+}
+
 // A budget decides which calls may go. What a call costs at most is held back until it is known what it has
 // cost, so that calls side by side cannot pass the limit together. Calls are decided in their order; a call of
 // unknown cost waits until no other paid one is under way, and those behind it wait for it.
@@ -82,19 +90,19 @@ func (b *budget) refusal(ch *charge) *problem.Problem {
 	case !b.limited, ch.known && ch.worst <= left, !ch.known && left > 0:
 		return nil
 	case ch.known:
-		what = fmt.Sprintf("%s may cost %s credits, and %s are left of the %s that this session may use",
-			shown(ch.tool), ch.worst, left, b.limit)
+		what = fmt.Sprintf("%s may cost %s, and %s of the %s that this session may use are left",
+			shown(ch.tool), ch.worst.words(), left, b.limit)
 	default:
-		what = fmt.Sprintf("what %s costs is not known, and nothing is left of the %s credits that this session may use",
-			shown(ch.tool), b.limit)
+		what = fmt.Sprintf("what %s costs is not known, and nothing is left of the %s that this session may use",
+			shown(ch.tool), b.limit.words())
 	}
-	said := []string{fmt.Sprintf("%s are spent", b.spent)}
+	said := []string{b.spent.words() + " spent"}
 	if b.spent > b.limit {
 		said = append(said, "since a call of unknown cost may pass the limit")
 	}
 	next := ""
 	if b.held > 0 {
-		said = append(said, fmt.Sprintf("%s are held for calls under way", b.held))
+		said = append(said, b.held.words()+" held for calls under way")
 		next = "call again when the calls under way are answered, since they may cost less; or ask the person to raise --max-credits (LEADMAGIC_MAX_CREDITS)"
 	}
 	return problem.New(problem.OverBudget, problem.NotSent, what+" ("+strings.Join(said, ", ")+"); the call was not sent", next)

@@ -32,7 +32,7 @@ func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 				continue
 			}
 			refused++
-			if !strings.Contains(got.text, "of the 50 that this session may use") {
+			if !strings.Contains(got.text, "of the 50 that this session may use are left") {
 				t.Errorf("refused with %q", got.text)
 			}
 		}
@@ -57,7 +57,7 @@ func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 			t.Fatalf("the first call: %q", got.text)
 		}
 		got := a.call("find_personal_email", `{"profile_url":"ada"}`)
-		want := `"find_personal_email" may cost 2 credits, and 1.5 are left of the 5.5 that this session may use (4 are spent); the call was not sent` + "\n" +
+		want := `"find_personal_email" may cost 2 credits, and 1.5 of the 5.5 that this session may use are left (4 credits spent); the call was not sent` + "\n" +
 			"the agent cannot fix this: the limit is set by a person\n" +
 			"next: ask the person to raise --max-credits (LEADMAGIC_MAX_CREDITS), or use free tools"
 		if !got.refused || got.text != want {
@@ -232,11 +232,11 @@ func TestGuardMeasuresACallOfUnknownCost(t *testing.T) {
 			if got := a.call("find_company_funding", funded); got.refused != want {
 				t.Fatalf("call %d: refused is %v: %q", i+1, got.refused, got.text)
 			} else if want && !strings.Contains(got.text, `what "find_company_funding" costs is not known, and nothing is left of the 6 credits `+
-				"that this session may use (8 are spent, since a call of unknown cost may pass the limit)") {
+				"that this session may use (8 credits spent, since a call of unknown cost may pass the limit)") {
 				t.Errorf("refused with %q", got.text)
 			}
 		}
-		if got := a.call("find_work_email", ada); !got.refused || !strings.Contains(got.text, "0 are left of the 6") {
+		if got := a.call("find_work_email", ada); !got.refused || !strings.Contains(got.text, "0 of the 6 that") {
 			t.Errorf("behind the limit: %q", got.text)
 		}
 		if s.Charged() != 8 || a.total() != 8 {

@@ -10,13 +10,17 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// cleanPatterns is list without blanks around patterns, and without empty ones.
+// cleanPatterns is list without blanks around patterns, and without empty ones. If nothing else is in it, one
+// stays: it matches nothing, which is not the same as no list.
 func cleanPatterns(list []string) []string {
 	var out []string
 	for _, pattern := range list {
 		if pattern = strings.TrimSpace(pattern); pattern != "" {
 			out = append(out, pattern)
 		}
+	}
+	if len(list) > 0 && out == nil {
+		out = []string{""}
 	}
 	return out
 }

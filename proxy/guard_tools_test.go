@@ -79,6 +79,15 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 			`the tool "find_work_email" is hidden by --read-only`,
 		},
 		{
+			"an empty pattern matches nothing",
+			&Guard{Tools: []string{" "}},
+			nil,
+			[]string{"find_work_email", "check_credits"},
+			[2]string{StatusTool, `{}`},
+			[2]string{"check_credits", `{}`},
+			`the tool "check_credits" is not among those that --tools (LEADMAGIC_TOOLS) allows`,
+		},
+		{
 			"a pattern that cannot be read hides",
 			&Guard{Exclude: []string{"["}},
 			nil,
@@ -195,7 +204,7 @@ func TestGuardPatternsThatHideEverything(t *testing.T) {
 
 func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		g := &Guard{Tools: []string{"find_*", "finds_*", "finds_*", " "}, Exclude: []string{"search_people", "serch_people"}}
+		g := &Guard{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
 		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), g)
 		if got := g.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)

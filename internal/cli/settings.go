@@ -102,6 +102,11 @@ func (s *settings) check() error {
 				"use one of "+strings.Join(choice.of, ", "))
 		}
 	}
+	for flag, patterns := range map[string][]string{"tools": s.tools, "exclude-tools": s.exclude} {
+		if s.set(flag) && strings.TrimSpace(strings.Join(patterns, "")) == "" {
+			return badSetting(fmt.Sprintf("--%s (%s) names no tool", flag, variable(flag)), "name some, such as find_*, or leave it out")
+		}
+	}
 	for _, pattern := range slices.Concat(s.tools, s.exclude) {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return badSetting(fmt.Sprintf("the tool pattern %q cannot be read", pattern), "use *, ? and […] as in file names")
