@@ -23,8 +23,9 @@ func redactorOf(t testing.TB, keys ...string) *redactor {
 	return &r
 }
 
-// through reads a body through a redactor, with a buffer of that size.
-func through(r *redactor, body io.Reader, stream bool, size int) (string, *http.Response, error) {
+// through reads a body through a redactor, with a buffer of that size. It also returns the length that the
+// answer says it has by then; before, it says 99.
+func through(r *redactor, body io.Reader, stream bool, size int) (string, int64, error) {
 	res := &http.Response{Header: http.Header{}, Body: io.NopCloser(body), ContentLength: 99}
 	if stream {
 		res.Header.Set("Content-Type", "text/event-stream")
@@ -40,7 +41,7 @@ func through(r *redactor, body io.Reader, stream bool, size int) (string, *http.
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}
-			return string(out), res, err
+			return string(out), res.ContentLength, err
 		}
 	}
 }
@@ -222,9 +223,9 @@ func TestABrokenBodySaysAllThatCame(t *testing.T) {
 
 func TestALongAnswerIsStillSearchedForTheKeyItself(t *testing.T) {
 	body := strings.Repeat("x", deepScan+10) + canary + hex.EncodeToString([]byte("x"))
-	got, res, err := through(redactorOf(t, canary), strings.NewReader(body), false, 64<<10)
-	if err != nil || strings.Contains(got, canary) || !strings.Contains(got, Redacted) || res.ContentLength != -1 {
-		t.Errorf("%v; the key is found: %v, the length is %d", err, strings.Contains(got, Redacted), res.ContentLength)
+	got, length, err := through(redactorOf(t, canary), strings.NewReader(body), false, 64<<10)
+	if err != nil || strings.Contains(got, canary) || !strings.Contains(got, Redacted) || length != -1 {
+		t.Errorf("%v; the key is found: %v, the length is %d", err, strings.Contains(got, Redacted), length)
 	}
 }
 

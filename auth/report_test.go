@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -39,9 +40,7 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
-			for name, value := range tt.set {
-				m.values[name] = value
-			}
+			maps.Copy(m.values, tt.set)
 			_, err := m.Get(t.Context())
 			p := problem.As(err)
 			want := strings.ReplaceAll(tt.want, "is ${…}", "is ${LEADMAGIC_API_KEY}")
@@ -107,9 +106,7 @@ func TestAdviceFollowsWhatWasFound(t *testing.T) {
 	}
 	for _, tt := range tests {
 		m := newMachine(t)
-		for name, value := range tt.set {
-			m.values[name] = value
-		}
+		maps.Copy(m.values, tt.set)
 		if _, err := m.Get(t.Context()); err == nil {
 			t.Fatal("there is a key")
 		}
