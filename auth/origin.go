@@ -23,7 +23,7 @@ func CheckOrigin(raw string) (*url.URL, error) {
 	case !strings.Contains(raw, "://"):
 		return nil, badOrigin("it has no https:// in front", "write it as https://host/path")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, badOrigin("it is neither https nor http", "write it as https://host/path")
+		return nil, badOrigin("it is not a web address", "write it as https://host/path")
 	case host == "":
 		return nil, badOrigin("it names no host", "write it as https://host/path")
 	case u.User != nil:

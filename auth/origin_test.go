@@ -26,7 +26,7 @@ func TestCheckOriginRefusesOthers(t *testing.T) {
 		{"nothing", "", "no https://"},
 		{"a host alone", "mcp.leadmagic.io/mcp", "no https://"},
 		{"a host and port alone", "localhost:8080", "no https://"},
-		{"another scheme", "ftp://mcp.leadmagic.io", "neither https nor http"},
+		{"another scheme", "ftp://mcp.leadmagic.io", "not a web address"},
 		{"no host", "https:///mcp", "names no host"},
 		{"no URL", "https://mcp.leadmagic.io/%zz", "not a URL"},
 		{"a control character", "https://mcp.leadmagic.io/\x7f", "not a URL"},
