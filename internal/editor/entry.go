@@ -142,17 +142,17 @@ func (e Editor) Delivery(c Command) string {
 	}
 }
 
-// Remedy says how the key is made to reach a server that does not get it from its entry as it stands.
-func (e Editor) Remedy(scope Scope) string {
+// Remedy says how a variable is made to reach a server that does not get it from its entry as it stands.
+func (e Editor) Remedy(variable string, scope Scope) string {
 	switch {
 	case e.lists:
-		return fmt.Sprintf("add env_vars = [%q], or run: %s", KeyVariable, e.install(scope))
+		return fmt.Sprintf("add env_vars = [%q], or run: %s", variable, e.install(scope))
 	case e.refer != nil:
-		return fmt.Sprintf("add %q: %q to its environment, or run: %s", KeyVariable, e.refer(KeyVariable), e.install(scope))
-	case e.passes.inherits(KeyVariable):
-		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", KeyVariable, e.Title, e.install(scope))
+		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.refer(variable), e.install(scope))
+	case e.passes.inherits(variable):
+		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", variable, e.Title, e.install(scope))
 	default:
-		return fmt.Sprintf("%s passes no variable of yours on: run %s login", e.Title, Program)
+		return fmt.Sprintf("%s passes no variable of yours on, so run: %s login", e.Title, Program)
 	}
 }
 

@@ -53,9 +53,9 @@ func cutBOM(doc []byte) (mark, rest []byte) {
 	return nil, doc
 }
 
-// lineEnd is what ends the first line.
+// lineEnd is what ends most lines. An edit that adds lines of that kind does not change the answer.
 func lineEnd(doc []byte) string {
-	if i := bytes.IndexByte(doc, '\n'); i > 0 && doc[i-1] == '\r' {
+	if 2*bytes.Count(doc, []byte("\r\n")) > bytes.Count(doc, []byte("\n")) {
 		return "\r\n"
 	}
 	return "\n"

@@ -17,7 +17,7 @@ func FuzzJSONSetThenRemoveIsTheIdentity(f *testing.F) {
 		"{\n  \"a\": 1\n}", "{\r\n\t\"a\": 1,\r\n\t\"mcpServers\": {\r\n\t\t\"b\": {}, // c\r\n\t},\r\n}\r\n",
 		"{\n    // before\n    \"mcpServers\": { \"b\": {} } /* after */ , // end\n}", "{\"a\":1\n/*x*/}", "{\"a\":1 // x\n}",
 		"{\n  \"a\": 1\n  // , \"b\": 2\n}\n// end", "{\"mcpServers\": {\"b\": {} /* c */, }}", `[1]`, `{"mcpServers":[]}`,
-		"{\n\"a\":1}", "{ \"a\": 1\n  }", "{\"mcpServers\": {\n    \"b\": 1, \"c\": 2\n  }\n}", "{\"\\u006dcpServers\": {}}",
+		"{\n\"a\":1}", "{ \"a\": 1\n  }", "{\"mcpServers\": {\n    \"b\": 1, \"c\": 2\n  }\n}", "{\"\\u006dcpServers\": {}}", "{\r}", "\r",
 	} {
 		f.Add([]byte(doc))
 	}
@@ -34,6 +34,33 @@ func FuzzTOMLSetThenRemoveIsTheIdentity(f *testing.F) {
 		f.Add([]byte(doc))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) { identity(t, tomlFormat{}, doc, []string{"mcp_servers", "leadmagic"}) })
+}
+
+// VS Code's question for the key is a second edit of the same file.
+func FuzzAQuestionLeavesNoTrace(f *testing.F) {
+	for _, doc := range []string{
+		"", "{}", `{"inputs":[]}`, `{"inputs": [ ], "servers": { }}`, "{\n  \"inputs\": [\n    {\"id\": \"a\"}, // c\n  ],\n}\n", `{"inputs":[1,2,],"servers":{"b":{}}}`,
+		"{\"inputs\": [\n]}", `{"inputs": {}}`, "{\"inputs\": [{\"id\": \"a\"} /* c */]}\r\n",
+	} {
+		f.Add([]byte(doc))
+	}
+	e, _ := Lookup("vscode")
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if bytes.Contains(doc, []byte("leadmagic")) {
+			return // the question may be there already
+		}
+		set, err := e.with(doc, Name, Command{Path: "x", Vars: []string{KeyVariable}, Prompt: true})
+		if err != nil {
+			return
+		}
+		if _, ok := subsequence(doc, set); !ok {
+			t.Fatalf("%q became %q", doc, set)
+		}
+		removed, err := e.without(set, Name, doc)
+		if err != nil || !bytes.Equal(removed, doc) {
+			t.Fatalf("%q became %q, and that %q (%v)", doc, set, removed, err)
+		}
+	})
 }
 
 // identity checks what every edit must keep to, whatever the file is.
