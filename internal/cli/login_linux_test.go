@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal makes a terminal and returns the end that a person has and the end that a program has.
+func openTerminal(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = person.Close() })
+	fd := int(person.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Close() })
+	return person, program
+}
+
+func echoes(t *testing.T, terminal *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// shown is stderr, which says when something was written to it.
+type shown struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	first chan struct{}
+	once  sync.Once
+}
+
+func (s *shown) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.once.Do(func() { close(s.first) })
+	return s.text.Write(p)
+}
+
+func TestLoginAtATerminalDoesNotShowTheKey(t *testing.T) {
+	person, program := openTerminal(t)
+	d := newDesk(t, program)
+	said := &shown{first: make(chan struct{})}
+	d.env.Stderr = said
+	ended := make(chan error, 1)
+	go func() { ended <- login(t.Context(), d.env, d.keys(), true, good) }()
+	<-said.first
+	for echoes(t, program) { // the question stands there a moment before the terminal is silent
+		if len(ended) > 0 {
+			t.Fatal(<-ended)
+		}
+	}
+	if _, err := io.WriteString(person, loginKey+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if d.finds(t) == "" || !strings.Contains(said.text.String(), "LeadMagic API key") {
+		t.Error("the key is not kept, or it was not asked for")
+	}
+	if !echoes(t, program) {
+		t.Error("the terminal stays silent")
+	}
+	if _, err := io.WriteString(program, "END"); err != nil {
+		t.Fatal(err)
+	}
+	screen := make([]byte, 4096)
+	var all string
+	for !strings.Contains(all, "END") {
+		n, err := person.Read(screen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(screen[:n])
+	}
+	if strings.Contains(all, loginKey) {
+		t.Error("the terminal shows the key")
+	}
+}
+
+func TestAnInterruptedLoginLeavesTheTerminalAsItWas(t *testing.T) {
+	person, program := openTerminal(t)
+	d := newDesk(t, program)
+	said := &shown{first: make(chan struct{})}
+	d.env.Stderr = said
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- login(ctx, d.env, d.keys(), true, good) }()
+	<-said.first
+	for echoes(t, program) {
+		if len(ended) > 0 {
+			t.Fatal(<-ended)
+		}
+	}
+	cancel()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("got %v, want that it was interrupted", err)
+	}
+	if !echoes(t, program) {
+		t.Error("the terminal stays silent")
+	}
+	if _, err := io.WriteString(person, "\n"); err != nil { // the read that goes on ends
+		t.Fatal(err)
+	}
+}
+
+func TestTheLogoutCommandNeedsNoKeychain(t *testing.T) {
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+	d := newDesk(t, strings.NewReader(loginKey))
+	d.values["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nonexistent"
+	if err := login(t.Context(), d.env, d.keys(), true, good); err != nil {
+		t.Fatal(err)
+	}
+	cmd := newLogoutCommand(d.env)
+	cmd.SetArgs([]string{})
+	if err := cmd.ExecuteContext(t.Context()); err != nil || d.finds(t) != "" {
+		t.Errorf("%v: the key is still there", err)
+	}
+}
