@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,102 +14,6 @@ import (
 )
 
 const newer = "lm_newer_5f1c0e9a7b3d2468"
-
-// fakeChain is a keychain in memory.
-type fakeChain struct {
-	secret  string
-	err     error         // of every method
-	blocked chan struct{} // not nil: Get waits until it is closed
-	asked   atomic.Int32
-}
-
-func (f *fakeChain) Get() (string, error) {
-	f.asked.Add(1)
-	if f.blocked != nil {
-		<-f.blocked
-	}
-	return f.secret, f.err
-}
-
-func (f *fakeChain) Set(secret string) error {
-	if f.err == nil {
-		f.secret = secret
-	}
-	return f.err
-}
-
-func (f *fakeChain) Delete() error {
-	f.secret = ""
-	return f.err
-}
-
-// time30 lets so much time pass that a command and the keychain may be asked again.
-func time30(t *testing.T) {
-	t.Helper()
-	after(t, slowPause)
-}
-
-// after lets time pass, in a bubble.
-func after(t *testing.T, d time.Duration) {
-	t.Helper()
-	select {
-	case <-time.After(d):
-	case <-t.Context().Done():
-	}
-	synctest.Wait()
-}
-
-// a user's machine, with everything that Keys looks at.
-type machine struct {
-	*Keys
-	values map[string]string
-	chain  *fakeChain
-	runs   int
-	print  func(context.Context) (string, error) // what the command prints
-	dir    string
-}
-
-func newMachine(t *testing.T) *machine {
-	t.Helper()
-	m := &machine{chain: &fakeChain{}, dir: t.TempDir()}
-	m.values = map[string]string{"HOME": m.dir, "USERPROFILE": m.dir}
-	m.Keys = &Keys{
-		Getenv: environment(m.values),
-		Environ: func() []string {
-			var all []string
-			for name, value := range m.values {
-				all = append(all, name+"="+value)
-			}
-			return all
-		},
-		Keychain: m.chain,
-		Run: func(ctx context.Context, _ []string, _ io.Writer) ([]byte, error) {
-			m.runs++
-			out, err := m.print(ctx)
-			return []byte(out), err
-		},
-	}
-	t.Cleanup(m.Close)
-	return m
-}
-
-// file writes a key file and returns its name.
-func (m *machine) file(t *testing.T, content string) string {
-	t.Helper()
-	path := filepath.Join(m.dir, "key.txt")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func (m *machine) command(prints func(context.Context) (string, error)) {
-	m.values[commandVariable], m.print = "tool get key", prints
-}
-
-func says(text string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return text, nil }
-}
 
 func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 	const fromFile, fromCommand, fromPrivate, fromChain = "lm_from_file_012345", "lm_from_command_0123", "lm_from_private_0123", "lm_from_chain_012345"
@@ -378,107 +278,6 @@ func TestClosingDoesNotWaitForAKeychain(t *testing.T) {
 		m.Close()
 		if passed := time.Since(start); passed != 0 {
 			t.Errorf("it took %v", passed)
-		}
-	})
-}
-
-func TestNewerFindsAKeyThatWasReplaced(t *testing.T) {
-	m := newMachine(t)
-	m.values[fileVariable] = m.file(t, canary)
-	used, err := m.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, found := m.Newer(t.Context(), used); found {
-		t.Error("the same key is taken for a newer one")
-	}
-	m.file(t, newer)
-	key, found := m.Newer(t.Context(), used)
-	if !found || key.value() != newer {
-		t.Fatal("the new key is not found")
-	}
-	m.file(t, "lm_third_0123456789")
-	if again, found := m.Newer(t.Context(), used); !found || !again.Equal(key) {
-		t.Error("who comes later with the old key does not get the one that is in use")
-	}
-	if now, err := m.Get(t.Context()); err != nil || !now.Equal(key) {
-		t.Errorf("the new key is not in use: %v", err)
-	}
-}
-
-func TestAFileThatIsBeingWrittenDoesNotTakeTheKeyAway(t *testing.T) {
-	m := newMachine(t)
-	path := m.file(t, canary)
-	m.values[fileVariable] = path
-	used, err := m.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if _, found := m.Newer(t.Context(), used); found {
-		t.Error("a key is found in no file")
-	}
-	if key, err := m.Get(t.Context()); err != nil || !key.Equal(used) {
-		t.Errorf("the key is gone: %v", err)
-	}
-}
-
-func TestNewerAsksSeldomAndTellsWhatIsHidden(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMachine(t)
-		defer m.Close()
-		m.values[variable] = canary
-		m.chain.secret = newer
-		used, err := m.Get(t.Context())
-		if err != nil || m.chain.asked.Load() != 0 {
-			t.Fatalf("%v, the keychain was asked %d times; want none", err, m.chain.asked.Load())
-		}
-		for range 3 {
-			if _, found := m.Newer(t.Context(), used); found {
-				t.Error("a source that is hidden gave a key")
-			}
-		}
-		if got := m.Describe(); got.Source != variable || got.Hidden != keychainName || m.chain.asked.Load() != 1 {
-			t.Errorf("from %q, hiding %q, the keychain was asked %d times", got.Source, got.Hidden, m.chain.asked.Load())
-		}
-	})
-}
-
-func TestChangedLooksAtFilesEveryFiveSeconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMachine(t)
-		defer m.Close()
-		m.values[fileVariable] = m.file(t, "")
-		if m.Changed() {
-			t.Error("changed before anything was read")
-		}
-		if _, err := m.Get(t.Context()); err == nil {
-			t.Fatal("an empty file has a key")
-		}
-		after(t, pollPause)
-		if m.Changed() {
-			t.Error("nothing has changed")
-		}
-		m.file(t, canary)
-		if m.Changed() {
-			t.Error("the file was looked at again at once")
-		}
-		after(t, pollPause)
-		if !m.Changed() || m.chain.asked.Load() != 1 {
-			t.Error("the change is not seen, or somebody was asked")
-		}
-		if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
-			t.Fatalf("the key is not taken: %v", err)
-		}
-		m.file(t, newer) // the first was rejected, say
-		after(t, pollPause)
-		if !m.Changed() {
-			t.Error("the second change is not seen")
-		}
-		if key, err := m.Get(t.Context()); err != nil || key.value() != newer {
-			t.Errorf("the second key is not taken: %v", err)
 		}
 	})
 }
