@@ -41,6 +41,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 //	fault JSON             arms a fault of the sandbox
 //	balance CREDITS        sets the balance of the sandbox
 //	revoke KEY             makes the sandbox accept KEY and no other
+//	steady COMMAND…        is exec, with names in place of times, ports and folders: see steady
 //	converse FILE [ARG…]   talks to the program as an editor does: see converse
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"fault":    fault,
 			"balance":  balance,
 			"revoke":   revoke,
+			"steady":   steady,
 			"converse": converse,
 		},
 	})
@@ -175,6 +177,36 @@ func balance(ts *testscript.TestScript, _ bool, args []string) {
 
 func revoke(ts *testscript.TestScript, _ bool, args []string) { server(ts).SetKey(args[0]) }
 
+// steady runs the program with nothing else on the PATH, and makes what it prints the same in every run and on every
+// machine: what differs has a name instead.
+func steady(ts *testscript.TestScript, neg bool, args []string) {
+	bin := filepath.Dir(program(ts))
+	path := ts.Getenv("PATH")
+	ts.Setenv("PATH", bin)
+	err := ts.Exec(args[0], args[1:]...)
+	ts.Setenv("PATH", path)
+	if (err != nil) != neg {
+		ts.Fatalf("%v ended with %v", args, err)
+	}
+	out := strings.NewReplacer(
+		bin, "BIN",
+		ts.Getenv("WORK"), "WORK",
+		runtime.GOOS+"/"+runtime.GOARCH, "OS/ARCH",
+		`"`+runtime.GOOS+`"`, `"OS"`,
+		`"`+runtime.GOARCH+`"`, `"ARCH"`,
+	).Replace(ts.ReadFile("stdout"))
+	for _, unsteady := range []struct{ pattern, name string }{
+		{`\b[0-9.]+m?s\b`, "TIME"},
+		{`127\.0\.0\.1:[0-9]{2,}`, "127.0.0.1:PORT"},
+		{`[0-9]+ of 600 requests`, "N of 600 requests"},
+		{`req_sandbox_[0-9]+`, "req_sandbox_N"},
+	} {
+		out = regexp.MustCompile(unsteady.pattern).ReplaceAllString(out, unsteady.name)
+	}
+	fmt.Fprint(ts.Stdout(), out)
+	fmt.Fprint(ts.Stderr(), ts.ReadFile("stderr"))
+}
+
 // converse talks to the program as an editor does, along a file of lines:
 //
 //	> MESSAGE        the editor writes a line
@@ -247,18 +279,23 @@ type conversation struct {
 	out, err *lines
 }
 
-func start(ctx context.Context, ts *testscript.TestScript, args []string) *conversation {
+// program is the path of the program under test.
+func program(ts *testscript.TestScript) string {
 	program := "leadmagic-mcp-proxy"
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
 		if name := filepath.Join(dir, program); isFile(name) {
-			program = name
-			break
+			return name
 		}
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	ts.Fatalf("%s is not on the PATH", program)
+	return ""
+}
+
+func start(ctx context.Context, ts *testscript.TestScript, args []string) *conversation {
+	cmd := exec.CommandContext(ctx, program(ts), args...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range environment {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))

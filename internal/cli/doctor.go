@@ -64,7 +64,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	if err != nil {
 		return err
 	}
-	d.Refusal, d.Offline = refusal, x.offline
+	d.Refusal, d.Offline, d.Sandbox = refusal, x.offline, s.sandbox
 	if refusal == nil {
 		d.Route = ss.route()
 	}

@@ -30,7 +30,8 @@ func colours(env *Env) bool {
 // writeReport prints a report for a person.
 func writeReport(out io.Writer, report *doctor.Report, coloured bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s (unofficial), %s\n", report.Program.Name, report.Program.Version, report.Program.OS)
+	p := report.Program
+	fmt.Fprintf(&b, "%s %s (unofficial), %s/%s\n", p.Name, p.Version, p.OS, p.Arch)
 	width := 0
 	for _, c := range report.Checks {
 		width = max(width, len(title(c)))
@@ -78,7 +79,7 @@ func verdict(report *doctor.Report) string {
 
 // writeSupport prints the block for a support request, fenced as Markdown has it.
 func writeSupport(out io.Writer, report *doctor.Report) error {
-	if _, err := fmt.Fprintf(out, "```text\n%s/%s, %s\n", report.Program.OS, runtime.GOARCH, runtime.Version()); err != nil {
+	if _, err := fmt.Fprintln(out, "```text"); err != nil {
 		return err
 	}
 	if err := writeReport(out, report, false); err != nil {

@@ -28,7 +28,7 @@ func (d *Doctor) balance(ctx context.Context) balance {
 }
 
 // acceptance says who takes the key, and what the account has.
-func (d *Doctor) acceptance(v visit, b balance) []Check {
+func (d *Doctor) acceptance(v *visit, b balance) []Check {
 	n := &notes{stage: atAcceptance}
 	d.hostedKey(n, v)
 	switch {
@@ -36,6 +36,9 @@ func (d *Doctor) acceptance(v visit, b balance) []Check {
 		n.skip("not asked: --upstream is mcp", "rest api")
 	case b.err != nil:
 		n.blame("rest api", b.err)
+		if v.err == nil && v.upstream == "mcp" {
+			soften(n.checks[len(n.checks)-1:]) // calls can do without it
+		}
 	default:
 		n.ok("rest api", "takes the key")
 	}
@@ -45,23 +48,25 @@ func (d *Doctor) acceptance(v visit, b balance) []Check {
 }
 
 // hostedKey says whether the hosted server takes the key.
-func (d *Doctor) hostedKey(n *notes, v visit) {
+func (d *Doctor) hostedKey(n *notes, v *visit) {
 	const name = "hosted server"
 	switch {
 	case !d.Route.hosted():
 		n.skip("not asked: --upstream is rest", name)
 	case v.err != nil:
 		n.blame(name, v.err)
+	case v.refused != nil && v.refused.Code == problem.SignInRequired:
+		n.ok(name, "asks for a sign-in instead of a key, so calls go to the REST API")
 	case v.refused != nil:
-		what, next := words(v.refused)
-		n.warn(name, what, next)
+		what, _ := words(v.refused)
+		n.warn(name, what+", so calls go to the REST API", "see whether --mcp-url is right")
 	default:
 		n.ok(name, "takes the key")
 	}
 }
 
 // credits says what is left, as the REST API or else the free tool has told.
-func credits(n *notes, v visit, b balance) {
+func credits(n *notes, v *visit, b balance) {
 	const name, buy = "credits", "buy credits at app.leadmagic.io, Settings → Billing"
 	left := b.usage.CreditsLeft
 	if left == "" && v.call != nil {
@@ -70,7 +75,7 @@ func credits(n *notes, v visit, b balance) {
 	amount, err := left.Float64()
 	switch {
 	case left == "" || err != nil:
-		if v.err != nil && problemOf(v.err) == problem.NoCredits {
+		if v.err != nil && codeOf(v.err) == problem.NoCredits {
 			n.fail(name, "none are left", buy)
 			return
 		}
@@ -120,7 +125,8 @@ func used(left json.Number) bool {
 	return err == nil && n <= 0
 }
 
-func problemOf(err error) problem.Code {
+// codeOf is the kind of problem that an error is, empty for any other.
+func codeOf(err error) problem.Code {
 	if p := problem.As(err); p != nil {
 		return p.Code
 	}

@@ -51,8 +51,7 @@ func (x *patient) arrival(ctx context.Context) {
 	case err != nil && !x.keyed:
 		x.skip("there is no key that could arrive", name)
 	case err != nil:
-		what, _ := words(err)
-		x.fail(name, "the key would not arrive: "+what, x.editor.Remedy(x.scope))
+		x.lost(name, err, getenv)
 	case ran:
 		x.ok(name, "would arrive from %s, which was not run for this", report.Source)
 	case report.Source == editor.KeyVariable && x.another(ctx, key):
@@ -61,6 +60,20 @@ func (x *patient) arrival(ctx context.Context) {
 		x.ok(name, "would arrive from %s%s", report.Source, x.proviso(report.Source))
 	}
 	x.settings(getenv)
+}
+
+// lost says why the key would not arrive.
+func (x *patient) lost(name string, err error, getenv func(string) string) {
+	what, _ := words(err)
+	what = strings.TrimPrefix(what, "no LeadMagic API key is set: ")
+	source := x.doctor.Keys.Describe().Source
+	switch {
+	case !strings.HasPrefix(source, editor.KeyVariable):
+		source = editor.KeyVariable
+	case getenv(source) == "":
+		what = x.editor.Title + " does not pass " + source + " on"
+	}
+	x.fail(name, "the key would not arrive: "+what, x.editor.Remedy(source, x.scope))
 }
 
 // starts reports whether a key command is found with the PATH that the editor passes on.
@@ -109,7 +122,7 @@ type kept struct {
 // Get implements auth.Keychain with a stand-in for what is there.
 func (k *kept) Get() (string, error) {
 	k.once.Do(func() {
-		keys := &auth.Keys{Getenv: k.getenv}
+		keys := &auth.Keys{Getenv: k.getenv, Keychain: k.doctor.Keychain}
 		defer keys.Close()
 		_, err := keys.Get(k.ctx)
 		k.there = err == nil

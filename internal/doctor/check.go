@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -79,13 +81,18 @@ func (n *notes) blame(name string, err error) {
 // words are what an error says and what to do about it.
 func words(err error) (what, next string) {
 	p := problem.As(err)
-	if p == nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && (p == nil || p.Code == problem.Unreachable):
+		return fmt.Sprintf("it took longer than %s", within), "try again later"
+	case p == nil:
 		return err.Error(), ""
+	case p.Code == problem.Unreachable && p.Next == "":
+		return p.What, "check the network, and whether a firewall or a company proxy is in the way"
 	}
 	// Who reads this has run doctor.
-	next = strings.TrimSuffix(p.Fix(), "; leadmagic-mcp-proxy doctor finds the cause")
+	what, next = p.What, strings.TrimSuffix(p.Fix(), "; leadmagic-mcp-proxy doctor finds the cause")
 	if p.RequestID != "" {
-		return p.What + " (request " + p.RequestID + ")", next
+		what += " (request " + p.RequestID + ")"
 	}
-	return p.What, next
+	return what, next
 }

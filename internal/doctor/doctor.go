@@ -29,8 +29,9 @@ type Doctor struct {
 	// ReadFile reads what an editor's entry names besides the variables of the shell.
 	ReadFile func(name string) ([]byte, error)
 
-	// Keys is where the key comes from.
-	Keys *auth.Keys
+	// Keys is where the key comes from, and Keychain what login keeps it in: nil is that of the system.
+	Keys     *auth.Keys
+	Keychain auth.Keychain
 	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
 	// variables that change what the program does.
 	Given, Wanted []string
@@ -39,6 +40,8 @@ type Doctor struct {
 	Route   *Route
 	// Offline leaves out what needs the network.
 	Offline bool
+	// Sandbox says that the key is the sandbox's own, which no editor has.
+	Sandbox bool
 
 	// Editors are the editors to be looked at. Named says that somebody has asked for them, so that one
 	// without an entry is a fault.
@@ -80,7 +83,7 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	var journey, editors, files []Check
 	var work sync.WaitGroup
 	work.Go(func() { journey = d.travel(ctx, err == nil) })
-	work.Go(func() { editors = d.editors(ctx, err == nil) })
+	work.Go(func() { editors = d.editors(ctx, err == nil && !d.Sandbox) })
 	work.Go(func() { files = d.files(ctx) })
 	d.progress("looking at LeadMagic and at the editors")
 	work.Wait()

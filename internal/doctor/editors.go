@@ -13,7 +13,7 @@ import (
 )
 
 // editors looks at each editor that is on this machine: what it would start, and whether the key would arrive
-// there. keyed says that there is a key at all.
+// there. keyed says that the user has a key at all.
 func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 	var checks []Check
 	kept := &kept{doctor: d, ctx: ctx}
@@ -108,16 +108,20 @@ func (x *patient) server(ctx context.Context) {
 	default:
 		x.ok(x.name("entry"), "%s", x.place())
 	}
-	if name := s.LiteralKey(); name != "" || slices.ContainsFunc(s.Args, editor.HoldsKey) {
-		if name == "" {
-			name = "an argument"
-		}
-		x.fail(x.name("key"), name+" holds a key itself", x.editor.Remedy(x.scope)+"; then create a new key at app.leadmagic.io, Settings → API, and delete this one")
-	} else if s.Ours() && s.URL == "" {
-		x.arrival(ctx)
-	}
-	if s.Ours() && s.URL == "" {
+	ours := s.Ours() && s.URL == ""
+	if ours {
 		x.command(ctx)
+	}
+	name := s.LiteralKey()
+	if slices.ContainsFunc(s.Args, editor.HoldsKey) {
+		name = "an argument"
+	}
+	switch {
+	case name != "":
+		x.fail(x.name("key"), name+" holds a key itself",
+			x.install()+", then create a new key at app.leadmagic.io, Settings → API, and delete this one")
+	case ours:
+		x.arrival(ctx)
 	}
 }
 

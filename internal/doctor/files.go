@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
@@ -20,6 +21,9 @@ func (d *Doctor) files(ctx context.Context) []Check {
 		n.fail(name, err.Error(), "")
 		return n.checks
 	}
+	if d.Named {
+		found.Findings = slices.DeleteFunc(found.Findings, func(f editor.Finding) bool { return !d.looksAt(f.Editor) })
+	}
 	for i, f := range found.Findings {
 		if i == mostFindings {
 			n.fail(name, fmt.Sprintf("%d more", len(found.Findings)-i), editor.Program+" scan lists them all")
@@ -28,13 +32,21 @@ func (d *Doctor) files(ctx context.Context) []Check {
 		n.fail(name, fmt.Sprintf("%s holds a key%s (git: %s)", place(f.Path, f.Line), under(f.Name), f.Git),
 			f.Instead+"; then create a new key at app.leadmagic.io, Settings → API, and delete this one")
 	}
-	if len(found.Findings) == 0 {
-		n.ok(name, "none in %d files of editors", found.Files)
+	switch {
+	case found.Files == 0:
+		n.skip("no editor has a file here", name)
+	case len(found.Findings) == 0:
+		n.ok(name, "none, of %d files that editors read", found.Files)
 	}
 	if len(found.Skipped) > 0 {
 		n.warn("unread files", unread(found.Skipped), "make them readable, or remove them")
 	}
 	return n.checks
+}
+
+// looksAt reports whether an editor is one of those to be looked at.
+func (d *Doctor) looksAt(id string) bool {
+	return slices.ContainsFunc(d.Editors, func(e editor.Editor) bool { return e.ID == id })
 }
 
 func under(name string) string {

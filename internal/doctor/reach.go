@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -70,13 +72,17 @@ func (r *reach) ask(ctx context.Context, dial http.RoundTripper, agent string) e
 	return nil
 }
 
-// checks are what became of each part of the way.
-func (r *reach) checks(n *notes) {
+// checks are what became of each part of the way. worked says that a session went it all the same.
+func (r *reach) checks(n *notes, worked bool) {
 	failed := r.name(n) || r.connection(n) || r.secured(n)
 	name := r.role + " health"
 	switch {
 	case failed:
 		n.skip(r.url.Host+" was not reached", name)
+	case worked && (r.err != nil || r.health != nil && r.status >= 300):
+		n.warn(name, "/health does not answer as it should, and calls work all the same", "")
+	case worked:
+		n.ok(name, "/health answers %d in %s", r.status, milliseconds(r.took))
 	case r.err != nil:
 		r.blame(n, name)
 	case r.health != nil && r.role == "api" && r.health.Code == problem.NotFound:
@@ -126,8 +132,7 @@ func (r *reach) connection(n *notes) (failed bool) {
 		n.fail(name, "no connection "+to+" in time: the other side does not answer", "check the network; a firewall may drop the connection")
 		return true
 	case r.connect.err != nil:
-		what, next := words(problem.FromError(r.connect.err, false))
-		n.fail(name, "no connection "+to+": "+what, next)
+		r.refused(n, name, to)
 		return true
 	case !r.got && r.tls.begun.IsZero():
 		r.blame(n, name) // the HTTP proxy refused
@@ -147,7 +152,7 @@ func (r *reach) secured(n *notes) (failed bool) {
 		n.fail(name, r.url.Host+" accepts the connection and says nothing more", "try again later; a firewall or a company proxy may hold the connection")
 		return true
 	case r.tls.err != nil:
-		what, next := words(problem.FromError(r.tls.err, false))
+		what, next := r.why(r.tls.err)
 		if issuer := untrustedIssuer(r.tls.err); issuer != "" {
 			what += "; the certificate was issued by " + issuer
 			next = "get that authority's certificate as a PEM file from whoever runs the network, then: export LEADMAGIC_CA_FILE=FILE"
@@ -160,13 +165,33 @@ func (r *reach) secured(n *notes) (failed bool) {
 	return false
 }
 
+// refused says why no connection was made.
+func (r *reach) refused(n *notes, name, to string) {
+	what, next := r.why(r.connect.err)
+	if errors.Is(r.connect.err, syscall.ECONNREFUSED) && isHere(r.url) {
+		next = "start what should answer there, or leave out --" + r.role + "-url"
+	}
+	n.fail(name, "no connection "+to+": "+what, next)
+}
+
+// why is what an error says without what the reader sees anyway.
+func (r *reach) why(err error) (what, next string) {
+	what, next = words(problem.FromError(err, false))
+	return strings.TrimPrefix(what, "LeadMagic is not reachable: "), next
+}
+
 // blame says why no answer came, where no part of the way has a reason of its own.
 func (r *reach) blame(n *notes, name string) {
-	if errors.Is(r.err, context.DeadlineExceeded) || errors.Is(r.err, context.Canceled) {
-		n.fail(name, r.url.Host+" accepts the connection and does not answer", "try again later; a firewall or a company proxy may hold the connection")
-		return
+	const hint = "try again later; a firewall or a company proxy may hold the connection"
+	switch {
+	case errors.Is(r.err, context.DeadlineExceeded), errors.Is(r.err, context.Canceled):
+		n.fail(name, r.url.Host+" accepts the connection and does not answer", hint)
+	case r.got:
+		n.fail(name, r.url.Host+" accepts the connection and ends it without an answer", hint)
+	default:
+		what, next := r.why(r.err)
+		n.fail(name, what, next)
 	}
-	n.blame(name, problem.FromError(r.err, r.got))
 }
 
 // issuer is who signed the certificate that was shown.

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -11,7 +13,8 @@ import (
 // else; new members, stages and checks do not change it.
 const format = 1
 
-// A Report is what was found. Its JSON form is stable. It never holds a key, and the home folder is shortened to ~.
+// A Report is what was found. Its JSON form is stable. It never holds a key; the home folder is
+// shortened to ~, and the current one to a dot.
 type Report struct {
 	Format  int     `json:"format"`
 	Healthy bool    `json:"healthy"` // no check has failed
@@ -25,6 +28,7 @@ type Program struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	OS      string `json:"os"`
+	Arch    string `json:"arch"`
 }
 
 // A Summary counts the checks by their outcome.
@@ -38,7 +42,7 @@ type Summary struct {
 func (d *Doctor) report(checks []Check) *Report {
 	r := &Report{
 		Format:  format,
-		Program: Program{Name: editor.Program, Version: d.Version, OS: d.System.GOOS},
+		Program: Program{Name: editor.Program, Version: d.Version, OS: d.System.GOOS, Arch: runtime.GOARCH},
 		Checks:  checks,
 	}
 	for i := range r.Checks {
@@ -67,8 +71,8 @@ const maxText = 500
 func (d *Doctor) tidy(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	s = editor.HideKeys(d.Keys.Redact(s))
-	for _, home := range d.Homes {
-		s = d.shorten(s, home)
+	for _, f := range d.folders() {
+		s = f.shorten(s)
 	}
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -76,23 +80,37 @@ func (d *Doctor) tidy(s string) string {
 	return s
 }
 
-// shorten writes ~ for the home folder, wherever s names it or something in it.
-func (d *Doctor) shorten(s, home string) string {
-	home = strings.TrimRight(home, `/\`)
-	if home == "" {
+// A folder has a name that is shorter than its path, and tells less of the user.
+type folder struct{ path, name string }
+
+// folders are the home folder and the current one, the longer path first: one may be part of the other.
+func (d *Doctor) folders() []folder {
+	var folders []folder
+	for _, home := range d.Homes {
+		folders = append(folders, folder{home, "~"})
+	}
+	folders = append(folders, folder{d.System.Folder, "."})
+	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
+	return folders
+}
+
+// shorten writes the folder's name, wherever s names it or something in it.
+func (f folder) shorten(s string) string {
+	path := strings.TrimRight(f.path, `/\`)
+	if path == "" {
 		return s
 	}
 	var b strings.Builder
 	for {
-		before, after, found := strings.Cut(s, home)
+		before, after, found := strings.Cut(s, path)
 		b.WriteString(before)
 		if !found {
 			return b.String()
 		}
 		if after != "" && isName(after[0]) || before != "" && isName(before[len(before)-1]) {
-			b.WriteString(home) // part of another folder's name
+			b.WriteString(path) // part of another folder's name
 		} else {
-			b.WriteString("~")
+			b.WriteString(f.name)
 		}
 		s = after
 	}

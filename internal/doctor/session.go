@@ -6,29 +6,36 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// session says what an editor gets, in both eras of the protocol.
-func (d *Doctor) session(old, modern visit) []Check {
+// session says what an editor gets, in both eras of the protocol. best is the one of them that gets further.
+func (d *Doctor) session(old, modern, best *visit) []Check {
 	n := &notes{stage: atSession}
-	if old.err != nil {
+	if best.err != nil {
 		n.skip("LeadMagic opens none", "upstream", "initialize", "discover", "free call")
 		return n.checks
 	}
-	by := map[string]string{"mcp": "the hosted server", "rest": "the REST API"}[old.upstream]
+	by := map[string]string{"mcp": "the hosted server", "rest": "the REST API"}[best.upstream]
 	if d.Route.Upstream == "auto" {
 		n.ok("upstream", "auto takes %s", by)
 	} else {
 		n.ok("upstream", "%s, as --upstream says", by)
 	}
-	n.ok("initialize", "%s in %s%s", old.opened.ProtocolVersion, milliseconds(old.took), server(old.opened))
+	switch {
+	case old.err != nil:
+		n.blame("initialize", old.err)
+		soften(n.checks[len(n.checks)-1:]) // the other era works
+	default:
+		n.ok("initialize", "%s in %s%s", old.opened.ProtocolVersion, milliseconds(old.took), server(old.opened))
+	}
 	switch {
 	case modern.err != nil:
 		n.blame("discover", modern.err)
+		soften(n.checks[len(n.checks)-1:])
 	case modern.opened.ProtocolVersion <= legacy:
 		n.ok("discover", "not offered: editors that ask for it use initialize")
 	default:
 		n.ok("discover", "%s in %s", modern.opened.ProtocolVersion, milliseconds(modern.took))
 	}
-	switch c := old.call; {
+	switch c := best.call; {
 	case c == nil:
 		n.skip("no tool is known to be free", "free call")
 	case c.err != nil:
@@ -52,7 +59,7 @@ func server(opened *mcp.InitializeResult) string {
 const windsurfTools = 100
 
 // tools says how many tools a model is shown.
-func (d *Doctor) tools(v visit) []Check {
+func (d *Doctor) tools(v *visit) []Check {
 	n := &notes{stage: atTools}
 	const name = "list"
 	switch count := len(v.tools); {

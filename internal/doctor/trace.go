@@ -117,5 +117,5 @@ func (t *trace) found() string {
 func isAddress(host string) bool { return net.ParseIP(host) != nil }
 
 func milliseconds(d time.Duration) string {
-	return d.Round(time.Millisecond).String()
+	return max(d.Round(time.Millisecond), time.Millisecond).String()
 }

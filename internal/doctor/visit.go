@@ -35,6 +35,9 @@ type visit struct {
 	call     *freeCall // nil if there is no tool that is known to be free
 }
 
+// worked reports whether an editor could use the session.
+func (v *visit) worked() bool { return v.err == nil && v.toolsErr == nil }
+
 // A freeCall is a call that costs nothing.
 type freeCall struct {
 	tool    string
@@ -47,8 +50,8 @@ type freeCall struct {
 var freeTools = []string{"check_credits", "check_credit_balance"}
 
 // visit opens a session and looks around.
-func (d *Doctor) visit(ctx context.Context, protocol string) visit {
-	var v visit
+func (d *Doctor) visit(ctx context.Context, protocol string) *visit {
+	v := new(visit)
 	start := time.Now()
 	s, err := d.Route.Open(ctx, protocol)
 	v.took = time.Since(start)
@@ -58,9 +61,6 @@ func (d *Doctor) visit(ctx context.Context, protocol string) visit {
 	}
 	defer s.End()
 	v.upstream, v.refused, v.opened = s.Upstream, s.Refused, s.InitializeResult()
-	if protocol == newest {
-		return v
-	}
 	for tool, err := range s.Tools(ctx, nil) {
 		if err != nil {
 			v.toolsErr = err
