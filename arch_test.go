@@ -26,6 +26,8 @@ const (
 	hujson   = "github.com/tailscale/hujson"
 	toml     = "github.com/pelletier/go-toml/v2"
 	xterm    = "golang.org/x/term"
+
+	testscript = "github.com/rogpeppe/go-internal"
 )
 
 // walls says what each package may import besides the standard library: our own
@@ -55,9 +57,10 @@ var walls = map[string][]string{
 	},
 
 	// Programs of the tests: they meet the finished program as strangers do.
-	"internal/conformance":        {},
-	"internal/conformance/client": {sdk},
-	"internal/conformance/front":  {},
+	"internal/conformance":         {},
+	"internal/conformance/client":  {sdk},
+	"internal/conformance/clients": {"internal/sandbox", testscript},
+	"internal/conformance/front":   {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go

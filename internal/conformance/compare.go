@@ -71,6 +71,7 @@ func compare(direct, proxied results, excused *baseline) []string {
 // A verdict is what is told of a run.
 type verdict struct {
 	scenarios, passed, failed int
+	repeated                  []string // scenarios that were given a second try
 	complaints                []string
 }
 
@@ -82,5 +83,9 @@ func (v *verdict) add(r results) {
 }
 
 func (v verdict) String() string {
-	return fmt.Sprintf("%d scenarios, %d checks passed, %d failed, %d complaints", v.scenarios, v.passed, v.failed, len(v.complaints))
+	text := fmt.Sprintf("%d scenarios, %d checks passed, %d failed, %d complaints", v.scenarios, v.passed, v.failed, len(v.complaints))
+	if len(v.repeated) > 0 {
+		text += ", second try of " + strings.Join(v.repeated, " ")
+	}
+	return text
 }

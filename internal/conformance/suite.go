@@ -55,21 +55,37 @@ func (s *suite) judgeClient(ctx context.Context, r revision) (verdict, error) {
 		if strings.HasPrefix(name, "auth/") {
 			continue
 		}
-		dir := filepath.Join(s.out, "client", r.name, name)
-		cmd := s.command(ctx, "client", "--scenario", name, "--spec-version", r.name, "--output-dir", dir, "--command",
-			filepath.Join(s.bin, "client")+" "+filepath.Join(s.bin, "leadmagic-mcp-proxy"))
-		text, failed := cmd.CombinedOutput()
-		found, err := readResults(dir)
+		found, complaint, err := s.play(ctx, name, r)
+		if complaint != "" {
+			// The suite's server has two seconds for its first answer, which a busy machine may not give it.
+			v.repeated = append(v.repeated, name)
+			found, complaint, err = s.play(ctx, name, r)
+		}
 		if err != nil {
 			return v, err
 		}
 		v.scenarios++
 		v.add(found)
-		if failed != nil || len(found) == 0 {
-			v.complaints = append(v.complaints, fmt.Sprintf("%s client %s: %v\n%s", r.name, name, failed, bytes.TrimSpace(text)))
+		if complaint != "" {
+			v.complaints = append(v.complaints, complaint)
 		}
 	}
 	return v, nil
+}
+
+// play runs one scenario of a client.
+func (s *suite) play(ctx context.Context, name string, r revision) (found results, complaint string, err error) {
+	dir, err := os.MkdirTemp(s.out, "client-")
+	if err != nil {
+		return nil, "", err
+	}
+	cmd := s.command(ctx, "client", "--scenario", name, "--spec-version", r.name, "--output-dir", dir, "--command",
+		filepath.Join(s.bin, "client")+" "+filepath.Join(s.bin, "leadmagic-mcp-proxy"))
+	text, failed := cmd.CombinedOutput()
+	if found, err = readResults(dir); err == nil && (failed != nil || len(found) == 0) {
+		complaint = fmt.Sprintf("%s client %s: %v\n%s", r.name, name, failed, bytes.TrimSpace(text))
+	}
+	return found, complaint, err
 }
 
 // judgeServer runs every scenario of a server twice: straight to the SDK's own, and to it through a front and the proxy.
