@@ -51,6 +51,7 @@ type Choose struct {
 	mu        sync.Mutex
 	probed    time.Time         // when the editor first asked anything
 	current   *lane             // what carries the legacy session, nil while that is not decided
+	opened    *lane             // whose answer to initialize the editor gets; current once it has it
 	modern    *lane             // what carries messages of the modern era, nil likewise
 	offered   *lane             // what those are offered to while that is not decided
 	waiting   []*Message        // for current
@@ -203,7 +204,7 @@ func (c *Choose) begin(m *Message) {
 	if known == nil && c.current != c.standby {
 		known = c.current
 	}
-	c.current, c.attempt, c.status = nil, nil, Status{}
+	c.current, c.opened, c.attempt, c.status = nil, nil, nil, Status{}
 	// An editor that has probed the modern era before has waited since then, but no longer than for that.
 	waited := min(time.Since(c.probed), probeFor)
 	time.AfterFunc(openFor-waited, func() {

@@ -70,26 +70,42 @@ func (c *Choose) ask(m *Message, a *attempt, start int) {
 // accept makes l carry the session that answer opened.
 func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.attempt != a {
+		c.mu.Unlock()
 		return // the editor has begun anew
 	}
 	c.attempt = nil
+	begins := c.opened == nil
+	healed := false
 	switch {
-	case c.current == nil:
+	case begins:
 		c.Log.Debug("the session is open", "upstream", l.Name)
 		c.status.Problem = nil
-		c.deliver(answer)
-		c.carry(l)
+		c.opened = l
+	case c.current == nil:
+		// The standby's answer is on its way to the editor. There will be another try.
 	case answer.Result == nil:
 		c.status.Problem = problem.New(problem.Failed, problem.Refused, "LeadMagic does not open a session for this editor", "")
 	default:
-		c.heal(l, answer)
+		healed = c.heal(l, answer)
+	}
+	c.mu.Unlock()
+	// Nothing is delivered under the mutex: who takes it may have something to send.
+	switch {
+	case begins:
+		c.deliver(answer)
+		c.carry(l)
+	case healed:
+		for _, kind := range []string{"tools", "resources", "prompts"} {
+			c.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/`, kind, `/list_changed"}`))
+		}
 	}
 }
 
 // carry makes l carry the session from now on, beginning with what has waited.
 func (c *Choose) carry(l *lane) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.current = l
 	waiting := c.waiting
 	c.waiting = nil
@@ -98,28 +114,26 @@ func (c *Choose) carry(l *lane) {
 	}
 }
 
-// heal leaves the standby for l, whose session answer opened.
-func (c *Choose) heal(l *lane, answer *Message) {
+// heal leaves the standby for l, whose session answer opened, and reports whether it could.
+func (c *Choose) heal(l *lane, answer *Message) bool {
 	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != c.handshake.Version() {
 		c.status = Status{Restart: true, LastTry: c.status.LastTry}
-		return
+		return false
 	}
 	missed := c.handshake.rest()
 	for _, m := range missed {
 		c.replayed[m] = true
 	}
 	l.replay(missed)
-	c.current = l
+	c.current, c.opened = l, l
 	c.status = Status{Healed: true, LastTry: c.status.LastTry}
 	c.Log.Debug("LeadMagic can be used now", "upstream", l.Name)
-	for _, kind := range []string{"tools", "resources", "prompts"} {
-		c.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/`, kind, `/list_changed"}`))
-	}
+	return true
 }
 
 // explain opens the session with the standby, if nothing carries it yet, and goes on trying behind it.
 func (c *Choose) explain(m *Message, p *problem.Problem) {
-	if c.ctx.Err() != nil || c.handshake.opening() != m || c.current != nil && c.current != c.standby {
+	if c.ctx.Err() != nil || c.handshake.opening() != m || c.opened != nil && c.opened != c.standby {
 		return
 	}
 	begun := c.status.Problem != nil
@@ -130,8 +144,12 @@ func (c *Choose) explain(m *Message, p *problem.Problem) {
 	c.Explained(p)
 	c.standby.expect(m, func(answer *Message) {
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.current == nil && c.handshake.opening() == m {
+		stands := c.opened == nil && c.handshake.opening() == m
+		if stands {
+			c.opened = c.standby
+		}
+		c.mu.Unlock()
+		if stands {
 			c.deliver(answer)
 			c.carry(c.standby)
 		}
@@ -194,6 +212,13 @@ func (c *Choose) tryFor(call *Message) {
 	case <-timer.C:
 	case <-c.ctx.Done():
 	}
+	if answer := c.passTried(call); answer != nil {
+		c.deliver(answer)
+	}
+}
+
+// passTried passes on a call for which LeadMagic was tried, or returns why it cannot be.
+func (c *Choose) passTried(call *Message) *Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -204,11 +229,12 @@ func (c *Choose) tryFor(call *Message) {
 	case c.current != c.standby:
 		c.current.Upstream.Send(call)
 	case c.status.Problem != nil:
-		c.deliver(call.failed(notSent(c.status.Problem, "")))
+		return call.failed(c.status.Problem)
 	default:
-		c.deliver(call.failed(problem.New(problem.BadSetting, problem.NotSent,
-			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor")))
+		return call.failed(problem.New(problem.BadSetting, problem.NotSent,
+			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor"))
 	}
+	return nil
 }
 
 // keyProblem reports whether another key could mend p.
