@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -49,6 +50,8 @@ func newRootCommand(env *Env) *cobra.Command {
 		newUninstallCommand(env),
 		newScanCommand(env),
 		newDoctorCommand(env, s),
+		newLoginCommand(env, func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }),
+		newLogoutCommand(env),
 		newSandboxCommand(env),
 		newVersionCommand(env),
 	)

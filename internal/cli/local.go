@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 )
 
 // A local is an MCP client at the other end of a session of our own, over pipes as an editor has them.
@@ -26,6 +28,24 @@ func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
 		ss.close()
 	}
 	return l, err
+}
+
+// tryKey opens a session with that key and no other, which is free: LeadMagic looks at the key, and no tool is
+// called.
+func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
+	ss, refusal := newSession(env, s)
+	if refusal != nil {
+		return refusal
+	}
+	defer ss.close()
+	ss.keys.Close()
+	ss.keys = auth.Only(key, "what was typed")
+	l, err := ss.connect(ctx, "")
+	if err != nil {
+		return err
+	}
+	l.end()
+	return nil
 }
 
 // connect is an MCP client's end of ss. protocol is the version to ask for, empty for the newest.

@@ -26,7 +26,12 @@ func newBaseTransport(s *settings) (*baseTransport, error) {
 			// The text may hold a password, so it is not shown.
 			return nil, badSetting("--http-proxy (LEADMAGIC_HTTP_PROXY) is not a URL", "write it as http://host:port")
 		}
-		b.proxy = http.ProxyURL(proxy)
+		b.proxy = func(req *http.Request) (*url.URL, error) {
+			if req.URL.Scheme != "https" {
+				return nil, nil //nolint:nilnil // loopback: a proxy would see the key, and leads elsewhere
+			}
+			return proxy, nil
+		}
 	}
 	if s.caFile != "" {
 		roots, err := readRoots(s.caFile)
