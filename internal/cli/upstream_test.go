@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
+)
+
+const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+// questions are arguments for each tool that needs some.
+var questions = map[string]string{
+	"b2b_profile_to_work_email":  `{"profile_url":"ada-l"}`,
+	"detect_job_change":          `{"profile_url":"ada-l","company_name":"Acme"}`,
+	"email_to_b2b_profile":       `{"work_email":"ada@acme.example"}`,
+	"enrich_company":             `{"company_domain":"acme.example"}`,
+	"find_company_employees":     `{"company_domain":"acme.example","limit":3}`,
+	"find_company_funding":       `{"company_domain":"acme.example"}`,
+	"find_jobs":                  `{"company_name":"Acme","per_page":2}`,
+	"find_lookalike_companies":   `{"company_domain":"acme.example","limit":2}`,
+	"find_mobile_number":         `{"profile_url":"ada-l"}`,
+	"find_people_by_role":        `{"job_title":"CEO","company_domain":"acme.example"}`,
+	"find_personal_email":        `{"profile_url":"ada-l"}`,
+	"find_work_email":            `{"full_name":"Ada Lovelace","domain":"acme.example"}`,
+	"get_b2b_ad_details":         `{"ad_url":"14366"}`,
+	"get_company_technographics": `{"company_domain":"acme.example"}`,
+	"list_company_competitors":   `{"company_domain":"acme.example"}`,
+	"preview_cost":               `{"items":[{"product":"email_finder","input":{}}]}`,
+	"resolve_job_search_filters": `{"tags":{"include":["kubernetes"]}}`,
+	"search_b2b_ads":             `{"company_domain":"acme.example","limit":2}`,
+	"search_companies":           `{"query":"robots","limit":2}`,
+	"search_google_ads":          `{"company_domain":"acme.example","limit":2}`,
+	"search_jobs":                `{"titles":{"include":["Engineer"]},"limit":2}`,
+	"search_meta_ads":            `{"company_domain":"acme.example","limit":2}`,
+	"search_people":              `{"company_domain":"acme.example","limit":2}`,
+	"search_profile":             `{"profile_url":"ada-l"}`,
+	"validate_work_email":        `{"email":"ada@acme.example"}`,
+}
+
+// open is an editor's session with a sandbox, over that upstream.
+func open(t *testing.T, upstream string) (*local, *sandbox.Server) {
+	t.Helper()
+	box, err := sandbox.Start(sandbox.Options{Key: canary, Credits: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.Close)
+	variables := map[string]string{
+		"LEADMAGIC_API_KEY": canary, "LEADMAGIC_MCP_URL": box.URL + "/mcp", "LEADMAGIC_API_URL": box.URL, "LEADMAGIC_UPSTREAM": upstream,
+	}
+	env := &Env{
+		Getenv:  func(name string) string { return variables[name] },
+		Environ: func() []string { return nil },
+		Stdout:  io.Discard, Stderr: io.Discard, Version: "test",
+	}
+	l, err := connect(t.Context(), env, newSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	return l, box
+}
+
+func ask(t *testing.T, l *local, tool, arguments string) *mcp.CallToolResult {
+	t.Helper()
+	if arguments == "" {
+		arguments = `{}`
+	}
+	result, err := l.CallTool(t.Context(), &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
+	if err != nil {
+		t.Fatalf("%s: %v", tool, err)
+	}
+	return result
+}
+
+func TestEachRESTToolThroughASession(t *testing.T) {
+	l, box := open(t, "rest")
+	listed, err := l.tools(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(map[string]rest.Tool)
+	for _, tool := range rest.Tools() {
+		known[tool.Name] = tool
+	}
+	if len(listed) != len(known) {
+		t.Errorf("got %d tools in the session, want the %d of the table", len(listed), len(known))
+	}
+	for _, tool := range listed {
+		t.Run(tool.Name, func(t *testing.T) {
+			before := box.RequestCount()
+			result := ask(t, l, tool.Name, questions[tool.Name])
+			if result.IsError {
+				t.Fatalf("got %v", result.Content[0].(*mcp.TextContent).Text)
+			}
+			if n := box.RequestCount() - before; n != 1 {
+				t.Errorf("got %d requests, want one", n)
+			}
+			requests := box.Requests()
+			got, want := requests[len(requests)-1], known[tool.Name]
+			path, _, _ := strings.Cut(want.Path, "{")
+			if got.Method != want.Method || !strings.HasPrefix(got.Path, path) {
+				t.Errorf("got %s %s, want %s %s", got.Method, got.Path, want.Method, want.Path)
+			}
+			if key := got.Header.Get("X-Api-Key"); key != canary {
+				t.Errorf("got the key header %q, want the key", key)
+			}
+			if _, ok := result.Meta[rest.UsageKey]; !ok {
+				t.Errorf("got _meta %v, want what the call has used", result.Meta)
+			}
+		})
+	}
+}
+
+// The names and the answers do not depend on what carries the session.
+func TestTheSameQuestionsOverBothUpstreams(t *testing.T) {
+	hosted, _ := open(t, "mcp")
+	api, _ := open(t, "rest")
+	offered, err := hosted.tools(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(questions)) {
+		if !slices.ContainsFunc(offered, func(tool *mcp.Tool) bool { return tool.Name == name }) {
+			continue // LeadMagic's list depends on the workspace
+		}
+		t.Run(name, func(t *testing.T) {
+			got, want := ask(t, api, name, questions[name]), ask(t, hosted, name, questions[name])
+			gotJSON, _ := json.Marshal(got.StructuredContent)
+			wantJSON, _ := json.Marshal(want.StructuredContent)
+			if string(gotJSON) != string(wantJSON) {
+				t.Errorf("REST says   %s\nhosted says %s", gotJSON, wantJSON)
+			}
+		})
+	}
+}
