@@ -69,7 +69,9 @@ const maxText = 500
 // tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
 // folder. Much of it was written by others: servers, editors, config files.
 func (d *Doctor) tidy(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+	}), " ")
 	s = editor.HideKeys(d.Keys.Redact(s))
 	for _, f := range d.folders() {
 		s = f.shorten(s)

@@ -1,0 +1,235 @@
+package doctor
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+)
+
+const key = "LEADMAGIC_API_KEY=" + canary
+
+func TestWhatAnEditorWouldStart(t *testing.T) {
+	tests := []struct {
+		name, file, text string
+		check            string
+		status           Status
+		detail, hint     string
+	}{
+		{
+			"a program on the PATH", ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nenv_vars = ['LEADMAGIC_API_KEY']\n",
+			"codex command", OK, "leadmagic-mcp-proxy, version 1.2.3", "",
+		},
+		{
+			"a program that is gone", ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = '/gone/leadmagic-mcp-proxy'\n",
+			"codex command", Fail, "/gone/leadmagic-mcp-proxy does not run: no such file or directory", "install codex --force",
+		},
+		{
+			"a path that depends on the folder", ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'bin/leadmagic-mcp-proxy'\nenv_vars = ['LEADMAGIC_API_KEY']\n",
+			"codex command", Warn, "named by a path that others may not have", "install codex --force",
+		},
+		{
+			"a path in a team's file is not started", "./.mcp.json", `{"mcpServers":{"leadmagic":{"command":"/team/leadmagic-mcp-proxy"}}}`,
+			"claude-code project command", Warn, "named by a path that others may not have", "install claude-code --project --force",
+		},
+		{
+			"a PATH of the entry's own", ".gemini/settings.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"PATH":"/nowhere"}}}}`,
+			"gemini command", Fail, "not on the PATH that Gemini CLI passes on", "install gemini --force",
+		},
+		{
+			"another program", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"/usr/bin/npx --secret","args":["mcp-remote"]}}}`,
+			"cursor entry", Warn, "~/.cursor/mcp.json, line 1 starts npx, not this program", "install cursor --force",
+		},
+		{
+			"no program", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"url":"https://mcp.leadmagic.io/mcp?key=secret"}}}`,
+			"cursor entry", OK, "connects to mcp.leadmagic.io by itself, without this program", "",
+		},
+		{
+			"an entry that is switched off", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","disabled":true}}}`,
+			"cursor entry", Warn, "is disabled", "enable leadmagic in Cursor",
+		},
+		{
+			"a file that cannot be read", ".gemini/settings.json", `{"mcpServers":`,
+			"gemini entry", Fail, "~/.gemini/settings.json: line 1, column", "correct the file by hand",
+		},
+		{
+			"no entry", ".cursor/mcp.json", `{}`,
+			"cursor entry", Skipped, "there is none for leadmagic", "install cursor",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDoctor(t, key)
+			d.installed(t)
+			if strings.HasPrefix(tt.file, "./") {
+				d.write(t, ".claude/x", "") // the editor is found
+			}
+			d.write(t, tt.file, tt.text)
+			report := d.Examine(t.Context())
+			expect(t, report.Checks, tt.check, tt.status, tt.detail, tt.hint)
+			if report.Healthy != (tt.status != Fail) {
+				t.Errorf("got healthy %v", report.Healthy)
+			}
+			for _, c := range report.Checks {
+				if strings.Contains(c.Detail+c.Hint, "secret") {
+					t.Errorf("%s shows what may be secret: %s", c.Name, c.Detail)
+				}
+			}
+		})
+	}
+}
+
+func TestWhetherTheKeyWouldArrive(t *testing.T) {
+	const codex = "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\n"
+	tests := []struct {
+		name    string
+		environ []string
+		file    string
+		text    string
+		check   string
+		status  Status
+		detail  string
+		hint    string
+	}{
+		{
+			"Codex passes what is named", []string{key}, ".codex/config.toml", codex + "env_vars = ['LEADMAGIC_API_KEY']\n",
+			"codex key", OK, "would arrive from LEADMAGIC_API_KEY", "",
+		},
+		{
+			"Codex passes nothing else", []string{key}, ".codex/config.toml", codex,
+			"codex key", Fail, "the key would not arrive: Codex does not pass LEADMAGIC_API_KEY on",
+			`add env_vars = ["LEADMAGIC_API_KEY"], or run: leadmagic-mcp-proxy install codex --force`,
+		},
+		{
+			"Gemini drops a file's name too", []string{"LEADMAGIC_API_KEY_FILE=KEYFILE"}, ".gemini/settings.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`,
+			"gemini key", Fail, "Gemini CLI does not pass LEADMAGIC_API_KEY_FILE on", `"LEADMAGIC_API_KEY_FILE": "$LEADMAGIC_API_KEY_FILE"`,
+		},
+		{
+			"Cursor does not fill in the shell's form", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"}}}}`,
+			"cursor key", Fail, "LEADMAGIC_API_KEY is ${LEADMAGIC_API_KEY}, a reference that nothing has filled in", `"${env:LEADMAGIC_API_KEY}"`,
+		},
+		{
+			"Cursor's own form, from a dock or not", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`,
+			"cursor key", OK, "would arrive from LEADMAGIC_API_KEY, if Cursor is started where it is set", "",
+		},
+		{
+			"VS Code asks", []string{key}, ".config/Code/User/mcp.json",
+			`{"servers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${input:leadmagic-key}"}}}}`,
+			"vscode key", OK, "VS Code asks for it once and keeps it", "",
+		},
+		{
+			"a key in the file", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"lm_leaked_5f1c0e9a7b3d2468"}}}}`,
+			"cursor key", Fail, "LEADMAGIC_API_KEY holds a key itself", "create a new key",
+		},
+		{
+			"a key among the arguments", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":["--key","lm_leaked_5f1c0e9a7b3d2468"]}}}`,
+			"cursor key", Fail, "an argument holds a key itself", "create a new key",
+		},
+		{
+			"a key in a header of another server", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"url":"https://mcp.leadmagic.io/mcp","headers":{"x-leadmagic-key":"lm_leaked_5f1c0e9a7b3d2468"}}}}`,
+			"cursor key", Fail, "x-leadmagic-key holds a key itself", "create a new key",
+		},
+		{
+			"another key than this shell's", []string{key}, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","envFile":"ENVFILE"}}}`,
+			"cursor key", Warn, "another key would arrive than this shell has", "Cursor",
+		},
+		{
+			"the sandbox needs none", nil, ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":["--sandbox"]}}}`,
+			"cursor key", OK, "not needed", "",
+		},
+		{
+			"there is none", nil, ".codex/config.toml", codex,
+			"codex key", Skipped, "there is no key that could arrive", "",
+		},
+		{
+			"settings are lost with the key", []string{key, "LEADMAGIC_UPSTREAM=rest", "HTTPS_PROXY=http://p:1"}, ".codex/config.toml", codex,
+			"codex settings", Warn, "set here, and would not arrive: LEADMAGIC_UPSTREAM, HTTPS_PROXY", "install --print codex",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			for name, text := range map[string]string{"key": canary, "env": "LEADMAGIC_API_KEY=lm_older_0000000000000000\n"} {
+				if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fill := strings.NewReplacer("KEYFILE", filepath.Join(folder, "key"), "ENVFILE", filepath.ToSlash(filepath.Join(folder, "env")))
+			var environ []string
+			for _, entry := range tt.environ {
+				name, value, _ := strings.Cut(entry, "=")
+				environ = append(environ, name+"="+fill.Replace(value))
+			}
+			d := newDoctor(t, environ...)
+			d.Wanted = []string{"LEADMAGIC_UPSTREAM", "HTTPS_PROXY", "NO_PROXY", editor.KeyFileVariable}
+			d.installed(t)
+			d.write(t, tt.file, fill.Replace(tt.text))
+			report := d.Examine(t.Context())
+			expect(t, report.Checks, tt.check, tt.status, tt.detail, tt.hint)
+			for _, c := range report.Checks {
+				if strings.Contains(c.Detail+c.Hint, "lm_canary") || strings.Contains(c.Detail+c.Hint, "lm_leaked") {
+					t.Errorf("%s shows a key", c.Name)
+				}
+			}
+		})
+	}
+}
+
+// What a key command would do for each editor, and what the keychain would be asked, may disturb a person.
+func TestNobodyIsDisturbedForEachEditor(t *testing.T) {
+	const claude = `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`
+	t.Run("the keychain is asked once", func(t *testing.T) {
+		d := newDoctor(t, key)
+		d.installed(t)
+		keychain := &chain{secret: canary}
+		d.Keychain = keychain
+		d.write(t, ".config/Claude/claude_desktop_config.json", claude)
+		d.write(t, ".codeium/windsurf/mcp_config.json", claude)
+		report := d.Examine(t.Context())
+		for _, id := range []string{"claude-desktop", "windsurf"} {
+			expect(t, report.Checks, id+" key", OK, "would arrive from the keychain of this system", "")
+		}
+		if keychain.asked != 1 {
+			t.Errorf("the keychain was asked %d times, want once", keychain.asked)
+		}
+	})
+	t.Run("the command is run for this shell alone", func(t *testing.T) {
+		d := newDoctor(t, "LEADMAGIC_API_KEY_COMMAND=leadmagic-mcp-proxy show")
+		d.installed(t)
+		ran := 0
+		d.Keys.Run = func(context.Context, []string, io.Writer) ([]byte, error) {
+			ran++
+			return []byte(canary), nil
+		}
+		d.write(t, ".claude.json", claude)
+		d.write(t, ".config/zed/settings.json", `{"context_servers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":[],"env":{"PATH":"/nowhere"}}}}`)
+		report := d.Examine(t.Context())
+		expect(t, report.Checks, "claude-code key", OK, "would arrive from LEADMAGIC_API_KEY_COMMAND, which was not run for this", "")
+		expect(t, report.Checks, "zed key", Fail, "names a program that is not there", "")
+		if ran != 1 {
+			t.Errorf("the command ran %d times, want once", ran)
+		}
+	})
+}
+
+func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
+	d := newDoctor(t, key)
+	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"x","env":{"LEADMAGIC_API_KEY":"lm_leaked_5f1c0e9a7b3d2468"}}}}`)
+	zed, _ := editor.Lookup("zed")
+	d.Editors, d.Named = []editor.Editor{zed}, true
+	report := d.Examine(t.Context())
+	expect(t, report.Checks, "zed entry", Fail, "there is none for leadmagic", "install zed")
+	expect(t, report.Checks, "keys in files", OK, "none", "")
+}

@@ -1,0 +1,165 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+// A wire is the network of a test: what listens, and how it is dialled.
+type wire struct {
+	url   string // of what should be LeadMagic
+	base  *http.Transport
+	proxy string // the HTTP proxy, empty for none
+}
+
+// secured is a LeadMagic with a certificate of an authority that only those know who are told.
+func secured(t *testing.T, leaf sandbox.Leaf) (*sandbox.Server, *x509.CertPool) {
+	t.Helper()
+	authority, err := sandbox.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := authority.Issue(leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sandbox.StartTLSWith(sandbox.Options{Key: canary}, authority, certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server, authority.Pool()
+}
+
+// silent accepts connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
+}
+
+// resolved dials with a resolver that asks its name server so.
+func resolved(ask func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
+	resolver := &net.Resolver{PreferGo: true, Dial: ask}
+	return &http.Transport{DialContext: (&net.Dialer{Resolver: resolver}).DialContext}
+}
+
+func serve(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestHowFarAHostIsReached(t *testing.T) {
+	tests := []struct {
+		name         string
+		wire         func(t *testing.T) wire
+		check        string
+		status       Status
+		detail, hint string
+	}{
+		{"a certificate of a known authority", func(t *testing.T) wire {
+			server, pool := secured(t, sandbox.Leaf{})
+			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		}, "mcp tls", OK, "TLS 1.3, certificate issued by CN=sandbox authority", ""},
+		{"a certificate of an unknown authority", func(t *testing.T) wire {
+			server, _ := secured(t, sandbox.Leaf{})
+			return wire{url: server.URL}
+		}, "mcp tls", Fail, "signed by an unknown authority (a company proxy?); the certificate was issued by CN=sandbox authority", "export LEADMAGIC_CA_FILE=FILE"},
+		{"a certificate for another name", func(t *testing.T) wire {
+			server, pool := secured(t, sandbox.Leaf{Hosts: []string{"portal.example"}})
+			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		}, "mcp tls", Fail, "the certificate is for another name", ""},
+		{"a certificate that has expired", func(t *testing.T) wire {
+			server, pool := secured(t, sandbox.Leaf{Expires: time.Now().Add(-time.Hour)})
+			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		}, "mcp tls", Fail, "is the clock of this machine right?", ""},
+		{"http where https is due", func(t *testing.T) wire {
+			return wire{url: strings.Replace(serve(t, http.NotFound), "http:", "https:", 1)}
+		}, "mcp tls", Fail, "the TLS handshake did not succeed", ""},
+		{"a host that accepts and says nothing", func(t *testing.T) wire {
+			return wire{url: "https://" + silent(t)}
+		}, "mcp tls", Fail, "accepts the connection and says nothing more", "firewall"},
+		{"a host that accepts and does not answer", func(t *testing.T) wire {
+			return wire{url: "http://" + silent(t)}
+		}, "mcp health", Fail, "accepts the connection and does not answer", "firewall"},
+		{"a name server that does not answer", func(*testing.T) wire {
+			return wire{url: "https://mcp.leadmagic.test", base: resolved(func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return nil, block(ctx)
+			})}
+		}, "mcp name", Fail, "looking up mcp.leadmagic.test takes too long", "name server"},
+		{"no name server", func(*testing.T) wire {
+			return wire{url: "https://mcp.leadmagic.test", base: resolved(func(context.Context, string, string) (net.Conn, error) {
+				return nil, errors.New("no network")
+			})}
+		}, "mcp name", Fail, "the name mcp.leadmagic.test cannot be resolved", "name server"},
+		{"nothing listens", func(*testing.T) wire {
+			return wire{url: "http://127.0.0.1:1"}
+		}, "mcp connection", Fail, "no connection to 127.0.0.1:1: the connection was refused", "--mcp-url"},
+		{"a proxy that wants a login", func(t *testing.T) wire {
+			return wire{url: "https://mcp.leadmagic.test", proxy: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusProxyAuthRequired)
+			})}
+		}, "mcp connection", Fail, "the HTTP proxy wants a login", "http://user:password@host:port"},
+		{"a proxy that is not there", func(*testing.T) wire {
+			return wire{url: "https://mcp.leadmagic.test", proxy: "http://127.0.0.1:1"}
+		}, "mcp connection", Fail, "no connection to the HTTP proxy 127.0.0.1:1: the connection was refused", ""},
+		{"a captive portal", func(t *testing.T) wire {
+			return wire{url: serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>Welcome")) })}
+		}, "mcp health", Fail, "a web page came where LeadMagic's answer was due", "sign in to the network"},
+		{"a redirect is not followed", func(t *testing.T) wire {
+			return wire{url: serve(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "https://elsewhere.example/login?token=x", http.StatusFound)
+			})}
+		}, "mcp health", Fail, "LeadMagic points to another origin, https://elsewhere.example/login; the key was not sent there", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := tt.wire(t)
+			u, err := url.Parse(w.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.base == nil {
+				w.base = &http.Transport{}
+			}
+			w.base.Proxy = func(*http.Request) (*url.URL, error) {
+				if w.proxy == "" {
+					return nil, nil
+				}
+				return url.Parse(w.proxy)
+			}
+			d := newDoctor(t)
+			d.Route = &Route{MCP: u, API: u, Upstream: "mcp", Proxy: w.base.Proxy, Dial: func() http.RoundTripper { return w.base }}
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			if tt.status == OK || !strings.Contains(tt.detail, "accepts") && !strings.Contains(tt.detail, "too long") {
+				cancel() // only silence has to be waited for
+				ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+			}
+			defer cancel()
+			n := &notes{}
+			d.reach(ctx, host{"mcp", u}).checks(n, false)
+			expect(t, n.checks, tt.check, tt.status, tt.detail, tt.hint)
+			if tt.status == Fail && n.checks[len(n.checks)-1].Status == OK {
+				t.Errorf("got %+v, want nothing to go well after a fault", n.checks)
+			}
+		})
+	}
+}

@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+func TestTheWayThatAllGoesWell(t *testing.T) {
+	d := newDoctor(t, key)
+	d.travels(t)
+	report := d.Examine(t.Context())
+	expect(t, report.Checks, "mcp-url", OK, "https://mcp.leadmagic.io/mcp", "")
+	expect(t, report.Checks, "api health", OK, "/health answers 200", "")
+	expect(t, report.Checks, "hosted server", OK, "takes the key", "")
+	expect(t, report.Checks, "rest api", OK, "takes the key", "")
+	expect(t, report.Checks, "credits", OK, "500 left", "")
+	expect(t, report.Checks, "rate limit", OK, "599 of 600 requests left", "")
+	expect(t, report.Checks, "upstream", OK, "auto takes the hosted server", "")
+	expect(t, report.Checks, "initialize", OK, "2025-11-25 in ", "")
+	expect(t, report.Checks, "discover", OK, "2026-07-28 in ", "")
+	expect(t, report.Checks, "free call", OK, "check_credits answers in ", "")
+	expect(t, report.Checks, "list", OK, "3 tools", "")
+}
+
+func TestWhatGoesWrongOnTheWay(t *testing.T) {
+	refused := func(p *problem.Problem) func(*Route) {
+		return func(r *Route) {
+			r.Open = func(context.Context, string) (*Session, error) { return nil, p }
+		}
+	}
+	passed := func(code problem.Code) func(*Route) {
+		return func(r *Route) {
+			whole := r.Open
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				s, err := whole(ctx, protocol)
+				if err == nil {
+					s.Upstream, s.Refused = "rest", problem.New(code, problem.Refused, "the first choice said no", "")
+				}
+				return s, err
+			}
+		}
+	}
+	tools := func(count int) func(*Route) {
+		return func(r *Route) {
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) { return open(ctx, protocol, count) }
+		}
+	}
+	credits := func(body string, header ...string) func(*Route) {
+		return func(r *Route) {
+			r.REST = func() *http.Client {
+				return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
+					return answer(req, 200, body, header...), nil
+				})}
+			}
+		}
+	}
+	health := func(status int, body string, header ...string) func(*Route) {
+		return func(r *Route) {
+			r.Dial = dialled(func(req *http.Request) (*http.Response, error) { return answer(req, status, body, header...), nil })
+		}
+	}
+	fromNow := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	tests := []struct {
+		name         string
+		spoil        func(*Route)
+		check        string
+		status       Status
+		detail, hint string
+	}{
+		{"an address that is not LeadMagic's", func(r *Route) { r.MCP, _ = url.Parse("https://gateway.example/mcp?token=x") }, "mcp-url", Warn, "https://gateway.example/mcp?… is not an address of LeadMagic", "--mcp-url"},
+		{"a proxy that is no URL", func(r *Route) {
+			r.Proxy = func(*http.Request) (*url.URL, error) { return nil, errors.New("parse http://me:pass@") }
+		}, "http-proxy", Fail, "the HTTP proxy for mcp.leadmagic.io is not a URL", "HTTPS_PROXY"},
+		{"a proxy is named without its login", func(r *Route) {
+			r.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("http://me:pass@p.example:8080") }
+		}, "http-proxy", OK, "mcp.leadmagic.io through http://p.example:8080, api.leadmagic.io through http://p.example:8080", ""},
+
+		{"a clock that is well", health(200, "", "Date", fromNow(20*time.Second)), "clock", OK, "as that of mcp.leadmagic.io", ""},
+		{"a clock that is some minutes behind", health(200, "", "Date", fromNow(5*time.Minute)), "clock", Warn, "behind that of mcp.leadmagic.io", "set the clock"},
+		{"a clock that is a day ahead", health(200, "", "Date", fromNow(-24*time.Hour)), "clock", Fail, "ahead of that of mcp.leadmagic.io", "set the clock"},
+		{"an old answer says nothing of the clock", health(200, "", "Date", fromNow(-24*time.Hour), "Age", "86400"), "clock", Skipped, "", ""},
+		{"a health page does not matter if calls work", health(200, "<html>", "Content-Type", "text/html"), "mcp health", OK, "answers 200", ""},
+		{"nor does a missing one", health(404, ""), "mcp health", Warn, "calls work all the same", ""},
+		{"the REST API need not have one", health(404, ""), "api health", OK, "api.leadmagic.io answers", ""},
+
+		{"the key is rejected", refused(problem.New(problem.KeyRejected, problem.Refused, "LeadMagic rejected the API key", "")), "hosted server", Fail, "rejected the API key", "Settings → API"},
+		{"there is no session then", refused(problem.New(problem.KeyRejected, problem.Refused, "LeadMagic rejected the API key", "")), "initialize", Skipped, "LeadMagic opens none", ""},
+		{"no credits are left, says the hosted server", func(r *Route) {
+			refused(problem.New(problem.NoCredits, problem.Refused, "no credits", ""))(r)
+			credits(`{}`)(r)
+		}, "credits", Fail, "none are left", "buy credits"},
+		{"the hosted server wants a sign-in", passed(problem.SignInRequired), "hosted server", OK, "asks for a sign-in instead of a key, so calls go to the REST API", ""},
+		{"the hosted server is not there", passed(problem.NotFound), "hosted server", Warn, "the first choice said no, so calls go to the REST API", "--mcp-url"},
+		{"auto takes the REST API then", passed(problem.SignInRequired), "upstream", OK, "auto takes the REST API", ""},
+
+		{"the balance is known from the free tool alone", credits(`{}`), "credits", OK, "400 left", ""},
+		{"little is left", credits(`{"credits":49.5}`), "credits", Warn, "49.5 left", "buy credits"},
+		{"enough is left", credits(`{"credits":"50"}`), "credits", OK, "50 left", ""},
+		{"nothing is left", credits(`{"credits":0}`), "credits", Fail, "only free tools work", "buy credits"},
+		{"the rate limit is used up", credits(`{}`, "RateLimit-Limit", "600", "RateLimit-Remaining", "0"), "rate limit", Warn, "0 of 600", "call again in a minute"},
+		{"so is that of the day", credits(`{}`, "RateLimit-Remaining", "5", "X-RateLimit-Remaining-Daily", "0"), "rate limit", Warn, "5 requests left in this minute, 0 today", "call again"},
+		{"the rate limit is not told", credits(`{"credits":500}`), "rate limit", Skipped, "", ""},
+
+		{"as many tools as Windsurf takes", tools(100), "list", OK, "100 tools", ""},
+		{"more tools than Windsurf takes", tools(101), "list", Warn, "101 tools; Windsurf takes 100 at most", "LEADMAGIC_TOOLS"},
+		{"no tools", tools(0), "list", Fail, "there are no tools", "--read-only"},
+		{"no tool that is free", tools(0), "free call", Skipped, "no tool is known to be free", ""},
+		{"only the old era", func(r *Route) {
+			whole := r.Open
+			r.Open = func(ctx context.Context, _ string) (*Session, error) { return whole(ctx, legacy) }
+		}, "discover", OK, "not offered", ""},
+		{"only the new era", func(r *Route) {
+			whole := r.Open
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				if protocol == legacy {
+					return nil, problem.New(problem.BadRequest, problem.Refused, "not that version", "")
+				}
+				return whole(ctx, protocol)
+			}
+		}, "initialize", Warn, "not that version", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDoctor(t, key)
+			tt.spoil(d.travels(t))
+			report := d.Examine(t.Context())
+			expect(t, report.Checks, tt.check, tt.status, tt.detail, tt.hint)
+		})
+	}
+}
+
+// block waits as a request does that nobody answers.
+func block(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
+	silent := func(r *Route) {
+		r.Dial = dialled(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })
+		r.REST = func() *http.Client {
+			return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })}
+		}
+		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		silent(d.travels(t))
+		start := time.Now()
+		report := d.Examine(t.Context())
+		if took := time.Since(start); took != within {
+			t.Errorf("got a report after %s, want one after %s", took, within)
+		}
+		if report.Healthy {
+			t.Error("got a healthy report")
+		}
+		expect(t, report.Checks, "mcp connection", OK, "to mcp.leadmagic.io", "")
+		expect(t, report.Checks, "mcp health", Fail, "accepts the connection and does not answer", "firewall")
+		expect(t, report.Checks, "acceptance", Skipped, "mcp.leadmagic.io was not reached", "")
+	})
+}
+
+func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		r := d.travels(t)
+		r.Dial = func() http.RoundTripper {
+			return transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
+		}
+		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
+		start := time.Now()
+		report := d.Examine(t.Context())
+		if took := time.Since(start); took != 0 {
+			t.Errorf("got a report after %s, want one at once", took)
+		}
+		expect(t, report.Checks, "mcp name", Fail, "no connection could be made", "")
+		expect(t, report.Checks, "session", Skipped, "mcp.leadmagic.io was not reached", "")
+	})
+}
+
+func TestACallThatIsNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		r := d.travels(t)
+		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
+		report := d.Examine(t.Context())
+		expect(t, report.Checks, "mcp health", OK, "/health answers 200", "")
+		expect(t, report.Checks, "hosted server", Fail, "it took longer than 9s", "try again later")
+	})
+}
