@@ -1,0 +1,242 @@
+package docs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A step is one command of a block and what the page says that it prints.
+type step struct {
+	line    int // of the block
+	command string
+	// from and to are the lines of the block with the output.
+	from, to int
+}
+
+// steps are the commands of a block. In console blocks they follow a prompt, and their output follows them; in sh
+// blocks every line is one.
+func (b block) steps() []step {
+	var all []step
+	lines := b.lines()
+	for i := 0; i < len(lines); i++ {
+		command, prompted := strings.CutPrefix(lines[i], "$ ")
+		switch {
+		case b.language == "console" && !prompted, strings.TrimSpace(command) == "", strings.HasPrefix(command, "#"):
+			continue
+		}
+		s := step{line: i}
+		for strings.HasSuffix(command, `\`) && i+1 < len(lines) {
+			i++
+			command = strings.TrimSuffix(command, `\`) + strings.TrimSpace(lines[i])
+		}
+		s.command, s.from, s.to = command, i+1, i+1
+		for b.language == "console" && s.to < len(lines) && !strings.HasPrefix(lines[s.to], "$ ") {
+			s.to++
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// edits are new outputs, to be written into their pages when all commands have run.
+type edits struct {
+	mu    sync.Mutex
+	lines map[*page]map[int][]string // the lines from an index on, up to the next nil
+	gone  map[*page]map[int]bool
+}
+
+func (e *edits) replace(p *page, from, to int, lines []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lines[p] == nil {
+		e.lines[p], e.gone[p] = map[int][]string{}, map[int]bool{}
+	}
+	e.lines[p][from] = lines
+	for i := from; i < to; i++ {
+		e.gone[p][i] = true
+	}
+}
+
+func (e *edits) write(t *testing.T) {
+	for p, added := range e.lines {
+		var out []string
+		for i, line := range p.lines {
+			out = append(out, added[i]...)
+			if !e.gone[p][i] {
+				out = append(out, line)
+			}
+		}
+		write(t, p.name, strings.Join(out, "\n"))
+	}
+}
+
+// TestEveryCommandRuns runs the commands of every page, and compares what they print. Outputs are those of Linux; on
+// other systems paths differ, and only the exit code counts.
+func TestEveryCommandRuns(t *testing.T) {
+	own := newTree(t)
+	e := &edits{lines: map[*page]map[int][]string{}, gone: map[*page]map[int]bool{}}
+	t.Cleanup(func() {
+		if *update {
+			e.write(t)
+		}
+	})
+	count := 0
+	for _, p := range pages(t) {
+		for _, b := range p.blocks(t) {
+			if b.language != "sh" && b.language != "console" {
+				continue
+			}
+			count++
+			t.Run(strings.ReplaceAll(b.place(-1), "/", "_"), func(t *testing.T) {
+				t.Parallel()
+				b.play(t, own, e)
+			})
+		}
+	}
+	if count < 10 {
+		t.Errorf("found %d blocks of commands, want those of the README at least", count)
+	}
+}
+
+var assignment = regexp.MustCompile(`^([A-Z_]+)=(.*)$`)
+
+// play runs the commands of a block, one after the other.
+func (b block) play(t *testing.T, own tree, e *edits) {
+	s := newStage(t, b.options)
+	exit := 0
+	for _, st := range b.steps() {
+		all, err := words(st.command)
+		if err != nil {
+			t.Fatalf("%s: %v", b.place(st.line), err)
+		}
+		for _, part := range parts(all) {
+			set := map[string]string{}
+			for len(part) > 1 && assignment.MatchString(part[0]) {
+				m := assignment.FindStringSubmatch(part[0])
+				set[m[1]], part = m[2], part[1:]
+			}
+			args, ours := arguments(part)
+			switch {
+			case !ours:
+				if err := foreign(own, s, part); err != nil {
+					t.Errorf("%s: %v", b.place(st.line), err)
+				}
+				continue
+			case own.check(args) != nil:
+				t.Errorf("%s: %v", b.place(st.line), own.check(args))
+				continue
+			case b.options["skip"] != "":
+				continue
+			}
+			for name, value := range set {
+				s.env[name] = value
+			}
+			var output string
+			output, exit = s.run(t, binary(t), args...)
+			if exit != 0 && b.options["exit"] == "" {
+				t.Errorf("%s: %s ends with %d: %s", b.place(st.line), st.command, exit, output)
+			}
+			if b.language == "console" && ownSystem {
+				b.compare(t, e, st, output)
+			}
+		}
+	}
+	if want := b.options["exit"]; want != "" && fmt.Sprint(exit) != want {
+		t.Errorf("%s: the last command ends with %d, want %s", b.place(-1), exit, want)
+	}
+}
+
+// compare compares what a command printed with what the page says. A line … stands for any number of lines, and … in
+// a line for anything.
+func (b block) compare(t *testing.T, e *edits, st step, output string) {
+	want := strings.Join(b.lines()[st.from:st.to], "\n")
+	got := strings.TrimRight(output, "\n")
+	if alike(want, got) {
+		return
+	}
+	if *update {
+		e.replace(b.page, b.first+st.from, b.first+st.to, strings.Split(got, "\n"))
+		return
+	}
+	t.Errorf("%s: %s prints\n%s\nand the page says\n%s\n(go test ./internal/docs -update writes what it prints)",
+		b.place(st.line), st.command, got, want)
+}
+
+func alike(want, got string) bool {
+	pattern := regexp.QuoteMeta(steady(strings.TrimRight(want, "\n")))
+	pattern = regexp.MustCompile(`(?m)^…\n?`).ReplaceAllString(pattern, `(?s:.*)`)
+	pattern = strings.ReplaceAll(pattern, "…", ".*")
+	return regexp.MustCompile(`^` + pattern + `$`).MatchString(steady(got))
+}
+
+// arguments are those of the program, if a command is one.
+func arguments(command []string) (args []string, ours bool) {
+	switch {
+	case len(command) > 0 && command[0] == program:
+		return command[1:], true
+	case len(command) > 2 && command[0] == "go" && command[1] == "run" && command[2] == ".":
+		return command[3:], true
+	}
+	return nil, false
+}
+
+// parts are the commands that a line is made of: what comes before a pipe, behind it, and behind &&. Where output
+// goes is left out.
+func parts(all []string) [][]string {
+	var out [][]string
+	var part []string
+	skip := false
+	for _, word := range append(all, "&&") {
+		switch {
+		case word == "|" || word == "&&":
+			out, part, skip = append(out, part), nil, false
+		case strings.HasPrefix(word, ">"):
+			skip = true
+		case !skip:
+			part = append(part, word)
+		}
+	}
+	return out
+}
+
+// others are programs of others that pages show. What they do is not checked here.
+var others = []string{"brew", "scoop", "apt", "dpkg", "claude", "op", "pass", "cosign", "sha256sum", "gh", "chmod", "npm"}
+
+// foreign checks a command that is not of the program.
+func foreign(own tree, s *stage, command []string) error {
+	switch name := command[0]; {
+	case name == "export" && len(command) > 1:
+		for _, word := range command[1:] {
+			m := assignment.FindStringSubmatch(word)
+			if m == nil || !own.hasVariable(m[1]) {
+				return fmt.Errorf("the program reads no variable as in %s", word)
+			}
+			if !strings.Contains(m[2], "…") {
+				s.env[m[1]] = m[2]
+			}
+		}
+		return nil
+	case name == "go" && len(command) > 2 && slices.Contains([]string{"test", "install", "run"}, command[1]):
+		for _, word := range command[2:] {
+			if folder, ours := strings.CutPrefix(word, "./"); ours && folder != "..." {
+				if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(strings.TrimSuffix(folder, "/...")))); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	case strings.HasPrefix(name, ".ci/"), strings.HasPrefix(name, "internal/"):
+		_, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+		return err
+	case slices.Contains(others, name):
+		return nil
+	default:
+		return fmt.Errorf("no test knows the program %s: say how it is checked", name)
+	}
+}
