@@ -114,7 +114,6 @@ func (b *budget) settle(ch *charge, cost credits) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.granted[ch] {
-		b.remove(ch)
 		return false
 	}
 	delete(b.granted, ch)
@@ -131,10 +130,6 @@ func (b *budget) settle(ch *charge, cost credits) bool {
 func (b *budget) leave(ch *charge) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.remove(ch)
-}
-
-func (b *budget) remove(ch *charge) {
 	at := slices.Index(b.queue, ch)
 	if at < 0 {
 		return

@@ -96,6 +96,7 @@ type agent struct {
 	era   string
 	guard *Guard
 	in    *io.PipeWriter
+	stop  func() // is a signal to end
 	ended chan error
 
 	mu      sync.Mutex
@@ -117,8 +118,10 @@ func employ(t testing.TB, era string, up Upstream, g *Guard) *agent {
 		}
 		g.Spent = a.note
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
 	go func() {
-		err := Run(context.Background(), Options{In: inRead, Out: outWrite, Upstream: up, Guard: g, Log: slog.New(slog.DiscardHandler)})
+		err := Run(ctx, Options{In: inRead, Out: outWrite, Upstream: up, Guard: g, Log: slog.New(slog.DiscardHandler)})
 		_ = outWrite.Close()
 		a.ended <- err
 	}()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -74,14 +75,8 @@ func (g *Guard) answered(ch *charge) (sent, first bool) {
 		ch.overdue.Stop()
 	}
 	id := key(ch.call.ID)
-	list := g.flying[id]
-	for i := range list {
-		if list[i] == ch {
-			list = append(list[:i:i], list[i+1:]...)
-			break
-		}
-	}
-	if g.flying[id] = list; len(list) == 0 {
+	others := slices.DeleteFunc(g.flying[id], func(other *charge) bool { return other == ch })
+	if g.flying[id] = others; len(others) == 0 {
 		delete(g.flying, id)
 	}
 	return ch.sent, first

@@ -1,14 +1,11 @@
 package proxy
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
@@ -284,6 +281,19 @@ func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
 	})
 }
 
+func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
+	list := `{"name":"old","annotations":{"readOnlyHint":true}}`
+	var called []string
+	up := toolbox(func() string { return list }, &called)
+	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
+	a.call("old", "{}")
+	list = `{"name":"old"}`
+	a.open("2025-11-25")
+	if got := a.call("old", "{}"); !got.refused {
+		t.Error("a tool that is not read-only in the new session was called")
+	}
+}
+
 func TestGuardTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 	var called []string
 	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
@@ -311,8 +321,10 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`)
 		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"check_credits"}}`)
 		a.ask("ping", "{}")
-		if called != nil && !slices.Equal(called, []string{""}) { // ping has no name
-			t.Errorf("%q were called", called)
+		for _, method := range up.methods() {
+			if strings.HasPrefix(method, "tools/call") {
+				t.Errorf("LeadMagic saw %q", method)
+			}
 		}
 	})
 }
@@ -335,69 +347,5 @@ func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
 	}
 	if n != 2 || s.CallCount() != 1 {
 		t.Errorf("%d answers to %d calls: %s", n, s.CallCount(), line)
-	}
-}
-
-func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
-	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
-	for _, g := range []*Guard{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
-		var called []string
-		standby := toolbox(func() string { return `{"name":"` + StatusTool + `"}` }, &called)
-		up := &Choose{
-			Refusal: missing, Standby: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
-			Log: slog.New(slog.DiscardHandler),
-		}
-		a := employ(t, "legacy", up, g)
-		for _, tool := range []string{"find_work_email", "nobody_knows_this"} {
-			if got := a.call(tool, "{}"); !got.refused || !strings.Contains(got.text, "no API key was found") {
-				t.Errorf("%s: got %q", tool, got.text)
-			}
-		}
-		if got := a.call(StatusTool, "{}"); got.refused {
-			t.Errorf("the status tool: got %q", got.text)
-		}
-		if names := toolNames(t, a.ask("tools/list", "{}")); !slices.Equal(names, []string{StatusTool}) {
-			t.Errorf("listed are %q", names)
-		}
-		if want := []string{StatusTool}; !slices.Equal(called, want) {
-			t.Errorf("called %q, want %q", called, want)
-		}
-		if len(a.spent()) > 0 {
-			t.Errorf("spent %q", a.spent())
-		}
-	}
-}
-
-func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
-	tests := []struct {
-		name   string
-		answer func(*Message) *Message
-		why    string
-	}{
-		{"LeadMagic cannot be reached", refuses(problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")), "LeadMagic is not reachable"},
-		{"the connection breaks", refuses(problem.FromError(context.Canceled, true)), "the connection to LeadMagic broke"},
-		{"LeadMagic refuses to list", func(m *Message) *Message {
-			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"error":{"code":-32601,"message":"no"}}`)
-		}, "LeadMagic does not list its tools"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			eachEra(t, func(t *testing.T, era string) {
-				up := &scripted{answer: func(m *Message) *Message {
-					if m.Method == "tools/list" {
-						return tt.answer(m)
-					}
-					return says("LeadMagic", "2025-11-25")(m)
-				}}
-				a := employ(t, era, up, &Guard{ReadOnly: true})
-				got := a.call("check_credits", "{}")
-				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
-					t.Errorf("got %q, want %q", got.text, tt.why)
-				}
-				if slices.Contains(up.methods(), "tools/call check_credits") {
-					t.Error("the call was sent")
-				}
-			})
-		})
 	}
 }

@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
+	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
+	for _, g := range []*Guard{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
+		var called []string
+		standby := toolbox(func() string { return `{"name":"` + StatusTool + `"}` }, &called)
+		up := &Choose{
+			Refusal: missing, Standby: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
+			Log: slog.New(slog.DiscardHandler),
+		}
+		a := employ(t, "legacy", up, g)
+		for _, tool := range []string{"find_work_email", "nobody_knows_this"} {
+			if got := a.call(tool, "{}"); !got.refused || !strings.Contains(got.text, "no API key was found") {
+				t.Errorf("%s: got %q", tool, got.text)
+			}
+		}
+		if got := a.call(StatusTool, "{}"); got.refused {
+			t.Errorf("the status tool: got %q", got.text)
+		}
+		if names := toolNames(t, a.ask("tools/list", "{}")); !slices.Equal(names, []string{StatusTool}) {
+			t.Errorf("listed are %q", names)
+		}
+		if want := []string{StatusTool}; !slices.Equal(called, want) {
+			t.Errorf("called %q, want %q", called, want)
+		}
+		if len(a.spent()) > 0 {
+			t.Errorf("spent %q", a.spent())
+		}
+	}
+}
+
+func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer func(*Message) *Message
+		why    string
+	}{
+		{"LeadMagic cannot be reached", refuses(problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")), "LeadMagic is not reachable"},
+		{"the connection breaks", refuses(problem.FromError(context.Canceled, true)), "the connection to LeadMagic broke"},
+		{"LeadMagic refuses to list", func(m *Message) *Message {
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"error":{"code":-32601,"message":"no"}}`)
+		}, "LeadMagic does not list its tools"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			eachEra(t, func(t *testing.T, era string) {
+				up := &scripted{answer: func(m *Message) *Message {
+					if m.Method == "tools/list" {
+						return tt.answer(m)
+					}
+					return says("LeadMagic", "2025-11-25")(m)
+				}}
+				a := employ(t, era, up, &Guard{ReadOnly: true})
+				got := a.call("check_credits", "{}")
+				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
+					t.Errorf("got %q, want %q", got.text, tt.why)
+				}
+				if slices.Contains(up.methods(), "tools/call check_credits") {
+					t.Error("the call was sent")
+				}
+			})
+		})
+	}
+}
+
+func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
+	var questions []*Message
+	up := &scripted{answer: func(m *Message) *Message {
+		if strings.HasPrefix(string(m.ID), `"leadmagic-mcp-proxy `) {
+			questions = append(questions, m)
+		}
+		if m.Method == "tools/list" {
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"tools":[{"name":"check_credit_balance"}]}}`)
+		}
+		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25","structuredContent":{"credits":5}}}`)
+	}}
+	eachEra(t, func(t *testing.T, era string) {
+		questions = nil
+		a := employ(t, era, up, &Guard{MaxCredits: 1})
+		a.call("odd", "{}")
+		a.leave()
+		var got []string
+		for _, q := range questions {
+			got = append(got, q.Method+" "+q.Param("name"))
+			if modern := q.Modern(); modern != (era == "modern") {
+				t.Errorf("of another era: %s", q.Raw)
+			}
+			if q.meta.progressToken != nil {
+				t.Errorf("with a progress token that is another call's: %s", q.Raw)
+			}
+		}
+		if want := []string{"tools/list ", "tools/call check_credit_balance", "tools/call check_credit_balance"}; !slices.Equal(got, want) {
+			t.Errorf("asked %q, want %q", got, want)
+		}
+	})
+}

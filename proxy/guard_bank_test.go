@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+// A bank is an upstream with a balance. It answers what is free at once, and other calls when the test says so.
+type bank struct {
+	names   []string         // of the tools it lists
+	trouble *problem.Problem // what keeps the balance from being read, nil if nothing does
+	silent  bool             // the balance is never told
+
+	deliver func(*Message)
+	mu      sync.Mutex
+	balance string
+	open    map[string][]*Message // by tool
+	log     []string
+}
+
+func newBank(balance string) *bank {
+	return &bank{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*Message)}
+}
+
+func (b *bank) Open(_ *Handshake, deliver func(*Message)) { b.deliver = deliver }
+func (b *bank) Close(context.Context)                     {}
+
+func (b *bank) Send(m *Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	what := m.Method
+	if what == "tools/call" {
+		what = m.Param("name")
+	}
+	b.log = append(b.log, what)
+	result := "{}"
+	switch {
+	case m.Kind != Call:
+		return
+	case m.Method == "initialize":
+		result = `{"protocolVersion":"2025-11-25"}`
+	case m.Method == "tools/list":
+		result = `{"tools":[{"name":"` + strings.Join(b.names, `"},{"name":"`) + `"}]}`
+	case what == "check_credits" && b.silent:
+		return
+	case what == "check_credits" && b.trouble != nil:
+		go b.deliver(m.failed(b.trouble))
+		return
+	case what == "check_credits":
+		result = `{"structuredContent":{"credits":` + b.balance + `}}`
+	case m.Method == "tools/call":
+		b.open[what] = append(b.open[what], m)
+		return
+	}
+	go b.deliver(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`))
+}
+
+// pays answers the oldest call of a tool, after which the balance is another.
+func (b *bank) pays(tool, result, balance string) {
+	b.mu.Lock()
+	m := b.open[tool][0]
+	b.open[tool] = b.open[tool][1:]
+	b.balance = balance
+	b.mu.Unlock()
+	b.deliver(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`))
+	synctest.Wait()
+}
+
+// refuses answers the oldest call of a tool with a problem.
+func (b *bank) refuses(tool string, p *problem.Problem) {
+	b.mu.Lock()
+	m := b.open[tool][0]
+	b.open[tool] = b.open[tool][1:]
+	b.mu.Unlock()
+	b.deliver(m.failed(p))
+	synctest.Wait()
+}
+
+// becomes changes the bank.
+func (b *bank) becomes(change func(*bank)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b)
+}
+
+// seen is what has come since the last time, without what opens a session.
+func (b *bank) seen() string {
+	synctest.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := slices.DeleteFunc(b.log, func(what string) bool {
+		return what == "initialize" || what == "notifications/initialized" || what == "tools/list"
+	})
+	b.log = nil
+	return strings.Join(list, " ")
+}
+
+// bankSession runs a test in both eras on a clock of its own.
+func bankSession(t *testing.T, limit float64, test func(t *testing.T, b *bank, a *agent)) {
+	t.Helper()
+	eachEra(t, func(t *testing.T, era string) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBank("100")
+			a := employ(t, era, b, &Guard{MaxCredits: limit})
+			test(t, b, a)
+			a.leave()
+		})
+	})
+}
+
+func wantSeen(t *testing.T, b *bank, want string) {
+	t.Helper()
+	if got := b.seen(); got != want {
+		t.Errorf("LeadMagic saw %q, want %q", got, want)
+	}
+}
+
+func wantSpent(t *testing.T, a *agent, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := a.spent(); !slices.Equal(got, want) {
+		t.Errorf("spent %q, want %q", got, want)
+	}
+}
+
+// allowed fails unless a call was answered by LeadMagic.
+func allowed(t *testing.T, a *agent, id string) {
+	t.Helper()
+	if got := readOutcome(t, <-a.answer(id)); got.refused {
+		t.Errorf("refused with %q", got.text)
+	}
+}
+
+// denied fails unless a call was refused for a reason.
+func denied(t *testing.T, a *agent, id, why string) {
+	t.Helper()
+	if got := readOutcome(t, <-a.answer(id)); !got.refused || !strings.Contains(got.text, why) || strings.Contains(got.text, "outcome is unknown") {
+		t.Errorf("got %q, want %q", got.text, why)
+	}
+}
+
+const said1 = `{"structuredContent":{"credits_consumed":1}}`
