@@ -129,8 +129,8 @@ func (c *Choose) Status() Status {
 	defer c.mu.Unlock()
 	s := c.status
 	switch {
-	case c.current != nil:
-		s.Upstream = c.current.Name
+	case c.opened != nil:
+		s.Upstream = c.opened.Name
 	case c.modern != nil:
 		s.Upstream = c.modern.Name
 	}
