@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -94,13 +95,13 @@ func ask(ctx context.Context, s *Session, tool string) *freeCall {
 
 // texts is what a result says in words.
 func texts(result *mcp.CallToolResult) string {
-	var all string
+	var all []string
 	for _, content := range result.Content {
 		if text, ok := content.(*mcp.TextContent); ok {
-			all += text.Text + "\n"
+			all = append(all, text.Text)
 		}
 	}
-	return all
+	return strings.Join(all, "\n")
 }
 
 // creditsIn is the balance in a result, as its structured content or its text has it.
