@@ -140,6 +140,7 @@ func (ss *session) route() *doctor.Route {
 				ClientSession: l.ClientSession,
 				Upstream:      other.choose.Status().Upstream,
 				Refused:       other.passed.Load(),
+				Unmatched:     other.unmatched,
 				End:           l.end,
 			}, nil
 		},

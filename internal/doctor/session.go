@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -74,6 +75,9 @@ func (d *Doctor) tools(v *visit) []Check {
 			"offer fewer, such as: export LEADMAGIC_TOOLS='find_*,enrich_*,check_*'")
 	default:
 		n.ok(name, "%d tools", count)
+	}
+	if len(v.unmatched) > 0 {
+		n.warn("patterns", "no tool of LeadMagic matches "+strings.Join(v.unmatched, ", "), "correct --tools or --exclude-tools")
 	}
 	return n.checks
 }

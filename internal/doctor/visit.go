@@ -19,6 +19,8 @@ type Session struct {
 	// Upstream carries it: mcp or rest. If it is the second choice, Refused is why the first refused.
 	Upstream string
 	Refused  *problem.Problem
+	// Unmatched are the patterns of --tools and --exclude-tools that match nothing, once the tools were listed.
+	Unmatched func() []string
 	// End ends it in order.
 	End func()
 }
@@ -31,9 +33,10 @@ type visit struct {
 	opened   *mcp.InitializeResult
 	took     time.Duration // until it was open
 
-	tools    []*mcp.Tool
-	toolsErr error
-	call     *freeCall // nil if there is no tool that is known to be free
+	tools     []*mcp.Tool
+	toolsErr  error
+	unmatched []string  // patterns that match none of LeadMagic's tools
+	call      *freeCall // nil if there is no tool that is known to be free
 }
 
 // worked reports whether an editor could use the session.
@@ -69,6 +72,7 @@ func (d *Doctor) visit(ctx context.Context, protocol string) *visit {
 		}
 		v.tools = append(v.tools, tool)
 	}
+	v.unmatched = s.Unmatched()
 	i := slices.IndexFunc(v.tools, func(t *mcp.Tool) bool { return slices.Contains(freeTools, t.Name) })
 	if i >= 0 {
 		v.call = ask(ctx, s, v.tools[i].Name)
