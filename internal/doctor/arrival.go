@@ -31,7 +31,7 @@ func (x *patient) arrival(ctx context.Context) {
 		return
 	}
 	ran := false
-	getenv := lookup(passed.Environ)
+	getenv := lookup(x.doctor.System.GOOS, passed.Environ)
 	keys := &auth.Keys{
 		Getenv:   getenv,
 		Environ:  func() []string { return passed.Environ },

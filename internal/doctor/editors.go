@@ -156,7 +156,7 @@ func (x *patient) command(ctx context.Context) {
 // system is the machine as the server sees it.
 func (x *patient) system() editor.System {
 	s := x.doctor.System
-	if passed := lookup(x.passed().Environ); passed("PATH") != "" {
+	if passed := lookup(s.GOOS, x.passed().Environ); passed("PATH") != "" {
 		s.Getenv = passed
 	}
 	return s
@@ -169,14 +169,18 @@ func (x *patient) passed() editor.Passed {
 	})
 }
 
-// lookup finds variables in a list of NAME=value.
-func lookup(environ []string) func(string) string {
+// lookup finds variables in a list of NAME=value, in whichever case on Windows.
+func lookup(goos string, environ []string) func(string) string {
+	fold := func(name string) string { return name }
+	if goos == "windows" {
+		fold = strings.ToUpper
+	}
 	values := make(map[string]string, len(environ))
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		values[name] = value
+		values[fold(name)] = value
 	}
-	return func(name string) string { return values[name] }
+	return func(name string) string { return values[fold(name)] }
 }
 
 // hostOf is all that is shown of a URL in a config file.

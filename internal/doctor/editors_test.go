@@ -255,3 +255,16 @@ func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
 	expect(t, report.Checks, "zed entry", Fail, "there is none for leadmagic", "install zed")
 	expect(t, report.Checks, "keys in files", OK, "none", "")
 }
+
+func TestVariablesHaveOneNameInAnyCaseOnWindows(t *testing.T) {
+	environ := []string{"Path=C:\\bin", "A=b=c"}
+	if got := lookup("windows", environ)("PATH"); got != "C:\\bin" {
+		t.Errorf("got %q on Windows", got)
+	}
+	if got := lookup("linux", environ)("PATH"); got != "" {
+		t.Errorf("got %q on Linux", got)
+	}
+	if got := lookup("linux", environ)("A"); got != "b=c" {
+		t.Errorf("got %q, want b=c", got)
+	}
+}

@@ -41,7 +41,7 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 	t.Helper()
 	home := t.TempDir()
 	environ = append([]string{"HOME=" + home, "USERPROFILE=" + home, "PATH=" + filepath.Join(home, "bin")}, environ...)
-	getenv := lookup(environ)
+	getenv := lookup("linux", environ)
 	keychain := &chain{}
 	d := &Doctor{
 		Version:    "1.2.3",
@@ -168,7 +168,11 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{ClientSession: session, Upstream: "mcp", End: func() { _ = session.Close(); _ = running.Wait() }}, nil
+	return &Session{
+		ClientSession: session, Upstream: "mcp",
+		Unmatched: func() []string { return nil },
+		End:       func() { _ = session.Close(); _ = running.Wait() },
+	}, nil
 }
 
 // find is the check of that name, with the editor before it if it has one.

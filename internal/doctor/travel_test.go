@@ -111,6 +111,16 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 		{"as many tools as Windsurf takes", tools(100), "list", OK, "100 tools", ""},
 		{"more tools than Windsurf takes", tools(101), "list", Warn, "101 tools; Windsurf takes 100 at most", "LEADMAGIC_TOOLS"},
 		{"no tools", tools(0), "list", Fail, "there are no tools", "--read-only"},
+		{"a pattern that matches nothing", func(r *Route) {
+			whole := r.Open
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				s, err := whole(ctx, protocol)
+				if err == nil {
+					s.Unmatched = func() []string { return []string{"finds_*"} }
+				}
+				return s, err
+			}
+		}, "patterns", Warn, "no tool of LeadMagic matches finds_*", "--tools"},
 		{"no tool that is free", tools(0), "free call", Skipped, "no tool is known to be free", ""},
 		{"only the old era", func(r *Route) {
 			whole := r.Open
