@@ -70,6 +70,8 @@ func (d *Doctor) travel(ctx context.Context, keyed bool) []Check {
 	switch first := reached[0]; {
 	case !keyed:
 		return append(n.checks, unseen("there is no key to go with", atAcceptance, atSession, atTools)...)
+	case !worked && first.err != nil && b.asked && b.err == nil:
+		return append(n.checks, withoutHosted(first)...)
 	case !worked && first.err != nil:
 		return append(n.checks, unseen(first.url.Host+" was not reached", atAcceptance, atSession, atTools)...)
 	case !worked && first.health != nil && first.health.Code == codeOf(best.err):
@@ -89,6 +91,15 @@ func unseen(why string, stages ...Stage) []Check {
 		checks = append(checks, n.checks...)
 	}
 	return checks
+}
+
+// withoutHosted is what to say if only the hosted server cannot be reached.
+func withoutHosted(first *reach) []Check {
+	why := first.url.Host + " was not reached"
+	n := &notes{stage: atAcceptance}
+	n.skip(why, "hosted server")
+	n.add("rest api", OK, "takes the key", "to do without the hosted server: export LEADMAGIC_UPSTREAM=rest")
+	return append(n.checks, unseen(why, atSession, atTools)...)
 }
 
 // soften makes warnings of faults.

@@ -192,6 +192,7 @@ func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 		}
 		expect(t, report.Checks, "mcp name", Fail, "no connection could be made", "")
 		expect(t, report.Checks, "session", Skipped, "mcp.leadmagic.io was not reached", "")
+		expect(t, report.Checks, "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest")
 	})
 }
 
