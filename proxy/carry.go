@@ -48,7 +48,10 @@ func (r *Remote) ask(f *flight) *Message {
 
 // attempt sends a call once. It has given the answer to done if the failure is nil.
 func (r *Remote) attempt(f *flight, tried *retries, done func(*Message)) *failure {
-	session := r.session.of(f)
+	session, p := r.session.of(f)
+	if p != nil {
+		return &failure{problem: p, final: true}
+	}
 	r.hold(f, tried)
 	parcel := f.load()
 	if parcel == nil || f.ctx.Err() != nil {

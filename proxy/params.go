@@ -16,6 +16,8 @@ type paramHeaders struct {
 	tools map[string][]paramHeader
 }
 
+var annotationKey = []byte("x-mcp-header")
+
 type paramHeader struct {
 	name string   // the part behind Mcp-Param-
 	path []string // the names that lead to the argument
@@ -29,7 +31,7 @@ func (p *paramHeaders) learn(result []byte, first bool, log *slog.Logger) []byte
 	if first || p.tools == nil {
 		p.tools = make(map[string][]paramHeader)
 	}
-	if !bytes.Contains(result, []byte("x-mcp-header")) {
+	if !bytes.Contains(result, annotationKey) {
 		return result
 	}
 	list := find(result, "tools")
@@ -94,13 +96,16 @@ func annotations(schema []byte) ([]paramHeader, error) {
 	seen := make(map[string]bool)
 	var visit func(schema []byte, path []string, depth int, reachable bool) error
 	visit = func(schema []byte, path []string, depth int, reachable bool) error {
-		if depth > maxSchemaDepth {
-			return fmt.Errorf("the schema is nested more than %d levels deep", maxSchemaDepth)
+		switch {
+		case !bytes.Contains(schema, annotationKey):
+			return nil
+		case depth > maxSchemaDepth:
+			return fmt.Errorf("it stands more than %d levels deep", maxSchemaDepth)
 		}
 		for m := range members(schema) {
 			name := string(m.name)
 			switch {
-			case name == "x-mcp-header":
+			case name == string(annotationKey):
 				header, err := annotation(schema, m.value, reachable && len(path) > 0)
 				if err != nil {
 					return err
@@ -118,16 +123,15 @@ func annotations(schema []byte) ([]paramHeader, error) {
 				}
 			case literalKeywords[name]:
 				// Values to compare with, not schemas: what looks like an annotation there is none.
-			case m.value[0] == '{':
+			default:
 				if err := visit(m.value, path, depth+1, false); err != nil {
 					return err
 				}
-			case m.value[0] == '[':
-				for element := range elements(m.value) {
-					if err := visit(element, path, depth+1, false); err != nil {
-						return err
-					}
-				}
+			}
+		}
+		for element := range elements(schema) {
+			if err := visit(element, path, depth+1, false); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -137,7 +141,7 @@ func annotations(schema []byte) ([]paramHeader, error) {
 }
 
 // maxSchemaDepth is how deep annotations are looked for: each level is read once for each above it.
-const maxSchemaDepth = 100
+const maxSchemaDepth = 50
 
 var literalKeywords = map[string]bool{"default": true, "const": true, "enum": true, "examples": true}
 

@@ -83,19 +83,10 @@ func (r *Remote) inform(f *flight) {
 	f.ctx = ctx
 	tried := retries{renewed: f.session != nil}
 	for {
-		s := r.session.of(f)
-		if f.call.Method == "notifications/initialized" {
-			s.awaitStanding(ctx)
-		}
-		r.hold(f, &tried)
-		res, fail := r.post(f, s, f.load())
-		if fail == nil && res.StatusCode >= 200 && res.StatusCode <= 299 {
+		res, fail := r.tell(f, &tried)
+		if fail == nil {
 			r.overhear(res, stop)
 			return
-		}
-		if fail == nil {
-			fail = r.refusal(f, s, res, tried.waited)
-			_ = res.Body.Close()
 		}
 		// The answer to a question of a lost session is of no use to the next one.
 		if f.call.Kind == Answer && fail.lost != nil || !r.again(f, &tried, fail) {
@@ -104,6 +95,24 @@ func (r *Remote) inform(f *flight) {
 			return
 		}
 	}
+}
+
+// tell sends a notification or an answer once.
+func (r *Remote) tell(f *flight, tried *retries) (*http.Response, *failure) {
+	s, p := r.session.of(f)
+	if p != nil {
+		return nil, &failure{problem: p, final: true}
+	}
+	if f.call.Method == "notifications/initialized" {
+		s.awaitStanding(f.ctx)
+	}
+	r.hold(f, tried)
+	res, fail := r.post(f, s, f.load())
+	if fail != nil || res.StatusCode >= 200 && res.StatusCode <= 299 {
+		return res, fail
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+	return nil, r.refusal(f, s, res, tried.waited)
 }
 
 // overhear delivers what LeadMagic says where nothing was due, and then calls stop.

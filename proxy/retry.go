@@ -37,12 +37,14 @@ type failure struct {
 	lost     *remoteSession // the session that LeadMagic does not know any more, nil otherwise
 	stale    bool           // LeadMagic wants headers from a tool list newer than ours
 	broken   bool           // the connection broke before the answer was complete
+	final    bool           // nothing is to be tried again
 	verbatim *Message       // LeadMagic's own JSON-RPC error, given to the editor if nothing is tried again
 }
 
 // retries is what one call has tried so far.
 type retries struct {
 	since   time.Time // of the first try that did not reach LeadMagic, without one between that did
+	sent    time.Time // of the last try
 	tries   int
 	pause   time.Duration
 	waited  time.Duration // for the rate limit
@@ -58,7 +60,7 @@ func (r *Remote) again(f *flight, t *retries, fail *failure) bool {
 		t.since = time.Time{}
 	}
 	switch {
-	case f.ctx.Err() != nil, f.calledOff():
+	case fail.final, f.ctx.Err() != nil, f.calledOff():
 		return false
 	case fail.lost != nil:
 		return r.mend(f, t, fail)
@@ -99,7 +101,7 @@ func (r *Remote) mend(f *flight, t *retries, fail *failure) bool {
 		return false
 	}
 	t.renewed = true
-	if p := r.renew(f.ctx, fail.lost); p != nil {
+	if p := r.renew(f.ctx, fail.lost, t.sent); p != nil {
 		fail.problem, fail.verbatim = p, nil
 		return false
 	}
@@ -135,8 +137,9 @@ func (r *Remote) hold(f *flight, t *retries) {
 		r.tellWait(f.call, t, min(wait, most))
 		t.waited += r.gate.pass(f.ctx, most)
 	}
+	t.sent = time.Now()
 	if t.since.IsZero() {
-		t.since = time.Now()
+		t.since = t.sent
 	}
 }
 

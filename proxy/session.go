@@ -43,13 +43,35 @@ func (s *remoteSession) describe(h http.Header) {
 type sessions struct {
 	mu      sync.Mutex
 	now     *remoteSession
-	renewal *renewal // under way, nil if there is none
+	renewal *renewal // the last one, nil if there was none
 }
 
 // A renewal is the opening of a session in place of a lost one.
 type renewal struct {
-	done    chan struct{}
-	problem *problem.Problem // why it did not succeed, set when done is closed
+	lost *remoteSession
+	done chan struct{} // closed at the end, when what follows is set
+	// problem is why it did not succeed, for all who began to wait before it ended.
+	problem *problem.Problem
+	ended   time.Time
+}
+
+func (re *renewal) wait(ctx context.Context) *problem.Problem {
+	select {
+	case <-re.done:
+		return re.problem
+	case <-ctx.Done():
+		return cut(context.Cause(ctx), false)
+	}
+}
+
+// concerns reports whether the outcome counts for a message that was sent at that time.
+func (re *renewal) concerns(sent time.Time) bool {
+	select {
+	case <-re.done:
+		return re.problem != nil && !sent.After(re.ended)
+	default:
+		return true
+	}
 }
 
 func (ss *sessions) current() *remoteSession {
@@ -58,24 +80,29 @@ func (ss *sessions) current() *remoteSession {
 	return ss.now
 }
 
-// of is the session to send a call with.
-func (ss *sessions) of(f *flight) *remoteSession {
+// of is the session to send a message with. The problem is why there is none any more.
+func (ss *sessions) of(f *flight) (*remoteSession, *problem.Problem) {
 	switch {
 	case f.session != nil:
-		return f.session
+		return f.session, nil
 	case f.call.Modern(), f.call.Method == "initialize":
-		return nil
+		return nil, nil
 	}
 	ss.mu.Lock()
-	renewal := ss.renewal
+	s, re := ss.now, ss.renewal
 	ss.mu.Unlock()
-	if renewal != nil {
-		select {
-		case <-renewal.done:
-		case <-f.ctx.Done():
-		}
+	if re == nil || re.lost != s {
+		return s, nil
 	}
-	return ss.current()
+	select {
+	case <-re.done: // it did not succeed; perhaps LeadMagic will answer differently now
+		return s, nil
+	default:
+	}
+	if p := re.wait(f.ctx); p != nil {
+		return nil, p
+	}
+	return ss.current(), nil
 }
 
 // opened takes the answer to the editor's initialize: the session begins, and one before it ends.
@@ -107,8 +134,9 @@ func (r *Remote) begin(f *flight, answer *Message) (s, old *remoteSession) {
 	return s, old
 }
 
-// renew opens a session in place of a lost one: one time for all who find it lost.
-func (r *Remote) renew(ctx context.Context, lost *remoteSession) *problem.Problem {
+// renew opens a session in place of a lost one: one time for all who find it lost. sent is when the message
+// went out to which LeadMagic said so.
+func (r *Remote) renew(ctx context.Context, lost *remoteSession, sent time.Time) *problem.Problem {
 	ss := &r.session
 	ss.mu.Lock()
 	if ss.now != lost {
@@ -116,25 +144,18 @@ func (r *Remote) renew(ctx context.Context, lost *remoteSession) *problem.Proble
 		return nil
 	}
 	re := ss.renewal
-	if re == nil {
-		re = &renewal{done: make(chan struct{})}
+	if re == nil || re.lost != lost || !re.concerns(sent) {
+		re = &renewal{lost: lost, done: make(chan struct{})}
 		ss.renewal = re
 		// Who has found the session lost may be called off; the others still need another.
 		r.crew.start(func() {
 			re.problem = r.replace(lost)
-			ss.mu.Lock()
-			ss.renewal = nil
-			ss.mu.Unlock()
+			re.ended = time.Now()
 			close(re.done)
 		})
 	}
 	ss.mu.Unlock()
-	select {
-	case <-re.done:
-		return re.problem
-	case <-ctx.Done():
-		return cut(context.Cause(ctx), false)
-	}
+	return re.wait(ctx)
 }
 
 // replace opens a session as the editor has opened the lost one.
@@ -149,7 +170,7 @@ func (r *Remote) replace(lost *remoteSession) *problem.Problem {
 	f := &flight{call: r.outgoing(opening), ctx: ctx}
 	answer := r.ask(f)
 	if answer.Problem != nil {
-		return answer.Problem
+		return notSent(answer.Problem, "LeadMagic lost the session, and did not open another: ")
 	}
 	if answer.Result == nil {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and did not open another", next)

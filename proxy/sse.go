@@ -18,6 +18,7 @@ type event struct {
 // events reads an event stream. Lines end in LF, CRLF or CR, as the standard wants.
 type events struct {
 	r      io.Reader
+	most   int    // bytes of an event, or of a line
 	buf    []byte // what is read and not yet given out stands in buf[from:]
 	from   int
 	id     string
@@ -29,8 +30,9 @@ type events struct {
 // largeData is from when on an event's data is handed out in the buffer it was read into.
 const largeData = 32 << 10
 
-func newEvents(r io.Reader) *events {
-	return &events{r: r, buf: make([]byte, 0, 4<<10)}
+// newEvents reads events of no more than most bytes from r.
+func newEvents(r io.Reader, most int) *events {
+	return &events{r: r, most: most, buf: make([]byte, 0, 4<<10)}
 }
 
 // next returns the next event that says anything: data, an id or a retry. The data of events with another
@@ -41,7 +43,7 @@ func (e *events) next() (event, error) {
 	said, foreign := false, false
 	for {
 		line, err := e.readLine()
-		if err == nil && len(ev.data) > maxAnswer {
+		if err == nil && len(ev.data) > e.most {
 			err = errTooLarge
 		}
 		if err != nil {
@@ -143,7 +145,7 @@ func (e *events) fill() error {
 		case e.from > 0:
 			e.buf = append(e.buf[:0], e.buf[e.from:]...)
 			e.from = 0
-		case len(e.buf) >= maxAnswer:
+		case len(e.buf) >= e.most:
 			return errTooLarge
 		default:
 			e.buf = doubled(e.buf, 0)

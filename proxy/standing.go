@@ -106,7 +106,7 @@ func (r *Remote) standAgain(s *remoteSession, res *http.Response) bool {
 	switch status := res.StatusCode; {
 	case status == http.StatusNotFound && s.id != "" && held:
 		// Somebody must notice that the session is lost, or nothing more would be heard until the next call.
-		if p := r.renew(r.ctx, s); p != nil {
+		if p := r.renew(r.ctx, s, time.Now()); p != nil {
 			r.Log.Debug("the session is lost", "problem", p.Line())
 		}
 		return false
@@ -128,7 +128,7 @@ func (r *Remote) readStanding(s *remoteSession, res *http.Response) (said bool, 
 	s.mu.Lock()
 	s.held = true
 	s.mu.Unlock()
-	stream := newEvents(r.link.listen(res.Body))
+	stream := newEvents(r.link.listen(res.Body), maxAnswer)
 	for {
 		ev, err := stream.next()
 		if err != nil {

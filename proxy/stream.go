@@ -58,7 +58,7 @@ func (r *Remote) follow(f *flight, s *remoteSession, body io.ReadCloser, done fu
 // readStream delivers what comes on a stream until it ends, and reports whether the answer was there.
 func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)) (answered bool, err error) {
 	defer body.Close() //nolint:errcheck // it was read as far as it goes
-	stream := newEvents(r.link.listen(body))
+	stream := newEvents(r.link.listen(body), maxAnswer)
 	rd.said = false
 	for {
 		ev, err := stream.next()
