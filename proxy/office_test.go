@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -34,13 +35,15 @@ type office struct {
 	t     *testing.T
 	calls chan net.Conn
 	shut  chan struct{}
+	busy  sync.WaitGroup
 
 	mu       sync.Mutex
 	seen     []request
 	sessions int
 	lost     map[string]bool
 	clients  int
-	conns    int
+	frozen   int // how often
+	conns    []net.Conn
 }
 
 // An rpc is a message as the office reads it: with another reader than the one under test.
@@ -86,6 +89,7 @@ func newOffice(t *testing.T) *office {
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-served
+		o.busy.Wait()
 	})
 	return o
 }
@@ -123,6 +127,8 @@ func (o *office) client() *http.Client {
 }
 
 func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.busy.Add(1)
+	defer o.busy.Done()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // nobody is sending any more
@@ -130,7 +136,12 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := rpc{raw: string(body)}
 	if r.Method == http.MethodPost {
 		if err := json.Unmarshal(body, &m); err != nil {
-			o.t.Errorf("LeadMagic got %s: %v", body, err)
+			// That reader goes down to 10,000 levels only.
+			peeked, err := Peek(body)
+			if err != nil {
+				o.t.Errorf("LeadMagic got %s: %v", short(string(body)), err)
+			}
+			m.ID, m.Method, m.Params = peeked.ID, peeked.Method, peeked.Params
 		}
 	}
 	o.mu.Lock()
@@ -245,13 +256,24 @@ func (o *office) wantLog(want ...string) {
 	}
 }
 
+// wantSeen compares what the office has seen, in any order.
+func (o *office) wantSeen(want ...string) {
+	o.t.Helper()
+	got := o.log()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		o.t.Errorf("LeadMagic saw, in some order,\n%q\nwant\n%q", got, want)
+	}
+}
+
 // remote is a Remote whose other end is the office.
 func (o *office) remote() *Remote {
 	u, _ := url.Parse("http://leadmagic.test/mcp")
 	return &Remote{URL: u, Dial: o.client, Log: slog.New(slog.DiscardHandler)}
 }
 
-// visit opens an editor's session with the office, up to its answered initialize.
+// visit opens an editor's session with the office, up to its answered initialize. Only in a bubble.
 func (o *office) visit(change ...func(*Remote)) *desk {
 	o.t.Helper()
 	r := o.remote()
@@ -261,6 +283,7 @@ func (o *office) visit(change ...func(*Remote)) *desk {
 	d := openDesk(o.t, r)
 	d.say(hello)
 	d.hear(`"id":0`, `"protocolVersion":"2025-06-18"`)
+	synctest.Wait() // the standing stream was asked for
 	return d
 }
 
@@ -310,8 +333,16 @@ func (d *desk) next() string {
 func (d *desk) wantLine(want string) {
 	d.t.Helper()
 	if got := d.next(); got != want {
-		d.t.Errorf("the editor got\n%s\nwant\n%s", got, want)
+		d.t.Errorf("the editor got\n%s\nwant\n%s", short(got), short(want))
 	}
+}
+
+// short is s as it is shown in a failure.
+func short(s string) string {
+	if len(s) > 2000 {
+		return fmt.Sprintf("%s… (%d bytes)", s[:2000], len(s))
+	}
+	return s
 }
 
 // quiet fails if there is a line.
@@ -337,14 +368,102 @@ func (o *office) connect(ctx context.Context, _, _ string) (net.Conn, error) {
 		}
 	}
 	ours, theirs := net.Pipe()
+	ours = &frozenConn{Conn: ours, o: o, born: o.ice()}
 	select {
 	case o.calls <- theirs:
 		o.mu.Lock()
-		o.conns++
+		o.conns = append(o.conns, theirs)
 		o.mu.Unlock()
 		return ours, nil
 	case <-o.shut:
 	case <-ctx.Done():
 	}
 	return nil, net.ErrClosed
+}
+
+// stream begins an event stream.
+func stream(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	flush(w)
+}
+
+// send writes an event of these lines.
+func send(w http.ResponseWriter, lines ...string) {
+	_, _ = io.WriteString(w, strings.Join(lines, "\n")+"\n\n")
+	flush(w)
+}
+
+func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+
+// result is the answer to m as a line.
+func result(m rpc, result string) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
+}
+
+// abort breaks the connection.
+func abort() { panic(http.ErrAbortHandler) }
+
+// untilGone waits until the peer has gone.
+func untilGone(r *http.Request) { <-r.Context().Done() }
+
+// toolCall is a call of a paid tool.
+func toolCall(id any, more ...string) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method":"tools/call","params":{"name":"find"%s}}`, id, strings.Join(more, ""))
+}
+
+func ping(id any) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method":"ping"}`, id) }
+
+func pong(id any) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"result":{}}`, id) }
+
+// alive fails unless the session still answers.
+func (d *desk) alive() {
+	d.t.Helper()
+	d.say(ping(99))
+	d.wantLine(pong(99))
+}
+
+// inBubble runs a test in time that passes at once.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+// hangUp closes all connections at the office's side.
+func (o *office) hangUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, c := range o.conns {
+		_ = c.Close()
+	}
+	o.conns = nil
+}
+
+// freeze makes the connections that there are dead: what is written to them is lost, and nothing comes.
+func (o *office) freeze() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.frozen++
+}
+
+// A frozenConn is dead if it is older than the last freeze.
+type frozenConn struct {
+	net.Conn
+	o    *office
+	born int
+}
+
+func (o *office) ice() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.frozen
+}
+
+func (c *frozenConn) dead() bool { return c.born < c.o.ice() }
+
+func (c *frozenConn) Write(b []byte) (int, error) {
+	if c.dead() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }

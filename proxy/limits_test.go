@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+const (
+	notJSON    = `{"jsonrpc":"2.0","error":{"code":-32700,"message":"not valid JSON: one line is one message"}}`
+	notMessage = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: an object with a method, a result or an error was due"}}`
+	badID      = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"the id of a request is a string or a number"}}`
+	noHeaders  = `{"jsonrpc":"2.0","error":{"code":-32700,"message":"Content-Length framing is not spoken here: one line is one message"}}`
+)
+
+func withID(id, reply string) string {
+	return strings.Replace(reply, `"error"`, `"id":`+id+`,"error"`, 1)
+}
+
+func TestRule12JunkIsAnsweredAndTheNextLineRead(t *testing.T) {
+	tests := []struct{ name, line, want string }{
+		{"words", `hello`, notJSON},
+		{"half a message", `{"jsonrpc":"2.0","id":1,"method":"pi`, notJSON},
+		{"two messages in a line", ping(1) + ping(2), notJSON},
+		{"something behind a message", ping(1) + " x", notJSON},
+		{"a comma too much", `{"jsonrpc":"2.0","id":1,"method":"ping",}`, notJSON},
+		{"single quotes", `{'jsonrpc':'2.0'}`, notJSON},
+		{"a comment", `// {"jsonrpc":"2.0"}`, notJSON},
+		{"a NUL", "\x00", notJSON},
+		{"a control character in a text", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\tb\"}", notJSON},
+		{"a string", `"ping"`, notMessage},
+		{"a number", `42`, notMessage},
+		{"null", `null`, notMessage},
+		{"an empty object", `{}`, notMessage},
+		{"an object that asks for nothing", `{"jsonrpc":"2.0","id":1}`, withID("1", notMessage)},
+		{"a method that is a number", `{"jsonrpc":"2.0","id":1,"method":7}`, withID("1", notMessage)},
+		{"a method that is null", `{"jsonrpc":"2.0","id":"x","method":null}`, withID(`"x"`, notMessage)},
+		{"an id that is null", `{"jsonrpc":"2.0","id":null,"method":"ping"}`, badID},
+		{"an id that is an object", `{"jsonrpc":"2.0","id":{},"method":"ping"}`, badID},
+		{"an id that is true", `{"jsonrpc":"2.0","id":true,"method":"ping"}`, badID},
+		{"bytes that are not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\"}}", `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"not valid UTF-8"}}`},
+		{"an id that is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"ping\"}", `{"jsonrpc":"2.0","error":{"code":-32600,"message":"not valid UTF-8"}}`},
+		{"UTF-16", "\xff\xfe{\x00}\x00", notJSON},
+		{"Content-Length framing", "Content-Length: 46\r", noHeaders},
+		{"an empty line", "", ""},
+		{"blanks", " \t\r", ""},
+	}
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		for _, tt := range tests {
+			d.say(tt.line)
+			if tt.want != "" {
+				if got := d.next(); got != tt.want {
+					t.Errorf("%s: the editor got\n%s\nwant\n%s", tt.name, got, tt.want)
+				}
+			}
+			d.alive()
+		}
+		d.leave()
+		if n := o.count("ping s1"); n != len(tests) {
+			t.Errorf("LeadMagic got %d messages, want %d", n, len(tests))
+		}
+	})
+}
+
+func TestRule12LinesEndAsTheyLike(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		d.say("\xef\xbb\xbf" + ping(1)) // Windows begins a text so
+		d.wantLine(pong(1))
+		d.say(ping(2) + "\r")
+		d.wantLine(pong(2))
+		d.say("  " + ping(3) + "\t ")
+		d.wantLine(pong(3))
+		// The last line has no end, and counts.
+		_, _ = io.WriteString(d.in, ping(4))
+		_ = d.in.Close()
+		d.wantLine(pong(4))
+		d.leave()
+		if got := o.last("ping").raw; got != ping(4) {
+			t.Errorf("LeadMagic got %s", got)
+		}
+	})
+}
+
+func TestRule12AnAnswerToNobodyDisturbsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "" {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			return m.Method == ""
+		}
+		d := o.visit()
+		for _, line := range []string{
+			`{"jsonrpc":"2.0","id":99,"result":{}}`, `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}`, `{"jsonrpc":"2.0","result":{}}`,
+		} {
+			d.say(line)
+			synctest.Wait()
+			if got := o.last("").raw; got != line {
+				t.Errorf("LeadMagic got %s, want %s", got, line)
+			}
+			d.alive()
+		}
+		d.quiet()
+		d.leave()
+	})
+}
+
+func TestRule12ThereIsNoLineLimit(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const size = 64 << 20
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "large" {
+				answer(w, m, string(m.Params))
+			}
+			return m.Method == "large"
+		}
+		d := o.visit()
+		params := `{"text":"` + strings.Repeat("a", size) + `"}`
+		call := `{"jsonrpc":"2.0","id":1,"method":"large","params":` + params + `}`
+		d.say(call)
+		d.wantLine(`{"jsonrpc":"2.0","id":1,"result":` + params + `}`)
+		if o.last("large").raw != call {
+			t.Error("LeadMagic got something else")
+		}
+		d.alive()
+		d.leave()
+	})
+}
+
+// However the bytes of the input come, the same lines come of it.
+func TestStdioReadsLinesHoweverTheyArrive(t *testing.T) {
+	input := "one\n\ntwo\r\n" + strings.Repeat("x", 200_000) + "\nlast"
+	want := []string{"one", "", "two\r", strings.Repeat("x", 200_000), "last"}
+	for name, r := range map[string]io.Reader{
+		"at once":         strings.NewReader(input),
+		"byte by byte":    &slowReader{r: strings.NewReader(input), most: 1},
+		"in small pieces": &slowReader{r: strings.NewReader(input), most: 7},
+		"in large pieces": &slowReader{r: strings.NewReader(input), most: 70_000},
+	} {
+		s := NewStdio(r, io.Discard)
+		for i, line := range want {
+			got, err := s.ReadLine()
+			if string(got) != line || err != nil {
+				t.Errorf("%s: line %d is %q, %v; want %q", name, i, short(string(got)), err, short(line))
+			}
+		}
+		for range 2 {
+			if line, err := s.ReadLine(); err != io.EOF {
+				t.Errorf("%s: at the end there is %q, %v", name, line, err)
+			}
+		}
+	}
+	s := NewStdio(io.MultiReader(strings.NewReader("half"), failing{}), io.Discard)
+	if line, err := s.ReadLine(); err == nil {
+		t.Errorf("a line that could not be read is %q", line)
+	}
+}
+
+type slowReader struct {
+	r    io.Reader
+	most int
+}
+
+func (s *slowReader) Read(b []byte) (int, error) { return s.r.Read(b[:min(len(b), s.most)]) }
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error)  { return 0, io.ErrNoProgress }
+func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+// Lines from many goroutines never mix, and each is one write.
+func TestStdioWritesALineAtOnce(t *testing.T) {
+	var out lineWriter
+	s := NewStdio(nil, &out)
+	done := make(chan struct{})
+	const writers, lines = 8, 200
+	for w := range writers {
+		go func() {
+			for i := range lines {
+				if err := s.WriteLine(fmt.Appendf(nil, "%d:%d:%s", w, i, strings.Repeat("x", i))); err != nil {
+					t.Error(err)
+				}
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range writers {
+		<-done
+	}
+	if len(out.lines) != writers*lines {
+		t.Errorf("%d writes, want %d", len(out.lines), writers*lines)
+	}
+	for _, line := range out.lines {
+		if bytes.Count(line, []byte("\n")) != 1 || line[len(line)-1] != '\n' {
+			t.Errorf("a write is %q", line)
+		}
+	}
+	s.Close(t.Context())
+	if err := s.WriteLine([]byte("late")); err == nil || len(out.lines) != writers*lines {
+		t.Errorf("after Close a line is written, %v", err)
+	}
+}
+
+type lineWriter struct{ lines [][]byte }
+
+func (l *lineWriter) Write(b []byte) (int, error) {
+	l.lines = append(l.lines, bytes.Clone(b))
+	return len(b), nil
+}

@@ -1,0 +1,342 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// keepsOpen is a GET that stays open for as long as its peer wants.
+func keepsOpen(w http.ResponseWriter, r *http.Request) {
+	stream(w)
+	untilGone(r)
+}
+
+// refusesSession does not know a session any more, and says so after a while as servers do: with 404, or with
+// 400 and a text.
+func refusesSession(lost string, status int) func(http.ResponseWriter, *http.Request, rpc) bool {
+	return func(w http.ResponseWriter, r *http.Request, _ rpc) bool {
+		if r.Header.Get("Mcp-Session-Id") != lost {
+			return false
+		}
+		<-time.After(time.Millisecond)
+		w.WriteHeader(status)
+		if status == http.StatusBadRequest {
+			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}`)
+		}
+		return true
+	}
+}
+
+func TestRule4ALostSessionIsOpenedAgainOnceForAll(t *testing.T) {
+	for _, how := range []int{http.StatusNotFound, http.StatusBadRequest} {
+		t.Run(strconv.Itoa(how), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.get = keepsOpen
+				d := o.visit()
+				for _, line := range []string{
+					ready,
+					`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"info"}}`,
+					`{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"debug"}}`,
+					`{"jsonrpc":"2.0","id":3,"method":"resources/subscribe","params":{"uri":"a:1"}}`,
+					`{"jsonrpc":"2.0","id":4,"method":"resources/subscribe","params":{"uri":"a:2"}}`,
+					`{"jsonrpc":"2.0","id":5,"method":"resources/unsubscribe","params":{"uri":"a:1"}}`,
+				} {
+					d.say(line)
+					if line != ready {
+						d.next()
+					}
+				}
+				synctest.Wait()
+				before := len(o.log())
+				o.post = refusesSession("s1", how)
+				const calls = 50
+				for id := range calls {
+					d.say(toolCall(100 + id))
+				}
+				for range calls {
+					d.hear(`"result":{"name":"find"}`)
+				}
+				d.quiet()
+				seen := o.log()[before:]
+				slices.Sort(seen)
+				want := []string{
+					"GET s2", "initialize", "logging/setLevel s2", "notifications/initialized s2", "resources/subscribe s2",
+				}
+				want = append(want, slices.Repeat([]string{"tools/call s1"}, calls)...)
+				want = append(want, slices.Repeat([]string{"tools/call s2"}, calls)...)
+				if !slices.Equal(seen, want) {
+					t.Errorf("LeadMagic saw\n%q\nwant\n%q", seen, want)
+				}
+				for method, want := range map[string]string{
+					"initialize":          hello,
+					"logging/setLevel":    `{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"debug"}}`,
+					"resources/subscribe": `{"jsonrpc":"2.0","id":4,"method":"resources/subscribe","params":{"uri":"a:2"}}`,
+				} {
+					if got := o.last(method).raw; got != want {
+						t.Errorf("%s was replayed as %s, want %s", method, got, want)
+					}
+				}
+				d.leave()
+			})
+		})
+	}
+}
+
+// The calls go out behind what makes the new session like the old one.
+func TestRule4CallsWaitForTheRenewedSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		d.say(ready)
+		d.say(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
+		d.next()
+		before := len(o.log())
+		o.lose("s1")
+		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				<-time.After(100 * time.Millisecond)
+			}
+			return false
+		}
+		d.say(toolCall(2))
+		synctest.Wait()
+		d.say(toolCall(3)) // while the session is being renewed
+		d.hear(`"result"`)
+		d.hear(`"result"`)
+		want := []string{"tools/call s1", "initialize", "GET s2", "notifications/initialized s2", "logging/setLevel s2", "tools/call s2", "tools/call s2"}
+		if got := o.log()[before:]; !slices.Equal(got, want) {
+			t.Errorf("LeadMagic saw\n%q\nwant\n%q", got, want)
+		}
+		d.leave()
+	})
+}
+
+func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(w http.ResponseWriter, m rpc)
+		want string
+		most time.Duration
+	}{
+		{"a refusal", func(w http.ResponseWriter, _ rpc) { w.WriteHeader(http.StatusPaymentRequired) }, "no LeadMagic credits remain", 0},
+		{"a JSON-RPC error", func(w http.ResponseWriter, m rpc) {
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"no"}}`, m.ID)
+		}, "LeadMagic lost the session and did not open another", 0},
+		{"another protocol version", func(w http.ResponseWriter, m rpc) {
+			answer(w, m, `{"protocolVersion":"2025-11-25"}`)
+		}, "LeadMagic lost the session and speaks another protocol version now", 0},
+		{"silence", func(http.ResponseWriter, rpc) { <-time.After(time.Hour) }, "no connection in time", renewFor},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				d := o.visit()
+				o.lose("s1")
+				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+					if m.Method == "initialize" {
+						tt.do(w, m)
+						return true
+					}
+					return false
+				}
+				start := time.Now()
+				const calls = 20
+				for id := range calls {
+					d.say(toolCall(id + 1))
+				}
+				for range calls {
+					line := d.next()
+					wantParts(t, line, `"isError":true`)
+					if tt.name != "silence" {
+						wantParts(t, line, tt.want)
+					}
+					if strings.Contains(line, isUnknown) {
+						t.Errorf("got %s, but no call was carried out", line)
+					}
+				}
+				if took := time.Since(start); took > tt.most {
+					t.Errorf("it took %v, want %v at most", took, tt.most)
+				}
+				if n := o.count("initialize"); n != 2 {
+					t.Errorf("LeadMagic got initialize %d times, want twice", n)
+				}
+				d.leave()
+			})
+		})
+	}
+}
+
+func TestRule4ASessionThatIsLostTwiceIsSaid(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		o.lose("s1")
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if r.Header.Get("Mcp-Session-Id") != "s2" {
+				return false
+			}
+			<-time.After(time.Millisecond) // behind the GET
+			o.lose("s2")
+			http.NotFound(w, r)
+			return true
+		}
+		d.say(toolCall(1))
+		d.hear(`"id":1`, `"isError":true`, "LeadMagic lost the session, and the one opened in its place too")
+		d.say(ping(2)) // the next call has its own try
+		d.wantLine(pong(2))
+		synctest.Wait()
+		d.leave()
+		o.wantSeen("initialize", "GET s1", "tools/call s1", "initialize", "GET s2", "tools/call s2", "ping s2", "initialize", "GET s3", "ping s3", "DELETE s3")
+	})
+}
+
+func TestRule4NotificationsAndAnswersOfALostSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		o.lose("s1")
+		d.say(`{"jsonrpc":"2.0","id":"q","result":{}}`) // to a question of the lost session
+		synctest.Wait()
+		d.say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
+		synctest.Wait()
+		o.wantSeen("initialize", "GET s1", "answer s1", "notifications/x s1", "initialize", "GET s2", "notifications/x s2")
+		d.leave()
+	})
+}
+
+// Somebody must notice on the standing stream that the session is lost, or nothing more would be heard.
+func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		lost := make(chan struct{})
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			if r.Header.Get("Mcp-Session-Id") == "s1" {
+				<-lost
+				return
+			}
+			send(w, `data: {"jsonrpc":"2.0","method":"notifications/of/s2"}`)
+			untilGone(r)
+		}
+		d := o.visit()
+		d.say(ready)
+		synctest.Wait()
+		o.lose("s1")
+		close(lost)
+		d.wantLine(`{"jsonrpc":"2.0","method":"notifications/of/s2"}`)
+		synctest.Wait()
+		d.leave()
+		o.wantLog("initialize", "GET s1", "notifications/initialized s1", "GET s1", "initialize", "GET s2", "notifications/initialized s2", "DELETE s2")
+	})
+}
+
+// A server that does not serve GET at all may answer 404 to it. That is no lost session.
+func TestRule4AGETThatWasNeverOfferedLosesNoSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.get = http.NotFound
+		d := o.visit()
+		d.say(ready)
+		<-time.After(time.Hour)
+		d.alive()
+		d.leave()
+		o.wantLog("initialize", "GET s1", "notifications/initialized s1", "ping s1", "DELETE s1")
+	})
+}
+
+func TestRule4WithoutASessionIDNothingIsRenewed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.stateless = true
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "tools/call" {
+				http.NotFound(w, nil)
+			}
+			return m.Method == "tools/call"
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		d.hear(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for")
+		d.leave()
+		o.wantLog("initialize", "GET", "tools/call")
+		if v := o.last("tools/call").header.Get("Mcp-Protocol-Version"); v != "2025-06-18" {
+			t.Errorf("the version header is %q", v)
+		}
+	})
+}
+
+func TestRule4EverySessionRequestCarriesItsHeaders(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		d.say(ready)
+		d.alive()
+		d.leave()
+		if h := o.last("initialize").header; h.Get("Mcp-Session-Id")+h.Get("Mcp-Protocol-Version") != "" {
+			t.Errorf("initialize has the headers %v", h)
+		}
+		for _, which := range []string{"GET", "notifications/initialized", "ping", "DELETE"} {
+			h := o.last(which).header
+			if h.Get("Mcp-Session-Id") != "s1" || h.Get("Mcp-Protocol-Version") != "2025-06-18" {
+				t.Errorf("%s has the headers %v", which, h)
+			}
+		}
+		if h := o.last("ping").header; h.Get("Content-Type") != "application/json" || h.Get("Accept") != "application/json, text/event-stream" {
+			t.Errorf("a POST has the headers %v", h)
+		}
+		if h := o.last("GET").header; h.Get("Accept") != "text/event-stream" {
+			t.Errorf("the GET has the headers %v", h)
+		}
+	})
+}
+
+// The next session of an editor is a new one: nothing of the one before is replayed to it.
+func TestRule4AnEditorMayBeginAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		d.say(ready)
+		d.say(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
+		d.next()
+		d.say(hello)
+		d.hear(`"id":0`)
+		synctest.Wait()
+		o.lose("s2")
+		d.say(ping(2))
+		d.wantLine(pong(2))
+		synctest.Wait()
+		d.leave()
+		o.wantSeen(
+			"initialize", "GET s1", "notifications/initialized s1", "logging/setLevel s1",
+			"initialize", "DELETE s1", "GET s2", "ping s2", "initialize", "GET s3", "ping s3", "DELETE s3",
+		)
+	})
+}
+
+func TestRule4AVersionThatIsNoHeaderIsNotSent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "initialize" {
+				answer(w, m, `{"protocolVersion":"2025\n06"}`)
+			}
+			return m.Method == "initialize"
+		}
+		d := openDesk(t, o.remote())
+		d.say(hello)
+		d.hear(`"id":0`)
+		d.alive()
+		if h := o.last("ping").header; h.Values("Mcp-Protocol-Version") != nil {
+			t.Errorf("the call has the headers %v", h)
+		}
+		d.leave()
+	})
+}

@@ -1,0 +1,469 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A tape is a stream that LeadMagic cuts again and again, and goes on with where the last event id says.
+type tape struct {
+	mu      sync.Mutex
+	lastIDs []string // that it was resumed with
+	times   []time.Time
+}
+
+func (tp *tape) resumed(r *http.Request) (lastID string) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	lastID = r.Header.Get("Last-Event-Id")
+	tp.lastIDs = append(tp.lastIDs, lastID)
+	tp.times = append(tp.times, time.Now())
+	return lastID
+}
+
+func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		retry string
+		wait  time.Duration // between the cut and the GET
+	}{
+		{"at the usual pace", "", resumePause},
+		{"when LeadMagic wants it to", "retry: 1500", 1500 * time.Millisecond},
+		{"soon, if LeadMagic wants it to", "retry: 30", 30 * time.Millisecond},
+		{"not at once, even if LeadMagic wants it to", "retry: 1", leastPause},
+		{"within half a minute, even if LeadMagic wants it to tomorrow", "retry: 86400000", maxPause},
+		{"at the usual pace, if LeadMagic's wish is no number", "retry: soon", resumePause},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				var tp tape
+				var call rpc
+				var cutAt time.Time
+				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+					if m.Method != "tools/call" {
+						return false
+					}
+					call = m
+					stream(w)
+					send(w, "id: a-1", tt.retry, "data:")
+					send(w, "id: a-2", `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`)
+					_, _ = io.WriteString(w, "id: a-3\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notif") // never complete
+					flush(w)
+					cutAt = time.Now()
+					abort()
+					return true
+				}
+				o.get = func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("Last-Event-Id") == "" {
+						keepsOpen(w, r)
+						return
+					}
+					switch tp.resumed(r) {
+					case "a-2":
+						stream(w)
+						send(w, "id: a-3", `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
+						abort()
+					default:
+						stream(w)
+						send(w, "id: a-4", "data: "+result(call, `{"done":true}`))
+					}
+				}
+				d := o.visit()
+				d.say(toolCall(1))
+				d.wantLine(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`)
+				d.wantLine(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
+				d.wantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+				d.leave()
+				if want := []string{"a-2", "a-3"}; !slices.Equal(tp.lastIDs, want) {
+					t.Errorf("it was resumed from %q, want %q", tp.lastIDs, want)
+				}
+				if got := tp.times[0].Sub(cutAt); got != tt.wait {
+					t.Errorf("it was resumed after %v, want %v", got, tt.wait)
+				}
+				if h := o.last("GET").header; h.Get("Mcp-Session-Id") != "s1" || h.Get("Mcp-Protocol-Version") != "2025-06-18" {
+					t.Errorf("the GET has the headers %v", h)
+				}
+				if n := o.count("tools/call s1"); n != 1 {
+					t.Errorf("the call was sent %d times", n)
+				}
+			})
+		})
+	}
+}
+
+func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
+	tests := []struct {
+		name string
+		get  http.HandlerFunc // the answer to Last-Event-ID
+		most time.Duration
+	}{
+		{"404", http.NotFound, time.Second},
+		{"405", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) }, time.Second},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, time.Second},
+		{"a page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, time.Second},
+		{"500 for ever", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 2 * resumeFor},
+		{"429 for ever", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, 2 * resumeFor},
+		{"cuts for ever", func(http.ResponseWriter, *http.Request) { abort() }, 2 * resumeFor},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+					if m.Method != "tools/call" {
+						return false
+					}
+					stream(w)
+					send(w, "id: 1", "data:")
+					abort()
+					return true
+				}
+				o.get = func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("Last-Event-Id") == "" {
+						keepsOpen(w, r)
+					} else {
+						tt.get(w, r)
+					}
+				}
+				d := o.visit()
+				start := time.Now()
+				d.say(toolCall(1))
+				d.hear(`"id":1`, `"isError":true`, isUnknown)
+				if took := time.Since(start); took > tt.most {
+					t.Errorf("it took %v, want %v at most", took, tt.most)
+				}
+				d.alive()
+				d.leave()
+				if n := o.count("tools/call s1"); n != 1 {
+					t.Errorf("the call was sent %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// A server may close the connection of a long call and be asked for the rest, as often as it likes.
+func TestRule6ALongCallMayBePolled(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		var call rpc
+		start := time.Now()
+		var polls atomic.Int32
+		poll := func(w http.ResponseWriter, id string) {
+			stream(w)
+			if time.Since(start) > 10*time.Minute {
+				send(w, "data: "+result(call, "{}"))
+				return
+			}
+			send(w, "id: "+id, "data:")
+		}
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			call = m
+			poll(w, "0")
+			return true
+		}
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Last-Event-Id") == "" {
+				keepsOpen(w, r)
+				return
+			}
+			poll(w, fmt.Sprint(polls.Add(1)))
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		d.wantLine(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+		if n := polls.Load(); n < 100 || n > 200 {
+			t.Errorf("LeadMagic was asked %d times in ten minutes, want about every %v", n, callPause)
+		}
+		if over := time.Since(start) - 10*time.Minute; over > callPause {
+			t.Errorf("the answer was there for %v", over)
+		}
+		d.leave()
+	})
+}
+
+// The editor calls off a call whose stream is being resumed.
+func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			stream(w)
+			send(w, "id: 1", "retry: 5000", "data:")
+			abort()
+			return true
+		}
+		o.get = keepsOpen
+		d := o.visit()
+		d.say(toolCall(1))
+		synctest.Wait()
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+		<-time.After(time.Minute)
+		d.quiet()
+		d.leave()
+		o.wantLog("initialize", "GET s1", "tools/call s1", "notifications/cancelled s1", "DELETE s1")
+	})
+}
+
+// initialize may be answered by a stream that is cut too.
+func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		var call rpc
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "initialize" {
+				return false
+			}
+			call = m
+			w.Header().Set("Mcp-Session-Id", "s7")
+			stream(w)
+			send(w, "id: i-1", "data:")
+			abort()
+			return true
+		}
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Last-Event-Id") == "" {
+				keepsOpen(w, r)
+				return
+			}
+			stream(w)
+			send(w, "data: "+result(call, `{"protocolVersion":"2025-06-18"}`))
+		}
+		d := o.visit()
+		d.alive()
+		d.leave()
+		o.wantLog("initialize", "GET s7", "GET s7", "ping s7", "DELETE s7")
+	})
+}
+
+func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		var n atomic.Int32
+		var tp tape
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			lastID := tp.resumed(r)
+			i := n.Add(1)
+			if i > 1 && lastID != fmt.Sprint(i-1) {
+				t.Errorf("GET number %d has the last event id %q", i, lastID)
+			}
+			stream(w)
+			send(w, fmt.Sprintf("id: %d", i), fmt.Sprintf(`data: {"jsonrpc":"2.0","method":"notifications/x","params":%d}`, i))
+			if i > 100 {
+				untilGone(r)
+			}
+			abort()
+		}
+		d := o.visit()
+		start := time.Now()
+		for i := 1; i <= 101; i++ {
+			d.wantLine(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/x","params":%d}`, i))
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("a hundred cuts took %v", took)
+		}
+		d.alive()
+		d.leave()
+	})
+}
+
+func TestRule6AStandingStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.T) {
+	tests := map[string]http.HandlerFunc{
+		"closed at once": func(w http.ResponseWriter, _ *http.Request) { stream(w) },
+		"cut at once":    func(http.ResponseWriter, *http.Request) { abort() },
+		"500":            func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"429":            func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
+		"429, with an absurd wish": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "86400")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+	}
+	for name, get := range tests {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.get = get
+				d := o.visit()
+				<-time.After(time.Hour)
+				n := o.count("GET s1")
+				if n < int(time.Hour/maxPause)*3/4 || n > int(time.Hour/maxPause)+20 {
+					t.Errorf("LeadMagic was asked %d times in an hour, want about every %v", n, maxPause)
+				}
+				d.alive()
+				d.leave()
+			})
+		})
+	}
+}
+
+// A stream that stands for a while before it ends is opened again at once each time.
+func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			select {
+			case <-time.After(time.Minute):
+			case <-r.Context().Done():
+			}
+		}
+		d := o.visit()
+		<-time.After(time.Hour)
+		if n := o.count("GET s1"); n < 59 {
+			t.Errorf("LeadMagic was asked %d times in an hour, want once a minute", n)
+		}
+		d.leave()
+	})
+}
+
+func TestRule6AStandingStreamThatIsNotOffered(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 302, 200, 204} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.get = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+				d := o.visit()
+				d.say(ready)
+				<-time.After(24 * time.Hour)
+				d.alive() // by a new connection; what is not offered is not asked for again
+				d.leave()
+				o.wantLog("initialize", "GET s1", "notifications/initialized s1", "ping s1", "DELETE s1")
+			})
+		})
+	}
+}
+
+// 409 says that the stream before this one has not ended for LeadMagic yet.
+func TestRule6AStandingStreamThatStillStands(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		var n atomic.Int32
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			switch n.Add(1) {
+			case 1:
+				stream(w)
+				abort()
+			case 2, 3, 4:
+				w.WriteHeader(http.StatusConflict)
+			default:
+				stream(w)
+				send(w, `data: {"jsonrpc":"2.0","method":"notifications/x"}`)
+				untilGone(r)
+			}
+		}
+		d := o.visit()
+		d.wantLine(`{"jsonrpc":"2.0","method":"notifications/x"}`)
+		d.leave()
+	})
+}
+
+func TestRule6ACutSubscriptionIsAnsweredAndNeverAskedForAgain(t *testing.T) {
+	for name, end := range map[string]func(w http.ResponseWriter){
+		"cut":                func(http.ResponseWriter) { abort() },
+		"ended":              func(http.ResponseWriter) {},
+		"cut behind an id":   func(w http.ResponseWriter) { send(w, "id: 9", "data:"); abort() },
+		"cut within a event": func(w http.ResponseWriter) { _, _ = io.WriteString(w, "data: {"); flush(w); abort() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
+					stream(w)
+					send(w, `data: {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged"}`)
+					<-time.After(time.Hour)
+					end(w)
+					return true
+				}
+				d := openDesk(t, o.remote())
+				d.say(`{"jsonrpc":"2.0","id":"sub","method":"subscriptions/listen","params":{` + metaOf + `}}`)
+				d.hear("acknowledged")
+				d.hear(`"id":"sub"`, `"code":-32603`, "the stream of the subscription broke (fix: subscribe again)")
+				<-time.After(time.Hour)
+				d.leave()
+				o.wantLog("subscriptions/listen")
+			})
+		})
+	}
+}
+
+// Comments are bytes too: a stream with nothing but those is not taken for dead.
+func TestRule6AStreamIsHeardByItsComments(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, ": still here\n\n")
+				flush(w)
+				<-time.After(20 * time.Second)
+			}
+		}
+		d := o.visit()
+		<-time.After(time.Hour)
+		d.alive()
+		if o.clients != 1 || o.count("GET s1") != 1 {
+			t.Errorf("there are %d clients and %d GETs, want one of each", o.clients, o.count("GET s1"))
+		}
+		d.leave()
+	})
+}
+
+// LeadMagic ends a stream behind the answer, and the connection is used again. One that it leaves open is
+// left after a while.
+func TestRule6AStreamIsReadToItsEndButNotForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.get = keepsOpen
+		var gone atomic.Int64
+		start := time.Now()
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			stream(w)
+			send(w, "data: "+result(m, "{}"))
+			if strings.Contains(string(m.Params), "open") {
+				untilGone(r)
+				gone.Store(int64(time.Since(start)))
+			} else {
+				<-time.After(10 * time.Millisecond)
+				send(w, `data: {"jsonrpc":"2.0","method":"notifications/behind/it"}`)
+			}
+			return true
+		}
+		d := o.visit()
+		for id := range 5 {
+			d.say(toolCall(id + 1))
+			d.wantLine(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{}}`, id+1))
+			d.wantLine(`{"jsonrpc":"2.0","method":"notifications/behind/it"}`)
+			synctest.Wait()
+		}
+		o.mu.Lock()
+		if n := len(o.conns); n != 2 {
+			t.Errorf("%d connections were made, want one for GET and one for calls", n)
+		}
+		o.mu.Unlock()
+		start = time.Now()
+		d.say(toolCall(9, `,"open":true`))
+		d.wantLine(`{"jsonrpc":"2.0","id":9,"result":{}}`)
+		<-time.After(time.Minute)
+		if got := time.Duration(gone.Load()); got != linger {
+			t.Errorf("the stream was left after %v, want %v", got, linger)
+		}
+		d.leave()
+	})
+}
