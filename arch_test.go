@@ -61,6 +61,9 @@ var walls = map[string][]string{
 	"internal/conformance/client":  {sdk},
 	"internal/conformance/clients": {"internal/sandbox", testscript},
 	"internal/conformance/front":   {},
+
+	// What measures the program beside others.
+	"internal/bench/compare": {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,9 +135,7 @@ func (b block) play(t *testing.T, own tree, e *edits) {
 			case b.options["skip"] != "":
 				continue
 			}
-			for name, value := range set {
-				s.env[name] = value
-			}
+			maps.Copy(s.env, set)
 			var output string
 			output, exit = s.run(t, binary(t), args...)
 			if exit != 0 && b.options["exit"] == "" {

@@ -23,7 +23,8 @@ var machines = []struct {
 	{"macOS", "darwin", map[string]string{"HOME": "/~"}, strings.NewReplacer("/~", "~")},
 	{"Linux", "linux", map[string]string{"HOME": "/~"}, strings.NewReplacer("/~", "~")},
 	{
-		"Windows", "windows", map[string]string{"USERPROFILE": `C:\~`, "APPDATA": `C:\~\AppData\Roaming`},
+		"Windows", "windows",
+		map[string]string{"USERPROFILE": `C:\~`, "APPDATA": `C:\~\AppData\Roaming`},
 		strings.NewReplacer(`C:\~\AppData\Roaming`, "%APPDATA%", `C:\~`, "%USERPROFILE%", "/", `\`),
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,10 +150,7 @@ func (s *stage) run(t *testing.T, name string, args ...string) (output string, c
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = s.folder
-	env := map[string]string{}
-	for name, value := range s.env {
-		env[name] = value
-	}
+	env := maps.Clone(s.env)
 	for _, arg := range args {
 		switch flag, _, _ := strings.Cut(arg, "="); flag {
 		case "--sandbox", "--mcp-url", "--api-url": // a LeadMagic that the command names itself

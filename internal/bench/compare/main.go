@@ -1,0 +1,112 @@
+// Compare measures what stands between an editor and LeadMagic, side by side in one run against the sandbox: this
+// program, a bare relay as the limit of what is possible, and, where they are installed, mcp-remote and supergateway.
+// It compares nothing that needs LeadMagic itself.
+//
+//	go run ./internal/bench/compare                        this program and the bare relay
+//	go run ./internal/bench/compare -node DIR -o FILE      those installed in DIR/node_modules as well; numbers into FILE
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "relay" {
+		if err := relay(os.Stdin, os.Stdout, os.Args[2], os.Getenv("LEADMAGIC_API_KEY")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	var o options
+	flag.StringVar(&o.node, "node", "", "a folder in whose node_modules mcp-remote and supergateway may be installed")
+	flag.StringVar(&o.output, "o", "", "the file for the numbers, as JSON")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often all are measured in turn; the median counts")
+	flag.IntVar(&o.calls, "calls", 2000, "calls one after the other in a round")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	node, output  string
+	rounds, calls int
+}
+
+func run(ctx context.Context, o options, out, progress io.Writer) error {
+	scratch, err := os.MkdirTemp("", "compare")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch) //nolint:errcheck // what is left there is the system's to remove
+	binary, err := build(ctx, scratch)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	server, err := startSandbox(ctx, binary)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+	report := Report{Date: time.Now().Format(time.DateOnly), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
+	list := contestants(ctx, binary, self, o.node, scratch)
+	rounds := make([][]Numbers, len(list))
+	for round := range o.rounds {
+		for i, c := range list {
+			fmt.Fprintf(progress, "round %d of %d: %s\n", round+1, o.rounds, c.name)
+			n, err := measure(ctx, c, server, o.calls)
+			if err != nil {
+				return fmt.Errorf("measuring %s: %w", c.name, err)
+			}
+			rounds[i] = append(rounds[i], n)
+		}
+	}
+	for i, c := range list {
+		fmt.Fprintf(progress, "probing %s\n", c.name)
+		report.Contestants = append(report.Contestants, Contestant{
+			Name: c.name, Version: c.version, Numbers: medians(rounds[i]), Probes: probe(ctx, c, binary),
+		})
+	}
+	report.print(out)
+	if o.output == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the numbers: %w", err)
+	}
+	return os.WriteFile(o.output, append(text, '\n'), 0o644) //nolint:gosec // it is to be published
+}
+
+// build builds the program as a release does.
+func build(ctx context.Context, dir string) (string, error) {
+	binary := filepath.Join(dir, "leadmagic-mcp-proxy")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary,
+		"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the program: %w: %s", err, text)
+	}
+	return binary, nil
+}
