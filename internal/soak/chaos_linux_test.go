@@ -1,0 +1,145 @@
+package soak
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestChaos has two editors call without a pause, one of each era, while LeadMagic restarts, loses sessions, cuts streams,
+// refuses and freezes. Each call must be answered once, and none carried out twice; who was told that a call cost nothing
+// must not have paid for it, and the credits that the editors know of must be those that LeadMagic has charged.
+func TestChaos(t *testing.T) {
+	lasts, drawn := pick(20*time.Second, 30*time.Minute), *seed
+	if drawn == 0 {
+		drawn = rand.Uint64()
+	}
+	t.Logf("repeat it with -seed %d", drawn)
+	w := startWeather(t, rand.New(rand.NewPCG(drawn, 0)))
+	editors := []*editor{sit(t, start(t, w.env()), legacy), sit(t, start(t, w.env()), modern)}
+
+	told := &told{outcomes: make(map[lookup]outcome), credits: make(map[lookup]float64)}
+	var next atomic.Int64
+	over := make(chan struct{})
+	var callers sync.WaitGroup
+	for _, e := range editors {
+		for range 6 {
+			callers.Go(func() {
+				for {
+					select {
+					case <-over:
+						return
+					case <-time.After(2 * time.Millisecond):
+						told.ask(t, e, lookup(next.Add(1)))
+					}
+				}
+			})
+		}
+	}
+	for time.Since(w.begun) < lasts && !t.Failed() {
+		w.pass(w.upTo(500))
+		w.happen()
+	}
+	close(over)
+	w.clear()
+	callers.Wait()
+
+	// The storm is over, and every editor still has its session.
+	for _, e := range editors {
+		l := lookup(next.Add(1))
+		if o := told.ask(t, e, l); o != succeeded {
+			t.Errorf("after the storm a call has not succeeded: %v", o)
+		}
+		e.leave()
+	}
+	w.set()
+	told.compare(t, w)
+}
+
+// told is what the editors were told.
+type told struct {
+	mu       sync.Mutex
+	outcomes map[lookup]outcome
+	credits  map[lookup]float64
+	slowest  time.Duration
+	refusals map[string]int
+}
+
+// ask makes a call and keeps what came of it.
+func (told *told) ask(t *testing.T, e *editor, l lookup) outcome {
+	begun := time.Now()
+	a, err := e.await(t.Context(), e.call(l.tool(), l.arguments()))
+	if err != nil {
+		t.Errorf("call %d: %v", l, err)
+		return unknown
+	}
+	o, credits, err := l.judge(a)
+	if err != nil {
+		t.Errorf("call %d: %v", l, err)
+	}
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	told.outcomes[l], told.credits[l] = o, credits
+	told.slowest = max(told.slowest, time.Since(begun))
+	if o != succeeded {
+		if told.refusals == nil {
+			told.refusals = make(map[string]int)
+		}
+		first, _, _ := strings.Cut(a.text(), "\n")
+		told.refusals[first]++
+	}
+	return o
+}
+
+// compare holds what the editors were told against the book of the weather.
+func (told *told) compare(t *testing.T, w *weather) {
+	t.Helper()
+	count := make(map[outcome]int)
+	var known, found float64 // credits of calls that succeeded, and of those that turned out to have been carried out
+	carried := 0
+	for l, o := range told.outcomes {
+		times, charged := w.book.times[l.domain()], w.book.credits[l.domain()]
+		count[o]++
+		known += told.credits[l]
+		switch {
+		case times > 1:
+			t.Errorf("call %d was carried out %d times", l, times)
+		case o == succeeded && (times != 1 || charged != told.credits[l]):
+			t.Errorf("call %d succeeded and cost %v; it was carried out %d times for %v", l, told.credits[l], times, charged)
+		case o == refused && times != 0:
+			t.Errorf("call %d was said to have cost nothing, and was carried out for %v", l, charged)
+		case o == unknown && times == 1:
+			carried++
+			found += charged
+		}
+	}
+	if known+found != w.book.charged {
+		t.Errorf("the editors know of %v + %v credits, LeadMagic has charged %v", known, found, w.book.charged)
+	}
+	if left := float64(w.lives)*opening - w.balance; left != w.book.charged {
+		t.Errorf("%v credits are gone from the balance, %v were charged", left, w.book.charged)
+	}
+	if len(w.book.times) > len(told.outcomes) {
+		t.Errorf("LeadMagic has carried out %d calls, the editors have made %d", len(w.book.times), len(told.outcomes))
+	}
+	if count[succeeded] == 0 || len(w.counts) < 4 {
+		t.Errorf("too little has happened: %v, %d successes", w.counts, count[succeeded])
+	}
+	var report strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(w.counts)) {
+		fmt.Fprintf(&report, "\n  %4d × %s", w.counts[what], what)
+	}
+	fmt.Fprintf(&report, "\n%d calls in %.0f s, each answered once, none carried out twice: %d succeeded, %d refused at no cost, %d of unknown outcome, of which %d were carried out",
+		len(told.outcomes), time.Since(w.begun).Seconds(), count[succeeded], count[refused], count[unknown], carried)
+	fmt.Fprintf(&report, "\n%v credits known to the editors + %v of unknown outcome = %v charged by LeadMagic; slowest answer %.1f s", known, found, w.book.charged, told.slowest.Seconds())
+	for _, text := range slices.Sorted(maps.Keys(told.refusals)) {
+		fmt.Fprintf(&report, "\n  %5d × %s", told.refusals[text], text)
+	}
+	t.Log(report.String())
+}

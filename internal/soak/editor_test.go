@@ -1,0 +1,190 @@
+package soak
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const (
+	legacy = "2025-11-25"
+	modern = "2026-07-28"
+)
+
+// An editor talks to a program, line by line, and sees to it that each call is answered once.
+type editor struct {
+	*program
+	version string
+
+	mu     sync.Mutex
+	asked  int
+	open   map[int]chan *answer
+	strays []string // answers that nobody waits for
+	said   int      // notifications
+}
+
+// An answer is what has come of a call.
+type answer struct {
+	Result struct {
+		IsError bool `json:"isError"`
+		Content []struct {
+			Text string `json:"text"`
+		} `json:"content"`
+		Structured json.RawMessage `json:"structuredContent"`
+	} `json:"result"`
+	Error struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// text is what the answer says: the tool's text, or the error's message.
+func (a *answer) text() string {
+	var texts []string
+	for _, content := range a.Result.Content {
+		texts = append(texts, content.Text)
+	}
+	return strings.Join(append(texts, a.Error.Message), "\n")
+}
+
+func (a *answer) failed() bool { return a.Error.Code != 0 || a.Result.IsError }
+
+// sit puts an editor in front of a program and opens a session.
+func sit(t *testing.T, p *program, version string) *editor {
+	t.Helper()
+	e := &editor{program: p, version: version, open: make(map[int]chan *answer)}
+	go e.read()
+	e.greet(t.Context())
+	return e
+}
+
+// greet opens the session, in the era without any by asking for what there is.
+func (e *editor) greet(ctx context.Context) {
+	e.t.Helper()
+	method, params := "server/discover", `{}`
+	if e.version != modern {
+		method = "initialize"
+		params = `{"protocolVersion":"` + e.version + `","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}`
+	}
+	a, err := e.await(ctx, e.ask(method, params))
+	if err != nil || a.failed() {
+		e.t.Fatalf("%s: %v %s", method, err, a.text())
+	}
+	if e.version != modern {
+		e.write(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	}
+}
+
+// ask sends a call; the channel brings its answer, and is closed without one if the program ends.
+func (e *editor) ask(method, params string) <-chan *answer {
+	e.t.Helper()
+	if e.version == modern {
+		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern +
+			`","io.modelcontextprotocol/clientInfo":{"name":"soak","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+		if params != "{}" {
+			meta += ","
+		}
+		params = "{" + meta + params[1:]
+	}
+	answered := make(chan *answer, 1)
+	e.mu.Lock()
+	e.asked++
+	id := e.asked
+	e.open[id] = answered
+	e.mu.Unlock()
+	e.write(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`, id, method, params))
+	return answered
+}
+
+// call asks for a tool.
+func (e *editor) call(tool, arguments string) <-chan *answer {
+	e.t.Helper()
+	return e.ask("tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, tool, arguments))
+}
+
+var (
+	errEnded = errors.New("the program ended before it answered")
+	errLate  = errors.New("there is no answer")
+)
+
+// await waits for an answer, which is never nil.
+func (e *editor) await(ctx context.Context, answered <-chan *answer) (*answer, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	select {
+	case a, ok := <-answered:
+		if !ok {
+			return &answer{}, errEnded
+		}
+		return a, nil
+	case <-ctx.Done():
+		return &answer{}, errLate
+	}
+}
+
+func (e *editor) write(line string) {
+	e.t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, err := e.stdin.Write([]byte(line + "\n")); err != nil {
+		e.t.Errorf("writing to the program: %v", err)
+	}
+}
+
+// read hands out what the program says, until it is gone.
+func (e *editor) read() {
+	for {
+		line, err := e.lines.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		e.take(line)
+	}
+	e.wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, answered := range e.open {
+		close(answered)
+		delete(e.open, id)
+	}
+}
+
+func (e *editor) take(line []byte) {
+	var head struct {
+		ID     int    `json:"id"`
+		Method string `json:"method"`
+		answer
+	}
+	err := json.Unmarshal(line, &head)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	answered := e.open[head.ID]
+	switch {
+	case err == nil && head.Method != "" && head.ID == 0:
+		e.said++
+	case err != nil, answered == nil:
+		e.strays = append(e.strays, string(line))
+	default:
+		delete(e.open, head.ID)
+		answered <- &head.answer
+	}
+}
+
+// leave closes stdin as an editor does at its end. The program must then end by itself, in order, with nothing left to say.
+func (e *editor) leave() {
+	e.t.Helper()
+	_ = e.stdin.Close()
+	e.awaitEnd()
+	if e.err != nil {
+		e.t.Errorf("the program ended with %v\n%s", e.err, e.stderr.String())
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.strays) > 0 {
+		e.t.Errorf("%d lines to nobody, such as %s", len(e.strays), e.strays[0])
+	}
+}

@@ -1,0 +1,91 @@
+package soak
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+// TestAThousandCallsAtOnce has them all on their way at the same time: LeadMagic holds each for a while.
+func TestAThousandCallsAtOnce(t *testing.T) {
+	const calls = 1000
+	tests := []struct {
+		name, proto string
+		start       func(*testing.T, sandbox.Options) (*sandbox.Server, []string)
+	}{
+		{"over HTTP/1.1", "HTTP/1.1", func(t *testing.T, o sandbox.Options) (*sandbox.Server, []string) {
+			s := startSandbox(t, o)
+			return s, at(s)
+		}},
+		{"over HTTP/2 and TLS", "HTTP/2.0", startTLS},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, env := tt.start(t, sandbox.Options{KeepCalls: 2 * calls, KeepRequests: 4 * calls})
+			s.Fault(sandbox.Fault{Kind: sandbox.Delay, RPC: "tools/call", Delay: time.Second})
+			e := sit(t, start(t, env), legacy)
+
+			begun := time.Now()
+			answers := make([]<-chan *answer, calls)
+			for i := range answers {
+				answers[i] = e.call(lookup(i).tool(), lookup(i).arguments())
+			}
+			for i, answered := range answers {
+				a, err := e.await(t.Context(), answered)
+				if err != nil {
+					t.Fatalf("call %d: %v", i, err)
+				}
+				if o, _, err := lookup(i).judge(a); o != succeeded || err != nil {
+					t.Fatalf("call %d: %v %s", i, err, a.text())
+				}
+			}
+			took := time.Since(begun)
+			e.leave()
+
+			book := newLedger()
+			if err := book.add(s.Calls(), s.CallCount(), s.Charged()); err != nil {
+				t.Fatal(err)
+			}
+			for i := range calls {
+				if got := book.times[lookup(i).domain()]; got != 1 {
+					t.Errorf("call %d was carried out %d times", i, got)
+				}
+			}
+			connections := make(map[string]bool)
+			for _, r := range s.Requests() {
+				connections[r.Remote] = true
+				if r.Proto != tt.proto {
+					t.Fatalf("a request came over %s, want %s", r.Proto, tt.proto)
+				}
+			}
+			if took > 30*time.Second {
+				t.Errorf("they took %v, as if some had waited for others", took)
+			}
+			t.Logf("%d calls that take a second each: %.1f s in all, over %d connections", calls, took.Seconds(), len(connections))
+		})
+	}
+}
+
+// startTLS starts a sandbox with TLS, under an authority that the variables name.
+func startTLS(t *testing.T, o sandbox.Options) (*sandbox.Server, []string) {
+	t.Helper()
+	o.Key, o.Credits = canary, 10_000_000
+	s, err := sandbox.StartTLS(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s, append(at(s), "LEADMAGIC_CA_FILE="+caFile(t, s.Authority))
+}
+
+func caFile(t *testing.T, authority *sandbox.Authority) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(name, authority.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}

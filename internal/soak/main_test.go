@@ -1,0 +1,59 @@
+// Package soak has tests of the finished program as a process among others: under load, for long, in chaos, killed, not
+// listened to, and behind networks that are in the way. They know nothing of its insides. Each is short by default;
+// -long runs it at full length, and -seed repeats what was drawn by lot.
+package soak
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+var (
+	long = flag.Bool("long", false, "run at full length: 100,000 calls, 30 minutes of chaos")
+	seed = flag.Uint64("seed", 0, "the seed of what is drawn by lot; 0 draws that too")
+)
+
+// canary is the key of every test. Nothing that the program prints may contain it.
+const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+// built is the program, as TestMain has built it.
+var built string
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(play(role))
+	}
+	flag.Parse()
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "soak-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // scratch
+	built = filepath.Join(dir, "leadmagic-mcp-proxy")
+	if runtime.GOOS == "windows" {
+		built += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", built, "../..").CombinedOutput(); err != nil { //nolint:noctx // go test ends it
+		fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// pick is short by default and full with -long.
+func pick[T any](short, full T) T {
+	if *long {
+		return full
+	}
+	return short
+}

@@ -1,0 +1,138 @@
+package soak
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+// TestMemoryStaysFlat makes many calls, and looks at memory and descriptors after each twentieth of them.
+func TestMemoryStaysFlat(t *testing.T) {
+	calls := pick(10_000, 100_000)
+	for _, version := range []string{legacy, modern} {
+		t.Run(version, func(t *testing.T) {
+			s := startSandbox(t, sandbox.Options{Bench: true, KeepCalls: -1})
+			e := sit(t, start(t, at(s)), version)
+			pid := e.cmd.Process.Pid
+			before := descriptors(t, pid)
+			const side, steps = 16, 20
+			var resident, open []int
+			begun := time.Now()
+			for step := range steps {
+				echo(t, e, side, step*calls/steps, calls/steps)
+				resident = append(resident, memory(t, pid))
+				open = append(open, descriptors(t, pid))
+			}
+			took := time.Since(begun)
+			settled := resident[steps/5-1] // after 20 %
+			high := slices.Max(resident[steps/5:])
+			if float64(high) > 1.1*float64(settled) {
+				t.Errorf("memory grew from %s after a fifth of the calls to %s; it was %v", megabytes(settled), megabytes(high), resident)
+			}
+			// Each call side by side may keep its connection, and the session its stream.
+			if most := slices.Max(open); most > before+side+2 {
+				t.Errorf("%d descriptors are open, %d were", most, before)
+			}
+			if got := s.CallCount(); got != calls {
+				t.Errorf("%d calls were carried out, want %d", got, calls)
+			}
+			if *long {
+				// Idle connections live for half a minute.
+				eventually(t, "idle connections are closed", func() bool { return descriptors(t, pid) <= before+1 })
+			}
+			e.leave()
+			t.Logf("%d calls, %d side by side, in %.1f s: memory %s after a fifth, %s at most since; %d descriptors at first, %d at most",
+				calls, side, took.Seconds(), megabytes(settled), megabytes(high), before, slices.Max(open))
+		})
+	}
+}
+
+// echo makes calls numbered from first on, some side by side, and checks that each has its own answer.
+func echo(t *testing.T, e *editor, side, first, calls int) {
+	t.Helper()
+	numbers := make(chan int)
+	var workers sync.WaitGroup
+	for range side {
+		workers.Go(func() {
+			for number := range numbers {
+				a, err := e.await(t.Context(), e.call("echo", fmt.Sprintf(`{"n":%d}`, number)))
+				var got struct{ N int }
+				if err == nil {
+					err = json.Unmarshal(a.Result.Structured, &got)
+				}
+				if err != nil || got.N != number {
+					t.Errorf("call %d: %v, answered with that of %d: %s", number, err, got.N, a.text())
+				}
+			}
+		})
+	}
+	for number := first; number < first+calls && !t.Failed(); number++ {
+		numbers <- number
+	}
+	close(numbers)
+	workers.Wait()
+}
+
+// TestNothingRunsOn has the whole program in this process, so that what it leaves running can be counted.
+func TestNothingRunsOn(t *testing.T) {
+	for _, version := range []string{legacy, modern} {
+		t.Run(version, func(t *testing.T) {
+			s := startSandbox(t, sandbox.Options{Bench: true, KeepCalls: -1})
+			before := runtime.NumGoroutine()
+			descriptorsBefore := descriptors(t, os.Getpid())
+			e := sit(t, inside(t, s), version)
+			echo(t, e, 8, 0, 1000)
+			// What the first thousand have started is what all others get along with.
+			early := runtime.NumGoroutine()
+			echo(t, e, 8, 1000, pick(4000, 20_000))
+			eventually(t, "no goroutine is left of any call", func() bool { return runtime.NumGoroutine() <= early+8 })
+			e.leave()
+			s.Close()
+			eventually(t, "no goroutine is left of the session", func() bool { return runtime.NumGoroutine() <= before })
+			eventually(t, "no descriptor is left of the session", func() bool { return descriptors(t, os.Getpid()) <= descriptorsBefore })
+		})
+	}
+}
+
+// inside runs the program in this process, over pipes.
+func inside(t *testing.T, s *sandbox.Server) *program {
+	t.Helper()
+	in, stdin := io.Pipe()
+	stdout, out := io.Pipe()
+	variables := at(s)
+	env := &cli.Env{
+		Getenv: func(name string) string {
+			for _, v := range variables {
+				if value, found := strings.CutPrefix(v, name+"="); found {
+					return value
+				}
+			}
+			return ""
+		},
+		Environ: func() []string { return variables },
+		Stdin:   in, Stdout: out, Stderr: io.Discard,
+		Version: "test",
+	}
+	p := inProcess(t, stdin, stdout)
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	go func() {
+		if code := cli.Run(ctx, env, []string{}); code != 0 {
+			p.err = fmt.Errorf("exit code %d", code)
+		}
+		_ = out.Close()
+		_ = in.Close()
+	}()
+	return p
+}
