@@ -17,7 +17,7 @@ func (r *Remote) post(f *flight, s *remoteSession, parcel *parcel) (*http.Respon
 		r.reopen()
 	}
 	body, _ := parcel.open()
-	req, err := http.NewRequestWithContext(f.ctx, http.MethodPost, r.URL.String(), body)
+	req, err := http.NewRequestWithContext(parcel.watch(f.ctx), http.MethodPost, r.URL.String(), body)
 	if err != nil {
 		return nil, &failure{problem: problem.FromError(err, false)}
 	}
