@@ -25,6 +25,8 @@ type editor struct {
 	open   map[int]chan *answer
 	strays []string // answers that nobody waits for
 	said   int      // notifications
+
+	reading sync.Mutex // held while the editor does not read
 }
 
 // An answer is what has come of a call.
@@ -142,7 +144,9 @@ func (e *editor) read() {
 		if err != nil {
 			break
 		}
+		e.reading.Lock()
 		e.take(line)
+		e.reading.Unlock()
 	}
 	e.wait()
 	e.mu.Lock()
@@ -153,6 +157,11 @@ func (e *editor) read() {
 	}
 }
 
+// stall has the editor not read any more until resume, but for the line that it is reading.
+func (e *editor) stall() { e.reading.Lock() }
+
+func (e *editor) resume() { e.reading.Unlock() }
+
 func (e *editor) take(line []byte) {
 	var head struct {
 		ID     int    `json:"id"`
@@ -160,6 +169,10 @@ func (e *editor) take(line []byte) {
 		answer
 	}
 	err := json.Unmarshal(line, &head)
+	if head.Method == "ping" {
+		e.write(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{}}`, head.ID))
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	answered := e.open[head.ID]

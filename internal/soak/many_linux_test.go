@@ -1,0 +1,136 @@
+package soak
+
+import (
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+)
+
+// TestFiftySideBySide has as many sessions as a team's machine may have windows.
+func TestFiftySideBySide(t *testing.T) {
+	const programs, calls = 50, 20
+	s := startSandbox(t, sandbox.Options{KeepCalls: 2 * programs * calls})
+	editors := make([]*editor, programs)
+	begun := time.Now()
+	var starts sync.WaitGroup
+	for i := range editors {
+		p := start(t, at(s))
+		starts.Go(func() { editors[i] = sit(t, p, []string{legacy, modern}[i%2]) })
+	}
+	starts.Wait()
+	ready := time.Since(begun)
+	if t.Failed() {
+		return
+	}
+	var work sync.WaitGroup
+	for i, e := range editors {
+		work.Go(func() {
+			for j := range calls {
+				l := lookup(i*calls + j)
+				a, err := e.await(t.Context(), e.call(l.tool(), l.arguments()))
+				if err != nil {
+					t.Errorf("call %d: %v", l, err)
+				} else if o, _, err := l.judge(a); o != succeeded || err != nil {
+					t.Errorf("call %d: %v %s", l, err, a.text())
+				}
+			}
+		})
+	}
+	work.Wait()
+	resident := 0
+	for _, e := range editors {
+		resident += memory(t, e.cmd.Process.Pid)
+	}
+	for _, e := range editors {
+		e.leave()
+	}
+	book := newLedger()
+	if err := book.add(s.Calls(), s.CallCount(), s.Charged()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range programs * calls {
+		if got := book.times[lookup(i).domain()]; got != 1 {
+			t.Errorf("call %d was carried out %d times", i, got)
+		}
+	}
+	if left := s.Sessions(); left != 0 {
+		t.Errorf("LeadMagic still keeps %d sessions", left)
+	}
+	t.Logf("%d sessions open after %.1f s; %d calls; memory %s each", programs, ready.Seconds(), programs*calls, megabytes(resident/programs))
+}
+
+// TestAKillAtAnyMomentOfTheStart starts the program a hundred times and kills it after a time drawn by lot: editors do.
+func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
+	drawn := *seed
+	if drawn == 0 {
+		drawn = rand.Uint64()
+	}
+	t.Logf("repeat it with -seed %d", drawn)
+	draw := rand.New(rand.NewPCG(drawn, 0))
+	s := startSandbox(t, sandbox.Options{})
+	ends := make(map[string]int)
+	for i := range 100 {
+		home := t.TempDir()
+		p := prepare(t, at(s))
+		p.cmd.Env = append(scratch(home), at(s)...)
+		if i%4 == 3 { // the key comes from a command, whose process may be in the way
+			p.cmd.Env = append(scratch(home), at(s)[1:]...)
+			p.cmd.Env = append(p.cmd.Env, `LEADMAGIC_API_KEY_COMMAND=sh -c 'sleep 0.01; echo `+canary+`'`)
+		}
+		p.cmd.Dir = home
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := p.cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		group := p.cmd.Process.Pid
+		t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+		if _, err := io.WriteString(p.stdin, hello); err != nil {
+			t.Fatal(err)
+		}
+		with := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[draw.IntN(4)]
+		select {
+		case <-time.After(time.Duration(draw.IntN(40_000)) * time.Microsecond):
+		case <-t.Context().Done():
+		}
+		if err := p.cmd.Process.Signal(with); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, p.lines)
+		p.wait()
+		p.awaitEnd()
+		ends[p.cmd.ProcessState.String()]++
+		eventually(t, "no process is left", func() bool { return syscall.Kill(-group, 0) == syscall.ESRCH })
+		if left := files(t, home); len(left) > 0 {
+			t.Errorf("the start has left %v behind", left)
+		}
+	}
+	t.Logf("how they ended: %v", ends)
+	// LeadMagic is none the worse for it.
+	e := sit(t, start(t, at(s)), legacy)
+	if a, err := e.await(t.Context(), e.call(lookup(0).tool(), lookup(0).arguments())); err != nil || a.failed() {
+		t.Errorf("after that a call fails: %v %s", err, a.text())
+	}
+	e.leave()
+}
+
+// files are those below a folder.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
