@@ -64,6 +64,7 @@ var walls = map[string][]string{
 
 	// What measures the program beside others.
 	"internal/bench/compare": {},
+	"internal/bench/relay":   {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go
