@@ -82,7 +82,8 @@ func repeatable(req *http.Request) bool {
 
 // send sends req with a body and a key.
 func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.Response, error) {
-	out := req.Clone(req.Context())
+	out := req.WithContext(req.Context()) // a copy, whose headers are still those of req
+	out.Header = req.Header.Clone()
 	out.Body = body
 	// The three are the headers in which LeadMagic takes a key: what a caller put there is not for it.
 	taken := []string{"X-Leadmagic-Key", "X-Api-Key", "Authorization", "Accept-Encoding", t.Header}

@@ -63,6 +63,11 @@ func (t turn) wait(ctx context.Context) {
 	if t.before == nil {
 		return
 	}
+	select {
+	case <-t.before:
+		return // no timer is needed where nothing is waited for, which is nearly always
+	default:
+	}
 	var enough <-chan time.Time
 	if t.patience > 0 {
 		timer := time.NewTimer(t.patience)

@@ -17,13 +17,17 @@ func (r *Remote) post(f *flight, s *remoteSession, parcel *parcel) (*http.Respon
 		r.reopen()
 	}
 	body, _ := parcel.open()
-	req, err := http.NewRequestWithContext(parcel.watch(f.ctx), http.MethodPost, r.URL.String(), body)
-	if err != nil {
-		return nil, &failure{problem: problem.FromError(err, false)}
-	}
-	req.ContentLength, req.GetBody = int64(len(parcel.raw)), parcel.open
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json, text/event-stream")
+	req := (&http.Request{
+		Method:        http.MethodPost,
+		URL:           r.URL,
+		Body:          body,
+		GetBody:       parcel.open,
+		ContentLength: int64(len(parcel.raw)),
+		Header: http.Header{
+			"Content-Type": {"application/json"},
+			"Accept":       {"application/json, text/event-stream"},
+		},
+	}).WithContext(parcel.watch(f.ctx))
 	describe(req.Header, f.call, s)
 	r.params.set(req.Header, f.call)
 	res, err := r.link.client().Do(req)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
@@ -93,12 +94,9 @@ func (ss *session) startSandbox() error {
 	if err != nil {
 		return err
 	}
-	api, err := url.Parse(server.URL)
-	if err != nil {
-		return fmt.Errorf("starting the sandbox: %w", err)
-	}
+	api := &url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: "/"}
 	ss.sandbox = server
-	ss.settings.api, ss.settings.mcp = api, api.JoinPath("/mcp")
+	ss.settings.api, ss.settings.mcp = api, api.JoinPath("mcp")
 	ss.keys = auth.Fixed(sandbox.Key, "the sandbox's own key")
 	return nil
 }
