@@ -126,11 +126,14 @@ func editorTable(t *testing.T, args []string) string {
 		if pageOf(e) != e.ID+".md" {
 			continue
 		}
-		file, _, more := strings.Cut(places(t, e), ";")
-		_, file, _ = strings.Cut(file, " `")
+		first, _, _ := strings.Cut(places(t, e), ";")
+		_, file, _ := strings.Cut(first, " `")
 		file = "`" + file
-		if more {
+		if !strings.HasPrefix(first, "macOS, Linux ") {
 			file += " on macOS"
+		}
+		if len(file) > 80 {
+			file = "see its page"
 		}
 		team := teamFile(t, e)
 		if team != "" {

@@ -43,6 +43,3 @@ func settingTable(t *testing.T, _ []string) string {
 	}
 	return table(rows...)
 }
-
-// benchmarkTable is empty until somebody has measured.
-func benchmarkTable(*testing.T, []string) string { return "" }

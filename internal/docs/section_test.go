@@ -15,6 +15,7 @@ var sections = map[string]func(t *testing.T, args []string) string{
 	"tools":      toolReference,
 	"settings":   settingTable,
 	"benchmark":  benchmarkTable,
+	"probes":     probeTable,
 }
 
 // TestGeneratedSectionsAreCurrent compares what stands between <!-- generated: NAME ARG … --> and <!-- end --> with

@@ -35,6 +35,9 @@ func measure(ctx context.Context, c contestant, s *server, calls int) (n Numbers
 		return n, err
 	}
 	defer e.stop()
+	if n.Idle, err = e.idle(ctx); err != nil {
+		return n, err
+	}
 	for range warmUp {
 		if _, err := e.echo(ctx, `{"n":1}`); err != nil {
 			return n, err
@@ -52,6 +55,19 @@ func measure(ctx context.Context, c contestant, s *server, calls int) (n Numbers
 	}
 	n.MemoryLarge = megabytes(resident(e.cmd.Process.Pid))
 	return n, nil
+}
+
+// idle makes one call, and returns the memory that is held a second later.
+func (e *editor) idle(ctx context.Context) (float64, error) {
+	if _, err := e.echo(ctx, `{"n":0}`); err != nil {
+		return 0, err
+	}
+	select {
+	case <-time.After(time.Second):
+		return megabytes(resident(e.cmd.Process.Pid)), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // inTurn makes calls one after the other: their times, and the processor time that each took of the contestant.

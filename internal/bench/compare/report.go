@@ -31,7 +31,8 @@ type Numbers struct {
 	CPU         float64 `json:"cpu_per_call_ms"` // processor time of one such call
 	PerSecond   float64 `json:"calls_per_second_64_in_flight"`
 	Large       float64 `json:"result_16_mib_ms"`
-	Memory      float64 `json:"resident_mb"` // after all these calls
+	Idle        float64 `json:"resident_idle_mb"` // a second after the first call
+	Memory      float64 `json:"resident_mb"`      // after all calls but the large ones
 	MemoryLarge float64 `json:"resident_after_16_mib_mb"`
 }
 
@@ -44,6 +45,7 @@ func medians(rounds []Numbers) (m Numbers) {
 		func(n *Numbers) *float64 { return &n.CPU },
 		func(n *Numbers) *float64 { return &n.PerSecond },
 		func(n *Numbers) *float64 { return &n.Large },
+		func(n *Numbers) *float64 { return &n.Idle },
 		func(n *Numbers) *float64 { return &n.Memory },
 		func(n *Numbers) *float64 { return &n.MemoryLarge },
 	} {
@@ -59,11 +61,11 @@ func medians(rounds []Numbers) (m Numbers) {
 
 func (r Report) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "\tstart\tp50\tp99\tcpu/call\t64 in flight\t16 MiB\tmemory\tafter 16 MiB\t\n")
+	fmt.Fprint(w, "\tstart\tp50\tp99\tcpu/call\t64 in flight\t16 MiB\tidle\tbusy\tafter 16 MiB\t\n")
 	for _, c := range r.Contestants {
 		n := c.Numbers
-		fmt.Fprintf(w, "%s %s\t%.0f ms\t%.2f ms\t%.2f ms\t%.2f ms\t%.0f/s\t%.0f ms\t%.0f MB\t%.0f MB\t\n",
-			c.Name, c.Version, n.Start, n.P50, n.P99, n.CPU, n.PerSecond, n.Large, n.Memory, n.MemoryLarge)
+		fmt.Fprintf(w, "%s %s\t%.0f ms\t%.2f ms\t%.2f ms\t%.2f ms\t%.0f/s\t%.0f ms\t%.0f MB\t%.0f MB\t%.0f MB\t\n",
+			c.Name, c.Version, n.Start, n.P50, n.P99, n.CPU, n.PerSecond, n.Large, n.Idle, n.Memory, n.MemoryLarge)
 	}
 	_ = w.Flush()
 	for _, c := range r.Contestants {
