@@ -240,7 +240,7 @@ func (o *office) last(method string) request {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, r := range slices.Backward(o.seen) {
-		if r.Method == method || r.verb == method {
+		if r.verb == http.MethodPost && r.Method == method || r.verb == method {
 			return r
 		}
 	}
