@@ -12,24 +12,37 @@ import (
 	"time"
 )
 
-// TestChaos has two editors call without a pause, one of each era, while LeadMagic restarts, loses sessions, cuts streams,
-// refuses and freezes. Each call must be answered once, and none carried out twice; who was told that a call cost nothing
-// must not have paid for it, and the credits that the editors know of must be those that LeadMagic has charged.
+// TestChaos has three editors call without a pause, one of each era and one over the REST API, while LeadMagic restarts,
+// loses sessions, cuts streams, refuses, freezes and takes another key. Each call must be answered once, and none carried
+// out twice; who was told that a call cost nothing must not have paid for it, and the credits that the editors know of must
+// be those that LeadMagic has charged.
 func TestChaos(t *testing.T) {
-	lasts, drawn := pick(20*time.Second, 30*time.Minute), *seed
+	drawn := *seed
 	if drawn == 0 {
 		drawn = rand.Uint64()
 	}
 	t.Logf("repeat it with -seed %d", drawn)
-	w := startWeather(t, rand.New(rand.NewPCG(drawn, 0)))
-	editors := []*editor{sit(t, start(t, w.env()), legacy), sit(t, start(t, w.env()), modern)}
+	lasts := pick(10*time.Second, 15*time.Minute)
+	for i, tt := range []struct{ name, scheme string }{{"over HTTP/1.1", "http"}, {"over HTTP/2 and TLS", "https"}} {
+		t.Run(tt.name, func(t *testing.T) {
+			endure(t, startWeather(t, rand.New(rand.NewPCG(drawn, uint64(i))), tt.scheme), lasts)
+		})
+	}
+}
 
+func endure(t *testing.T, w *weather, lasts time.Duration) {
+	t.Helper()
+	editors := []*editor{
+		sit(t, start(t, w.env(), "--upstream", "mcp"), legacy),
+		sit(t, start(t, w.env(), "--upstream", "mcp"), modern),
+		sit(t, start(t, w.env(), "--upstream", "rest"), legacy),
+	}
 	told := &told{outcomes: make(map[lookup]outcome), credits: make(map[lookup]float64)}
 	var next atomic.Int64
 	over := make(chan struct{})
 	var callers sync.WaitGroup
 	for _, e := range editors {
-		for range 6 {
+		for range 4 {
 			callers.Go(func() {
 				for {
 					select {
@@ -43,7 +56,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	for time.Since(w.begun) < lasts && !t.Failed() {
-		w.pass(w.upTo(500))
+		w.pass(w.upTo(500 * time.Millisecond))
 		w.happen()
 	}
 	close(over)
@@ -92,6 +105,7 @@ func (told *told) ask(t *testing.T, e *editor, l lookup) outcome {
 			told.refusals = make(map[string]int)
 		}
 		first, _, _ := strings.Cut(a.text(), "\n")
+		first, _, _ = strings.Cut(first, " (request ")
 		told.refusals[first]++
 	}
 	return o

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -49,17 +50,36 @@ type record struct {
 // opening is the balance of a sandbox that has just started.
 const opening = 1_000_000
 
-// playSandbox serves a sandbox at an address until SIGTERM. It prints its own address, and a record at its end.
-func playSandbox(address string) error {
+// A sandboxPart is what a sandbox in a process of its own has to know.
+type sandboxPart struct {
+	Address          string // to listen on
+	Key              string
+	Certificate, PEM []byte // of TLS and its key; none for plain HTTP
+}
+
+// playSandbox serves a sandbox until SIGTERM. It prints its address, and a record at its end.
+func playSandbox(said string) error {
+	var part sandboxPart
+	if err := json.Unmarshal([]byte(said), &part); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", part.Address)
 	if err != nil {
 		return err
 	}
-	s := sandbox.New(sandbox.Options{Key: canary, Credits: opening, KeepCalls: 1 << 20, KeepRequests: -1})
+	s := sandbox.New(sandbox.Options{Key: part.Key, Credits: opening, KeepCalls: 1 << 20, KeepRequests: -1})
 	fmt.Println(listener.Addr())
-	if err := s.Serve(ctx, listener); err != nil {
+	if part.Certificate == nil {
+		err = s.Serve(ctx, listener)
+	} else {
+		var certificate tls.Certificate
+		if certificate, err = tls.X509KeyPair(part.Certificate, part.PEM); err == nil {
+			err = s.ServeTLS(ctx, listener, certificate)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(record{s.Calls(), s.CallCount(), s.Charged(), s.Balance()})

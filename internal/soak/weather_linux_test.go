@@ -4,17 +4,23 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
 // A weather is a LeadMagic to which things happen: a sandbox in a process of its own, at one address through all its lives.
@@ -22,7 +28,12 @@ type weather struct {
 	t       *testing.T
 	draw    *rand.Rand
 	begun   time.Time
-	address string
+	scheme  string
+	part    sandboxPart
+	keys    int          // that there were
+	keyFile string       // where the present one stands
+	caFile  string       // empty without TLS
+	client  *http.Client // for the control path
 	book    *ledger
 	counts  map[string]int // of what has happened
 	lives   int
@@ -32,22 +43,76 @@ type weather struct {
 	stdout *bufio.Reader
 }
 
-func startWeather(t *testing.T, draw *rand.Rand) *weather {
+func startWeather(t *testing.T, draw *rand.Rand, scheme string) *weather {
 	t.Helper()
-	w := &weather{t: t, draw: draw, begun: time.Now(), address: "127.0.0.1:0", book: newLedger(), counts: make(map[string]int)}
+	w := &weather{
+		t: t, draw: draw, begun: time.Now(), scheme: scheme, part: sandboxPart{Address: "127.0.0.1:0"},
+		keyFile: filepath.Join(t.TempDir(), "key"), book: newLedger(), counts: make(map[string]int),
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	if scheme == "https" {
+		transport.TLSClientConfig = w.certify()
+	}
+	w.client = &http.Client{Transport: transport}
+	w.cutKey()
 	w.rise()
 	return w
 }
 
+// certify makes a certificate for all lives.
+func (w *weather) certify() *tls.Config {
+	w.t.Helper()
+	authority, err := sandbox.NewAuthority()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	certificate, err := authority.Issue(sandbox.Leaf{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.part.Certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
+	w.part.PEM = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	w.caFile = caFile(w.t, authority)
+	return &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS12}
+}
+
+// cutKey makes a new key, as a user does, and puts it where the editors' programs look for it.
+func (w *weather) cutKey() {
+	w.t.Helper()
+	w.keys++
+	w.part.Key = fmt.Sprintf("%s%04d", canary, w.keys)
+	fresh := w.keyFile + ".new"
+	err := os.WriteFile(fresh, []byte(w.part.Key+"\n"), 0o600)
+	if err == nil {
+		err = os.Rename(fresh, w.keyFile)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *weather) url() string { return w.scheme + "://" + w.part.Address }
+
 func (w *weather) env() []string {
-	return []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=http://" + w.address + "/mcp"}
+	return []string{
+		"LEADMAGIC_API_KEY_FILE=" + w.keyFile, "LEADMAGIC_CA_FILE=" + w.caFile,
+		"LEADMAGIC_MCP_URL=" + w.url() + "/mcp", "LEADMAGIC_API_URL=" + w.url(),
+	}
 }
 
 // rise starts a life.
 func (w *weather) rise() {
 	w.t.Helper()
+	part, err := json.Marshal(w.part)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	w.cmd = exec.Command(os.Args[0]) //nolint:noctx // set ends it
-	w.cmd.Env = append(scratch(w.t.TempDir()), roleVariable+"=sandbox", partVariable+"="+w.address)
+	w.cmd.Env = append(scratch(w.t.TempDir()), roleVariable+"=sandbox", partVariable+"="+string(part))
 	w.cmd.Stderr = os.Stderr
 	stdout, err := w.cmd.StdoutPipe()
 	if err == nil {
@@ -63,7 +128,7 @@ func (w *weather) rise() {
 	if err != nil {
 		w.t.Fatalf("starting a sandbox: %v", err)
 	}
-	w.address = strings.TrimSpace(line)
+	w.part.Address = strings.TrimSpace(line)
 	w.lives++
 }
 
@@ -95,85 +160,22 @@ func (w *weather) signal(s os.Signal) {
 	}
 }
 
-// happen has one thing happen, drawn by lot.
-func (w *weather) happen() {
-	w.t.Helper()
-	fault := func(name, format string, args ...any) {
-		w.note(name)
-		w.control(http.MethodPost, "faults", fmt.Sprintf(format, args...))
-	}
-	times := 1 + w.draw.IntN(5)
-	carried := w.draw.IntN(2) == 0
-	switch w.draw.IntN(12) {
-	case 0:
-		down := w.upTo(1500)
-		w.note("restart", down)
-		w.set()
-		w.pass(down)
-		w.rise()
-	case 1, 2:
-		frozen := w.upTo(3000)
-		w.note("freeze", frozen)
-		w.signal(syscall.SIGSTOP)
-		w.pass(frozen)
-		w.signal(syscall.SIGCONT)
-	case 3, 4:
-		w.note("lose sessions")
-		w.control(http.MethodDelete, "sessions", "")
-	case 5:
-		fault("lose sessions with 400", `{"kind":"lost-session","rpc":"tools/call","status":400,"times":1}`)
-	case 6:
-		fault("rate limit", `{"kind":"status","rpc":"tools/call","status":429,"retry_after":"1","times":%d}`, times)
-	case 7:
-		fault("unavailable", `{"kind":"status","rpc":"tools/call","status":503,"times":%d,"carried":%t}`, times, carried)
-	case 8:
-		fault("cut before the answer", `{"kind":"cut","rpc":"tools/call","times":%d,"carried":%t}`, times, carried)
-	case 9:
-		fault("cut in the answer", `{"kind":"cut-stream","rpc":"tools/call","times":%d}`, times)
-	case 10:
-		fault("cut in an answer that goes on", `{"kind":"cut-stream","rpc":"tools/call","times":%d,"ids":true,"retry":"50ms","cuts":%d}`, times, 1+w.draw.IntN(3))
-	case 11:
-		fault("half an answer", `{"kind":"truncate","rpc":"tools/call","times":%d}`, times)
-	}
-}
-
-// clear ends all that is still to happen.
-func (w *weather) clear() { w.control(http.MethodDelete, "faults", "") }
-
 // control uses the sandbox's control path.
 func (w *weather) control(method, path, body string) {
 	w.t.Helper()
 	ctx, stop := context.WithTimeout(w.t.Context(), patience)
 	defer stop()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+w.address+"/_sandbox/"+path, bytes.NewReader([]byte(body)))
+	req, err := http.NewRequestWithContext(ctx, method, w.url()+"/_sandbox/"+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
+	res, err := w.client.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	text, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	if res.StatusCode != http.StatusNoContent {
+	if res.StatusCode >= 300 {
 		w.t.Fatalf("%s %s: %s %s", method, path, res.Status, text)
-	}
-}
-
-func (w *weather) note(what string, took ...time.Duration) {
-	w.counts[what]++
-	w.t.Logf("%7.2f s  %s %v", time.Since(w.begun).Seconds(), what, took)
-}
-
-func (w *weather) upTo(milliseconds int) time.Duration {
-	return time.Duration(w.draw.IntN(milliseconds)) * time.Millisecond
-}
-
-// pass lets time pass, which is what happens meanwhile.
-func (w *weather) pass(d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-w.t.Context().Done():
 	}
 }
