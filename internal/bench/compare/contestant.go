@@ -23,7 +23,7 @@ type contestant struct {
 }
 
 // contestants are this program, the relay, and of the others those that are installed below a folder.
-func contestants(ctx context.Context, binary, self, folder, scratch string) []contestant {
+func contestants(ctx context.Context, binary, relay, folder, scratch string) []contestant {
 	env := func(cmd *exec.Cmd, more ...string) *exec.Cmd {
 		cmd.Env = append([]string{
 			"PATH=" + filepath.Dir(nodePath()) + string(os.PathListSeparator) + "/usr/bin:/bin",
@@ -36,7 +36,7 @@ func contestants(ctx context.Context, binary, self, folder, scratch string) []co
 			return env(exec.CommandContext(ctx, binary), "LEADMAGIC_MCP_URL="+endpoint)
 		}},
 		{name: "bare relay", command: func(ctx context.Context, endpoint string) *exec.Cmd {
-			return env(exec.CommandContext(ctx, self, "relay", endpoint))
+			return env(exec.CommandContext(ctx, relay), "LEADMAGIC_MCP_URL="+endpoint)
 		}},
 	}
 	if folder == "" || nodePath() == "" {

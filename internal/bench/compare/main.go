@@ -21,13 +21,6 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == "relay" {
-		if err := relay(os.Stdin, os.Stdout, os.Args[2], os.Getenv("LEADMAGIC_API_KEY")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
 	var o options
 	flag.StringVar(&o.node, "node", "", "a folder in whose node_modules mcp-remote and supergateway may be installed")
 	flag.StringVar(&o.output, "o", "", "the file for the numbers, as JSON")
@@ -54,13 +47,13 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(scratch) //nolint:errcheck // what is left there is the system's to remove
-	binary, err := build(ctx, scratch)
+	binary, err := build(ctx, scratch, "leadmagic-mcp-proxy", module)
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	relay, err := build(ctx, scratch, "relay", module+"/internal/bench/relay")
 	if err != nil {
-		return fmt.Errorf("finding this program: %w", err)
+		return err
 	}
 	server, err := startSandbox(ctx, binary)
 	if err != nil {
@@ -68,7 +61,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	}
 	defer server.stop()
 	report := Report{Date: time.Now().Format(time.DateOnly), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
-	list := contestants(ctx, binary, self, o.node, scratch)
+	list := contestants(ctx, binary, relay, o.node, scratch)
 	rounds := make([][]Numbers, len(list))
 	for round := range o.rounds {
 		for i, c := range list {
@@ -97,16 +90,18 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	return os.WriteFile(o.output, append(text, '\n'), 0o644) //nolint:gosec // it is to be published
 }
 
-// build builds the program as a release does.
-func build(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "leadmagic-mcp-proxy")
+const module = "github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy"
+
+// build builds a program as a release does.
+func build(ctx context.Context, dir, name, source string) (string, error) {
+	binary := filepath.Join(dir, name)
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary,
-		"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, source)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the program: %w: %s", err, text)
+		return "", fmt.Errorf("building %s: %w: %s", name, err, text)
 	}
 	return binary, nil
 }

@@ -25,9 +25,9 @@ type Contestant struct {
 
 // Numbers are in milliseconds and megabytes (10^6), but for calls per second. 0 is not known.
 type Numbers struct {
-	Start       float64 `json:"start_ms"`        // from the start of the process to the answer to initialize
-	P50         float64 `json:"call_p50_ms"`     // of calls one after the other
-	P99         float64 `json:"call_p99_ms"`     //
+	Start       float64 `json:"start_ms"`    // from the start of the process to the answer to initialize
+	P50         float64 `json:"call_p50_ms"` // of calls one after the other
+	P99         float64 `json:"call_p99_ms"`
 	CPU         float64 `json:"cpu_per_call_ms"` // processor time of one such call
 	PerSecond   float64 `json:"calls_per_second_64_in_flight"`
 	Large       float64 `json:"result_16_mib_ms"`
