@@ -16,6 +16,7 @@ var sections = map[string]func(t *testing.T, args []string) string{
 	"settings":   settingTable,
 	"benchmark":  benchmarkTable,
 	"probes":     probeTable,
+	"walls":      wallTable,
 }
 
 // TestGeneratedSectionsAreCurrent compares what stands between <!-- generated: NAME ARG … --> and <!-- end --> with
