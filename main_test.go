@@ -91,16 +91,19 @@ func setUp(env *testscript.Env) error {
 // holdsNoKey fails a script that has left the key in a file, plain or encoded. A file whose name begins with
 // "key" is where a script keeps it.
 func holdsNoKey(t testscript.T, dir string) {
-	_ = filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), "key") {
-			return nil
+	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || strings.HasPrefix(entry.Name(), "key") {
+			return err
 		}
 		content, err := os.ReadFile(name)
-		if err == nil && showsKey(content) {
+		if showsKey(content) {
 			t.Fatal("the key stands in " + name)
 		}
-		return nil
+		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func showsKey(b []byte) bool {

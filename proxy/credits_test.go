@@ -24,10 +24,27 @@ func TestRule5CreditsAreMoney(t *testing.T) {
 		retryAfter string
 		paid, read int
 	}{
-		{400, "", 1, 1}, {401, "", 1, 1}, {402, "", 1, 1}, {403, "", 1, 1}, {408, "", 1, 1}, {410, "", 1, 1}, {422, "", 1, 1},
+		{400, "", 1, 1},
+		{401, "", 1, 1},
+		{402, "", 1, 1},
+		{403, "", 1, 1},
+		{408, "", 1, 1},
+		{410, "", 1, 1},
+		{422, "", 1, 1},
 		{302, "", 1, 1},
-		{500, "", 1, 3}, {502, "", 1, 3}, {503, "", 1, 3}, {503, "1", 1, 3}, {503, "60", 1, 1}, {504, "", 1, 3},
-		{429, "6", 4, 4}, {429, "9", 3, 3}, {429, "21", 1, 1}, {429, "31536000", 1, 1}, {429, "-5", 4, 4}, {429, "soon", 4, 4}, {429, "", 4, 4},
+		{500, "", 1, 3},
+		{502, "", 1, 3},
+		{503, "", 1, 3},
+		{503, "1", 1, 3},
+		{503, "60", 1, 1},
+		{504, "", 1, 3},
+		{429, "6", 4, 4},
+		{429, "9", 3, 3},
+		{429, "21", 1, 1},
+		{429, "31536000", 1, 1},
+		{429, "-5", 4, 4},
+		{429, "soon", 4, 4},
+		{429, "", 4, 4},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status, " ", tt.retryAfter), func(t *testing.T) {
@@ -294,7 +311,7 @@ func TestRule5InitializeWaitsForNoLongLimit(t *testing.T) {
 func TestRule5AParcelIsWrittenOrRecalled(t *testing.T) {
 	p := &parcel{raw: []byte("abc")}
 	first, _ := p.open()
-	if !p.recall() || !p.recall() {
+	if first, again := p.recall(), p.recall(); !first || !again {
 		t.Error("a parcel at rest cannot be recalled")
 	}
 	p.depart()

@@ -284,7 +284,9 @@ func TestRule13ASignalEndsTheDrain(t *testing.T) {
 		start := time.Now()
 		s.signal()
 		s.hear(`"id":1`, isUnknown)
-		<-s.ended
+		if err := <-s.ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
 		if took := time.Since(start); took > hurryFor {
 			t.Errorf("the end took %v", took)
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -155,7 +156,7 @@ func TestStdioReadsLinesHoweverTheyArrive(t *testing.T) {
 			}
 		}
 		for range 2 {
-			if line, err := s.ReadLine(); err != io.EOF {
+			if line, err := s.ReadLine(); !errors.Is(err, io.EOF) {
 				t.Errorf("%s: at the end there is %q, %v", name, line, err)
 			}
 		}

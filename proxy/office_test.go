@@ -16,8 +16,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // An office is a LeadMagic of the test's own making, at the other end of connections in memory. Left alone
@@ -356,9 +354,6 @@ func (d *desk) quiet() {
 	default:
 	}
 }
-
-// problemText is what a tool result of ours says about p when the agent has no tools listed.
-func problemText(p *problem.Problem) string { return string(quote(p.Text(nil))) }
 
 // connect is a connection to the office.
 func (o *office) connect(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -48,7 +48,8 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 		asked  int
 	}{
 		{
-			"one page is left as it is", map[string]string{"": `{ "tools" : [ ] , "x":1e2}`},
+			"one page is left as it is",
+			map[string]string{"": `{ "tools" : [ ] , "x":1e2}`},
 			"", `{ "tools" : [ ] , "x":1e2}`, 1,
 		},
 		{

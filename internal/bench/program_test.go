@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -78,11 +79,10 @@ func (p *program) hear(b *testing.B) int {
 	for {
 		part, err := p.out.ReadSlice('\n')
 		n += len(part)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			return n
-		case bufio.ErrBufferFull:
-		default:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			b.Fatal(err)
 		}
 	}
