@@ -111,7 +111,7 @@ func (r *Remote) opened(f *flight, answer *Message) {
 		return
 	}
 	_, old := r.begin(f, answer)
-	r.crew.start(func() {
+	r.posts.start(func() {
 		ctx, stop := context.WithTimeout(r.ctx, partFor)
 		defer stop()
 		r.delete(ctx, old)
