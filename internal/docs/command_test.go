@@ -206,7 +206,7 @@ func parts(all []string) [][]string {
 }
 
 // others are programs of others that pages show. What they do is not checked here.
-var others = []string{"brew", "scoop", "apt", "dpkg", "claude", "op", "pass", "cosign", "sha256sum", "gh", "chmod", "npm"}
+var others = []string{"brew", "scoop", "apt", "dpkg", "claude", "op", "pass", "cosign", "sha256sum", "gh", "chmod", "npm", "curl"}
 
 // foreign checks a command that is not of the program.
 func foreign(own tree, s *stage, command []string) error {

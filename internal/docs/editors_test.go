@@ -25,7 +25,7 @@ var machines = []struct {
 	{
 		"Windows", "windows",
 		map[string]string{"USERPROFILE": `C:\~`, "APPDATA": `C:\~\AppData\Roaming`},
-		strings.NewReplacer(`C:\~\AppData\Roaming`, "%APPDATA%", `C:\~`, "%USERPROFILE%", "/", `\`),
+		strings.NewReplacer("C:/~/AppData/Roaming", "%APPDATA%", "C:/~", "%USERPROFILE%", "/", `\`),
 	},
 }
 
@@ -39,7 +39,7 @@ func places(t *testing.T, e editor.Editor) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file = m.shown.Replace(filepath.ToSlash(file))
+		file = m.shown.Replace(strings.ReplaceAll(file, `\`, "/"))
 		if n := len(files); n > 0 && files[n-1] == file {
 			names[n-1] += ", " + m.name
 			continue

@@ -4,16 +4,17 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
+	"strings"
 	"testing"
 )
 
 // TestEveryProblemIsShown compares the kinds of problem that the program knows with those that the pages show, each as
 // the program words it: TestEveryCommandRuns compares the text.
 func TestEveryProblemIsShown(t *testing.T) {
-	known := problemCodes(t)
+	known := constants(t, "internal/problem/problem.go", "Code")
 	var shown []string
 	for _, p := range pages(t) {
 		for _, b := range p.blocks(t) {
@@ -37,32 +38,43 @@ func TestEveryProblemIsShown(t *testing.T) {
 	}
 }
 
-// problemCodes are the constants of type Code in internal/problem.
-func problemCodes(t *testing.T) []string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "internal", "problem", "problem.go"), nil, 0)
+// TestTheJSONOfDoctorIsDescribed looks for each stage and status that a report may have.
+func TestTheJSONOfDoctorIsDescribed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "doctor-json.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var codes []string
+	for _, kind := range []string{"Stage", "Status"} {
+		for _, name := range constants(t, "internal/doctor/check.go", kind) {
+			if !strings.Contains(string(text), inCode(name)) {
+				t.Errorf("docs/doctor-json.md does not speak of the %s %s", strings.ToLower(kind), name)
+			}
+		}
+	}
+}
+
+// constants are the values of the constants of a type in a file.
+func constants(t *testing.T, name, kind string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, filepath.FromSlash(name)), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if kind, ok := spec.Type.(*ast.Ident); ok && kind.Name == "Code" {
+		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == kind {
 			for _, value := range spec.Values {
-				code, err := strconv.Unquote(value.(*ast.BasicLit).Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				codes = append(codes, code)
+				found = append(found, unquote(t, value.(*ast.BasicLit)))
 			}
 		}
 		return true
 	})
-	if len(codes) < 15 {
-		t.Fatalf("found %d kinds of problem in internal/problem, want all", len(codes))
+	if len(found) < 2 {
+		t.Fatalf("%s: found %q of type %s", name, found, kind)
 	}
-	return codes
+	return found
 }
