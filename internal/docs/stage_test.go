@@ -34,7 +34,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 //	balance=CREDITS  what is left there
 //	home=NAME        files of the home folder, from testdata/NAME.txtar; {{program}} in them is the program
 //	folder=NAME      files of the project, likewise; they are in a git repository
-//	stdin=TEXT       what the commands read
+//	stdin=key        the commands read the good key, as from a pipe
 //	skip=REASON      the commands are not run; that they exist, with their flags, is checked
 //
 // and two that are for other tests: code=CODE names the problem that the block shows, see problem_test.go; edited=1 says of
@@ -62,7 +62,10 @@ func binary(t *testing.T) string {
 func newStage(t *testing.T, options map[string]string) *stage {
 	t.Helper()
 	home := t.TempDir()
-	s := &stage{home: home, folder: filepath.Join(home, "project"), stdin: options["stdin"]}
+	s := &stage{home: home, folder: filepath.Join(home, "project")}
+	if options["stdin"] == "key" {
+		s.stdin = canary + "\n"
+	}
 	o := sandbox.Options{Key: canary}
 	begin := sandbox.Start
 	switch options["sandbox"] {

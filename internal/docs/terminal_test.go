@@ -39,56 +39,62 @@ text{fill:#f0f6fc}
 
 // terminal is a picture of lines as a terminal shows them.
 func terminal(title string, lines []string) string {
-	var wrapped []string
-	for _, line := range lines {
-		wrapped = append(wrapped, wrap(line)...)
-	}
+	var painted []string
 	width := 0
-	for _, line := range wrapped {
-		width = max(width, utf8.RuneCountInString(line))
+	for _, line := range lines {
+		for i, part := range wrap(line) {
+			width = max(width, utf8.RuneCountInString(part))
+			if i > 0 && hint.MatchString(line) {
+				part = span("dim", part)
+			} else {
+				part = paint(part)
+			}
+			painted = append(painted, part)
+		}
 	}
-	w, h := int(float64(width)*charWidth)+2*margin, len(wrapped)*lineHeight+2*margin
+	w, h := int(float64(width)*charWidth)+2*margin, len(painted)*lineHeight+2*margin
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" role="img" aria-labelledby="title">`, w, h, w)
 	fmt.Fprintf(&b, "\n<title id=\"title\">%s</title>\n<style>%s</style>\n", html.EscapeString(title), terminalStyle)
 	fmt.Fprintf(&b, "<rect class=\"back\" x=\"0.5\" y=\"0.5\" width=\"%d\" height=\"%d\" rx=\"8\"/>\n", w-1, h-1)
-	for i, line := range wrapped {
-		if line == "" {
-			continue
+	for i, line := range painted {
+		if line != "" {
+			fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" xml:space=\"preserve\">%s</text>\n", margin, margin+i*lineHeight+13, line)
 		}
-		fmt.Fprintf(&b, "<text x=\"%d\" y=\"%d\" xml:space=\"preserve\">%s</text>\n", margin, margin+i*lineHeight+13, paint(line))
 	}
 	return b.String() + "</svg>\n"
 }
 
 var (
-	status   = regexp.MustCompile(`^  (ok|warn|fail|skipped)( +)(\S.*)$`)
-	hint     = regexp.MustCompile(`^ +(hint: |key: |note: )`)
-	section_ = regexp.MustCompile(`^[a-z]+$`)
+	status    = regexp.MustCompile(`^  (ok|warn|fail|skipped)( +)(\S.*)$`)
+	hint      = regexp.MustCompile(`^ +(hint: |key: |note: )`)
+	stageLine = regexp.MustCompile(`^[a-z]+$`)
 )
 
 // paint puts a line of output into the colours that the program has for it.
 func paint(line string) string {
-	class := func(class, text string) string {
-		return fmt.Sprintf(`<tspan class="%s">%s</tspan>`, class, html.EscapeString(text))
-	}
 	if command, ok := strings.CutPrefix(line, "$ "); ok {
-		return class("prompt", "$") + " " + class("head", command)
+		return span("prompt", "$") + " " + span("head", command)
 	}
 	if m := status.FindStringSubmatch(line); m != nil {
 		colour := m[1]
 		if colour == "skipped" {
-			return class("dim", line)
+			return span("dim", line)
 		}
-		return "  " + class(colour, m[1]) + m[2] + html.EscapeString(m[3])
+		return "  " + span(colour, m[1]) + m[2] + html.EscapeString(m[3])
 	}
 	switch {
 	case hint.MatchString(line):
-		return class("dim", line)
-	case section_.MatchString(line):
-		return class("head", line)
+		return span("dim", line)
+	case stageLine.MatchString(line):
+		return span("head", line)
 	}
 	return html.EscapeString(line)
+}
+
+// span is a text in one of the colours.
+func span(class, text string) string {
+	return fmt.Sprintf(`<tspan class="%s">%s</tspan>`, class, html.EscapeString(text))
 }
 
 // wrap breaks a line that is too long between words, and begins the rest below the column in which the last part of
@@ -111,6 +117,9 @@ func wrap(line string) []string {
 		at := columns
 		for at > indent+1 && runes[at] != ' ' {
 			at--
+		}
+		if at == indent+1 {
+			at = columns // one long word
 		}
 		out = append(out, string(runes[:at]))
 		rest := strings.TrimLeft(string(runes[at:]), " ")

@@ -99,7 +99,7 @@ func (tr tree) hasVariable(name string) bool {
 }
 
 var (
-	span         = regexp.MustCompile("`([^`]+)`")
+	spans        = regexp.MustCompile("`([^`]+)`")
 	variableName = regexp.MustCompile(`\bLEADMAGIC_[A-Z_]+\b`)
 	// foreignFlags are named in prose and belong to other programs.
 	foreignFlags = []string{"--scope", "--transport"}
@@ -122,7 +122,7 @@ func TestEveryNameInProseExists(t *testing.T) {
 			if inside {
 				continue // TestEveryCommandRuns
 			}
-			for _, m := range span.FindAllStringSubmatch(line, -1) {
+			for _, m := range spans.FindAllStringSubmatch(line, -1) {
 				args, err := words(m[1])
 				if err != nil || len(args) == 0 {
 					continue // not a command
