@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,8 @@ func setUp(env *testscript.Env, path string) error {
 	}
 	env.Defer(server.Close)
 	env.Values[serverKey{}] = &witness{Server: server}
+	thinker := httptest.NewServer(model{})
+	env.Defer(thinker.Close)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
@@ -52,6 +55,9 @@ func setUp(env *testscript.Env, path string) error {
 		"WORK=" + env.WorkDir, "HOME=" + home, "TMPDIR=" + env.WorkDir, "PATH=" + path, "TERM=dumb", "NO_COLOR=1",
 		"KEY=" + canary, "LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + server.URL + "/mcp", "SANDBOX=" + server.URL + "/mcp",
 		"NOBODY=http://127.0.0.1:1/mcp", // nothing listens there
+		"MODEL=" + thinker.URL, "ANTHROPIC_BASE_URL=" + thinker.URL, "ANTHROPIC_API_KEY=sk-invented", "ENABLE_TOOL_SEARCH=false",
+		"CALL=full_name=Ada+Lovelace&domain=analytical.example", // find_work_email, for a model
+		"GOOGLE_GEMINI_BASE_URL=" + thinker.URL, "GEMINI_API_KEY=invented", "OPENAI_API_KEY=invented",
 		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1", "GEMINI_CLI_TRUST_WORKSPACE=true",
 		"OPENCODE_DISABLE_AUTOUPDATE=1", "OPENCODE_DISABLE_MODELS_FETCH=1",
 	}
