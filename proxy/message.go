@@ -165,7 +165,7 @@ func key(id []byte) string {
 // string cannot hold one. Blanks around the text go too. It may change b.
 func oneLine(b []byte) []byte {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, byteOrderMark))
-	to := bytes.IndexAny(b, "\r\n")
+	to := lineEnd(b)
 	if to < 0 {
 		return b
 	}
