@@ -83,7 +83,10 @@ func (v *verdict) add(r results) {
 }
 
 func (v verdict) String() string {
-	text := fmt.Sprintf("%d scenarios, %d checks passed, %d failed, %d complaints", v.scenarios, v.passed, v.failed, len(v.complaints))
+	text := fmt.Sprintf("%d scenarios, %d checks passed, %d failed", v.scenarios, v.passed, v.failed)
+	if v.failed > 0 {
+		text += fmt.Sprintf(", all but %d of them as the baseline says", len(v.complaints))
+	}
 	if len(v.repeated) > 0 {
 		text += ", second try of " + strings.Join(v.repeated, " ")
 	}
