@@ -33,9 +33,10 @@ type office struct {
 	t     *testing.T
 	calls chan net.Conn
 	shut  chan struct{}
-	busy  sync.WaitGroup
+	idle  *sync.Cond // that busy is less
 
 	mu       sync.Mutex
+	busy     int // requests that are being answered
 	seen     []request
 	sessions int
 	lost     map[string]bool
@@ -78,6 +79,7 @@ func (r request) String() string {
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{t: t, calls: make(chan net.Conn), shut: make(chan struct{}), lost: make(map[string]bool)}
+	o.idle = sync.NewCond(&o.mu)
 	server := &http.Server{Handler: o, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan struct{})
 	go func() {
@@ -87,7 +89,11 @@ func newOffice(t *testing.T) *office {
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-served
-		o.busy.Wait()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for o.busy > 0 {
+			o.idle.Wait()
+		}
 	})
 	return o
 }
@@ -125,8 +131,15 @@ func (o *office) client() *http.Client {
 }
 
 func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o.busy.Add(1)
-	defer o.busy.Done()
+	o.mu.Lock()
+	o.busy++
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.busy--
+		o.idle.Signal()
+	}()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // nobody is sending any more

@@ -92,14 +92,18 @@ func (r *Remote) Close(ctx context.Context) {
 // answer carries a call and delivers its answer.
 func (r *Remote) answer(f *flight) {
 	r.carry(f, func(answer *Message) {
+		var begun *remoteSession
 		switch {
-		case f.call.Method == "initialize":
-			r.opened(f, answer)
+		case f.call.Method == "initialize" && answer.Result != nil:
+			begun = r.opened(f, answer)
 		case f.call.Method == "tools/list":
 			answer = r.listed(f, answer)
 		}
 		answer.late = f.land()
 		r.deliver(answer)
+		if begun != nil {
+			r.stand(begun) // nothing of a session comes before the answer that opens it
+		}
 		if f.turn.done != nil {
 			f.turn.done()
 		}

@@ -106,16 +106,14 @@ func (ss *sessions) of(f *flight) (*remoteSession, *problem.Problem) {
 }
 
 // opened takes the answer to the editor's initialize: the session begins, and one before it ends.
-func (r *Remote) opened(f *flight, answer *Message) {
-	if answer.Result == nil {
-		return
-	}
-	_, old := r.begin(f, answer)
+func (r *Remote) opened(f *flight, answer *Message) *remoteSession {
+	s, old := r.begin(f, answer)
 	r.posts.start(func() {
 		ctx, stop := context.WithTimeout(r.ctx, partFor)
 		defer stop()
 		r.delete(ctx, old)
 	})
+	return s
 }
 
 // begin makes the session that answer opened the current one.
@@ -130,7 +128,6 @@ func (r *Remote) begin(f *flight, answer *Message) (s, old *remoteSession) {
 	if old != nil {
 		old.end()
 	}
-	r.stand(s)
 	return s, old
 }
 
@@ -179,6 +176,7 @@ func (r *Remote) replace(lost *remoteSession) *problem.Problem {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}
 	s, _ := r.begin(f, answer)
+	r.stand(s)
 	for _, m := range r.handshake.rest() {
 		f := &flight{call: r.outgoing(m), ctx: ctx, session: s}
 		if m.Kind == Notification {

@@ -239,6 +239,7 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 		d := openDesk(t, o.remote())
 		d.say(hello2025)
 		d.hear(`"id":0`)
+		synctest.Wait()
 
 		d.say(`[{"jsonrpc":"2.0","id":1,"method":"slow"} , {"jsonrpc":"2.0","method":"notifications/x"},{"jsonrpc":"2.0","id":2,"method":"ping"}, 3, {"jsonrpc":"2.0","id":4,"method":"initialize"},{"jsonrpc":"2.0","id":"q","result":{}}]`)
 		d.alive() // what is not in the batch does not wait for it
@@ -285,6 +286,7 @@ func TestRule1ABatchWithCancelledCallsIsAnsweredWithoutThem(t *testing.T) {
 		d := openDesk(t, o.remote())
 		d.say(hello2025)
 		d.hear(`"id":0`)
+		synctest.Wait()
 		d.say(`[{"jsonrpc":"2.0","id":1,"method":"slow"},{"jsonrpc":"2.0","id":2,"method":"ping"}]`)
 		synctest.Wait()
 		d.quiet()
@@ -318,6 +320,7 @@ func TestRule1ASessionOfManyBatchesAtOnce(t *testing.T) {
 		d := openDesk(t, o.remote())
 		d.say(hello2025)
 		d.hear(`"id":0`)
+		synctest.Wait()
 		const batches, calls = 20, 30
 		for b := range batches {
 			var list []string
