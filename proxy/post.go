@@ -142,21 +142,23 @@ func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
 	if res.ContentLength >= 0 {
 		size = min(res.ContentLength, 32<<20)
 	}
+	var before pile
 	body := make([]byte, 0, size+2)
 	for {
 		if len(body) == cap(body) {
-			body = doubled(body, 0)
+			before.add(body)
+			body = next(body, 0)
 		}
 		n, err := res.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case errors.Is(err, io.EOF):
 			r.link.hear()
-			return body, nil
+			return before.whole(body), nil
 		case err != nil:
-			return body, err
-		case int64(len(body)) > limit:
-			return body, errTooLarge
+			return before.whole(body), err
+		case int64(before.size+len(body)) > limit:
+			return before.whole(body), errTooLarge
 		}
 	}
 }

@@ -21,14 +21,16 @@ type events struct {
 	most   int    // bytes of an event, or of a line
 	buf    []byte // what is read and not yet given out stands in buf[from:]
 	from   int
+	before pile // the buffers before, of a line that is longer than one
+	own    bool // the last line was such a one, and stands in memory of its own
 	id     string
 	skipLF bool // the last line ended in CR: an LF that follows belongs to it
 	begun  bool
 	end    error // of the reader; what it gave before is still given out
 }
 
-// largeData is from when on an event's data is handed out in the buffer it was read into.
-const largeData = 32 << 10
+// largeBuffer is how far the buffer grows. A line that does not fit is read piece by piece.
+const largeBuffer = 64 << 10
 
 // newEvents reads events of no more than most bytes from r.
 func newEvents(r io.Reader, most int) *events {
@@ -83,19 +85,15 @@ func (e *events) next() (event, error) {
 	}
 }
 
-// appendData adds a line to the data of an event. A large first line is not copied: it takes the buffer
-// with it, and the reader goes on in a new one.
+// appendData adds a line to the data of an event.
 func (e *events) appendData(data, value []byte) []byte {
 	switch {
 	case data != nil:
 		return append(append(data, '\n'), value...)
-	case len(value) < largeData:
-		return append(make([]byte, 0, len(value)+1), value...)
+	case e.own:
+		return value
 	}
-	rest := e.buf[e.from:]
-	e.buf = append(make([]byte, 0, max(4<<10, len(rest))), rest...)
-	e.from = 0
-	return value[:len(value):min(len(value)+1, cap(value))]
+	return append(make([]byte, 0, len(value)+1), value...)
 }
 
 // readLine is the next line without its end, valid until the next call. The last one may have none.
@@ -114,19 +112,33 @@ func (e *events) readLine() ([]byte, error) {
 			i += looked
 			e.skipLF = window[i] == '\r'
 			e.from += i + 1
-			return e.first(window[:i]), nil
+			return e.line(window[:i]), nil
 		}
 		looked = len(window)
-		if e.end == nil {
-			e.end = e.fill()
-			continue
-		}
-		if looked == 0 {
+		switch {
+		case e.end == nil:
+			parts := len(e.before.parts)
+			if e.end = e.fill(); len(e.before.parts) > parts {
+				looked = 0 // a new buffer was begun
+			}
+		case looked+e.before.size == 0:
 			return nil, e.end
+		default:
+			e.from = len(e.buf)
+			return e.line(window), nil
 		}
-		e.from = len(e.buf)
-		return e.first(window), nil
 	}
+}
+
+// line is a line that ends with last.
+func (e *events) line(last []byte) []byte {
+	e.own = e.before.size > 0
+	if e.own {
+		last = e.before.whole(last)
+		rest := e.buf[e.from:]
+		e.buf, e.from = append(make([]byte, 0, max(4<<10, len(rest))), rest...), 0
+	}
+	return e.first(last)
 }
 
 // first takes the byte order mark from the first line of all.
@@ -138,17 +150,20 @@ func (e *events) first(line []byte) []byte {
 	return bytes.TrimPrefix(line, byteOrderMark)
 }
 
-// fill reads more behind what is there, making room by moving or by doubling.
+// fill reads more behind what is there, making room by moving, by doubling, or by beginning a new buffer.
 func (e *events) fill() error {
 	if len(e.buf) == cap(e.buf) {
 		switch {
 		case e.from > 0:
 			e.buf = append(e.buf[:0], e.buf[e.from:]...)
 			e.from = 0
-		case len(e.buf) >= e.most:
+		case e.before.size+len(e.buf) >= e.most:
 			return errTooLarge
+		case cap(e.buf) < largeBuffer:
+			e.buf = append(next(e.buf, 0), e.buf...)
 		default:
-			e.buf = doubled(e.buf, 0)
+			e.before.add(e.buf)
+			e.buf = next(e.buf, 0)
 		}
 	}
 	for {

@@ -28,20 +28,23 @@ func NewStdio(in io.Reader, out io.Writer) *Stdio {
 // ReadLine returns the next line, without its break, in memory of its own. The end of the input ends
 // the last line as a line break does; after it the error is io.EOF.
 func (s *Stdio) ReadLine() ([]byte, error) {
+	var before pile
 	var line []byte
 	for {
 		part, err := s.in.ReadSlice('\n')
-		if room := cap(line) - len(line); line != nil && room < len(part) {
-			line = doubled(line, len(part))
+		if line != nil && cap(line)-len(line) < len(part) {
+			before.add(line)
+			line = next(line, len(part))
 		}
 		line = append(line, part...)
 		switch {
 		case err == nil:
+			line = before.whole(line)
 			return line[:len(line)-1], nil
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) > 0:
-			return line, nil
+			return before.whole(line), nil
 		default:
 			return nil, err
 		}
@@ -72,10 +75,4 @@ func (s *Stdio) Close(ctx context.Context) {
 		<-s.turn
 	case <-ctx.Done():
 	}
-}
-
-// doubled is b with at least twice the room, and room for more bytes. append would give a large b only a
-// quarter more, and so copy a large message many times.
-func doubled(b []byte, more int) []byte {
-	return append(make([]byte, 0, max(2*cap(b), len(b)+more)), b...)
 }

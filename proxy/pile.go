@@ -1,0 +1,33 @@
+package proxy
+
+import "bytes"
+
+// A pile is the parts of something whose size is not known before. To move what is there to an ever larger
+// place would cost a large message more than all else that is done with it.
+type pile struct {
+	parts [][]byte
+	size  int
+}
+
+// add puts part on the pile, which keeps it.
+func (p *pile) add(part []byte) {
+	p.parts = append(p.parts, part)
+	p.size += len(part)
+}
+
+// whole is all parts and last in one, with room for a line break behind if there are several. The pile is
+// empty then.
+func (p *pile) whole(last []byte) []byte {
+	if len(p.parts) == 0 {
+		return last
+	}
+	all := bytes.Join(append(p.parts, last, []byte{'\n'}), nil)
+	*p = pile{}
+	return all[:len(all)-1]
+}
+
+// next is an empty part to follow part, for at least so many bytes.
+func next(part []byte, least int) []byte {
+	const largest = 1 << 20
+	return make([]byte, 0, max(least, min(2*cap(part), largest)))
+}
