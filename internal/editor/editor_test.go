@@ -11,7 +11,7 @@ import (
 
 // system is a machine of which nothing is known but what vars say.
 func system(goos string, vars map[string]string) System {
-	return System{GOOS: goos, Getenv: func(name string) string { return vars[name] }, Folder: "/work/project"}
+	return System{GOOS: goos, Getenv: func(name string) string { return vars[name] }, Folder: "/home/ada/project"}
 }
 
 // machine is a system whose home folder is empty, and that home folder.
@@ -70,7 +70,7 @@ func TestWhereEachEditorKeepsItsServers(t *testing.T) {
 			if err == nil || e.HasProject() {
 				t.Errorf("%s has a project file %s, and should have none", e.ID, got)
 			}
-		} else if filepath.ToSlash(got) != "/work/project/"+want.project || err != nil {
+		} else if filepath.ToSlash(got) != "/home/ada/project/"+want.project || err != nil {
 			t.Errorf("%s in a project: got %s (%v), want %s", e.ID, got, err, want.project)
 		}
 	}
@@ -85,7 +85,7 @@ func TestVariablesMoveTheFiles(t *testing.T) {
 		{"Claude Code's own folder", "claude-code", "linux", map[string]string{"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}, "/c/.claude.json"},
 		{"Codex's own folder", "codex", "linux", map[string]string{"HOME": "/h", "CODEX_HOME": "/c"}, "/c/config.toml"},
 		{"Codex's folder needs no home", "codex", "linux", map[string]string{"CODEX_HOME": "/c"}, "/c/config.toml"},
-		{"a relative folder is seen from here", "codex", "linux", map[string]string{"CODEX_HOME": "c"}, "/work/project/c/config.toml"},
+		{"a relative folder is seen from here", "codex", "linux", map[string]string{"CODEX_HOME": "c"}, "/home/ada/project/c/config.toml"},
 		{"Gemini CLI's own home", "gemini", "linux", map[string]string{"GEMINI_CLI_HOME": "/g"}, "/g/.gemini/settings.json"},
 		{"the settings folder of Linux", "zed", "linux", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, "/x/zed/settings.json"},
 		{"a relative settings folder does not count", "zed", "linux", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "x"}, "/h/.config/zed/settings.json"},
