@@ -114,6 +114,7 @@ func (w *weather) rise() {
 	w.cmd = exec.Command(os.Args[0]) //nolint:noctx // set ends it
 	w.cmd.Env = append(scratch(w.t.TempDir()), roleVariable+"=sandbox", partVariable+"="+string(part))
 	w.cmd.Stderr = os.Stderr
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // even if it is frozen when the test is interrupted
 	stdout, err := w.cmd.StdoutPipe()
 	if err == nil {
 		err = w.cmd.Start()
