@@ -102,11 +102,10 @@ func benchProxied(b *testing.B, u *url.URL, flying int) {
 		lines := bufio.NewReaderSize(out, 64<<10)
 		for {
 			_, err := lines.ReadSlice('\n')
-			switch err {
-			case nil:
+			switch {
+			case err == nil:
 				answered <- struct{}{}
-			case bufio.ErrBufferFull:
-			default:
+			case !errors.Is(err, bufio.ErrBufferFull):
 				return
 			}
 		}
