@@ -26,7 +26,7 @@ type editor struct {
 }
 
 // answerFor is how long an answer is waited for.
-const answerFor = 30 * time.Second
+const answerFor = 2 * time.Minute
 
 var errEnded = errors.New("the program has ended")
 
