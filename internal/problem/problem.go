@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -165,12 +166,21 @@ func balanceTool(has func(string) bool) string {
 	return ""
 }
 
-// oauthTriggers are words that some editors take in a tool result for a request to sign in with OAuth.
-var oauthTriggers = strings.NewReplacer(
-	"HTTP 401", "a refusal", "401", "a refusal",
-	"Unauthorized", "not accepted", "unauthorized", "not accepted", "UNAUTHORIZED", "not accepted",
-	"Auth required", "a key is needed", "auth required", "a key is needed", "AUTH REQUIRED", "a key is needed",
-)
+// oauthTriggers are words that some editors take in a tool result for a request to sign in with OAuth. A number
+// that only has these digits in it, such as a port or the id of a request, is none.
+var oauthTriggers = []struct {
+	word *regexp.Regexp
+	ours string
+}{
+	{regexp.MustCompile(`(?i)\b(?:HTTP[ _]?)?401\b`), "a refusal"},
+	{regexp.MustCompile(`(?i)unauthorized`), "not accepted"},
+	{regexp.MustCompile(`(?i)auth required`), "a key is needed"},
+}
 
 // Scrub removes the words that make some editors start an OAuth sign-in when a tool result has them.
-func Scrub(s string) string { return oauthTriggers.Replace(s) }
+func Scrub(s string) string {
+	for _, t := range oauthTriggers {
+		s = t.word.ReplaceAllLiteralString(s, t.ours)
+	}
+	return s
+}

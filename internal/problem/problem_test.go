@@ -78,6 +78,12 @@ func TestText(t *testing.T) {
 			all,
 			"a refusal not accepted: a key is needed (not accepted)\nthe agent cannot fix this: it is on LeadMagic's side\nnext: a refusal",
 		},
+		{
+			"a number that only has the digits in it is left whole",
+			problem.Problem{Code: problem.Redirected, What: "LeadMagic points to http://127.0.0.1:40183", Next: "look", RequestID: "req_b401f"},
+			all,
+			"LeadMagic points to http://127.0.0.1:40183 (request req_b401f)\nthe agent cannot fix this; a person has to\nnext: look",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
