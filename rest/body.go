@@ -23,7 +23,7 @@ func refusal(a problem.Answer) *problem.Problem {
 func broken(err error, sent, paid bool) *problem.Problem {
 	p := problem.FromError(err, sent)
 	if p.Code == problem.Cut && !paid {
-		p = &problem.Problem{Code: problem.Failed, Fate: problem.Refused, What: p.What, Next: "call again: the call is free", Cause: err}
+		p.Fate, p.Next = problem.Refused, "call again: the call is free"
 	}
 	return p
 }

@@ -75,7 +75,7 @@ func (r *api) again(ctx context.Context, t *tool, try *trial, p *problem.Problem
 		}
 		r.gate.shut(wait)
 		return true
-	case p.Code == problem.Failed && t.free():
+	case t.free() && (p.Code == problem.Failed || p.Code == problem.Cut):
 		try.fails++
 		wait := max(try.nextPause(), p.RetryAfter)
 		return try.fails < readTries && wait < limitFor && sleep(ctx, wait)

@@ -18,17 +18,29 @@ var advice = map[Code]struct{ agent, next string }{
 	},
 	NoCredits:    {person, "buy credits or check the balance at app.leadmagic.io, Settings → Billing"},
 	NotAllowed:   {person, "check what the plan includes at app.leadmagic.io"},
-	NotFound:     {"the agent can fix this if the call named something that does not exist", "check the name or id in the call"},
+	NotFound:     {"the agent can fix this if the call named something that does not exist; no credits were used", "check the name or id in the call"},
 	BadRequest:   {"the agent can fix this: change the arguments and call again; no credits were used", "correct the arguments and call again"},
 	RateLimited:  {"the agent can fix this by waiting; no credits were used", "wait a minute, then call again with fewer calls side by side"},
 	Redirected:   {person, "set --mcp-url (or LEADMAGIC_MCP_URL) to the new address if you trust it"},
 	Failed:       {"the agent cannot fix this: it is on LeadMagic's side", "try again later; if it stays, give LeadMagic's support the request id"},
 	NotLeadMagic: {person, "open a web page to sign in to the network, or ask who runs the company proxy; leadmagic-mcp-proxy doctor finds the cause"},
 	BrokenAnswer: {"the agent cannot fix this; the call was not repeated", "check whether the result is still needed before calling again"},
-	Cut:          {"the agent cannot tell whether the call was carried out, so it was not repeated", "check whether the result is still needed before calling again"},
-	TimedOut:     {"the agent cannot tell whether the call was carried out, so it was not repeated", "raise --tool-timeout (LEADMAGIC_TOOL_TIMEOUT) if such calls need longer"},
+	Cut:          {uncertain, "check whether the result is still needed before calling again"},
+	TimedOut:     {uncertain, "raise --tool-timeout (LEADMAGIC_TOOL_TIMEOUT) if such calls need longer"},
 	OverBudget:   {"the agent cannot fix this: the limit is set by a person", "ask the person to raise --max-credits (LEADMAGIC_MAX_CREDITS), or use free tools"},
 	Hidden:       {"the agent cannot fix this: a person has limited the tools of this session", "use one of the listed tools"},
 }
 
-const person = "the agent cannot fix this; a person has to"
+const (
+	person    = "the agent cannot fix this; a person has to"
+	uncertain = "the agent cannot tell whether the call was carried out, so it was not repeated"
+	harmless  = "the agent can try again: no credits were used"
+)
+
+// agent is whether the agent can fix the problem. What is uncertain of a paid call is not so of others.
+func (p *Problem) agent() string {
+	if line := advice[p.Code].agent; line != uncertain || p.Fate == Unknown {
+		return line
+	}
+	return harmless
+}

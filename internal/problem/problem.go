@@ -119,7 +119,7 @@ func (p *Problem) Text(hasTool func(string) bool) string {
 	if p.Docs != "" {
 		next += "; see " + p.Docs
 	}
-	return Scrub(what) + "\n" + advice[p.Code].agent + "\n" + Scrub("next: "+next)
+	return Scrub(what) + "\n" + p.agent() + "\n" + Scrub("next: "+next)
 }
 
 // reference is what LeadMagic calls the problem and the request, for who asks its support.

@@ -79,6 +79,12 @@ func TestText(t *testing.T) {
 			"a refusal not accepted: a key is needed (not accepted)\nthe agent cannot fix this: it is on LeadMagic's side\nnext: a refusal",
 		},
 		{
+			"what is uncertain of a paid call is not so of a free one",
+			problem.Problem{Code: problem.TimedOut, Fate: problem.Refused, What: "LeadMagic took the request and did not answer", Next: "try again later"},
+			all,
+			"LeadMagic took the request and did not answer\nthe agent can try again: no credits were used\nnext: try again later",
+		},
+		{
 			"a number that only has the digits in it is left whole",
 			problem.Problem{Code: problem.Redirected, What: "LeadMagic points to http://127.0.0.1:40183", Next: "look", RequestID: "req_b401f"},
 			all,

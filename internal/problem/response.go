@@ -38,8 +38,8 @@ func FromAnswer(a Answer) *Problem {
 		Upstream:   d.code,
 		RequestID:  firstNonEmpty(d.requestID, clean(a.Header.Get("X-Request-Id"))),
 		Docs:       d.docs,
-		RetryAfter: retryAfter(a.Header, a.Now),
 	}
+	p.RetryAfter, _ = retryAfter(a.Header, a.Now)
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
 		p.describeUnreadable(a)
@@ -126,11 +126,11 @@ func (p *Problem) describeNoCredits(d detail) {
 
 func (p *Problem) describeRateLimit(a Answer, d detail) {
 	p.Code = RateLimited
-	if p.RetryAfter == 0 {
+	if _, said := retryAfter(a.Header, a.Now); !said {
 		p.RetryAfter = d.retryAfter
-	}
-	if p.RetryAfter == 0 {
-		p.RetryAfter = RateLimitReset(a.Header, a.Now)
+		if p.RetryAfter == 0 {
+			p.RetryAfter = RateLimitReset(a.Header, a.Now)
+		}
 	}
 	p.What = "LeadMagic's rate limit is reached"
 	if a.Waited > 0 {
@@ -144,26 +144,28 @@ func (p *Problem) describeRateLimit(a Answer, d detail) {
 // RetryAfter is how long an answer asks to wait: the header of that name, or else RateLimit-Reset. It is 0
 // when neither says anything, and never more than a day.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
-	if d := retryAfter(h, now); d > 0 {
+	if d, said := retryAfter(h, now); said {
 		return d
 	}
 	return RateLimitReset(h, now)
 }
 
-// retryAfter reads whole seconds or an HTTP date. Source: RFC 9110 §10.2.3.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+// retryAfter reads whole seconds or an HTTP date; said is false if there is neither. A time that has come is said,
+// and is 0. Source: RFC 9110 §10.2.3.
+func retryAfter(h http.Header, now time.Time) (wait time.Duration, said bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	if secs, err := strconv.ParseFloat(v, 64); err == nil {
-		return seconds(secs)
+		return seconds(secs), secs >= 0
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return seconds(at.Sub(now).Seconds())
+		return seconds(at.Sub(now).Seconds()), true
 	}
-	return 0
+	return 0, false
 }
 
 // RateLimitReset is how long until the rate limit starts anew, 0 if the header of that name does not say. LeadMagic
-// documents it both as seconds and as a Unix time.
+// documents it both as seconds and as a Unix time. More than a day away is neither: no limit of LeadMagic's lasts
+// longer.
 // Source: LeadMagic OpenAPI 1.4.35.
 func RateLimitReset(h http.Header, now time.Time) time.Duration {
 	v, err := strconv.ParseFloat(strings.TrimSpace(h.Get("RateLimit-Reset")), 64)
@@ -172,6 +174,9 @@ func RateLimitReset(h http.Header, now time.Time) time.Duration {
 	}
 	if v > 1e9 { // no wait is thirty years long: this is a Unix time
 		v -= float64(now.Unix())
+	}
+	if v > day.Seconds() {
+		return 0
 	}
 	return seconds(v)
 }

@@ -257,7 +257,11 @@ func TestRetryAfter(t *testing.T) {
 		{"the reset in seconds", header("RateLimit-Reset", "42"), 42 * time.Second},
 		{"the reset as a time", header("RateLimit-Reset", "1795435230"), 30 * time.Second},
 		{"the reset in the past", header("RateLimit-Reset", "1706745642"), 0},
-		{"the reset in ages", header("RateLimit-Reset", "1e300"), 24 * time.Hour},
+		{"a time that has come is said too", header("Retry-After", "0", "RateLimit-Reset", "42"), 0},
+		{"what is no time says nothing", header("Retry-After", "-5", "RateLimit-Reset", "42"), 42 * time.Second},
+		{"the reset in ages", header("RateLimit-Reset", "1e300"), 0},
+		{"the reset in thousandths of a second", header("RateLimit-Reset", "1795435230000"), 0},
+		{"the reset at the end of the day", header("RateLimit-Reset", "86400"), 24 * time.Hour},
 		{"the reset as no number", header("RateLimit-Reset", "NaN"), 0},
 		{"the reset before now", header("RateLimit-Reset", "-1"), 0},
 	}
