@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -106,7 +107,7 @@ func (r *Remote) refusal(f *flight, s *remoteSession, res *http.Response, waited
 }
 
 func (r *Remote) describe(call *Message, res *http.Response, body []byte, waited time.Duration) *problem.Problem {
-	return problem.FromAnswer(problem.Answer{
+	p := problem.FromAnswer(problem.Answer{
 		Status: res.StatusCode,
 		Header: res.Header,
 		Body:   body[:min(len(body), 64<<10)],
@@ -115,6 +116,12 @@ func (r *Remote) describe(call *Message, res *http.Response, body []byte, waited
 		Waited: waited,
 		Now:    time.Now(),
 	})
+	if p.Code == problem.NotFound && call.subject() == "" {
+		// A call that names nothing has not named the wrong thing.
+		p.What = fmt.Sprintf("LeadMagic's hosted server is not at this address (HTTP %d)", res.StatusCode)
+		p.Next = "check --mcp-url (LEADMAGIC_MCP_URL), or use LeadMagic's REST API with --upstream rest"
+	}
+	return p
 }
 
 // overdue is the problem of a call that took longer than timeout allows.

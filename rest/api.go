@@ -73,7 +73,7 @@ func (r *api) once(ctx context.Context, t *tool, a arguments, waited time.Durati
 	return ans, refusal(problem.Answer{
 		Status: res.StatusCode, Header: res.Header, Body: ans.body[:min(len(ans.body), 64<<10)],
 		Asked: req.URL, Paid: !t.free(), Waited: waited, Now: time.Now(),
-	})
+	}, len(a.values) > 0)
 }
 
 // maxBody bounds an answer. The largest that LeadMagic documents, 10,000 people, are half of it.

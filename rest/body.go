@@ -1,19 +1,26 @@
 package rest
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// refusal is the problem that an answer stands for, as the REST API means it.
-func refusal(a problem.Answer) *problem.Problem {
+// refusal is the problem that an answer stands for, as the REST API means it. named says that the call has
+// arguments.
+func refusal(a problem.Answer, named bool) *problem.Problem {
 	// Here the key is the only way in: a challenge says nothing more than that it was rejected.
 	a.Header = a.Header.Clone()
 	a.Header.Del("Www-Authenticate")
 	p := problem.FromAnswer(a)
-	if p.Code == problem.Redirected {
+	switch {
+	case p.Code == problem.Redirected:
 		p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
+	case p.Code == problem.NotFound && !named:
+		// A call that names nothing has not named the wrong thing.
+		p.What = fmt.Sprintf("LeadMagic's REST API is not at this address (HTTP %d)", a.Status)
+		p.Next = "check --api-url (LEADMAGIC_API_URL)"
 	}
 	return p
 }

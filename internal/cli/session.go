@@ -150,11 +150,9 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 	client := ss.apiClient()
 	defer client.CloseIdleConnections()
 	if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
-		ss.log.Debug("the REST API does not take the key either", "reason", err)
-		if q := problem.As(err); q != nil && p.Code == problem.SignInRequired && q.Code == problem.KeyRejected {
-			return q
-		}
-		return p
+		ss.log.Debug("the REST API cannot stand in for the hosted server", "refusal", p.What, "reason", err)
+		// It is the way in that is left, so what is in its way is what there is to mend.
+		return problem.As(err)
 	}
 	ss.passed.Store(p)
 	return nil
@@ -163,8 +161,8 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 // serveREST runs a session of the REST API's tools.
 func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
 	instructions := ""
-	if ss.settings.upstream == "auto" {
-		instructions = "LeadMagic's hosted server does not take the API key, so these tools call LeadMagic's REST API"
+	if p := ss.passed.Load(); p != nil {
+		instructions = p.What + ", so these tools call LeadMagic's REST API"
 	}
 	client := ss.apiClient()
 	defer client.CloseIdleConnections()

@@ -45,10 +45,11 @@ var questions = map[string]string{
 	"validate_work_email":        `{"email":"ada@acme.example"}`,
 }
 
-// open is an editor's session with a sandbox, over that upstream.
-func open(t *testing.T, upstream string) (*local, *sandbox.Server) {
+// stand is a sandbox and the surroundings of a program that goes there, over that upstream.
+func stand(t *testing.T, upstream string, o sandbox.Options) (*Env, *sandbox.Server) {
 	t.Helper()
-	box, err := sandbox.Start(sandbox.Options{Key: canary, Credits: 10_000})
+	o.Key, o.Credits = canary, 10_000
+	box, err := sandbox.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +57,17 @@ func open(t *testing.T, upstream string) (*local, *sandbox.Server) {
 	variables := map[string]string{
 		"LEADMAGIC_API_KEY": canary, "LEADMAGIC_MCP_URL": box.URL + "/mcp", "LEADMAGIC_API_URL": box.URL, "LEADMAGIC_UPSTREAM": upstream,
 	}
-	env := &Env{
+	return &Env{
 		Getenv:  func(name string) string { return variables[name] },
 		Environ: func() []string { return nil },
 		Stdout:  io.Discard, Stderr: io.Discard, Version: "test",
-	}
+	}, box
+}
+
+// open is an editor's session with a sandbox, over that upstream.
+func open(t *testing.T, upstream string) (*local, *sandbox.Server) {
+	t.Helper()
+	env, box := stand(t, upstream, sandbox.Options{})
 	l, err := connect(t.Context(), env, newSettings())
 	if err != nil {
 		t.Fatal(err)
@@ -140,5 +147,60 @@ func TestTheSameQuestionsOverBothUpstreams(t *testing.T) {
 				t.Errorf("REST says   %s\nhosted says %s", gotJSON, wantJSON)
 			}
 		})
+	}
+}
+
+func TestWhatBecomesOfASessionWhoseHostedServerRefuses(t *testing.T) {
+	gone := func(status int) sandbox.Fault {
+		return sandbox.Fault{Path: "/mcp", Kind: sandbox.Status, Status: status}
+	}
+	balance := func(status int) sandbox.Fault {
+		return sandbox.Fault{Path: "/v1/credits", Kind: sandbox.Problem, Status: status}
+	}
+	tests := []struct {
+		name, upstream string
+		signIn         bool
+		faults         []sandbox.Fault
+		served         string // in the instructions of a session over REST
+		refused        string // or why there is none
+	}{
+		{"it wants a sign-in", "auto", true, nil, "asks for a sign-in instead of an API key, so these tools call LeadMagic's REST API", ""},
+		{"it is not there", "auto", false, []sandbox.Fault{gone(404)}, "is not at this address (HTTP 404), so these tools call LeadMagic's REST API", ""},
+		{"it is not there any more", "auto", false, []sandbox.Fault{gone(410)}, "is not at this address (HTTP 410), so these tools", ""},
+		{"it wants a sign-in, and the key is dead", "auto", true, []sandbox.Fault{balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
+		{"it is not there, and the key is dead", "auto", false, []sandbox.Fault{gone(404), balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
+		{"it wants a sign-in, and the REST API fails", "auto", true, []sandbox.Fault{balance(503)}, "", "LeadMagic failed with HTTP 503: refused on request"},
+		{"neither is there", "auto", false, []sandbox.Fault{gone(404), balance(404)}, "", "LeadMagic's REST API is not at this address (HTTP 404)"},
+		{"it is not there, and no other is wanted", "mcp", false, []sandbox.Fault{gone(404)}, "", "LeadMagic's hosted server is not at this address (HTTP 404)"},
+		{"it wants a sign-in, and no other is wanted", "mcp", true, nil, "", "LeadMagic's hosted server asks for a sign-in instead of an API key"},
+	}
+	for _, protocol := range []string{"2025-11-25", "2026-07-28"} {
+		for _, tt := range tests {
+			t.Run(tt.name+" "+protocol, func(t *testing.T) {
+				env, box := stand(t, tt.upstream, sandbox.Options{OAuthOnly: tt.signIn})
+				for _, fault := range tt.faults {
+					box.Fault(fault)
+				}
+				ss, refusal := newSession(env, newSettings())
+				if refusal != nil {
+					t.Fatal(refusal)
+				}
+				t.Cleanup(ss.close)
+				l, err := ss.connect(t.Context(), protocol)
+				if tt.refused != "" {
+					if err == nil || err.Error() != tt.refused {
+						t.Errorf("got %v, want %q", err, tt.refused)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(l.end)
+				if got := l.InitializeResult().Instructions; !strings.Contains(got, tt.served) {
+					t.Errorf("got the instructions %q, want them to say %q", got, tt.served)
+				}
+			})
+		}
 	}
 }
