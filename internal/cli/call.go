@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -33,10 +34,8 @@ func newCallCommand(env *Env, s *settings) *cobra.Command {
 }
 
 func call(ctx context.Context, env *Env, s *settings, tool string, pairs []string, asJSON bool) error {
-	for _, pair := range pairs {
-		if name, _, found := strings.Cut(pair, "="); !found || name == "" {
-			return misuse(&hintError{fmt.Errorf("the argument %q is not of the form name=value", pair), "see leadmagic-mcp-proxy call --help"})
-		}
+	if err := checkPairs(pairs); err != nil {
+		return misuse(&hintError{err, "see leadmagic-mcp-proxy call --help"})
 	}
 	l, err := connect(ctx, env, s)
 	if err != nil {
@@ -52,10 +51,29 @@ func call(ctx context.Context, env *Env, s *settings, tool string, pairs []strin
 		return fmt.Errorf("reading the arguments: %w", err)
 	}
 	result, err := l.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+		return printResult(env, result, asJSON)
+	case slices.ContainsFunc(list, func(t *mcp.Tool) bool { return t.Name == tool }):
+		return said(err)
 	}
-	return printResult(env, result, asJSON)
+	return &hintError{said(err), "leadmagic-mcp-proxy tools lists the tools there are"}
+}
+
+// checkPairs finds what is no argument, and an argument that is given more than once.
+func checkPairs(pairs []string) error {
+	given := make(map[string]bool, len(pairs))
+	for _, pair := range pairs {
+		name, _, found := strings.Cut(pair, "=")
+		switch {
+		case !found, name == "":
+			return fmt.Errorf("the argument %q is not of the form name=value", pair)
+		case given[name]:
+			return fmt.Errorf("the argument %q is given more than once", name)
+		}
+		given[name] = true
+	}
+	return nil
 }
 
 // inputTypes are the types of a tool's arguments by name, as far as its schema says.
@@ -123,11 +141,15 @@ func printResult(env *Env, result *mcp.CallToolResult, asJSON bool) error {
 			texts = append(texts, string(raw))
 		}
 	}
-	text := strings.Join(texts, "\n")
 	if result.IsError {
-		return errors.New(text)
+		return errors.New(strings.Join(texts, "\n"))
 	}
-	return printText(env.Stdout, text)
+	for _, text := range texts {
+		if err := printText(env.Stdout, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printText prints JSON indented, and other text as it is.

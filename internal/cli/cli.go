@@ -70,6 +70,14 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return misuse(&hintError{fmt.Errorf("there is no command %q", args[0]), hint})
 }
 
+// noArguments refuses the arguments of a command that takes none. It does not repeat them: one may be a key.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return misuse(&hintError{fmt.Errorf("%s takes no arguments", cmd.Name()), "see " + cmd.CommandPath() + " --help"})
+}
+
 // report says what went wrong, once, and returns the exit code.
 func report(env *Env, err error) int {
 	if err == nil {

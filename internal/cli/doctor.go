@@ -41,7 +41,7 @@ func newDoctorCommand(env *Env, s *settings) *cobra.Command {
 		Example: "  leadmagic-mcp-proxy doctor\n" +
 			"  leadmagic-mcp-proxy doctor --editor codex --offline\n" +
 			"  leadmagic-mcp-proxy doctor --report    # to paste into a support request",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return x.run(cmd.Context(), env, s) },
 	}
 	f := cmd.Flags()

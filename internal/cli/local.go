@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
@@ -95,9 +97,17 @@ func (l *local) tools(ctx context.Context) ([]*mcp.Tool, error) {
 	var list []*mcp.Tool
 	for tool, err := range l.Tools(ctx, nil) {
 		if err != nil {
-			return nil, err
+			return nil, said(err)
 		}
 		list = append(list, tool)
 	}
 	return list, nil
+}
+
+// said is err as the session said it, without the SDK's words around it.
+func said(err error) error {
+	if own, ok := errors.AsType[*jsonrpc.Error](err); ok {
+		return own
+	}
+	return err
 }

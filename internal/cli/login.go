@@ -44,7 +44,7 @@ func newLogoutCommand(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
 		Short: "Remove the API key that login has kept, from the keychain and the private file",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), env, newKeys(env)) },
 	}
 }

@@ -20,7 +20,7 @@ func newToolsCommand(env *Env, s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tools",
 		Short: "List the tools that a session would offer, with their cost",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listTools(cmd.Context(), env, s, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole list as JSON")
