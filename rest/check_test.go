@@ -46,6 +46,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"the older offset is not offered", "search_people", `{"offset":25}`, []string{"offset is not an argument"}},
 		{"a long page with a cursor", "search_people", `{"cursor":"abc","limit":51}`, []string{"limit must be at most 50 with cursor"}},
 		{"dates in the wrong order", "find_jobs", `{"posted_after":"2026-05-02","posted_before":"2026-05-01"}`, []string{"posted_after must not be after posted_before"}},
+		{"salaries in the wrong order", "search_jobs", `{"salary":{"min_usd":200000,"max_usd":100000}}`, []string{"salary.min_usd must not be more than salary.max_usd"}},
 		{"sizes in the wrong order", "find_jobs", `{"min_employees":100,"max_employees":10}`, []string{"min_employees must not be more than max_employees"}},
 		{"days for a report of one day", "get_account_analytics", `{"report":"day","date":"2026-01-31","days":7}`, []string{"days is for the report usage, products, credits or daily, not for day"}},
 		{"a date without its report", "get_account_analytics", `{"date":"2026-01-31"}`, []string{"date is for the report day, not for dashboard"}},

@@ -113,6 +113,26 @@ func TestAResultSaysWhatItUsedAndWhatIsLeft(t *testing.T) {
 	}
 }
 
+func TestARefusalCostsWhatLeadMagicSays(t *testing.T) {
+	tests := []struct {
+		name   string
+		header []string
+		want   string
+	}{
+		{"nothing, unless it says more", []string{"X-Credits-Cost", "1"}, "0"},
+		{"what it consumed", []string{"X-Credits-Cost", "1", "X-Credits-Consumed", "0.05"}, "0.05"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			leadmagic := newStage(t, says(404, `{"code":"profile_not_found"}`, tt.header...))
+			got := usage(t, call(t, connect(t, options(leadmagic.URL), nil), "search_profile", `{"profile_url":"ada"}`))
+			if got.CreditsUsed.String() != tt.want {
+				t.Errorf("got %q credits used, want %s", got.CreditsUsed, tt.want)
+			}
+		})
+	}
+}
+
 func TestAMissSaysSo(t *testing.T) {
 	const free, charged = "Nothing was found, and nothing was charged.", "Nothing was found."
 	tests := []struct {

@@ -1,6 +1,9 @@
 package rest
 
-import "net/http"
+import (
+	"encoding/json"
+	"net/http"
+)
 
 func jobTools() []tool {
 	return []tool{
@@ -108,7 +111,18 @@ func searchJobs() tool {
 			param{name: "mode", kind: "string", what: "deep looks into more text and takes longer", enum: []string{"fast", "deep"}, preset: "fast"},
 			param{name: "autoResolve", kind: "boolean", what: "resolve names to ids before searching", preset: true},
 		),
-		rule: func(a arguments) []fault { return notAfter(a, "postedAfter", "postedBefore") },
+		rule: func(a arguments) []fault {
+			faults := notAfter(a, "postedAfter", "postedBefore")
+			var salary struct {
+				Least *float64 `json:"min_usd"`
+				Most  *float64 `json:"max_usd"`
+			}
+			_ = json.Unmarshal(a.values["salary"], &salary) // checked before, unless it is not given
+			if salary.Least != nil && salary.Most != nil && *salary.Least > *salary.Most {
+				faults = append(faults, fault{"salary.min_usd", "must not be more than salary.max_usd"})
+			}
+			return faults
+		},
 		hits: []string{"signals", "jobs", "results"},
 	}
 }

@@ -133,7 +133,7 @@ func searchPeople() tool {
 		price: price{
 			rows:  "limit",
 			most:  searchPeopleWorst,
-			short: "1 per person, 1 more with email, 5 more with mobile",
+			short: "1 per person, +1 email, +5 mobile",
 			text:  "1 credit for each person returned (25 at most unless limit says otherwise), 1 more for each email and 5 more for each mobile number that is shown; searching without these is free on plans with unmetered search",
 		},
 		params: []param{

@@ -44,7 +44,9 @@ func usageOf(t *tool, ans *answer, members map[string]json.RawMessage, p *proble
 	switch {
 	case p != nil && p.Fate == problem.Unknown:
 		u.CreditsUsed = ""
-	case p != nil, t.free():
+	case p != nil:
+		u.CreditsUsed = firstNumber(ans.header.Get("X-Credits-Consumed"), "0")
+	case t.free():
 		u.CreditsUsed = "0"
 	}
 	if p != nil && p.RequestID != "" {
