@@ -35,18 +35,22 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 			separator = ','
 		}
 	}
-	target := strings.TrimRight(base, "/") + path
+	target, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	target = target.JoinPath(path)
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query.Encode(), "&")
 	}
 	if t.method == http.MethodGet {
-		return http.NewRequestWithContext(ctx, t.method, target, http.NoBody)
+		return http.NewRequestWithContext(ctx, t.method, target.String(), http.NoBody)
 	}
 	if body.Len() == 0 {
 		body.WriteByte('{')
 	}
 	body.WriteByte('}')
-	req, err := http.NewRequestWithContext(ctx, t.method, target, bytes.NewReader(body.Bytes()))
+	req, err := http.NewRequestWithContext(ctx, t.method, target.String(), bytes.NewReader(body.Bytes()))
 	if err != nil {
 		return nil, err
 	}

@@ -157,11 +157,22 @@ func TestEachToolHasARoute(t *testing.T) {
 	}
 }
 
-func TestABaseURLMayHaveAPath(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"credits":1}`))
-	call(t, connect(t, options(leadmagic.URL+"/gateway/"), nil), "check_credits", `{}`)
-	if got := leadmagic.seen(); len(got) != 1 || got[0].URI != "/gateway/v1/credits" {
-		t.Errorf("got %v, want one request for /gateway/v1/credits", got)
+func TestABaseURLMayHaveAPathAndAQuery(t *testing.T) {
+	tests := []struct{ base, args, want string }{
+		{"", `{"report":"usage"}`, "/v1/analytics/usage"},
+		{"/gateway/", `{"report":"usage","days":7}`, "/gateway/v1/analytics/usage?days=7"},
+		{"/?tenant=a", `{"report":"usage"}`, "/v1/analytics/usage?tenant=a"},
+		{"/gateway?tenant=a", `{"report":"usage","days":7}`, "/gateway/v1/analytics/usage?tenant=a&days=7"},
+		{"/gateway", `{"report":"day","date":"../%2e"}`, "/gateway/v1/analytics/day/..%2F%252e"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.want, func(t *testing.T) {
+			leadmagic := newStage(t, says(200, `{}`))
+			call(t, connect(t, options(leadmagic.URL+tt.base), nil), "get_account_analytics", tt.args)
+			if got := leadmagic.seen(); len(got) != 1 || got[0].URI != tt.want {
+				t.Errorf("got %v, want one request for %s", got, tt.want)
+			}
+		})
 	}
 }
 

@@ -51,12 +51,12 @@ func (ss *session) state() explain.State {
 	if s.Problem != nil {
 		s.Problem = ss.describe(s.Problem, editor)
 	}
-	switch {
-	case ss.settings.mcp == nil:
-	case status.Upstream == "rest" || ss.settings.upstream == "rest":
-		s.Endpoint, s.Upstream = ss.settings.api.String(), "REST API"
-	default:
-		s.Endpoint, s.Upstream = ss.settings.mcp.String(), "hosted server"
+	endpoint, upstream := ss.settings.mcp, "hosted server"
+	if status.Upstream == "rest" || ss.settings.upstream == "rest" {
+		endpoint, upstream = ss.settings.api, "REST API"
+	}
+	if endpoint != nil { // it is nil when the setting cannot be used
+		s.Endpoint, s.Upstream = endpoint.String(), upstream
 	}
 	return s
 }
