@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ type Choose struct {
 	modern    *lane             // what carries messages of the modern era, nil likewise
 	offered   *lane             // what those are offered to while that is not decided
 	waiting   []*Message        // for current
-	calledOff map[string]bool   // ids of calls that the editor does not want any more, while explained
+	calledOff map[string]bool   // ids of calls that the editor does not want any more, while nobody has them
 	replayed  map[*Message]bool // what current was told in the editor's stead
 	aside     *Message          // the initialize that opened the standby beside a session that needs none
 	attempt   *attempt          // the try under way
@@ -152,9 +153,21 @@ func (c *Choose) Send(m *Message) {
 	case m.Method == "notifications/cancelled" && c.handshake.opening() == nil:
 		c.callOffModern(m)
 	case c.current == nil:
-		c.waiting = append(c.waiting, m)
+		c.wait(m)
 	default:
 		c.pass(m)
+	}
+}
+
+// wait keeps m for who will carry the session. A call that is called off before that is not sent at all.
+func (c *Choose) wait(m *Message) {
+	waiting := len(c.waiting)
+	if m.Method == "notifications/cancelled" {
+		id := key(find(m.Params, "requestId"))
+		c.waiting = slices.DeleteFunc(c.waiting, func(w *Message) bool { return w.Kind == Call && key(w.ID) == id })
+	}
+	if len(c.waiting) == waiting {
+		c.waiting = append(c.waiting, m)
 	}
 }
 
@@ -230,18 +243,26 @@ func (c *Choose) sendModern(m *Message) {
 			go c.deliver(m.failed(c.Refusal))
 		}
 	default:
+		delete(c.calledOff, key(m.ID))
 		c.offer(m, 0)
 	}
 }
 
-// callOffModern passes on the cancellation of a modern call, which does not say its era itself.
+// callOffModern passes on the cancellation of a modern call, which does not say its era itself: to who was
+// offered the call, or else to who carries all. A call on its way from one candidate to the next goes no further.
 func (c *Choose) callOffModern(m *Message) {
-	switch {
-	case c.modern != nil:
-		c.modern.Upstream.Send(m)
-	case len(c.lanes) > 0:
-		c.lanes[0].Upstream.Send(m)
+	id := find(m.Params, "requestId")
+	for _, l := range c.lanes {
+		if l.forget(id) {
+			l.Upstream.Send(m)
+			return
+		}
 	}
+	if c.modern != nil {
+		c.modern.Upstream.Send(m)
+		return
+	}
+	c.calledOff[key(id)] = true
 }
 
 // offer sends a modern message to the candidate of that number, and to the next if it can stand in.
@@ -274,6 +295,10 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.calledOff[key(m.ID)] {
+		delete(c.calledOff, key(m.ID))
+		return
+	}
 	c.Log.Debug("messages are carried by another upstream", "upstream", c.lanes[number].Name, "reason", p.What)
 	c.offer(m, number)
 }

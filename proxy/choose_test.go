@@ -428,6 +428,7 @@ func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
 		d.say(hello)
 		d.hear(`"from":"standby"`)
 		d.say(find1)
+		synctest.Wait() // LeadMagic is being tried for it
 		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
 		d.hear("tools/list_changed")
 		d.hear("resources/list_changed")
@@ -521,6 +522,70 @@ func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
 		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
 		d.leave()
 		if got, want := up.methods(), []string{"tools/list", "notifications/cancelled"}; !slices.Equal(got, want) {
+			t.Errorf("LeadMagic got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
+	const off3 = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`
+	tests := []struct {
+		name  string
+		asks  time.Duration // how long it takes to find out whether the second can stand in
+		wants []string      // what the second gets
+	}{
+		{"on its way to the second", time.Minute, nil},
+		{"with the second", 0, []string{"tools/list", "notifications/cancelled"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: silent}
+				d := sit(t, &Choose{
+					Candidates: []Candidate{
+						{Upstream: first},
+						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem {
+							<-time.After(tt.asks)
+							return nil
+						}},
+					},
+					Standby: &scripted{answer: silent},
+				})
+				d.say(modern3)
+				pass(time.Second)
+				d.say(off3)
+				pass(time.Hour)
+				d.leave()
+				if got := second.methods(); !slices.Equal(got, tt.wants) {
+					t.Errorf("the second got %q, want %q", got, tt.wants)
+				}
+				if got, want := first.methods(), []string{"tools/list"}; !slices.Equal(got, want) {
+					t.Errorf("the first got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestChooseDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{}
+		up.answer = func(m *Message) *Message {
+			if m.Method == "initialize" {
+				time.AfterFunc(time.Second, func() { up.deliver(says("up", version)(m)) })
+				return nil
+			}
+			return says("up", version)(m)
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
+		d.say(hello)
+		d.say(find1)
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+		d.say(`{"jsonrpc":"2.0","id":5,"method":"ping"}`)
+		d.hear(`"id":0`)
+		d.hear(`"id":5`)
+		d.leave()
+		if got, want := up.methods(), []string{"initialize", "ping"}; !slices.Equal(got, want) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
 		}
 	})

@@ -19,6 +19,16 @@ func (l *lane) expect(m *Message, answered func(*Message)) {
 	l.expected[key(m.ID)] = answered
 }
 
+// forget reports whether the answer to the call of that id is expected, which it is not any more.
+func (l *lane) forget(id []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := key(id)
+	_, expected := l.expected[k]
+	delete(l.expected, k)
+	return expected
+}
+
 // take is who expects m, if it is an answer that Choose expects.
 func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	if m.Kind != Answer {
