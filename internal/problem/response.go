@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -195,14 +197,12 @@ func roundSeconds(d time.Duration) string {
 	return fmt.Sprintf("%d s", int((d+time.Second-1)/time.Second))
 }
 
+// bearer is a challenge of that scheme, which may stand after others in the same header. Source: RFC 9110 §11.6.1.
+var bearer = regexp.MustCompile(`(?i)(?:^|,)[ \t]*bearer(?:[ \t,]|$)`)
+
 // bearerChallenge reports whether a 401 asks for an OAuth sign-in. Source: RFC 9728 §5.1.
 func bearerChallenge(h http.Header) bool {
-	for _, v := range h.Values("Www-Authenticate") {
-		if len(v) >= 6 && strings.EqualFold(v[:6], "bearer") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.Values("Www-Authenticate"), bearer.MatchString)
 }
 
 func looksLikeHTML(contentType string, body []byte) bool {

@@ -115,6 +115,16 @@ func TestFromAnswer(t *testing.T) {
 			problem.Problem{Code: problem.SignInRequired, Fate: problem.Refused, What: "LeadMagic's hosted server asks for a sign-in instead of an API key"},
 		},
 		{
+			"a sign-in, offered after another way",
+			problem.Answer{Status: 401, Header: header("WWW-Authenticate", `Basic realm="a, b", Bearer resource_metadata="https://x"`)},
+			problem.Problem{Code: problem.SignInRequired, Fate: problem.Refused, What: "LeadMagic's hosted server asks for a sign-in instead of an API key"},
+		},
+		{
+			"a challenge of another kind",
+			problem.Answer{Status: 401, Header: header("WWW-Authenticate", `Digest realm="bearer of x"`)},
+			problem.Problem{Code: problem.KeyRejected, Fate: problem.Refused, What: "LeadMagic rejected the API key"},
+		},
+		{
 			"credits with numbers",
 			problem.Answer{Status: 402, Body: []byte(`{"errors":[{"detail":"need 5","context":{"credits_required":5,"credits_available":2.50}}]}`)},
 			problem.Problem{Code: problem.NoCredits, Fate: problem.Refused, What: "no LeadMagic credits remain for this: it needs 5, 2.50 are available"},
