@@ -46,10 +46,12 @@ type sessions struct {
 	renewal *renewal // the last one, nil if there was none
 }
 
-// A renewal is the opening of a session in place of a lost one.
+// A renewal is the opening of a session in place of a lost one. It ends when that one has been told all that
+// the lost one was: what came before would reach a session that is not initialized.
 type renewal struct {
 	lost *remoteSession
-	done chan struct{} // closed at the end, when what follows is set
+	next *remoteSession // the one in place of it, nil before that is opened
+	done chan struct{}  // closed at the end, when what follows is set
 	// problem is why it did not succeed, for all who began to wait before it ended.
 	problem *problem.Problem
 	ended   time.Time
@@ -90,12 +92,13 @@ func (ss *sessions) of(f *flight) (*remoteSession, *problem.Problem) {
 	}
 	ss.mu.Lock()
 	s, re := ss.now, ss.renewal
+	waits := re != nil && (s == re.lost || s == re.next && f.call.Kind != Answer)
 	ss.mu.Unlock()
-	if re == nil || re.lost != s {
+	if !waits {
 		return s, nil
 	}
 	select {
-	case <-re.done: // it did not succeed; perhaps LeadMagic will answer differently now
+	case <-re.done: // if it did not succeed, perhaps LeadMagic will answer differently now
 		return s, nil
 	default:
 	}
@@ -107,7 +110,7 @@ func (ss *sessions) of(f *flight) (*remoteSession, *problem.Problem) {
 
 // opened takes the answer to the editor's initialize: the session begins, and one before it ends.
 func (r *Remote) opened(f *flight, answer *Message) *remoteSession {
-	s, old := r.begin(f, answer)
+	s, old := r.begin(f, answer, nil)
 	r.posts.start(func() {
 		ctx, stop := context.WithTimeout(r.ctx, partFor)
 		defer stop()
@@ -116,14 +119,17 @@ func (r *Remote) opened(f *flight, answer *Message) *remoteSession {
 	return s
 }
 
-// begin makes the session that answer opened the current one.
-func (r *Remote) begin(f *flight, answer *Message) (s, old *remoteSession) {
+// begin makes the session that answer opened the current one, as the next one of re if that is not nil.
+func (r *Remote) begin(f *flight, answer *Message, re *renewal) (s, old *remoteSession) {
 	s = &remoteSession{id: f.offered, stood: make(chan struct{})}
 	if v, _ := unquote(find(answer.Result, "protocolVersion")); headerSafe(v) {
 		s.version = v
 	}
 	r.session.mu.Lock()
 	old, r.session.now = r.session.now, s
+	if re != nil {
+		re.next = s
+	}
 	r.session.mu.Unlock()
 	if old != nil {
 		old.end()
@@ -136,17 +142,21 @@ func (r *Remote) begin(f *flight, answer *Message) (s, old *remoteSession) {
 func (r *Remote) renew(ctx context.Context, lost *remoteSession, sent time.Time) *problem.Problem {
 	ss := &r.session
 	ss.mu.Lock()
+	re := ss.renewal
 	if ss.now != lost {
+		opening := re != nil && re.next == ss.now
 		ss.mu.Unlock()
+		if opening {
+			return re.wait(ctx)
+		}
 		return nil
 	}
-	re := ss.renewal
 	if re == nil || re.lost != lost || !re.concerns(sent) {
 		re = &renewal{lost: lost, done: make(chan struct{})}
 		ss.renewal = re
 		// Who has found the session lost may be called off; the others still need another.
 		r.crew.start(func() {
-			re.problem = r.replace(lost)
+			re.problem = r.replace(re)
 			re.ended = time.Now()
 			close(re.done)
 		})
@@ -156,7 +166,7 @@ func (r *Remote) renew(ctx context.Context, lost *remoteSession, sent time.Time)
 }
 
 // replace opens a session as the editor has opened the lost one.
-func (r *Remote) replace(lost *remoteSession) *problem.Problem {
+func (r *Remote) replace(re *renewal) *problem.Problem {
 	const next = "restart the leadmagic server in the editor"
 	opening := r.handshake.opening()
 	if opening == nil {
@@ -172,10 +182,10 @@ func (r *Remote) replace(lost *remoteSession) *problem.Problem {
 	if answer.Result == nil {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and did not open another", next)
 	}
-	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != lost.version {
+	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != re.lost.version {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}
-	s, _ := r.begin(f, answer)
+	s, _ := r.begin(f, answer, re)
 	r.stand(s)
 	for _, m := range r.handshake.rest() {
 		f := &flight{call: r.outgoing(m), ctx: ctx, session: s}

@@ -99,19 +99,32 @@ func TestRule4CallsWaitForTheRenewedSession(t *testing.T) {
 		d.say(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
 		d.next()
 		before := len(o.log())
-		o.lose("s1")
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
+		const step = 100 * time.Millisecond
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
-				<-time.After(100 * time.Millisecond)
+				<-time.After(step)
+				return false
 			}
-			return false
+			if r.Header.Get("Mcp-Session-Id") != "s1" {
+				return false
+			}
+			if string(m.ID) == "3" {
+				<-time.After(step + step/2)
+			}
+			http.NotFound(w, r)
+			return true
 		}
 		d.say(toolCall(2))
+		d.say(toolCall(3)) // refused when the new session is open, and has been told nothing yet
 		synctest.Wait()
-		d.say(toolCall(3)) // while the session is being renewed
-		d.hear(`"result"`)
-		d.hear(`"result"`)
-		want := []string{"tools/call s1", "initialize", "GET s2", "notifications/initialized s2", "logging/setLevel s2", "tools/call s2", "tools/call s2"}
+		d.say(toolCall(4)) // while the session is being renewed
+		<-time.After(step + step/2)
+		d.say(toolCall(5)) // while the new session is told what the lost one was
+		for range 4 {
+			d.hear(`"result"`)
+		}
+		want := []string{"tools/call s1", "tools/call s1", "initialize", "GET s2", "notifications/initialized s2", "logging/setLevel s2"}
+		want = append(want, slices.Repeat([]string{"tools/call s2"}, 4)...)
 		if got := o.log()[before:]; !slices.Equal(got, want) {
 			t.Errorf("LeadMagic saw\n%q\nwant\n%q", got, want)
 		}
