@@ -24,8 +24,8 @@ var advice = map[Code]struct{ agent, next string }{
 	Redirected:   {person, "set --mcp-url (or LEADMAGIC_MCP_URL) to the new address if you trust it"},
 	Failed:       {"the agent cannot fix this: it is on LeadMagic's side", "try again later; if it stays, give LeadMagic's support the request id"},
 	NotLeadMagic: {person, "open a web page to sign in to the network, or ask who runs the company proxy; leadmagic-mcp-proxy doctor finds the cause"},
-	BrokenAnswer: {"the agent cannot fix this; the call was not repeated", "check whether the result is still needed before calling again"},
-	Cut:          {uncertain, "check whether the result is still needed before calling again"},
+	BrokenAnswer: {uncertain, recheck},
+	Cut:          {uncertain, recheck},
 	TimedOut:     {uncertain, "raise --tool-timeout (LEADMAGIC_TOOL_TIMEOUT) if such calls need longer"},
 	OverBudget:   {"the agent cannot fix this: the limit is set by a person", "ask the person to raise --max-credits (LEADMAGIC_MAX_CREDITS), or use free tools"},
 	Hidden:       {"the agent cannot fix this: a person has limited the tools of this session", "use one of the listed tools"},
@@ -34,7 +34,9 @@ var advice = map[Code]struct{ agent, next string }{
 const (
 	person    = "the agent cannot fix this; a person has to"
 	uncertain = "the agent cannot tell whether the call was carried out, so it was not repeated"
+	recheck   = "check whether the result is still needed before calling again"
 	harmless  = "the agent can try again: no credits were used"
+	retry     = "try again later; if it stays, leadmagic-mcp-proxy doctor finds the cause"
 )
 
 // agent is whether the agent can fix the problem. What is uncertain of a paid call is not so of others.
@@ -43,4 +45,12 @@ func (p *Problem) agent() string {
 		return line
 	}
 	return harmless
+}
+
+// next is what to do about the problem where it does not say that itself.
+func (p *Problem) next() string {
+	if line := advice[p.Code].next; line != recheck || p.Fate == Unknown {
+		return line
+	}
+	return retry
 }

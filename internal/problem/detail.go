@@ -62,7 +62,7 @@ func parseDetail(contentType string, body []byte) detail {
 			messages = append(messages, m)
 		}
 		d.params = append(d.params, texts(p.Param)...)
-		d.code = firstNonEmpty(d.code, clean(text(p.Code)))
+		d.code = firstNonEmpty(d.code, clean(name(p.Code)))
 		d.action = firstNonEmpty(d.action, clean(p.Action))
 		d.docs = firstNonEmpty(d.docs, link(p.Docs))
 		d.required = firstNonEmpty(d.required, clean(text(p.Context.Required)))
@@ -114,6 +114,13 @@ func (d detail) speaksOfCredits() bool {
 	}
 	return d.available != "" || d.required != "" ||
 		strings.Contains(strings.ToLower(d.code+" "+d.message), "credit")
+}
+
+// name is a JSON string's value. A number says no more than the status, or is JSON-RPC's.
+func name(raw json.RawMessage) string {
+	var s string
+	_ = json.Unmarshal(raw, &s) // anything else is no name
+	return s
 }
 
 // text is a JSON string's value, or a number as it is written. Anything else is empty.

@@ -31,10 +31,10 @@ const (
 	NoCredits      Code = "no_credits"       // HTTP 402, or 403 that speaks of credits
 	NotAllowed     Code = "not_allowed"      // HTTP 403 otherwise
 	NotFound       Code = "not_found"        // HTTP 404 and 410
-	BadRequest     Code = "bad_request"      // other 4xx, and arguments refused here
+	BadRequest     Code = "bad_request"      // 4xx about what was sent, and arguments refused here
 	RateLimited    Code = "rate_limited"     // HTTP 429
 	Redirected     Code = "redirected"       // HTTP 3xx
-	Failed         Code = "upstream_failed"  // HTTP 5xx
+	Failed         Code = "upstream_failed"  // HTTP 5xx, and 4xx that other arguments do not change
 	NotLeadMagic   Code = "not_leadmagic"    // HTML where JSON was due
 	BrokenAnswer   Code = "broken_answer"    // a 200 that cannot be read
 	Cut            Code = "cut"              // the connection broke while an answer was due
@@ -95,7 +95,7 @@ func (p *Problem) Fix() string {
 	if p.Next != "" {
 		return p.Next
 	}
-	return advice[p.Code].next
+	return p.next()
 }
 
 // Line is the problem and its fix in one line, for a log or a JSON-RPC error message.

@@ -85,6 +85,12 @@ func TestText(t *testing.T) {
 			"LeadMagic took the request and did not answer\nthe agent can try again: no credits were used\nnext: try again later",
 		},
 		{
+			"nor has its result to be looked for",
+			problem.Problem{Code: problem.Cut, Fate: problem.Refused, What: "the connection broke"},
+			all,
+			"the connection broke\nthe agent can try again: no credits were used\nnext: try again later; if it stays, leadmagic-mcp-proxy doctor finds the cause",
+		},
+		{
 			"a number that only has the digits in it is left whole",
 			problem.Problem{Code: problem.Redirected, What: "LeadMagic points to http://127.0.0.1:40183", Next: "look", RequestID: "req_b401f"},
 			all,

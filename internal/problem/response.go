@@ -44,7 +44,7 @@ func FromAnswer(a Answer) *Problem {
 	p.RetryAfter, _ = retryAfter(a.Header, a.Now)
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
-		p.describeUnreadable(a)
+		p.describeUnreadable(a, d)
 	case s >= 300 && s < 400:
 		p.describeRedirect(a)
 	case s == http.StatusUnauthorized && bearerChallenge(a.Header):
@@ -69,10 +69,13 @@ func FromAnswer(a Answer) *Problem {
 		p.What = fmt.Sprintf("LeadMagic failed with HTTP %d", s) + d.suffix()
 		if a.Paid {
 			p.Fate = Unknown
-			p.Next = "check whether the result is still needed before calling again"
+			p.Next = recheck
 		}
 	default:
-		p.Code = BadRequest
+		p.Code = Failed
+		if aboutArguments[s] {
+			p.Code = BadRequest
+		}
 		p.What = fmt.Sprintf("LeadMagic did not accept the call (HTTP %d)", s) + d.suffix()
 		p.Next = d.action
 		if len(d.params) > 0 {
@@ -82,9 +85,16 @@ func FromAnswer(a Answer) *Problem {
 	return p
 }
 
-func (p *Problem) describeUnreadable(a Answer) {
+// aboutArguments are the statuses that other arguments may change. The others are about the address, the way to
+// it, or the moment.
+var aboutArguments = map[int]bool{
+	http.StatusBadRequest: true, http.StatusConflict: true, http.StatusRequestEntityTooLarge: true,
+	http.StatusRequestURITooLong: true, http.StatusUnprocessableEntity: true,
+}
+
+func (p *Problem) describeUnreadable(a Answer, d detail) {
 	p.Code = BrokenAnswer
-	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call"
+	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call" + d.suffix()
 	if looksLikeHTML(a.Header.Get("Content-Type"), a.Body) {
 		p.Code = NotLeadMagic
 		p.What = "a web page came where LeadMagic's answer was due: something between you and LeadMagic answered (a captive portal?)"

@@ -67,7 +67,7 @@ func TestFromAnswer(t *testing.T) {
 		{
 			"a JSON-RPC error",
 			problem.Answer{Status: 400, Body: []byte(`{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"Bad session"}}`)},
-			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400): Bad session", Upstream: "-32000"},
+			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400): Bad session"},
 		},
 		{
 			"an error that is null beside others",
@@ -83,6 +83,11 @@ func TestFromAnswer(t *testing.T) {
 			"text",
 			problem.Answer{Status: 413, Header: header("Content-Type", "text/plain"), Body: []byte("Too\tlarge.\nmore of it")},
 			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 413): Too large"},
+		},
+		{
+			"what other arguments do not change",
+			problem.Answer{Status: 405, Body: []byte(`{"detail":"POST is not allowed","code":"c"}`), Paid: true},
+			problem.Problem{Code: problem.Failed, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 405): POST is not allowed", Upstream: "c"},
 		},
 		{
 			"a page has no words for us",
@@ -147,7 +152,7 @@ func TestFromAnswer(t *testing.T) {
 		{
 			"a plan as 403, though it speaks of credits",
 			problem.Answer{Status: 403, Body: []byte(`{"errors":[{"code":"insufficient_permissions","detail":"Needs a credit-metered plan","action":"Upgrade."}]}`)},
-			problem.Problem{Code: problem.NotAllowed, Fate: problem.Refused, What: "the LeadMagic plan does not allow this: Needs a credit-metered plan", Next: "Upgrade"},
+			problem.Problem{Code: problem.NotAllowed, Fate: problem.Refused, What: "the LeadMagic plan does not allow this: Needs a credit-metered plan", Upstream: "insufficient_permissions", Next: "Upgrade"},
 		},
 		{
 			"nothing there",
@@ -199,6 +204,11 @@ func TestFromAnswer(t *testing.T) {
 			problem.Answer{Status: 200, Body: []byte(`{"a":`)},
 			problem.Problem{Code: problem.BrokenAnswer, Fate: problem.Refused, What: "LeadMagic's answer is broken: it is not a complete answer to this call"},
 		},
+		{
+			"an answer of another form",
+			problem.Answer{Status: 200, Body: []byte(`{"error":"Profile service is down"}`), Paid: true},
+			problem.Problem{Code: problem.BrokenAnswer, Fate: problem.Unknown, What: "LeadMagic's answer is broken: it is not a complete answer to this call: Profile service is down"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,7 +229,7 @@ func TestFromAnswer(t *testing.T) {
 				{"RequestID", got.RequestID, tt.want.RequestID},
 				{"Docs", got.Docs, tt.want.Docs},
 			} {
-				if field.got != field.want && (field.want != "" || field.name == "Docs") {
+				if field.got != field.want && (field.want != "" || field.name == "Docs" || field.name == "Upstream") {
 					t.Errorf("got %s %q, want %q", field.name, field.got, field.want)
 				}
 			}
