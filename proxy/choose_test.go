@@ -229,6 +229,35 @@ func TestChooseExplainsARefusalAtOnce(t *testing.T) {
 	})
 }
 
+// What became of initialize says nothing of the calls that could not be made for it.
+func TestChooseExplainsACallThatWasNotSent(t *testing.T) {
+	for _, opening := range []*problem.Problem{
+		problem.New(problem.Cut, problem.Unknown, "it broke", ""),
+		problem.New(problem.NotFound, problem.Refused, "it is not there", "check the address"),
+		problem.New(problem.Failed, problem.Refused, "it failed", ""),
+	} {
+		t.Run(string(opening.Code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := sit(t, &Choose{
+					Candidates: []Candidate{{Upstream: &scripted{answer: refuses(opening)}}},
+					Standby:    &scripted{answer: says("standby", version)},
+				})
+				d.say(hello)
+				d.hear(`"id":0`, `"from":"standby"`)
+				d.say(find1)
+				line := <-d.lines
+				wantParts(t, line, `"id":1`, opening.What, `"isError":true`)
+				for _, part := range []string{isUnknown, "still needed", "the call named"} {
+					if strings.Contains(line, part) {
+						t.Errorf("got %s, but the call was not sent", line)
+					}
+				}
+				d.leave()
+			})
+		})
+	}
+}
+
 func TestChooseExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T) {
 	for name, probe := range map[string]bool{"initialize is the first request": false, "a probe came before": true} {
 		t.Run(name, func(t *testing.T) {

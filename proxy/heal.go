@@ -229,7 +229,7 @@ func (c *Choose) passTried(call *Message) *Message {
 	case c.current != c.standby:
 		c.current.Upstream.Send(call)
 	case c.status.Problem != nil:
-		return call.failed(c.status.Problem)
+		return call.failed(notSent(c.status.Problem, ""))
 	default:
 		return call.failed(problem.New(problem.BadSetting, problem.NotSent,
 			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor"))
