@@ -38,6 +38,9 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 	case m.Kind != Answer:
 		r.deliver(m)
 		return nil
+	case m.Result == nil && !isError(m.Error):
+		r.Log.Debug("LeadMagic sent an answer that has neither a result nor an error of JSON-RPC")
+		return nil
 	case key(m.ID) == key(call.ID):
 		return m
 	case rounded(m.ID, call.ID):
@@ -69,7 +72,7 @@ func restored(call, answer *Message) *Message {
 func ownError(call *Message, body []byte) (own *Message, named bool) {
 	m, err := Peek(readable(oneLine(body)))
 	switch {
-	case err != nil || m.Kind != Answer || m.Error == nil:
+	case err != nil || m.Kind != Answer || !isError(m.Error):
 		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
 		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`), false
@@ -79,6 +82,14 @@ func ownError(call *Message, body []byte) (own *Message, named bool) {
 		return restored(call, m), true
 	}
 	return nil, false
+}
+
+// isError reports whether raw is an error as JSON-RPC has it. The bodies of HTTP errors have other things by that
+// name, and an editor that was given one would drop it and wait for ever.
+func isError(raw []byte) bool {
+	_, err := strconv.Atoi(key(find(raw, "code")))
+	_, said := unquote(find(raw, "message"))
+	return err == nil && said
 }
 
 func errorCode(m *Message) int {

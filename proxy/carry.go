@@ -116,10 +116,18 @@ func (r *Remote) describe(call *Message, res *http.Response, body []byte, waited
 		Waited: waited,
 		Now:    time.Now(),
 	})
-	if p.Code == problem.NotFound && call.subject() == "" {
-		// A call that names nothing has not named the wrong thing.
+	if call.subject() != "" {
+		return p
+	}
+	// A call that names nothing has not named the wrong thing.
+	switch p.Code {
+	case problem.NotFound:
 		p.What = fmt.Sprintf("LeadMagic's hosted server is not at this address (HTTP %d)", res.StatusCode)
 		p.Next = "check --mcp-url (LEADMAGIC_MCP_URL), or use LeadMagic's REST API with --upstream rest"
+	case problem.BadRequest:
+		if isRead(call) {
+			p.Code = problem.Failed
+		}
 	}
 	return p
 }

@@ -173,9 +173,11 @@ var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxAnswer>>20)
 func incomplete(call *Message, err error) *failure {
 	switch {
 	case errors.Is(err, errTooLarge):
-		return &failure{problem: problem.New(problem.BrokenAnswer, problem.Unknown, "LeadMagic's answer has no end: it is "+err.Error(), "")}
+		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer has no end: it is "+err.Error(), "")}
 	case standing(call):
 		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
 	}
-	return &failure{problem: cut(err, true), broken: true}
+	p := cut(err, true)
+	p.Fate = fateOf(call)
+	return &failure{problem: p, broken: true}
 }

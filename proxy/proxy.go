@@ -304,7 +304,7 @@ func (c *conversation) settle(ctx context.Context) {
 		if standing(d.call) {
 			continue
 		}
-		p := problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", "")
+		p := problem.New(problem.Cut, fateOf(d.call), "the session ended before LeadMagic answered", "")
 		if c.Guard != nil && c.Guard.unsent(d) {
 			p = sessionEnded
 		}

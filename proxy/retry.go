@@ -31,6 +31,14 @@ var reads = map[string]bool{
 
 func isRead(m *Message) bool { return reads[m.Method] }
 
+// fateOf is what became of a call that was sent and not answered. Of one that only reads it does not matter.
+func fateOf(call *Message) problem.Fate {
+	if isRead(call) {
+		return problem.Refused
+	}
+	return problem.Unknown
+}
+
 // A failure is one POST that brought no answer.
 type failure struct {
 	problem  *problem.Problem
@@ -75,7 +83,7 @@ func (r *Remote) again(f *flight, t *retries, fail *failure) bool {
 		return time.Since(t.since)+pause < reachFor && sleep(f.ctx, pause)
 	case p.Code == problem.RateLimited:
 		return r.waitForLimit(f, t, p)
-	case isRead(f.call) && (p.Code == problem.Failed || fail.broken):
+	case isRead(f.call) && (p.HTTPStatus >= 500 || fail.broken):
 		t.tries++
 		most := readTries
 		if f.call.Method == "initialize" {
@@ -95,7 +103,8 @@ func (t *retries) nextPause() time.Duration {
 // mend opens another session in place of the lost one, once for each call.
 func (r *Remote) mend(f *flight, t *retries, fail *failure) bool {
 	if t.renewed {
-		if fail.verbatim == nil {
+		// Where LeadMagic has a name for it, it may be about the call.
+		if fail.verbatim == nil && fail.problem.Upstream == "" {
 			fail.problem = problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session, and the one opened in its place too", "")
 		}
 		return false

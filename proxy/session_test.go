@@ -187,6 +187,27 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 	}
 }
 
+// A 404 that has a name for what is missing may be about the call, even though the session is blamed first.
+func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			status(404, jsonType, `{"errors":[{"detail":"no such profile","code":"profile_not_found"}]}`)(w, nil, m)
+			return true
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		d.hear(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for: no such profile (profile_not_found)")
+		if n := o.count("initialize"); n != 2 {
+			t.Errorf("LeadMagic got initialize %d times, want twice", n)
+		}
+		d.leave()
+	})
+}
+
 func TestRule4ASessionThatIsLostTwiceIsSaid(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newOffice(t)
