@@ -114,8 +114,9 @@ func TestRule4CallsWaitForTheRenewedSession(t *testing.T) {
 			http.NotFound(w, r)
 			return true
 		}
-		d.say(toolCall(2))
 		d.say(toolCall(3)) // refused when the new session is open, and has been told nothing yet
+		synctest.Wait()
+		d.say(toolCall(2))
 		synctest.Wait()
 		d.say(toolCall(4)) // while the session is being renewed
 		<-time.After(step + step/2)
