@@ -148,7 +148,7 @@ func (c *Choose) Send(m *Message) {
 	switch {
 	case m.Method == "initialize":
 		c.begin(m)
-	case m.Modern():
+	case m.Modern(), m.Kind == Call && c.handshake.opening() == nil:
 		c.sendModern(m)
 	case m.Method == "notifications/cancelled" && c.handshake.opening() == nil:
 		c.callOffModern(m)
@@ -231,7 +231,8 @@ func (c *Choose) begin(m *Message) {
 }
 
 // sendModern passes on a message of the modern era, in which each call is by itself: the first that is
-// answered decides who carries the others.
+// answered decides who carries the others. It also takes a call of an editor that has opened no session, since
+// nothing says that it will: LeadMagic knows whether it answers such a call.
 func (c *Choose) sendModern(m *Message) {
 	switch {
 	case isStatus(m):

@@ -203,6 +203,54 @@ func TestChooseTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 	})
 }
 
+// Nothing says that an editor which asks before it opens a session will open one.
+func TestChooseWaitsForNoInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := sit(t, &Choose{
+			Candidates: []Candidate{{Upstream: &scripted{answer: says("hosted", version)}}},
+			Standby:    &scripted{answer: says("standby", version)},
+		})
+		d.say(find1)
+		d.hear(`"id":1`, `"from":"hosted"`)
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"hosted"`)
+		d.leave()
+
+		d = sit(t, &Choose{Refusal: noKey, Standby: &scripted{answer: says("standby", version)}})
+		d.say(find1)
+		d.hear(`"id":1`, "no key is set", `"isError":true`)
+		d.leave()
+	})
+}
+
+func TestChooseAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
+	for name, first := range map[string]func(*Message) *Message{"it succeeds": says("hosted", version), "it does not": refuses(noKey)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hosted := &scripted{}
+				hosted.answer = func(m *Message) *Message {
+					if string(m.ID) == "0" {
+						time.AfterFunc(time.Second, func() { hosted.deliver(first(m)) })
+						return nil
+					}
+					return says("hosted", version)(m)
+				}
+				d := sit(t, &Choose{
+					Candidates: []Candidate{{Upstream: hosted}},
+					Standby:    &scripted{answer: says("standby", version)},
+				})
+				d.say(hello)
+				d.say(strings.Replace(hello, `"id":0`, `"id":9`, 1))
+				d.hear(`"id":9`, `"from":"hosted"`)
+				d.hear(`"id":0`)
+				d.say(find1)
+				d.hear(`"id":1`, `"from":"hosted"`)
+				d.leave()
+			})
+		})
+	}
+}
+
 func TestChooseExplainsARefusalAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []*problem.Problem

@@ -63,6 +63,9 @@ func (h *Handshake) answered(call, answer *Message) {
 	defer h.mu.Unlock()
 	switch call.Method {
 	case "initialize":
+		if call != h.initialize {
+			return // the editor has begun anew
+		}
 		h.version, _ = unquote(find(answer.Result, "protocolVersion"))
 	case "logging/setLevel":
 		h.level = call

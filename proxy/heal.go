@@ -60,10 +60,21 @@ func (c *Choose) ask(m *Message, a *attempt, start int) {
 		}
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.attempt == a {
+	current := c.attempt == a
+	if current {
 		c.attempt = nil
 		c.explain(m, p)
+	}
+	c.mu.Unlock()
+	if !current {
+		c.outrun(m.failed(p))
+	}
+}
+
+// outrun delivers the answer to an initialize behind which the editor has sent another.
+func (c *Choose) outrun(answer *Message) {
+	if key(answer.ID) != key(c.handshake.opening().ID) {
+		c.deliver(answer)
 	}
 }
 
@@ -72,7 +83,8 @@ func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
 	c.mu.Lock()
 	if c.attempt != a {
 		c.mu.Unlock()
-		return // the editor has begun anew
+		c.outrun(answer)
+		return
 	}
 	c.attempt = nil
 	begins := c.opened == nil
