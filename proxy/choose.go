@@ -235,7 +235,8 @@ func (c *Choose) begin(m *Message) {
 // nothing says that it will: LeadMagic knows whether it answers such a call.
 func (c *Choose) sendModern(m *Message) {
 	switch {
-	case isStatus(m):
+	case isStatus(m), m.Method == "ping" && !m.Modern():
+		// An editor may ping before it opens a session. LeadMagic answers no ping outside of one.
 		c.standby.Upstream.Send(m)
 	case c.modern != nil:
 		c.modern.Upstream.Send(m)

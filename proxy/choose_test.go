@@ -212,8 +212,12 @@ func TestChooseWaitsForNoInitialize(t *testing.T) {
 		})
 		d.say(find1)
 		d.hear(`"id":1`, `"from":"hosted"`)
+		d.say(ping(2))
+		d.hear(`"id":2`, `"from":"standby"`)
 		d.say(hello)
 		d.hear(`"id":0`, `"from":"hosted"`)
+		d.say(ping(3))
+		d.hear(`"id":3`, `"from":"hosted"`)
 		d.leave()
 
 		d = sit(t, &Choose{Refusal: noKey, Standby: &scripted{answer: says("standby", version)}})
