@@ -105,6 +105,11 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 		return nil, t.Keys.redactor.failure(err)
 	}
 	res.Request = req // out shows the key
+	if _, err := res.Location(); err != nil {
+		// None of these is followed, but http.Client would make an error of one that it cannot read, and nobody
+		// would know that LeadMagic refused.
+		res.Header.Del("Location")
+	}
 	t.Keys.redactor.response(res)
 	return res, nil
 }

@@ -272,6 +272,24 @@ func TestARefusalStandsWhereThereIsNoOtherKey(t *testing.T) {
 	}
 }
 
+func TestARedirectThatLeadsNowhereIsAnAnswer(t *testing.T) {
+	transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://[::1")
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+	client := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	res, err := client.Do(post(t, transport.Origin, "{}"))
+	if err != nil {
+		t.Fatalf("got %v, want the answer", err)
+	}
+	if _ = readAll(t, res); res.StatusCode != http.StatusPermanentRedirect {
+		t.Errorf("got the status %d, want 308", res.StatusCode)
+	}
+}
+
 func TestABodyThatCannotBeHadAgainIsSentOnce(t *testing.T) {
 	for name, spoil := range map[string]func(*http.Request){
 		"no way to get it":    func(r *http.Request) { r.GetBody = nil },
