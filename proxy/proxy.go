@@ -108,6 +108,10 @@ func (c *conversation) readEditor() error {
 			return err
 		}
 		c.trace("editor", line)
+		if len(line) > 1 {
+			// The other half of a line break in UTF-16 does not spoil the line behind it.
+			line = bytes.TrimPrefix(line, []byte{0})
+		}
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, byteOrderMark))
 		switch {
 		case len(line) == 0:
