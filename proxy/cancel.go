@@ -11,7 +11,7 @@ const cancelled = "notifications/cancelled"
 // abort carries a cancellation to where the call is. In the modern era that is the end of its stream.
 // Source: MCP 2026-07-28, Cancellation.
 func (r *Remote) abort(cancel *Message) {
-	f := r.flights.find(find(cancel.Params, "requestId"))
+	f := r.flights.find(cancel)
 	if f == nil {
 		return
 	}

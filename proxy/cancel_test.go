@@ -296,3 +296,36 @@ func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
 		d.leave()
 	})
 }
+
+// Ids may be in use in both eras at once. A cancellation that says its own era means a call of that.
+func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		release, gone := make(chan struct{}), make(chan struct{})
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			switch {
+			case m.Method != "tools/call":
+				return false
+			case r.Header.Get("Mcp-Session-Id") == "":
+				untilGone(r)
+				close(gone)
+			default:
+				<-release
+				answer(w, m, `{"legacy":true}`)
+			}
+			return true
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		d.say(toolCall(1, ","+metaOf))
+		synctest.Wait()
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,` + metaOf + `}}`)
+		<-gone
+		close(release)
+		d.wantLine(`{"jsonrpc":"2.0","id":1,"result":{"legacy":true}}`)
+		d.leave()
+		if n := o.count(cancelled) + o.count(cancelled+" s1"); n != 0 {
+			t.Errorf("LeadMagic was told %d times", n)
+		}
+	})
+}

@@ -90,7 +90,7 @@ func (c *Choose) Open(h *Handshake, deliver func(*Message)) {
 }
 
 func (c *Choose) open(candidate Candidate) *lane {
-	l := &lane{Candidate: candidate, expected: make(map[string]func(*Message))}
+	l := &lane{Candidate: candidate, expected: make(map[*Message]func(*Message))}
 	l.Upstream.Open(c.handshake, func(m *Message) {
 		if answered, ours := l.take(m); ours {
 			if answered != nil {

@@ -9,9 +9,10 @@ import (
 
 // A flight is one message on its way, from the editor's line to the answer.
 type flight struct {
-	call *Message
-	ctx  context.Context //nolint:containedctx // the life of the call
-	stop context.CancelFunc
+	asked *Message        // as the editor sent it, nil if it did not
+	call  *Message        // as it goes out
+	ctx   context.Context //nolint:containedctx // the life of the call
+	stop  context.CancelFunc
 	// session is the one to use whatever the current one is; nil for the current one.
 	session *remoteSession
 	turn    turn
@@ -127,12 +128,12 @@ func (fs *flights) end(f *flight) {
 	}
 }
 
-// find is the oldest call of that id that waits for its answer, or nil.
-func (fs *flights) find(id []byte) *flight {
+// find is the oldest call that waits for its answer and is meant by cancel, or nil.
+func (fs *flights) find(cancel *Message) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	for _, f := range fs.byID[key(id)] {
-		if f.open() {
+	for _, f := range fs.byID[key(find(cancel.Params, "requestId"))] {
+		if f.open() && cancel.callsOff(f.call) {
 			return f
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 func modern(id any, method, members string) string {
@@ -82,6 +83,35 @@ func TestRule8BothErasInOneProcess(t *testing.T) {
 		if h := o.last("tools/call").header; h.Get("Mcp-Session-Id") != "" || h.Get("Mcp-Name") != "find" || h.Get("Mcp-Protocol-Version") != "2026-07-28" {
 			t.Errorf("a modern call has the headers %v", h)
 		}
+		d.alive()
+		d.leave()
+	})
+}
+
+// An id that is in use in both eras at once stands for two calls, and each gets what became of itself.
+func TestRule8IDsReusedAcrossEras(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		release := make(chan struct{})
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			switch m.Method {
+			case "tools/list":
+				<-release
+				answer(w, m, `{"tools":[{"name":"find"}]}`)
+			case "tools/call":
+				w.WriteHeader(http.StatusPaymentRequired)
+			default:
+				return false
+			}
+			return true
+		}
+		d := o.visit()
+		d.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+		synctest.Wait()
+		d.say(modern(1, "tools/call", `"name":"find"`))
+		d.hear(`"id":1`, "no LeadMagic credits remain", `"isError":true,"resultType":"complete"`)
+		close(release)
+		d.wantLine(`{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"}]}}`)
 		d.alive()
 		d.leave()
 	})

@@ -9,14 +9,14 @@ import (
 type lane struct {
 	Candidate
 	mu       sync.Mutex
-	expected map[string]func(*Message)
+	expected map[*Message]func(*Message) // by call
 }
 
 // expect gives the answer to m to answered instead of the editor. It may be nil, to drop it.
 func (l *lane) expect(m *Message, answered func(*Message)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.expected[key(m.ID)] = answered
+	l.expected[m] = answered
 }
 
 // forget reports whether the answer to the call of that id is expected, which it is not any more.
@@ -36,10 +36,13 @@ func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := key(m.ID)
-	answered, ours = l.expected[k]
-	delete(l.expected, k)
-	return answered, ours
+	for call, answered := range l.expected {
+		if key(m.ID) == key(call.ID) && m.answers(call) {
+			delete(l.expected, call)
+			return answered, true
+		}
+	}
+	return nil, false
 }
 
 // request sends m and waits for its answer; nil if ctx ended first.

@@ -38,7 +38,8 @@ type Message struct {
 	Problem *problem.Problem
 
 	meta meta
-	late bool // an Answer to a call that the editor has cancelled
+	call *Message // in an Answer, what it answers; nil if only the id says so
+	late bool     // an Answer to a call that the editor has cancelled
 }
 
 // meta is what the proxy reads of params._meta.
@@ -136,8 +137,15 @@ func (m *Message) Param(name string) string {
 
 // failed is the Answer to call that says p.
 func (m *Message) failed(p *problem.Problem) *Message {
-	return &Message{Kind: Answer, ID: m.ID, Problem: p}
+	return &Message{Kind: Answer, ID: m.ID, Problem: p, call: m}
 }
+
+// answers reports whether m, an Answer, may be the one to a call of the same id. An editor that goes from one era
+// to the other may begin to count anew while a call of the first is under way.
+func (m *Message) answers(call *Message) bool { return m.call == nil || m.call == call }
+
+// callsOff reports whether m, a cancellation, may mean a call of the id that it names.
+func (m *Message) callsOff(call *Message) bool { return !m.Modern() || call.Modern() }
 
 func usableID(id []byte) bool {
 	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')

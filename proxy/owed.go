@@ -39,17 +39,18 @@ func (o *owed) add(d *debt) {
 	}
 }
 
-// take takes out the oldest debt of that id, or nil.
-func (o *owed) take(id []byte) *debt {
+// take takes out the oldest debt of that id that is meant, or nil.
+func (o *owed) take(id []byte, meant func(call *Message) bool) *debt {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	k := key(id)
-	list := o.debts[k]
-	if len(list) == 0 {
-		return nil
+	for _, d := range o.debts[k] {
+		if meant(d.call) {
+			o.remove(k, d)
+			return d
+		}
 	}
-	o.remove(k, list[0])
-	return list[0]
+	return nil
 }
 
 // forgive takes out d, if it is still owed.

@@ -130,7 +130,7 @@ func (p *Pipe) read(end *pipeEnd, server *Stdio) {
 			continue
 		}
 		if m.Kind == Answer {
-			end.settle(m.ID)
+			m.call = end.settle(m.ID)
 		}
 		p.deliver(m)
 	}
@@ -179,10 +179,13 @@ func (e *pipeEnd) owes(id []byte) bool {
 	return e.owed[key(id)] != nil
 }
 
-func (e *pipeEnd) settle(id []byte) {
+// settle is the call of that id, which is owed no answer from now on; nil if none is.
+func (e *pipeEnd) settle(id []byte) *Message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	call := e.owed[key(id)]
 	delete(e.owed, key(id))
+	return call
 }
 
 func (e *pipeEnd) all() []*Message {

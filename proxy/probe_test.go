@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +120,40 @@ func TestRule9ALateAnswerToTheProbeIsDropped(t *testing.T) {
 		d.quiet()
 		d.leave()
 	})
+}
+
+// It is not the answer to what the editor asks now, even if that has the same id.
+func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
+	for name, open := range map[string]func(t *testing.T, r *Remote) *desk{
+		"alone": func(t *testing.T, r *Remote) *desk { return openDesk(t, r) },
+		"as a choice": func(t *testing.T, r *Remote) *desk {
+			return sit(t, &Choose{Candidates: []Candidate{{Upstream: r}}, Standby: &scripted{answer: silent}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+					switch m.Method {
+					case "server/discover":
+						<-time.After(2500 * time.Millisecond)
+						answer(w, m, `{"supportedVersions":[]}`)
+						return true
+					case "initialize":
+						<-time.After(time.Second)
+					}
+					return false
+				}
+				d := open(t, o.remote())
+				d.say(strings.Replace(probe4, `"id":4`, `"id":0`, 1))
+				d.hear(`"id":0`, `"code":-32601`)
+				d.say(hello)
+				d.hear(`"id":0`, `"protocolVersion":"2025-06-18"`)
+				d.alive()
+				d.leave()
+			})
+		})
+	}
 }
 
 func TestRule9AnUnreachableLeadMagicIsSaidWithinTwoSeconds(t *testing.T) {

@@ -172,7 +172,7 @@ func (c *conversation) owe(m *Message, b *batch) *debt {
 
 // cancel forgets a call that the editor does not want any more, and reports whether LeadMagic has to be told.
 func (c *conversation) cancel(m *Message) bool {
-	d := c.owed.take(find(m.Params, "requestId"))
+	d := c.owed.take(find(m.Params, "requestId"), m.callsOff)
 	if d == nil {
 		return false
 	}
@@ -210,7 +210,7 @@ func (c *conversation) fromUpstream(m *Message) {
 	}
 	var d *debt
 	if !m.late {
-		d = c.owed.take(m.ID)
+		d = c.owed.take(m.ID, m.answers)
 	}
 	if d == nil {
 		if c.Guard != nil {

@@ -45,8 +45,8 @@ func (r *Remote) Open(h *Handshake, deliver func(*Message)) {
 }
 
 // Send implements Upstream. Notifications go out one after the other, calls side by side behind them.
-func (r *Remote) Send(m *Message) {
-	m = r.outgoing(m)
+func (r *Remote) Send(asked *Message) {
+	m := r.outgoing(asked)
 	switch {
 	case m.Method == cancelled:
 		r.abort(m)
@@ -56,7 +56,7 @@ func (r *Remote) Send(m *Message) {
 		r.posts.start(func() { r.inform(&flight{call: m, ctx: r.ctx}) })
 	default:
 		f := r.flights.begin(r.ctx, m, r.timeout(m))
-		f.turn = r.order.call(m)
+		f.asked, f.turn = asked, r.order.call(m)
 		r.crew.start(func() {
 			defer r.flights.end(f)
 			f.turn.wait(f.ctx)
@@ -99,7 +99,7 @@ func (r *Remote) answer(f *flight) {
 		case f.call.Method == "tools/list":
 			answer = r.listed(f, answer)
 		}
-		answer.late = f.land()
+		answer.call, answer.late = f.asked, f.land()
 		r.deliver(answer)
 		if begun != nil {
 			r.stand(begun) // nothing of a session comes before the answer that opens it
