@@ -53,8 +53,9 @@ type Choose struct {
 	probed    time.Time         // when the editor first asked anything
 	current   *lane             // what carries the legacy session, nil while that is not decided
 	opened    *lane             // whose answer to initialize the editor gets; current once it has it
-	modern    *lane             // what carries messages of the modern era, nil likewise
+	modern    *lane             // what carries messages that stand alone, nil likewise
 	offered   *lane             // what those are offered to while that is not decided
+	refused   *problem.Problem  // why nothing carries those, nil if that is not known
 	waiting   []*Message        // for current
 	calledOff map[string]bool   // ids of calls that the editor does not want any more, while nobody has them
 	replayed  map[*Message]bool // what current was told in the editor's stead
@@ -83,6 +84,7 @@ func (c *Choose) Open(h *Handshake, deliver func(*Message)) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.replayed = make(map[*Message]bool)
 	c.calledOff = make(map[string]bool)
+	c.refused = c.Refusal
 	for _, candidate := range c.Candidates {
 		c.lanes = append(c.lanes, c.open(candidate))
 	}
@@ -134,6 +136,8 @@ func (c *Choose) Status() Status {
 		s.Upstream = c.opened.Name
 	case c.modern != nil:
 		s.Upstream = c.modern.Name
+	case s.Problem == nil:
+		s.Problem = c.refused
 	}
 	return s
 }
@@ -149,9 +153,9 @@ func (c *Choose) Send(m *Message) {
 	case m.Method == "initialize":
 		c.begin(m)
 	case m.Modern(), m.Kind == Call && c.handshake.opening() == nil:
-		c.sendModern(m)
+		c.sendAlone(m)
 	case m.Method == "notifications/cancelled" && c.handshake.opening() == nil:
-		c.callOffModern(m)
+		c.callOffAlone(m)
 	case c.current == nil:
 		c.wait(m)
 	default:
@@ -230,10 +234,10 @@ func (c *Choose) begin(m *Message) {
 	c.try(m, known)
 }
 
-// sendModern passes on a message of the modern era, in which each call is by itself: the first that is
+// sendAlone passes on a message of the modern era, in which each call is by itself: the first that is
 // answered decides who carries the others. It also takes a call of an editor that has opened no session, since
 // nothing says that it will: LeadMagic knows whether it answers such a call.
-func (c *Choose) sendModern(m *Message) {
+func (c *Choose) sendAlone(m *Message) {
 	switch {
 	case isStatus(m), m.Method == "ping" && !m.Modern():
 		// An editor may ping before it opens a session. LeadMagic answers no ping outside of one.
@@ -250,9 +254,9 @@ func (c *Choose) sendModern(m *Message) {
 	}
 }
 
-// callOffModern passes on the cancellation of a modern call, which does not say its era itself: to who was
+// callOffAlone passes on the cancellation of a modern call, which does not say its era itself: to who was
 // offered the call, or else to who carries all. A call on its way from one candidate to the next goes no further.
-func (c *Choose) callOffModern(m *Message) {
+func (c *Choose) callOffAlone(m *Message) {
 	id := find(m.Params, "requestId")
 	for _, l := range c.lanes {
 		if l.forget(id) {
@@ -267,24 +271,17 @@ func (c *Choose) callOffModern(m *Message) {
 	c.calledOff[key(id)] = true
 }
 
-// offer sends a modern message to the candidate of that number, and to the next if it can stand in.
+// offer sends such a message to the candidate of that number, and to the next if it can stand in.
 func (c *Choose) offer(m *Message, number int) {
 	l := c.lanes[number]
 	c.offered = l
 	if m.Kind == Call {
 		l.expect(m, func(answer *Message) {
-			switch {
-			case answer.Problem == nil:
-				c.mu.Lock()
-				if c.modern == nil {
-					c.modern = l
-				}
-				c.mu.Unlock()
-			case number+1 < len(c.lanes):
+			if answer.Problem != nil && number+1 < len(c.lanes) {
 				go c.offerNext(m, number+1, answer.Problem)
 				return
 			}
-			c.deliver(answer)
+			c.decide(l, answer)
 		})
 	}
 	l.Upstream.Send(m)
@@ -292,7 +289,7 @@ func (c *Choose) offer(m *Message, number int) {
 
 func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	if why := c.lanes[number].Instead(c.ctx, p); why != nil {
-		c.deliver(m.failed(why))
+		c.decide(nil, m.failed(why))
 		return
 	}
 	c.mu.Lock()
@@ -303,6 +300,20 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	}
 	c.Log.Debug("messages are carried by another upstream", "upstream", c.lanes[number].Name, "reason", p.What)
 	c.offer(m, number)
+}
+
+// decide delivers the answer that l, or nobody, has given to such a message.
+func (c *Choose) decide(l *lane, answer *Message) {
+	c.mu.Lock()
+	switch p := answer.Problem; {
+	case c.modern != nil:
+	case p == nil:
+		c.modern = l
+	case p.Code != problem.BadRequest: // which is about the call
+		c.refused = p
+	}
+	c.mu.Unlock()
+	c.deliver(answer)
 }
 
 // Editor is the editor's own name, empty until it has given one.

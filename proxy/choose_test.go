@@ -672,6 +672,61 @@ func TestChooseDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 	})
 }
 
+// A call without a session is answered, if only with why it cannot be.
+func TestChoosePassesOnACallBeforeInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{answer: says("up", version)}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
+		d.say(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
+		d.hear(`"id":4`, `"from":"up"`)
+		d.say(ask2)
+		d.hear(`"id":2`, `"from":"standby"`)
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"up"`)
+		d.leave()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
+		d := sit(t, &Choose{Refusal: bad, Standby: &scripted{answer: silent}})
+		d.say(`{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`)
+		d.hear(`"id":7`, `"code":-32603`, "--mcp-url is no URL")
+		d.leave()
+	})
+}
+
+func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
+	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
+	synctest.Test(t, func(t *testing.T) {
+		var p atomic.Pointer[problem.Problem]
+		up := &scripted{answer: func(m *Message) *Message {
+			if p := p.Load(); p != nil {
+				return m.failed(p)
+			}
+			return says("up", version)(m)
+		}}
+		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Standby: &scripted{answer: silent}}
+		d := sit(t, c)
+		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, nil}} {
+			p.Store(step.is)
+			d.say(modern3)
+			d.hear(`"id":3`)
+			if s := c.Status(); s.Problem != step.want {
+				t.Errorf("after %v the problem is %v, want %v", step.is, s.Problem, step.want)
+			}
+		}
+		d.leave()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := &Choose{Refusal: noKey, Standby: &scripted{answer: silent}}
+		d := sit(t, c)
+		synctest.Wait()
+		if s := c.Status(); s.Problem != noKey {
+			t.Errorf("without candidates the problem is %v, want %v", s.Problem, noKey)
+		}
+		d.leave()
+	})
+}
+
 func TestChooseBeginsAnewWithEachInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Standby: &scripted{answer: silent}})

@@ -23,10 +23,13 @@ func (l *lane) expect(m *Message, answered func(*Message)) {
 func (l *lane) forget(id []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := key(id)
-	_, expected := l.expected[k]
-	delete(l.expected, k)
-	return expected
+	for call := range l.expected {
+		if key(call.ID) == key(id) {
+			delete(l.expected, call)
+			return true
+		}
+	}
+	return false
 }
 
 // take is who expects m, if it is an answer that Choose expects.
