@@ -85,8 +85,7 @@ func (r *Remote) attempt(f *flight, tried *retries, done func(*Message)) *failur
 
 // refusal reads an answer with a status that is no success.
 func (r *Remote) refusal(f *flight, s *remoteSession, res *http.Response, waited time.Duration) *failure {
-	const enough = 64 << 10
-	body, _ := r.readBody(res, enough)
+	body, _ := r.readBody(res, maxAnswer)
 	fail := &failure{problem: r.describe(f.call, res, body, waited)}
 	own, named := ownError(f.call, body)
 	switch status := res.StatusCode; {

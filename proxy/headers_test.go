@@ -168,6 +168,7 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 		{"lists and objects are no values", `{"region":["a"],"tier":{"a":1}}`, nil},
 		{"an integer may be written with a point", `{"tier":42.0}`, map[string]string{"Tier": "42"}},
 		{"or with an exponent", `{"tier":-7e0}`, map[string]string{"Tier": "-7"}},
+		{"zero has no sign", `{"tier":-0}`, map[string]string{"Tier": "0"}},
 		{"a large one keeps its digits", `{"tier":9007199254740991}`, map[string]string{"Tier": "9007199254740991"}},
 		{"not ASCII", `{"region":"Hello, 世界"}`, map[string]string{"Region": "=?base64?SGVsbG8sIOS4lueVjA==?="}},
 		{"an empty text", `{"region":""}`, map[string]string{"Region": ""}},
@@ -327,6 +328,41 @@ func TestRule8AHeaderMismatchListsTheToolsOnceAndTriesOnce(t *testing.T) {
 	})
 }
 
+// While the first page of a list is there and the next is not, what is on the next is called as before.
+func TestRule8AListUnderWayTakesNoHeadersAway(t *testing.T) {
+	pages := map[string]string{"": `{"tools":[{"name":"x"}],"nextCursor":"b"}`, "b": `{"tools":[` + regional + `]}`}
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if strings.Contains(m.raw, `"id":2,`) && strings.Contains(m.raw, "cursor") {
+				untilGone(r)
+				return true
+			}
+			return paged(pages)(w, r, m)
+		}
+		d := openDesk(t, o.remote())
+		d.say(modern(1, "tools/list", ""))
+		d.hear(`"id":1`, "regional")
+		d.say(modern(2, "tools/list", ""))
+		synctest.Wait()
+		d.say(modern(3, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
+		d.hear(`"id":3`)
+		if got := o.last("tools/call").header.Get("Mcp-Param-Region"); got != "eu" {
+			t.Errorf("the region in the headers is %q, want eu", got)
+		}
+		d.say(cancelOf("2"))
+		pages["b"] = strings.ReplaceAll(pages["b"], "x-mcp-header", "x-other")
+		d.say(modern(4, "tools/list", ""))
+		d.hear(`"id":4`, "regional")
+		d.say(modern(5, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
+		d.hear(`"id":5`)
+		if got := o.last("tools/call").header.Values("Mcp-Param-Region"); got != nil {
+			t.Errorf("the region in the headers is %q, though the tool asks for none any more", got)
+		}
+		d.leave()
+	})
+}
+
 func TestRule8AHeaderMismatchThatNoListMends(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newOffice(t)
@@ -355,6 +391,7 @@ func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
 		{400, `{"code":-32021,"message":"Missing capability","data":{"requiredCapabilities":{"sampling":{}}}}`},
 		{400, `{"code":-32602,"message":"Invalid params"}`},
 		{404, `{"code":-32601,"message":"Method not found"}`},
+		{400, `{"code":-32602,"message":"` + strings.Repeat("long ", 50_000) + `"}`},
 	} {
 		inBubble(t, func(t *testing.T) {
 			o := newOffice(t)

@@ -152,7 +152,7 @@ func usableID(id []byte) bool {
 }
 
 // key is id in a form that is the same for equal ids, however they are written: 1, 1.0 and 1e0 are one
-// number, "a" and "\u0061" one string. Peers that decode and encode again change the form, not the value.
+// number, so are 0 and -0, and "a" and "\u0061" one string. Peers that decode and encode again change the form, not the value.
 func key(id []byte) string {
 	if len(id) == 0 {
 		return ""
@@ -161,7 +161,7 @@ func key(id []byte) string {
 		s, _ := unquote(id)
 		return `"` + s
 	}
-	if bytes.ContainsAny(id, ".eE") {
+	if bytes.ContainsAny(id, ".eE") || string(id) == "-0" {
 		if f, err := strconv.ParseFloat(string(id), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 			return strconv.FormatInt(int64(f), 10)
 		}

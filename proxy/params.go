@@ -23,22 +23,23 @@ type paramHeader struct {
 	path []string // the names that lead to the argument
 }
 
-// learn takes note of the annotations in the result of a modern tools/list, and returns the result
-// without the tools whose annotations are invalid. first says that it is the first page.
-func (p *paramHeaders) learn(result []byte, first bool, log *slog.Logger) []byte {
+// learn takes note of the annotations in the result of a modern tools/list, and returns the result without the
+// tools whose annotations are invalid. What is known of tools on other pages stays: they may be called meanwhile.
+func (p *paramHeaders) learn(result []byte, log *slog.Logger) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first || p.tools == nil {
-		p.tools = make(map[string][]paramHeader)
-	}
-	if !bytes.Contains(result, annotationKey) {
+	if len(p.tools) == 0 && !bytes.Contains(result, annotationKey) {
 		return result
+	}
+	if p.tools == nil {
+		p.tools = make(map[string][]paramHeader)
 	}
 	list := find(result, "tools")
 	var kept [][]byte
 	dropped := false
 	for tool := range elements(list) {
 		name, _ := unquote(find(tool, "name"))
+		delete(p.tools, name)
 		headers, err := annotations(find(tool, "inputSchema"))
 		if err != nil {
 			log.Warn("a tool is left out: its x-mcp-header is invalid", "tool", name, "reason", err)
@@ -87,7 +88,7 @@ func primitive(value []byte) (string, bool) {
 	case '{', '[', 'n':
 		return "", false
 	}
-	return key(value), true // an integer may be written 42.0, a boolean is its own text
+	return key(value), true // an integer may be written 42.0 or -0, a boolean is its own text
 }
 
 // annotations are the x-mcp-header annotations of an input schema, or why one of them is invalid.
