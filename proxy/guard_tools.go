@@ -179,7 +179,7 @@ func (g *Guard) learn(call *Message, result []byte) bool {
 		g.listed[era] = nil
 		return false
 	}
-	if find(call.Params, "cursor") != nil {
+	if goesOn(call) {
 		for name, readOnly := range g.listed[era] {
 			if _, again := tools[name]; !again {
 				tools[name] = readOnly

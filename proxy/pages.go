@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"math"
 	"strconv"
 )
 
@@ -14,10 +13,16 @@ const maxPages = 20
 // go into headers.
 func (r *Remote) listed(f *flight, answer *Message) *Message {
 	answer = r.learn(f.call, answer)
-	if find(f.call.Params, "cursor") != nil {
+	if goesOn(f.call) {
 		return answer
 	}
 	return r.join(f, answer)
+}
+
+// goesOn reports whether a call asks for a page behind the first one.
+func goesOn(call *Message) bool {
+	cursor := find(call.Params, "cursor")
+	return cursor != nil && string(cursor) != "null"
 }
 
 // learn takes note of a list for the calls to come, and returns it without tools that cannot be called.
@@ -25,8 +30,7 @@ func (r *Remote) learn(call, answer *Message) *Message {
 	if !call.Modern() || answer.Result == nil {
 		return answer
 	}
-	first := find(call.Params, "cursor") == nil
-	result := r.params.learn(answer.Result, first, r.Log)
+	result := r.params.learn(answer.Result, r.Log)
 	if len(result) == len(answer.Result) {
 		return answer
 	}
@@ -43,12 +47,16 @@ func (r *Remote) join(f *flight, first *Message) *Message {
 	ttl := lifetime(first.Result)
 	next := nextCursor(first.Result)
 	seen := make(map[string]bool)
-	for len(tools) < maxPages && next != nil {
-		if seen[string(next)] {
+	for len(tools) < maxPages {
+		cursor, _ := unquote(next)
+		if cursor == "" {
+			break // some servers mean the end by it, and to others it is a cursor: the editor sees it
+		}
+		if seen[cursor] {
 			next = nil
 			break
 		}
-		seen[string(next)] = true
+		seen[cursor] = true
 		call := withCursor(f.call, next)
 		if call == nil {
 			break
@@ -67,10 +75,10 @@ func (r *Remote) join(f *flight, first *Message) *Message {
 	return compose(splice(first.Raw, first.Result, joined(first.Result, tools, next, ttl)))
 }
 
-// nextCursor is where the list goes on, nil if this is its last page. An empty cursor leads nowhere.
+// nextCursor is where the list goes on, nil if this is its last page.
 func nextCursor(result []byte) []byte {
 	next := find(result, "nextCursor")
-	if s, ok := unquote(next); !ok || s == "" {
+	if string(next) == "null" {
 		return nil
 	}
 	return next
@@ -118,11 +126,12 @@ func nonEmpty(lists [][]byte) [][]byte {
 	return kept
 }
 
-// lifetime is how long a list may be kept, in milliseconds; without a limit it is the largest number.
+// lifetime is how long a list may be kept, in milliseconds. One that does not say is stale at once.
+// Source: MCP 2026-07-28, Caching.
 func lifetime(result []byte) int64 {
 	ms, err := strconv.ParseInt(key(find(result, "ttlMs")), 10, 64)
 	if err != nil {
-		return math.MaxInt64
+		return 0
 	}
 	return ms
 }
@@ -136,6 +145,8 @@ func withCursor(call *Message, cursor []byte) *Message {
 		return compose(call.Raw[:end], `,"params":{"cursor":`, cursor, `}}`)
 	case params[0] != '{':
 		return nil
+	case find(params, "cursor") != nil:
+		return compose(splice(call.Raw, find(params, "cursor"), cursor))
 	case len(bytes.TrimSpace(params[1:len(params)-1])) == 0:
 		return compose(splice(call.Raw, params, []byte(`{"cursor":`), cursor, []byte(`}`)))
 	default:

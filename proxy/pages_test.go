@@ -72,6 +72,11 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 			"", `{"ttlMs":20,"tools":[1,2,3]}`, 3,
 		},
 		{
+			"a page that does not say how long it lives is stale at once",
+			map[string]string{"": `{"ttlMs":300,"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2]}`},
+			"", `{"ttlMs":0,"tools":[1,2]}`, 2,
+		},
+		{
 			"a life that is no number is left alone",
 			map[string]string{"": `{"ttlMs":"long","tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2]}`},
 			"", `{"ttlMs":"long","tools":[1,2]}`, 2,
@@ -112,6 +117,26 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 		{"params in a list", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`}, `,"params":[1]`, `{"tools":[1],"nextCursor":"b"}`, 1},
 		{"a cursor that is null", map[string]string{"": `{"tools":[1],"nextCursor":null}`}, "", `{"tools":[1],"nextCursor":null}`, 1},
 		{"a cursor that is empty", map[string]string{"": `{"tools":[1],"nextCursor":""}`}, "", `{"tools":[1],"nextCursor":""}`, 1},
+		{
+			"an empty cursor is left to the editor behind the first page too",
+			map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2],"nextCursor":""}`},
+			"", `{"tools":[1,2],"nextCursor":""}`, 2,
+		},
+		{
+			"null ends the list there as well",
+			map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2],"nextCursor":null}`},
+			"", `{"tools":[1,2]}`, 2,
+		},
+		{
+			"a cursor that repeats in another form is the same",
+			map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2],"nextCursor":"\u0062"}`},
+			"", `{"tools":[1,2]}`, 2,
+		},
+		{
+			"an editor whose cursor is null asks for the first page",
+			map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2]}`},
+			`,"params":{"cursor": null }`, `{"tools":[1,2]}`, 2,
+		},
 		{"a cursor that is a number", map[string]string{"": `{"tools":[1],"nextCursor":7}`}, "", `{"tools":[1],"nextCursor":7}`, 1},
 		{"tools that are no list", map[string]string{"": `{"tools":{},"nextCursor":"b"}`}, "", `{"tools":{},"nextCursor":"b"}`, 1},
 		{"a result that is no object", map[string]string{"": `[1]`}, "", `[1]`, 1},

@@ -17,7 +17,7 @@ func (t *toolset) note(call *Message, result []byte) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if find(call.Params, "cursor") != nil {
+	if goesOn(call) {
 		for name := range t.names {
 			names[name] = true
 		}
