@@ -74,11 +74,12 @@ func (e *events) next() (event, error) {
 		case "event":
 			foreign = string(value) != "message" && len(value) > 0
 		case "id":
-			if bytes.IndexByte(value, 0) < 0 {
+			// What cannot go into a header cannot be asked for. The standard ignores only an id with a NUL.
+			if !bytes.ContainsFunc(value, isControl) {
 				e.id, said = string(value), true
 			}
 		case "retry":
-			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
+			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 				ev.retry, said = time.Duration(ms)*time.Millisecond, true
 			}
 		}
@@ -180,6 +181,8 @@ func (e *events) fill() error {
 		}
 	}
 }
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 func lineEnd(b []byte) int {
 	lf := bytes.IndexByte(b, '\n')

@@ -107,7 +107,8 @@ func (r *Remote) resume(f *flight, s *remoteSession, rd *reading, pause time.Dur
 		}
 		if err == nil {
 			_ = res.Body.Close()
-			if res.StatusCode < 500 && res.StatusCode != http.StatusTooManyRequests {
+			// With 409 the reference servers say that the stream still stands for them.
+			if s := res.StatusCode; s < 500 && s != http.StatusTooManyRequests && s != http.StatusConflict {
 				return nil
 			}
 		}

@@ -40,6 +40,8 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 		{"soon, if LeadMagic wants it to", "retry: 30", 30 * time.Millisecond},
 		{"not at once, even if LeadMagic wants it to", "retry: 1", leastPause},
 		{"within half a minute, even if LeadMagic wants it to tomorrow", "retry: 86400000", maxPause},
+		{"or at the end of time", "retry: 99999999999999999999999", maxPause},
+		{"at the usual pace, if LeadMagic does not care", "retry: 0", resumePause},
 		{"at the usual pace, if LeadMagic's wish is no number", "retry: soon", resumePause},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,6 +112,7 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 		{"405", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) }, time.Second},
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, time.Second},
 		{"a page", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, time.Second},
+		{"409 for ever", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }, 2 * resumeFor},
 		{"500 for ever", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 2 * resumeFor},
 		{"429 for ever", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, 2 * resumeFor},
 		{"cuts for ever", func(http.ResponseWriter, *http.Request) { abort() }, 2 * resumeFor},
@@ -369,6 +372,85 @@ func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 		d.wantLine(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.leave()
 	})
+}
+
+// So it is with the stream of a call, which it may have taken for open longer than we did.
+func TestRule6ACutStreamThatStillStands(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "tools/call" {
+				stream(w)
+				send(w, "id: 1", "data:")
+				abort()
+			}
+			return false
+		}
+		var n atomic.Int32
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Header.Get("Last-Event-Id") == "":
+				keepsOpen(w, r)
+			case n.Add(1) < 4:
+				w.WriteHeader(http.StatusConflict)
+			default:
+				stream(w)
+				send(w, `data: {"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+			}
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		d.wantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+		d.leave()
+	})
+}
+
+// An id that no header can carry is no place to go on from; one before it is.
+func TestRule6AnEventIDThatIsNoHeaderIsNotAskedFor(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		first string // the id of the first event
+		want  string // of what the editor gets
+	}{
+		{"behind a good one", "a é", `{"done":true}`},
+		{"alone", "a\x1b", isUnknown},
+		{"with DEL", "a\x7f", isUnknown},
+		{"with NUL", "a\x00", isUnknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+					if m.Method == "tools/call" {
+						stream(w)
+						send(w, "id: "+tt.first, "data:")
+						send(w, "id: b\x01", "data:")
+						abort()
+					}
+					return false
+				}
+				o.get = func(w http.ResponseWriter, r *http.Request) {
+					switch r.Header.Get("Last-Event-Id") {
+					case "":
+						keepsOpen(w, r)
+					case tt.first:
+						stream(w)
+						send(w, `data: {"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+					default:
+						w.WriteHeader(http.StatusNotFound)
+					}
+				}
+				d := o.visit()
+				start := time.Now()
+				d.say(toolCall(1))
+				d.hear(`"id":1`, tt.want)
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("it took %v", took)
+				}
+				d.leave()
+			})
+		})
+	}
 }
 
 func TestRule6ACutSubscriptionIsAnsweredAndNeverAskedForAgain(t *testing.T) {
