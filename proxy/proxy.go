@@ -189,7 +189,7 @@ func (c *conversation) reject(m *Message, b *batch, why error) {
 		code, text = codeParseError, "Content-Length framing is not spoken here: one line is one message"
 	case errors.Is(why, errNotJSON):
 		code, text = codeParseError, "not valid JSON: one line is one message"
-	case len(m.Raw) > 0 && m.Raw[0] == '[':
+	case len(m.Raw) > 0 && m.Raw[0] == '[' && b == nil:
 		text = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
 	}
 	id := m.ID

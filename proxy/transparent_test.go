@@ -265,6 +265,8 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 			t.Errorf("LeadMagic got %s, want %s", got, want)
 		}
 
+		d.say(`[[]]`)
+		d.wantLine(`[{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: an object with a method, a result or an error was due"}}]`)
 		d.say(`[]`)
 		d.wantLine(`{"jsonrpc":"2.0","error":{"code":-32600,"message":"an empty batch asks for nothing"}}`)
 		d.say(`[{"jsonrpc":"2.0","method":"notifications/x"}]`)
