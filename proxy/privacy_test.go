@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -140,4 +143,107 @@ func TestRule10ARelistingIsAsPrivate(t *testing.T) {
 		}
 		d.leave()
 	})
+}
+
+// FuzzWithoutClientMeta takes what is cut apart with encoding/json: nothing is there any more that does not
+// travel, and all else is as it was.
+func FuzzWithoutClientMeta(f *testing.F) {
+	for _, params := range []string{
+		`{ "_meta" : { "progressToken" : 1 , "cwd" : "/home/ada" } , "a" : 1e2 }`,
+		`{"_meta":{"a":{"_meta":1},"io.mcp/b":{"cwd":[]},"c":"\"}"}}`,
+		`{"\u005fmeta":{"\u0063wd":1},"_meta":{"traceparent":"x","d":2},"_meta":7}`,
+		`{"_meta":{}}`, `{"_meta":[{"a":1}]}`, `[{"_meta":{"a":1}}]`, `7`,
+	} {
+		f.Add([]byte(`{"jsonrpc":"2.0","id":1,"method":"x","params":` + params + `}`))
+	}
+	f.Add([]byte(`{"params":{"_meta":{"a":1}},"method":"x","params":{"_meta":{"b":1,"baggage":{}}} }`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := Peek(raw)
+		if err != nil || bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) > readableDepth {
+			return
+		}
+		before := bytes.Clone(raw)
+		out := m.withoutClientMeta()
+		if !bytes.Equal(m.Raw, before) {
+			t.Fatalf("%q was changed to %q", before, m.Raw)
+		}
+		if again := out.withoutClientMeta(); again != out {
+			t.Errorf("%q is cut to %q, and that to %q", raw, out.Raw, again.Raw)
+		}
+		want, got := travelsPlainly(t, raw), travelsPlainly(t, out.Raw)
+		if want != got {
+			t.Errorf("%q is cut to %q, of which\n%s\nis left, want\n%s", raw, out.Raw, got, want)
+		}
+		if all := tokens(t, out.Raw); all != got {
+			t.Errorf("%q is cut to %q, where more than\n%s\nis left", raw, out.Raw, got)
+		}
+	})
+}
+
+// tokens is the JSON text as its tokens, without blanks.
+func tokens(t *testing.T, text []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Compact(&out, text); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return out.String()
+}
+
+// travelsPlainly is tokens without the members of params._meta that do not travel.
+func travelsPlainly(t *testing.T, text []byte) string {
+	t.Helper()
+	return overMembers(t, text, func(name, params []byte) []byte {
+		if nameOf(t, name) != "params" {
+			return params
+		}
+		return []byte(overMembers(t, params, func(name, meta []byte) []byte {
+			if nameOf(t, name) != "_meta" {
+				return meta
+			}
+			return []byte(overMembers(t, meta, func(name, value []byte) []byte {
+				reserved := regexp.MustCompile(`(?s)^[^./]*\.(modelcontextprotocol|mcp)(\.[^/]*)?/`)
+				switch name := nameOf(t, name); {
+				case name == "progressToken", name == "traceparent", name == "tracestate", name == "baggage", reserved.MatchString(name):
+					return value
+				}
+				return nil
+			}))
+		}))
+	})
+}
+
+// overMembers is text as its tokens, with each member's value replaced, or left out if the new one is nil, if it
+// is an object.
+func overMembers(t *testing.T, text []byte, replaced func(name, value []byte) []byte) string {
+	t.Helper()
+	if text = []byte(tokens(t, text)); text[0] != '{' {
+		return string(text)
+	}
+	var kept []string
+	for rest := text[1 : len(text)-1]; len(rest) > 0; {
+		d := json.NewDecoder(bytes.NewReader(rest))
+		var name, value json.RawMessage
+		if err := d.Decode(&name); err != nil {
+			t.Fatalf("%q: %v", rest, err)
+		}
+		rest = rest[d.InputOffset()+1:]
+		d = json.NewDecoder(bytes.NewReader(rest))
+		if err := d.Decode(&value); err != nil {
+			t.Fatalf("%q: %v", rest, err)
+		}
+		rest = bytes.TrimPrefix(rest[d.InputOffset():], []byte(","))
+		if value := replaced(name, value); value != nil {
+			kept = append(kept, string(name)+":"+string(value))
+		}
+	}
+	return "{" + strings.Join(kept, ",") + "}"
+}
+
+func nameOf(t *testing.T, quoted []byte) (name string) {
+	t.Helper()
+	if err := json.Unmarshal(quoted, &name); err != nil {
+		t.Fatalf("%q: %v", quoted, err)
+	}
+	return name
 }

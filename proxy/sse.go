@@ -79,7 +79,8 @@ func (e *events) next() (event, error) {
 				e.id, said = string(value), true
 			}
 		case "retry":
-			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+			if len(value) > 0 && len(bytes.Trim(value, "0123456789")) == 0 {
+				ms, _ := strconv.ParseUint(string(value), 10, 31) // the largest, if it is larger
 				ev.retry, said = time.Duration(ms)*time.Millisecond, true
 			}
 		}
