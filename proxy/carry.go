@@ -96,8 +96,8 @@ func (r *Remote) refusal(f *flight, s *remoteSession, res *http.Response, waited
 		fail.lost = s
 	case own == nil:
 		return fail
-	case f.call.Modern() && errorCode(own) == codeHeaderMismatch:
-		fail.stale = true
+	case f.call.Modern() && f.call.Method == "tools/call" && errorCode(own) == codeHeaderMismatch:
+		fail.stale = true // no other message has headers that a list could mend
 	case status >= 500 && !named:
 		return fail
 	}

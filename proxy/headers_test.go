@@ -382,6 +382,27 @@ func TestRule8AHeaderMismatchThatNoListMends(t *testing.T) {
 	})
 }
 
+func TestRule8AHeaderMismatchOfEverythingEnds(t *testing.T) {
+	for method, want := range map[string][]string{
+		"tools/call":  {"tools/call", "tools/list"},
+		"tools/list":  {"tools/list"},
+		"prompts/get": {"prompts/get"},
+	} {
+		inBubble(t, func(t *testing.T) {
+			o := newOffice(t)
+			o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+				mismatch(w, m)
+				return true
+			}
+			d := openDesk(t, o.remote())
+			d.say(modern(1, method, `"name":"x"`))
+			d.wantLine(`{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch"}}`)
+			d.leave()
+			o.wantLog(want...)
+		})
+	}
+}
+
 func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
 	for _, tt := range []struct {
 		status int
