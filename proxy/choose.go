@@ -227,7 +227,7 @@ func (c *Choose) begin(m *Message) {
 	time.AfterFunc(openFor-waited, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.status.Problem == nil {
+		if c.opened == nil && c.status.Problem == nil {
 			c.explain(m, problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", ""))
 		}
 	})

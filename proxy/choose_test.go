@@ -377,15 +377,21 @@ func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 			}
 			return says("other", "2024-11-05")(m)
 		}
-		c := &Choose{Candidates: []Candidate{{Upstream: other}}, Standby: &scripted{answer: says("standby", version)}}
+		explained := 0
+		c := &Choose{
+			Candidates: []Candidate{{Upstream: other}},
+			Standby:    &scripted{answer: says("standby", version)},
+			Explained:  func(*problem.Problem) { explained++ },
+		}
 		d := sit(t, c)
 		d.say(hello)
 		d.hear(`"from":"standby"`)
 		usable.Store(true)
 		d.say(find1)
-		d.hear(`"id":1`, "began without it", "restart", `"isError":true`)
-		if s := c.Status(); !s.Restart {
-			t.Errorf("got %+v, want a restart to be asked for", s)
+		d.hear(`"id":1`, "began without it", "restart leadmagic in desk", `"isError":true`)
+		pass(2 * openFor)
+		if s := c.Status(); !s.Restart || s.Problem != nil || explained != 1 {
+			t.Errorf("got %+v, explained %d times, want a restart to be asked for, and one explanation", s, explained)
 		}
 		d.leave()
 	})

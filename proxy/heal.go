@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -243,8 +244,8 @@ func (c *Choose) passTried(call *Message) *Message {
 	case c.status.Problem != nil:
 		return call.failed(notSent(c.status.Problem, ""))
 	default:
-		return call.failed(problem.New(problem.BadSetting, problem.NotSent,
-			"LeadMagic can be used now, but this session began without it", "restart the leadmagic server in the editor"))
+		return call.failed(problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
+			"restart leadmagic in "+cmp.Or(c.Editor(), "the editor")))
 	}
 	return nil
 }
