@@ -122,8 +122,11 @@ func around(r rune) bool {
 // fault is why s cannot be a key of LeadMagic, and what to do if that is not to copy it again.
 func fault(s string) (wrong, fix string) {
 	const copied = " (copied completely?)"
-	if word, rest, found := strings.Cut(s, " "); found && strings.EqualFold(word, "bearer") && !strings.Contains(rest, " ") {
+	switch words := strings.Fields(s); {
+	case len(words) == 2 && strings.EqualFold(words[0], "bearer"):
 		return "has the word Bearer before it", "give the key alone, without Bearer"
+	case len(words) > 1 && strings.HasSuffix(words[0], ":"):
+		return "has a name before it", "give the key alone, without NAME:"
 	}
 	if name, _, found := strings.Cut(s, "="); found && strings.Contains(strings.ToUpper(name), "LEADMAGIC") {
 		return "has its variable's name before it", "give the key alone, without NAME="

@@ -91,7 +91,8 @@ func TestParseTakesWhatIsNoKeyForNotSet(t *testing.T) {
 		"${input:leadmagic-key}", "<your key>", "<YOUR_API_KEY>", "$env:LEADMAGIC_API_KEY", "%LEADMAGIC_API_KEY%",
 		"{{LEADMAGIC_API_KEY}}", "${LEADMAGIC_API_KEY:-}", `"${LEADMAGIC_API_KEY}"`, "$" + canary, "op://vault/leadmagic/key",
 		"lm_your_api_key_here", "YOUR_API_KEY", "your-api-key", "LM_YOUR_API_KEY_HERE", "lm_xxxxxxxxxxxx", "lm_...", "changeme",
-		"LEADMAGIC_API_KEY", "undefined", "null",
+		"LEADMAGIC_API_KEY", "undefined", "null", "insert_your_key_here", "lm_paste_key_here", "enter your API key here", "{LEADMAGIC_API_KEY}",
+		"[YOUR_API_KEY]", "process.env.LEADMAGIC_API_KEY", "lm_<your key>", "sk-your-api-key", "lm_******", "LEADMAGIC_API_KEY=your_key",
 	} {
 		key, err := Parse(raw)
 		if !errors.Is(err, ErrNotSet) || !key.IsZero() || problem.As(err) != nil {
@@ -127,7 +128,10 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"AWS", "AKIA0123456789", "LeadMagic keys start with lm_"},
 		{"Google", "AIza0123456789", "LeadMagic keys start with lm_"},
 		{"a JSON web token", "eyJhbGciOiJIUzI1NiJ9.e30.0123", "LeadMagic keys start with lm_"},
-		{"a whole header", "Bearer " + canary, "has the word Bearer before it"},
+		{"a token as it is sent", "Bearer " + canary, "has the word Bearer before it"},
+		{"the same with two blanks", "bearer  " + canary, "has the word Bearer before it"},
+		{"a whole header", "X-LeadMagic-Key: " + canary, "has a name before it"},
+		{"a file with a comment", "# your key\n" + canary, "inside (copied completely?)"},
 		{"a line of a .env file", "LEADMAGIC_API_KEY=" + canary, "has its variable's name before it"},
 		{"a JSON file", `{"api_key":"` + canary + `"}`, "is JSON"},
 		{"a whole book", "lm_" + strings.Repeat("a", maxKey), "is longer than any key"},
@@ -150,7 +154,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 }
 
 func TestParseTakesAnyOtherKey(t *testing.T) {
-	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "a/b+c==", "wrong"} {
+	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "a/b+c==", "wrong", "api_key_1", "test_key"} {
 		key, err := Parse(raw)
 		if err != nil || !key.odd() {
 			t.Errorf("%q is not taken, or is taken for a usual key: %v", raw, err)

@@ -3,6 +3,7 @@ package auth
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // unfilled names the shape of a reference that an editor or a shell was meant to replace, or is empty. The
@@ -38,22 +39,22 @@ func unfilled(s string) string {
 	return ""
 }
 
-// isSample recognizes what documentation prints where a key belongs.
+// fillers are the words of which documentation makes what stands where a key belongs.
+var fillers = []string{
+	"add", "api", "apikey", "change", "changeme", "copy", "enter", "env", "example", "here", "insert", "key", "leadmagic", "me",
+	"none", "null", "paste", "placeholder", "process", "put", "replace", "replaceme", "sample", "todo", "token", "undefined", "with", "your",
+}
+
+// isSample recognizes what documentation prints where a key belongs: nothing but such words, or none at all.
 func isSample(s string) bool {
-	s = strings.ToLower(s)
-	bare := strings.Map(func(r rune) rune {
-		if strings.ContainsRune("_-. …", r) {
-			return -1
-		}
-		return r
-	}, strings.TrimPrefix(s, Prefix))
-	switch bare {
-	case "", "apikey", "key", "leadmagicapikey", "leadmagickey", "apikeyhere", "keyhere", "insertkeyhere", "pastekeyhere",
-		"changeme", "replaceme", "placeholder", "example", "sample", "secret", "token", "none", "null", "undefined":
+	s = strings.TrimPrefix(strings.ToLower(s), Prefix)
+	if strings.Contains(s, "your") && (strings.Contains(s, "key") || strings.Contains(s, "token")) && !strings.ContainsFunc(s, unicode.IsSpace) {
 		return true
 	}
-	return strings.Trim(bare, "x") == "" || strings.Trim(bare, "*") == "" ||
-		strings.HasPrefix(bare, "your") && (strings.Contains(bare, "key") || strings.Contains(bare, "token"))
+	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return !slices.ContainsFunc(words, func(word string) bool {
+		return strings.Trim(word, "x") != "" && !slices.Contains(fillers, word)
+	})
 }
 
 // isForeign recognizes secrets of services that people keep beside LeadMagic's.
