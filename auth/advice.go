@@ -31,8 +31,11 @@ func (r Report) Advice(editor string) string {
 	if r.told || r.Source != "" || r.Sources == nil {
 		return ""
 	}
-	if r.NearMiss != "" {
-		return "name it " + variable + " instead of " + r.NearMiss
+	switch {
+	case r.NearMiss != "":
+		return "name it " + meant(r.NearMiss) + " instead of " + r.NearMiss
+	case r.next != "":
+		return r.next
 	}
 	name := variable
 	if r.unfilled != "" {
@@ -46,7 +49,7 @@ func (r Report) Advice(editor string) string {
 		case h.entry == "" && r.unfilled != "":
 			return h.name + " fills in no references: take it out of the configuration, then " + login
 		case h.entry == "":
-			return login + ", since " + h.name + " passes on few variables; or name a file in " + fileVariable
+			return login + `; or write "env": {"` + fileVariable + `": "…"} with the path of a file in ` + h.name
 		case strings.Contains(h.entry, "${input:"):
 			return "in " + h.name + ", write " + strings.ReplaceAll(h.entry, "NAME", name) + "; or " + login
 		default:

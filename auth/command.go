@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,13 +41,23 @@ func (k *Keys) readCommand(ctx context.Context) reading {
 		if stderr == nil {
 			stderr = io.Discard
 		}
-		out, err := run(ctx, words, stderr)
+		out, err := run(ctx, words, veil{stderr})
+		r := readOutput(text(out))
 		if err != nil {
-			return describeFailure(ctx, err, k.Getenv(commandVariable))
+			r = describeFailure(ctx, err)
 		}
-		return readOutput(text(out))
+		if r.State != Found && slices.ContainsFunc(words, isForShell) {
+			r.advise("it runs without a shell: for pipes, variables and ~ write sh -c '…'")
+		}
+		return r
 	})
 	return r
+}
+
+// isForShell reports whether a word looks as if a shell should have read it. One with a blank was quoted, so
+// that the shell it is for stands before it.
+func isForShell(word string) bool {
+	return (strings.HasPrefix(word, "~") || strings.ContainsAny(word, "|&;<>$`*")) && !strings.ContainsAny(word, " \t\n")
 }
 
 // readOutput is what a command printed, read as a key.
@@ -54,14 +66,16 @@ func readOutput(out string) reading {
 	if lines := strings.Count(out, "\n") + 1; lines > 1 {
 		return broken(commandVariable, fmt.Sprintf("prints %d lines", lines), "make it print the key alone, in one line")
 	}
-	if out == "" {
-		return unset(commandVariable, "prints nothing")
+	r := unset(commandVariable, "prints nothing")
+	if out != "" {
+		r = examine(out).reading(commandVariable, "prints a text that ")
 	}
-	return examine(out).reading(commandVariable, "prints a text that ")
+	r.next = "make it print the key alone, in one line"
+	return r
 }
 
 // describeFailure says why a command gave no key.
-func describeFailure(ctx context.Context, err error, line string) reading {
+func describeFailure(ctx context.Context, err error) reading {
 	var exit *exec.ExitError
 	note, fix := "cannot be run", "try it in a terminal"
 	switch {
@@ -81,10 +95,20 @@ func describeFailure(ctx context.Context, err error, line string) reading {
 	case errors.As(err, &exit):
 		note = "was killed before it had answered"
 	}
-	if strings.ContainsAny(line, "|&;<>$`*") {
-		fix += "; it runs without a shell: for pipes and variables write sh -c '…'"
-	}
 	return broken(commandVariable, note, fix)
+}
+
+// A veil hides what looks like a key in what a command says to a person: a shell that traces would show it.
+type veil struct{ io.Writer }
+
+var keyLike = regexp.MustCompile(`\b` + Prefix + `[0-9A-Za-z_-]{8,}`)
+
+// Write implements io.Writer. It holds nothing back, since what has no line end may be a question.
+func (v veil) Write(p []byte) (int, error) {
+	if _, err := v.Writer.Write(keyLike.ReplaceAll(p, []byte(Redacted))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // runCommand runs a program without a shell and returns what it prints.

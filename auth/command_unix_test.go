@@ -37,6 +37,24 @@ func TestACommandPrintsTheKey(t *testing.T) {
 	}
 }
 
+func TestAKeyThatACommandTracesIsHidden(t *testing.T) {
+	m, said := real(t, `sh -xc 'echo `+canary+`'`)
+	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+		t.Errorf("it is not taken: %v", err)
+	}
+	if got := said.String(); got != "+ echo [redacted]\n" {
+		t.Errorf("stderr is %q, want the trace without the key", strings.ReplaceAll(got, canary, "KEY"))
+	}
+}
+
+func TestAShellIsNotAdvisedWhereThereIsOne(t *testing.T) {
+	m, _ := real(t, `sh -c 'cat ~/no-such-key | head -1; exit 1'`)
+	_, err := m.Get(t.Context())
+	if p := problem.As(err); p == nil || strings.Contains(p.Fix(), "sh -c") {
+		t.Errorf("got %v, want a fix that names no shell", err)
+	}
+}
+
 func TestACommandWithoutAKeySaysWhy(t *testing.T) {
 	folder := t.TempDir()
 	locked := filepath.Join(folder, "locked")
@@ -56,6 +74,8 @@ func TestACommandWithoutAKeySaysWhy(t *testing.T) {
 		{"a file that is no program", locked, problem.KeyMissing, "names a program that may not be run", "executable"},
 		{"a flood", `sh -c 'yes ` + canary + `'`, problem.KeyMissing, "prints more than a key", "in one line"},
 		{"a pipe without a shell", `cat /nonexistent | head -1`, problem.KeyMissing, "ended with exit code", "write sh -c '…'"},
+		{"a home folder without a shell", `cat ~/no-such-key`, problem.KeyMissing, "ended with exit code", "and ~ write sh -c '…'"},
+		{"a pipe that is printed", `echo ` + canary + ` | head`, problem.KeyMalformed, "has a blank inside", "write sh -c '…'"},
 		{"an open quote", `sh -c 'echo`, problem.KeyMissing, "has a quote that is not closed", "quote its words"},
 		{"an empty name", `'' x`, problem.KeyMissing, "names no program", ""},
 		{"a key that cannot be one", `echo lm_a b`, problem.KeyMalformed, "has a blank inside (copied completely?)", ""},

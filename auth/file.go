@@ -26,17 +26,15 @@ func (k *Keys) readKeyFile() reading {
 	if rest, found := strings.CutPrefix(path, "~/"); found {
 		path = filepath.Join(k.home(), rest) // no shell stands between a config file and us
 	}
-	r := readFile(fileVariable, "names a file that ", path)
-	switch _, err := os.Stat(path); {
-	case !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(path):
-	case strings.HasPrefix(path, Prefix) || isForeign(path):
-		return broken(fileVariable, "holds a key and not the name of a file",
-			"put the key into a file and the file's name there, or the key into "+variable)
-	default:
+	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {
+		if strings.HasPrefix(path, Prefix) || isForeign(path) {
+			return broken(fileVariable, "holds a key and not the name of a file",
+				"put the key into a file and the file's name there, or the key into "+variable)
+		}
 		return broken(fileVariable, "names a file that is not there",
 			"give its whole path: an editor starts servers in any folder")
 	}
-	return r
+	return readFile(fileVariable, "names a file that ", path)
 }
 
 // readFile reads a file with a key in it. What is said of it begins with lead. A path is shown only if it is a
@@ -49,10 +47,10 @@ func readFile(name, lead, path string) reading {
 	// What is no file is not even opened: a pipe would block, a device has no end.
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return broken(name, lead+"is not there", "write the key into "+whole+", or correct the name")
-	case err != nil:
+	case errors.Is(err, fs.ErrPermission):
 		return broken(name, lead+"cannot be looked at", "give "+whole+" to the user that the editor runs as")
+	case err != nil:
+		return broken(name, lead+"is not there", "write the key into "+whole+", or correct the name")
 	case info.IsDir():
 		return broken(name, lead+"is a folder", "name the file in it that holds the key")
 	case !info.Mode().IsRegular():
@@ -69,6 +67,7 @@ func readFile(name, lead, path string) reading {
 		return broken(name, lead+"cannot be read", "give "+whole+" to the user that the editor runs as")
 	}
 	r := examine(text(content)).reading(name, lead)
+	r.next = "write the key into " + whole
 	if r.State == Found && othersCan(mode, 0o044) {
 		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, whole)
 	}

@@ -39,7 +39,7 @@ func TestAKeyFileThatCannotBeUsedSaysWhy(t *testing.T) {
 		{"one that is not there", func(_ *testing.T, m *machine) string { return filepath.Join(m.dir, "no") }, "names a file that is not there", "correct the name"},
 		{"a folder", func(_ *testing.T, m *machine) string { return m.dir }, "names a file that is a folder", "name the file in it"},
 		{"a device without an end", func(*testing.T, *machine) string { return "/dev/zero" }, "names a file that is not a regular file", commandVariable},
-		{"a path through a file", func(t *testing.T, m *machine) string { return filepath.Join(m.file(t, canary), "no") }, "names a file that cannot be looked at", "the user that the editor runs as"},
+		{"a path through a file", func(t *testing.T, m *machine) string { return filepath.Join(m.file(t, canary), "no") }, "names a file that is not there", "or correct the name"},
 		{"a gigabyte", func(t *testing.T, m *machine) string {
 			path := m.file(t, canary)
 			if err := os.Truncate(path, 1<<30); err != nil { // a hole takes no space

@@ -20,6 +20,7 @@ type Report struct {
 	Sources  []Source
 
 	unfilled string // the variable in which a reference arrived
+	next     string // what to do about a source that is named and holds no key
 	told     bool   // the problem itself says what to do
 }
 
@@ -36,6 +37,9 @@ func (k *Keys) Describe() Report {
 		report.Sources = append(report.Sources, r.Source)
 		if r.reference && report.unfilled == "" {
 			report.unfilled = r.Name
+		}
+		if report.next == "" {
+			report.next = r.next
 		}
 	}
 	switch first := seen.first(); {
@@ -74,7 +78,7 @@ func (k *Keys) problem(seen sighting) *problem.Problem {
 		}
 	}
 	if name := k.nearMiss(); name != "" {
-		notes = append(notes, name+" is set, but the name is "+variable)
+		notes = append(notes, name+" is set, but the name is "+meant(name))
 	}
 	what := "no LeadMagic API key is set"
 	if len(notes) > 0 {
@@ -98,11 +102,22 @@ func (k *Keys) overdue(cause error) *problem.Problem {
 	}
 }
 
-// nearMisses are names that people give our variable, without the strokes between their words.
-var nearMisses = []string{
-	"LEADMAGICKEY", "LEADMAGICAPIKEY", "LEADMAGICTOKEN", "LEADMAGICAPITOKEN", "LEADMAGICACCESSTOKEN", "LEADMAGICSECRET",
-	"LEADMAGICAPISECRET", "LEADMAGICAPI", "LEADMAGICMCPKEY", "LEADMAGICMCPAPIKEY", "XLEADMAGICKEY", "LMAPIKEY", "LMKEY",
-	"LEADMAGICKEYFILE", "LEADMAGICKEYCOMMAND",
+// meant is the variable of ours for which another name is a near miss, or is empty.
+func meant(name string) string {
+	bare := strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
+	has := func(part string) bool { return strings.Contains(bare, part) }
+	secret := has("LEADMAGIC") && (has("KEY") || has("TOKEN") || has("SECRET"))
+	switch {
+	case slices.Contains([]string{variable, fileVariable, commandVariable}, name):
+		return ""
+	case !secret && !slices.Contains([]string{"LEADMAGICAPI", "LMAPIKEY", "LMKEY"}, bare):
+		return ""
+	case has("FILE"), has("PATH"):
+		return fileVariable
+	case has("COMMAND"), has("CMD"):
+		return commandVariable
+	}
+	return variable
 }
 
 // usualMisses are looked up where the environment cannot be listed.
@@ -121,9 +136,7 @@ func (k *Keys) nearMiss() string {
 		return usualMisses[i]
 	}
 	for _, entry := range k.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		bare := strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
-		if name != variable && value != "" && slices.Contains(nearMisses, bare) {
+		if name, value, _ := strings.Cut(entry, "="); meant(name) != "" && !isUnset(value) {
 			return name
 		}
 	}

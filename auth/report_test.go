@@ -2,6 +2,8 @@ package auth
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,6 +30,8 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 		},
 		{"a sample", map[string]string{variable: "lm_your_api_key_here"}, "no LeadMagic API key is set: LEADMAGIC_API_KEY is a sample, not a key"},
 		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, "no LeadMagic API key is set: LEADMAGIC_KEY is set, but the name is LEADMAGIC_API_KEY"},
+		{"a near miss of another variable", map[string]string{"LEADMAGIC_KEY_FILE": "/key"}, "no LeadMagic API key is set: LEADMAGIC_KEY_FILE is set, but the name is LEADMAGIC_API_KEY_FILE"},
+		{"a near miss that holds a reference", map[string]string{"LEADMAGIC_KEY": "${env:KEY}"}, "no LeadMagic API key is set"},
 		{"a near miss in small letters", map[string]string{"leadmagic_api_key": canary}, "no LeadMagic API key is set: leadmagic_api_key is set, but the name is LEADMAGIC_API_KEY"},
 		{"other variables of ours", map[string]string{"LEADMAGIC_API_URL": "x", "LEADMAGIC_MCP_URL": "x"}, "no LeadMagic API key is set"},
 		{
@@ -69,11 +73,11 @@ func TestNearMissesAreFoundWithoutAListOfVariables(t *testing.T) {
 func TestAdviceIsInTheEditorsOwnSyntax(t *testing.T) {
 	for editor, want := range map[string]string{
 		"claude-code":                   `in Claude Code, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"} and set LEADMAGIC_API_KEY where Claude Code is started; or run: leadmagic-mcp-proxy login`,
-		"claude-ai":                     "run: leadmagic-mcp-proxy login, since Claude Desktop passes on few variables; or name a file in LEADMAGIC_API_KEY_FILE",
+		"claude-ai":                     `run: leadmagic-mcp-proxy login; or write "env": {"LEADMAGIC_API_KEY_FILE": "…"} with the path of a file in Claude Desktop`,
 		"cursor-vscode":                 `in Cursor, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
 		"Visual Studio Code - Insiders": `in VS Code, write "env": {"LEADMAGIC_API_KEY": "${input:leadmagic-key}"} and an input of that id with "password": true; or run`,
 		"windsurf-client":               `in Windsurf, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
-		"Zed":                           "run: leadmagic-mcp-proxy login, since Zed passes",
+		"Zed":                           `run: leadmagic-mcp-proxy login; or write "env": {"LEADMAGIC_API_KEY_FILE": "…"} with the path of a file in Zed`,
 		"gemini-cli-mcp-client":         `in Gemini CLI, write "env": {"LEADMAGIC_API_KEY": "$LEADMAGIC_API_KEY"}`,
 		"codex-mcp-client":              `in Codex, write env_vars = ["LEADMAGIC_API_KEY"]`,
 		"github-copilot-developer":      `in Copilot CLI, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"}`,
@@ -93,6 +97,12 @@ func TestAdviceIsInTheEditorsOwnSyntax(t *testing.T) {
 }
 
 func TestAdviceFollowsWhatWasFound(t *testing.T) {
+	empty, reference := filepath.Join(t.TempDir(), "empty"), filepath.Join(t.TempDir(), "reference")
+	for path, content := range map[string]string{empty: "\n", reference: "${LEADMAGIC_API_KEY}"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		name   string
 		set    map[string]string
@@ -103,9 +113,15 @@ func TestAdviceFollowsWhatWasFound(t *testing.T) {
 		{"a reference in an editor that fills in none", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "claude-ai", "Claude Desktop fills in no references"},
 		{"a reference in an unknown editor", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "", "set LEADMAGIC_API_KEY where the editor is started"},
 		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, "cursor", "name it LEADMAGIC_API_KEY instead of LEADMAGIC_KEY"},
+		{"a near miss of the file's variable", map[string]string{"LEADMAGIC_API_KEYFILE": "/key"}, "", "name it LEADMAGIC_API_KEY_FILE instead of LEADMAGIC_API_KEYFILE"},
+		{"a near miss of the command's variable", map[string]string{"LEADMAGIC_KEY_CMD": "pass"}, "", "name it LEADMAGIC_API_KEY_COMMAND instead of LEADMAGIC_KEY_CMD"},
+		{"an empty file", map[string]string{fileVariable: empty}, "cursor", "write the key into " + empty},
+		{"a reference in an empty file's stead", map[string]string{fileVariable: reference}, "cursor", "write the key into " + reference},
+		{"a command that prints nothing", map[string]string{commandVariable: "true"}, "cursor", "make it print the key alone, in one line"},
 	}
 	for _, tt := range tests {
 		m := newMachine(t)
+		m.print = says("")
 		maps.Copy(m.values, tt.set)
 		if _, err := m.Get(t.Context()); err == nil {
 			t.Fatal("there is a key")

@@ -46,8 +46,10 @@ type reading struct {
 	Source
 	key     Key
 	problem *problem.Problem // of a broken one
-	// reference says that the source holds a reference that nothing has filled in.
+	// reference says that a variable holds a reference that nothing has filled in.
 	reference bool
+	// next is what to do about a source that is named and holds no key, empty where only the usual helps.
+	next string
 }
 
 func (r reading) equal(other reading) bool { return r.Source == other.Source && r.key.Equal(other.key) }
@@ -68,13 +70,22 @@ func broken(name, note, fix string) reading {
 	}
 }
 
+// advise adds to what is to be done about a source without a key.
+func (r *reading) advise(next string) {
+	if r.problem == nil {
+		r.next += "; " + next
+		return
+	}
+	said := *r.problem
+	said.Next = said.Fix() + "; " + next
+	r.problem = &said
+}
+
 // reading is what a source that holds this is read as. What it says of the source begins with lead.
 func (f form) reading(name, lead string) reading {
 	switch {
 	case f.unset != "":
-		r := unset(name, lead+f.unset)
-		r.reference = f.reference
-		return r
+		return unset(name, lead+f.unset)
 	case f.wrong != "":
 		return reading{Source: Source{Name: name, State: Broken, Note: "has a key that " + f.wrong}, problem: f.problem(name)}
 	}
@@ -170,7 +181,10 @@ func (k *Keys) unsetVariable(name, value string) reading {
 	if value == "" && !k.hasVariable(name) {
 		return unset(name, "")
 	}
-	return examine(value).reading(name, "")
+	f := examine(value)
+	r := f.reading(name, "")
+	r.reference = f.reference
+	return r
 }
 
 // hasVariable reports whether the environment has a variable, though it may be empty.
