@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -98,7 +99,8 @@ func report(env *Env, err error) int {
 	} else if hinted, ok := errors.AsType[*hintError](err); ok {
 		hint = hinted.hint
 	}
-	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+err.Error())
+	// What was typed may be the key, in the wrong place.
+	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+editor.HideKeys(err.Error()))
 	if hint != "" {
 		fmt.Fprintln(env.Stderr, "hint: "+hint)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
@@ -56,7 +57,12 @@ func (ss *session) state() explain.State {
 		endpoint, upstream = ss.settings.api, "REST API"
 	}
 	if endpoint != nil { // it is nil when the setting cannot be used
-		s.Endpoint, s.Upstream = endpoint.String(), upstream
+		s.Endpoint, s.Upstream = plainAddress(endpoint), upstream
 	}
 	return s
+}
+
+// plainAddress is an address without what may be a secret in it.
+func plainAddress(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -28,7 +29,8 @@ func newLog(env *Env, s *settings) *slog.Logger {
 }
 
 // A lateFile is opened when something is written to it: editors start servers and end them again at once,
-// and that should leave nothing behind. A file that cannot be opened takes the log with it.
+// and that should leave nothing behind. A file that cannot be opened takes the log with it, and so does a pipe,
+// which would hold up the session until somebody reads it.
 type lateFile struct {
 	name string
 	once sync.Once
@@ -37,12 +39,14 @@ type lateFile struct {
 
 func (l *lateFile) Write(p []byte) (int, error) {
 	l.once.Do(func() {
-		file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			l.file = io.Discard
+		l.file = io.Discard
+		if info, err := os.Stat(l.name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 			return
 		}
-		l.file = file
+		file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			l.file = file
+		}
 	})
 	return l.file.Write(p)
 }

@@ -36,8 +36,12 @@ type session struct {
 // newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
 // problem is returned beside it, for commands that a person types.
 func newSession(env *Env, s *settings) (*session, *problem.Problem) {
+	err := s.fill(env.Getenv) // the log needs the settings, whatever is wrong with one of them
 	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)}
-	refusal := ss.prepare()
+	refusal := problem.As(err)
+	if refusal == nil {
+		refusal = ss.prepare()
+	}
 	ss.choose = ss.newChoose(refusal)
 	if refusal == nil {
 		ss.guard = ss.newGuard()
@@ -70,9 +74,6 @@ func (ss *session) again() *session {
 // prepare checks the settings and makes what calls go over.
 func (ss *session) prepare() *problem.Problem {
 	s := ss.settings
-	if err := s.fill(ss.env.Getenv); err != nil {
-		return problem.As(err)
-	}
 	if err := s.check(); err != nil {
 		return problem.As(err)
 	}
@@ -188,7 +189,7 @@ func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Guard: ss.guard, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
-			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", string(line))
+			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", ss.keys.Redact(string(line)))
 		}
 	}
 	return proxy.Run(ctx, o)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -162,6 +163,7 @@ func (s *settings) level() slog.Level {
 	return slog.LevelWarn
 }
 
+// badSetting says what is wrong with a setting. What was given may be the key, in the wrong place.
 func badSetting(what, next string) *problem.Problem {
-	return problem.New(problem.BadSetting, problem.NotSent, what, next)
+	return problem.New(problem.BadSetting, problem.NotSent, editor.HideKeys(what), next)
 }

@@ -43,7 +43,20 @@ func newBaseTransport(s *settings) (*baseTransport, error) {
 	return b, nil
 }
 
+// maxRoots is more than all authorities of a system take.
+const maxRoots = 16 << 20
+
 func readRoots(name string) (*x509.CertPool, error) {
+	// What is no file is not even opened: a pipe would hold up the session, a device has no end.
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New(name + " is not a regular file")
+	case info.Size() > maxRoots:
+		return nil, errors.New(name + " is too large to hold certificates alone")
+	}
 	pem, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
