@@ -2,10 +2,10 @@ package cli
 
 import (
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // levelTrace shows the messages themselves, without headers.
@@ -29,8 +29,7 @@ func newLog(env *Env, s *settings) *slog.Logger {
 }
 
 // A lateFile is opened when something is written to it: editors start servers and end them again at once,
-// and that should leave nothing behind. A file that cannot be opened takes the log with it, and so does a pipe,
-// which would hold up the session until somebody reads it.
+// and that should leave nothing behind. A file that cannot be opened takes the log with it.
 type lateFile struct {
 	name string
 	once sync.Once
@@ -39,14 +38,13 @@ type lateFile struct {
 
 func (l *lateFile) Write(p []byte) (int, error) {
 	l.once.Do(func() {
-		l.file = io.Discard
-		if info, err := os.Stat(l.name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		// A pipe that nobody reads cannot be opened then, and does not hold up the session until somebody does.
+		file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
+		if err != nil {
+			l.file = io.Discard
 			return
 		}
-		file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err == nil {
-			l.file = file
-		}
+		l.file = file
 	})
 	return l.file.Write(p)
 }
