@@ -17,6 +17,9 @@ import (
 type Pipe struct {
 	// Serve runs a session until in ends, out cannot be written to, or ctx ends.
 	Serve func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error
+	// Ready says why what opens a session is refused, nil if it is not. It may take long. A nil Ready refuses
+	// nothing.
+	Ready func(ctx context.Context) *problem.Problem
 	Log   *slog.Logger
 
 	deliver func(*Message)
@@ -62,6 +65,21 @@ func (p *Pipe) Send(m *Message) {
 		}
 		return
 	}
+	if p.Ready != nil && (m.Method == "initialize" || m.Method == "server/discover") {
+		go func() {
+			if why := p.Ready(p.ctx); why != nil {
+				p.deliver(m.failed(why))
+				return
+			}
+			p.pass(m)
+		}()
+		return
+	}
+	p.pass(m)
+}
+
+// pass gives m to the session that it belongs to.
+func (p *Pipe) pass(m *Message) {
 	end := p.end(m)
 	if m.Kind == Call {
 		end.owe(m)

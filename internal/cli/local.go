@@ -9,6 +9,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 // A local is an MCP client at the other end of a session of our own, over pipes as an editor has them.
@@ -46,7 +48,17 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	if err != nil {
 		return err
 	}
-	l.end()
+	defer l.end()
+	if ss.choose.Status().Upstream == "rest" { // which opens its session without asking LeadMagic
+		client := ss.apiClient()
+		defer client.CloseIdleConnections()
+		if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
+			if p := problem.As(err); p != nil {
+				return ss.describe(p, "")
+			}
+			return err
+		}
+	}
 	return nil
 }
 

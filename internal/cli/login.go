@@ -137,30 +137,36 @@ func askKey(ctx context.Context, env *Env) (string, error) {
 
 func askAtTerminal(ctx context.Context, env *Env) (string, error) {
 	fd := int(env.Stdin.(interface{ Fd() uintptr }).Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", fmt.Errorf("asking for the key: %w", err)
 	}
-	fmt.Fprint(env.Stderr, "LeadMagic API key (it is not shown): ")
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	read := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		// A terminal of our own, since it knows Ctrl-D and the marks that others put around what is pasted.
+		terminal := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{env.Stdin, env.Stderr}, "")
+		text, err := terminal.ReadPassword("LeadMagic API key (it is not shown): ")
 		read <- answer{text, err}
 	}()
-	defer fmt.Fprintln(env.Stderr)
+	a := answer{err: io.EOF}
 	select {
-	case a := <-read:
-		if a.err != nil && !errors.Is(a.err, io.EOF) {
-			return "", fmt.Errorf("asking for the key: %w", a.err)
-		}
-		return string(a.text), nil
+	case a = <-read:
 	case <-ctx.Done():
-		// The terminal would stay as it is while it is asked: silent.
-		_ = term.Restore(fd, before)
-		return "", errors.New("nothing was kept: interrupted")
 	}
+	_ = term.Restore(fd, before)
+	switch {
+	case errors.Is(a.err, io.EOF): // by a signal, Ctrl-C or Ctrl-D
+		fmt.Fprintln(env.Stderr)
+		return "", errors.New("nothing was kept: interrupted")
+	case a.err != nil && !errors.Is(a.err, term.ErrPasteIndicator):
+		return "", fmt.Errorf("asking for the key: %w", a.err)
+	}
+	return a.text, nil
 }

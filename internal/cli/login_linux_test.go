@@ -129,6 +129,44 @@ func TestAnInterruptedLoginLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
+func TestLoginAtATerminalUnderstandsWhatIsTyped(t *testing.T) {
+	tests := []struct {
+		name  string
+		typed string
+		want  string // of the error, empty for a key that is kept
+	}{
+		{"the end of input", "\x04", "interrupted"},
+		{"an interruption within the key", "lm_can\x03", "interrupted"},
+		{"nothing", "\r", "the value is empty"},
+		{"what another terminal marks as pasted", "\x1b[200~" + loginKey + "\x1b[201~\r", ""},
+		{"a paste with its line end", "\x1b[200~" + loginKey + "\r\x1b[201~", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			person, program := openTerminal(t)
+			d := newDesk(t, program)
+			said := &shown{first: make(chan struct{})}
+			d.env.Stderr = said
+			ended := make(chan error, 1)
+			go func() { ended <- login(t.Context(), d.env, d.keys(), true, good) }()
+			<-said.first
+			if _, err := io.WriteString(person, tt.typed); err != nil {
+				t.Fatal(err)
+			}
+			err := <-ended
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if kept := d.finds(t) != ""; kept != (tt.want == "") {
+				t.Errorf("a key is kept: %v", kept)
+			}
+			if !echoes(t, program) {
+				t.Error("the terminal stays silent")
+			}
+		})
+	}
+}
+
 func TestTheLogoutCommandNeedsNoKeychain(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 	d := newDesk(t, strings.NewReader(loginKey))

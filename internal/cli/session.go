@@ -117,7 +117,7 @@ func (ss *session) candidates() []proxy.Candidate {
 	case "mcp":
 		return []proxy.Candidate{hosted}
 	case "rest":
-		return []proxy.Candidate{api}
+		return []proxy.Candidate{{Name: "rest", Upstream: &proxy.Pipe{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
 	}
 	return []proxy.Candidate{hosted, api}
 }
@@ -157,6 +157,12 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 	}
 	ss.passed.Store(p)
 	return nil
+}
+
+// hasKey says why there is no key, for an upstream that opens its session without asking LeadMagic.
+func (ss *session) hasKey(ctx context.Context) *problem.Problem {
+	_, err := ss.keys.Get(ctx)
+	return problem.As(err)
 }
 
 // serveREST runs a session of the REST API's tools.
