@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -47,6 +48,7 @@ type Choose struct {
 	cancel    context.CancelFunc
 	lanes     []*lane
 	standby   *lane
+	outage    atomic.Pointer[outage] // why LeadMagic could not be used last, nil if it could
 
 	// The mutex guards what follows. It is held while messages are passed on, which keeps their order.
 	mu        sync.Mutex
@@ -62,6 +64,12 @@ type Choose struct {
 	aside     *Message          // the initialize that opened the standby beside a session that needs none
 	attempt   *attempt          // the try under way
 	status    Status
+}
+
+// An outage is why LeadMagic could not be used, and when that was found out.
+type outage struct {
+	problem *problem.Problem
+	at      time.Time
 }
 
 // A Status is how a session is.
@@ -100,11 +108,24 @@ func (c *Choose) open(candidate Candidate) *lane {
 			}
 			return
 		}
+		if m.Kind == Answer && l != c.standby {
+			c.learn(m)
+		}
 		if m.Kind == Answer || c.carries(l) {
 			c.deliver(m)
 		}
 	})
 	return l
+}
+
+// learn keeps what an answer says of LeadMagic itself, whatever was asked.
+func (c *Choose) learn(answer *Message) {
+	switch p := answer.Problem; {
+	case p != nil && stands(p):
+		c.outage.Store(&outage{p, time.Now()})
+	case p == nil && c.outage.Load() != nil:
+		c.outage.Store(nil)
+	}
 }
 
 // carries reports whether the editor hears what l has to say beside answers.
@@ -131,6 +152,9 @@ func (c *Choose) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.status
+	if f := c.outage.Load(); f != nil && s.Problem == nil {
+		s.Problem, s.LastTry = f.problem, f.at
+	}
 	switch {
 	case c.opened != nil:
 		s.Upstream = c.opened.Name
@@ -222,6 +246,7 @@ func (c *Choose) begin(m *Message) {
 		known = c.current
 	}
 	c.current, c.opened, c.attempt, c.status = nil, nil, nil, Status{}
+	c.outage.Store(nil)
 	// An editor that has probed the modern era before has waited since then, but no longer than for that.
 	waited := min(time.Since(c.probed), probeFor)
 	time.AfterFunc(openFor-waited, func() {

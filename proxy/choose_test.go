@@ -546,6 +546,38 @@ func TestChooseAnswersStatusInAHealthySession(t *testing.T) {
 	})
 }
 
+func TestChooseKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answers atomic.Pointer[func(*Message) *Message]
+		use := func(answer func(*Message) *Message) { answers.Store(&answer) }
+		only := &scripted{answer: func(m *Message) *Message { return (*answers.Load())(m) }}
+		c := &Choose{Candidates: []Candidate{{Upstream: only}}, Standby: &scripted{answer: says("standby", version)}}
+		d := sit(t, c)
+		use(says("only", version))
+		d.say(hello)
+		d.hear(`"from":"only"`)
+		for _, step := range []struct {
+			name   string
+			answer func(*Message) *Message
+			want   *problem.Problem
+		}{
+			{"a key that is rejected", refuses(noKey), noKey},
+			{"a call that is refused says nothing of others", refuses(problem.New(problem.BadRequest, problem.Refused, "no such name", "")), noKey},
+			{"an answer", says("only", version), nil},
+		} {
+			use(step.answer)
+			d.say(find1)
+			d.hear(`"id":1`)
+			d.say(ask2)
+			d.hear(`"from":"standby"`)
+			if s := c.Status(); s.Problem != step.want {
+				t.Errorf("%s: got %+v, want %v", step.name, s, step.want)
+			}
+		}
+		d.leave()
+	})
+}
+
 func TestChooseWithoutCandidatesSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")

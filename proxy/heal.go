@@ -255,6 +255,15 @@ func keyProblem(p *problem.Problem) bool {
 	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected
 }
 
+// stands reports whether p would meet the next call too.
+func stands(p *problem.Problem) bool {
+	switch p.Code {
+	case problem.SignInRequired, problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic:
+		return true
+	}
+	return keyProblem(p)
+}
+
 // passing reports whether p may go away by itself.
 func passing(p *problem.Problem) bool {
 	switch p.Code {
