@@ -54,6 +54,7 @@ type Choose struct {
 	mu        sync.Mutex
 	probed    time.Time         // when the editor first asked anything
 	current   *lane             // what carries the legacy session, nil while that is not decided
+	asked     *lane             // who was last asked to take initialize
 	opened    *lane             // whose answer to initialize the editor gets; current once it has it
 	modern    *lane             // what carries messages that stand alone, nil likewise
 	offered   *lane             // what those are offered to while that is not decided
@@ -132,9 +133,9 @@ func (c *Choose) learn(answer *Message) {
 func (c *Choose) carries(l *lane) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// What comes before the answer that decides, such as progress or the head of a subscription, is of a call
-	// that was taken.
-	return l == c.current || l == c.modern || c.modern == nil && l == c.offered
+	// What comes before the answer that decides, such as progress, a log or the head of a subscription, is of a
+	// call that was taken.
+	return l == c.current || l == c.modern || c.current == nil && l == c.asked || c.modern == nil && l == c.offered
 }
 
 // Close implements Upstream.

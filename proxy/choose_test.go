@@ -255,6 +255,28 @@ func TestChooseAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
 	}
 }
 
+// A server may log before it answers initialize, and right behind that.
+func TestChooseKeepsTheOrderAroundTheAnswerToInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosted := &scripted{}
+		hosted.answer = func(m *Message) *Message {
+			hosted.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"before"}}`))
+			hosted.deliver(says("hosted", version)(m))
+			hosted.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"behind"}}`))
+			return nil
+		}
+		d := sit(t, &Choose{
+			Candidates: []Candidate{{Upstream: hosted}},
+			Standby:    &scripted{answer: says("standby", version)},
+		})
+		d.say(hello)
+		d.hear(`"data":"before"`)
+		d.hear(`"id":0`, `"from":"hosted"`)
+		d.hear(`"data":"behind"`)
+		d.leave()
+	})
+}
+
 func TestChooseExplainsARefusalAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []*problem.Problem

@@ -51,13 +51,16 @@ func (c *Choose) ask(m *Message, a *attempt, start int) {
 			}
 			c.Log.Debug("the session is carried by another upstream", "upstream", l.Name, "reason", p.What)
 		}
-		answer := l.request(c.ctx, m)
-		if answer == nil {
-			return // the conversation ended
-		}
-		if p = answer.Problem; p == nil {
-			c.accept(a, l, answer)
-			return
+		c.mu.Lock()
+		c.asked = l
+		c.mu.Unlock()
+		answered := l.request(c.ctx, m, func(answer *Message) {
+			if p = answer.Problem; p == nil {
+				c.accept(a, l, answer)
+			}
+		})
+		if !answered || p == nil {
+			return // the conversation has ended, or begun
 		}
 	}
 	c.mu.Lock()

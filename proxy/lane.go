@@ -48,16 +48,20 @@ func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	return nil, false
 }
 
-// request sends m and waits for its answer; nil if ctx ended first.
-func (l *lane) request(ctx context.Context, m *Message) *Message {
-	answer := make(chan *Message, 1)
-	l.expect(m, func(a *Message) { answer <- a })
+// request sends m and waits until answered has dealt with its answer, behind which comes what the upstream says
+// next; false if ctx ended first.
+func (l *lane) request(ctx context.Context, m *Message, answered func(*Message)) bool {
+	done := make(chan struct{})
+	l.expect(m, func(answer *Message) {
+		answered(answer)
+		close(done)
+	})
 	l.Upstream.Send(m)
 	select {
-	case a := <-answer:
-		return a
+	case <-done:
+		return true
 	case <-ctx.Done():
-		return nil
+		return false
 	}
 }
 
