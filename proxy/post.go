@@ -98,6 +98,10 @@ func (r *Remote) inform(f *flight) {
 			stop()
 			return
 		}
+		if fail.lost != nil && f.call.Method == "notifications/initialized" {
+			stop() // the session in place of the lost one was told so when it was opened
+			return
+		}
 	}
 }
 

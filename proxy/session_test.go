@@ -231,6 +231,19 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 	}
 }
 
+func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		o.post = refusesSession("s1", http.StatusNotFound)
+		d.say(ready)
+		d.say(ping(1))
+		d.wantLine(pong(1))
+		d.leave()
+		o.wantSeen("initialize", "GET s1", "notifications/initialized s1", "initialize", "GET s2", "notifications/initialized s2", "ping s2", "DELETE s2")
+	})
+}
+
 // A 404 that has a name for what is missing may be about the call, even though the session is blamed first.
 func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
