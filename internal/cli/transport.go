@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // baseTransport makes the connections to LeadMagic.
@@ -74,12 +76,13 @@ func readRoots(name string) (*x509.CertPool, error) {
 // dial makes a transport with connections of its own.
 func (b *baseTransport) dial() *http.Transport {
 	return &http.Transport{
-		Proxy:                 b.proxy,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ForceAttemptHTTP2:     true,
+		Proxy:                  b.proxy,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		OnProxyConnectResponse: problem.FromConnect,
+		ForceAttemptHTTP2:      true,
 		// All calls of a session may run side by side, and each connection is used again.
 		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     30 * time.Second,

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
@@ -146,6 +147,7 @@ func TestHowFarAHostIsReached(t *testing.T) {
 				}
 				return url.Parse(w.proxy)
 			}
+			w.base.OnProxyConnectResponse = problem.FromConnect
 			d := newDoctor(t)
 			d.Route = &Route{MCP: u, API: u, Upstream: "mcp", Proxy: w.base.Proxy, Dial: func() http.RoundTripper { return w.base }}
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

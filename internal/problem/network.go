@@ -5,7 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 )
@@ -48,16 +51,35 @@ func FromError(err error, sent bool) *Problem {
 		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
 	case errors.As(err, &alert), errors.As(err, &record):
 		p.What = "LeadMagic is not reachable: the TLS handshake did not succeed (a company proxy?)"
-	case isProxyLogin(err):
-		p.Code = Untrusted
-		p.What = "LeadMagic is not reachable: the HTTP proxy wants a login"
-		p.Next = "put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		p.What = "LeadMagic is not reachable: the connection was refused"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		p.What = "LeadMagic is not reachable: no connection in time"
 	default:
 		p.What = "LeadMagic is not reachable: no connection could be made"
+	}
+	if op, found := errors.AsType[*net.OpError](err); found && op.Op == "proxyconnect" {
+		p.What = strings.Replace(p.What, "LeadMagic is not", "the HTTP proxy on the way to LeadMagic is not", 1)
+		p.Next = checkProxy
+	}
+	return p
+}
+
+const checkProxy = "check --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, or ask who runs the proxy"
+
+// FromConnect is the Problem of an HTTP proxy that answered CONNECT with res, nil if it lets LeadMagic through. It
+// is for http.Transport.OnProxyConnectResponse: the error that there is without it is but the status text.
+func FromConnect(_ context.Context, _ *url.URL, _ *http.Request, res *http.Response) error {
+	switch res.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired:
+		return New(Untrusted, NotSent, "LeadMagic is not reachable: the HTTP proxy wants a login",
+			"put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port")
+	}
+	p := New(Untrusted, NotSent, fmt.Sprintf("LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP %d)", res.StatusCode), checkProxy)
+	if res.StatusCode >= 500 { // this may pass
+		p.Code = Unreachable
 	}
 	return p
 }
@@ -67,10 +89,4 @@ func describeInvalid(err x509.CertificateInvalidError) string {
 		return "its certificate is expired or not yet valid (is the clock of this machine right?)"
 	}
 	return "its certificate is not valid"
-}
-
-// isProxyLogin recognizes net/http's error for a CONNECT that was answered 407: it is the status text and
-// has no type.
-func isProxyLogin(err error) bool {
-	return strings.Contains(err.Error(), "Proxy Authentication Required")
 }

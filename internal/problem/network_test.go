@@ -44,7 +44,7 @@ func TestFromError(t *testing.T) {
 		{"a bad certificate", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}}), false, problem.Untrusted, problem.NotSent, "its certificate is not valid", ""},
 		{"no TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), false, problem.Unreachable, problem.NotSent, "the TLS handshake did not succeed", ""},
 		{"an alert", get(tls.AlertError(40)), false, problem.Unreachable, problem.NotSent, "the TLS handshake did not succeed", ""},
-		{"a proxy that wants a login", get(errors.New("Proxy Authentication Required")), false, problem.Untrusted, problem.NotSent, "the HTTP proxy wants a login", "--http-proxy"},
+		{"a proxy that is not there", get(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(syscall.ECONNREFUSED)}), false, problem.Unreachable, problem.NotSent, "the HTTP proxy on the way to LeadMagic is not reachable: the connection was refused", "--http-proxy"},
 		{"a deadline", get(context.DeadlineExceeded), false, problem.Unreachable, problem.NotSent, "no connection in time", ""},
 		{"a time-out", get(dial(os.ErrDeadlineExceeded)), false, problem.Unreachable, problem.NotSent, "no connection in time", ""},
 		{"anything else", get(errors.New("something with secrets")), false, problem.Unreachable, problem.NotSent, "no connection could be made", ""},
@@ -62,6 +62,25 @@ func TestFromError(t *testing.T) {
 				t.Error("the cause is not in the tree")
 			}
 		})
+	}
+}
+
+func TestFromConnect(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		code   problem.Code
+		what   string
+	}{
+		{407, problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy wants a login"},
+		{403, problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP 403)"},
+		{502, problem.Unreachable, "LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP 502)"},
+	} {
+		if got := problem.As(problem.FromConnect(t.Context(), nil, nil, &http.Response{StatusCode: tt.status})); got.Code != tt.code || got.What != tt.what || !strings.Contains(got.Next, "--http-proxy") {
+			t.Errorf("%d: got %s: %s (%s)", tt.status, got.Code, got.What, got.Next)
+		}
+	}
+	if got := problem.FromConnect(t.Context(), nil, nil, &http.Response{StatusCode: 200}); got != nil {
+		t.Errorf("got %v for a proxy that lets LeadMagic through", got)
 	}
 }
 
