@@ -71,14 +71,7 @@ func (c *Choose) ask(m *Message, a *attempt, start int) {
 	}
 	c.mu.Unlock()
 	if !current {
-		c.outrun(m.failed(p))
-	}
-}
-
-// outrun delivers the answer to an initialize behind which the editor has sent another.
-func (c *Choose) outrun(answer *Message) {
-	if key(answer.ID) != key(c.handshake.opening().ID) {
-		c.deliver(answer)
+		c.deliver(m.failed(p)) // the editor has begun anew, and is owed an answer to this one too
 	}
 }
 
@@ -87,7 +80,7 @@ func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
 	c.mu.Lock()
 	if c.attempt != a {
 		c.mu.Unlock()
-		c.outrun(answer)
+		c.deliver(answer) // the editor has begun anew, and is owed an answer to this one too
 		return
 	}
 	c.attempt = nil
