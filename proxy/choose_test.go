@@ -329,6 +329,9 @@ func TestChooseExplainsACallThatWasNotSent(t *testing.T) {
 				d.say(find1)
 				line := <-d.lines
 				wantParts(t, line, `"id":1`, opening.What, `"isError":true`)
+				if opening.Code == problem.NotFound {
+					wantParts(t, line, "a person has to", "check the address")
+				}
 				for _, part := range []string{isUnknown, "still needed", "the call named"} {
 					if strings.Contains(line, part) {
 						t.Errorf("got %s, but the call was not sent", line)

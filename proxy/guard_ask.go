@@ -136,8 +136,10 @@ func notSent(p *problem.Problem, what string) *problem.Problem {
 	case problem.Cut, problem.TimedOut, problem.BrokenAnswer:
 		// What is said of these by default is about a call that was sent.
 		said.Code, said.Next = problem.Unreachable, ""
-	case problem.NotFound, problem.BadRequest:
+	case problem.NotFound:
 		// And of these about one that can name something else.
+		said.Code = problem.BadSetting
+	case problem.BadRequest:
 		said.Code = problem.Failed
 	}
 	return &said
