@@ -17,7 +17,7 @@ func (g *Guard) runAlone(ch *charge) {
 	}
 	before, p := balanceIn(g.look(g.readsBalance(ch.call, tool)))
 	if p != nil {
-		g.refuse(ch, notSent(p, "what "+shown(ch.tool)+" costs is not known, and the balance before it cannot be read: "))
+		g.refuse(ch, notSent(p, "the call was not sent, since what "+shown(ch.tool)+" costs is not known, and the balance before it cannot be read: "))
 		return
 	}
 	g.mu.Lock()
@@ -82,7 +82,7 @@ func (g *Guard) measure(ch *charge, c cost) {
 			g.mu.Lock()
 			g.unread = ch
 			g.mu.Unlock()
-			g.budget.turnAway(notSent(p, "what the call before has cost is not known, and the balance cannot be read: "))
+			g.budget.turnAway(notSent(p, "the call was not sent, since what the call before has cost is not known, and the balance cannot be read: "))
 			return
 		}
 		g.book(ch, c)

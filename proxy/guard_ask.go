@@ -113,7 +113,7 @@ func (g *Guard) list(like *Message) *problem.Problem {
 		answer := g.look(g.question(like, "tools/list", ""))
 		switch {
 		case answer.Problem != nil:
-			return notSent(answer.Problem, "")
+			return notSent(answer.Problem, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")
 		case answer.Result == nil:
 			return problem.New(problem.Hidden, problem.NotSent, "LeadMagic does not list its tools, so this one cannot be judged; the call was not sent", "")
 		case g.learn(like, answer.Result):
@@ -130,6 +130,9 @@ func (g *Guard) list(like *Message) *problem.Problem {
 
 // notSent is p as the reason why another call was not sent. what says what p kept from being done.
 func notSent(p *problem.Problem, what string) *problem.Problem {
+	if what == "" && p.Fate == problem.NotSent {
+		return p
+	}
 	said := *p
 	said.Fate, said.What = problem.NotSent, what+p.What
 	switch p.Code {

@@ -40,6 +40,29 @@ func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
+	// What became of the try to open the session says nothing of the calls in it.
+	for _, code := range []problem.Code{problem.Cut, problem.TimedOut, problem.BrokenAnswer, problem.Failed} {
+		t.Run(string(code), func(t *testing.T) {
+			fails := problem.New(code, problem.Unknown, "the opening went wrong", "")
+			up := &Choose{
+				Candidates: []Candidate{{Upstream: &scripted{answer: refuses(fails)}}},
+				Standby:    &scripted{answer: says("standby", "2025-11-25")},
+				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
+				Log: slog.New(slog.DiscardHandler),
+			}
+			a := employ(t, "legacy", up, &Guard{MaxCredits: 5})
+			got := a.call("find_mobile_number", "{}")
+			if !got.refused || !strings.Contains(got.text, "the opening went wrong") || strings.Contains(got.text, "credits may have been used") {
+				t.Errorf("got %q, want what went wrong, and no doubt about credits", got.text)
+			}
+			if len(a.spent()) > 0 {
+				t.Errorf("spent %q", a.spent())
+			}
+		})
+	}
+}
+
 func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 	tests := []struct {
 		name   string

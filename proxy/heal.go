@@ -94,7 +94,7 @@ func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
 	case c.current == nil:
 		// The standby's answer is on its way to the editor. There will be another try.
 	case answer.Result == nil:
-		c.status.Problem = problem.New(problem.Failed, problem.Refused, "LeadMagic does not open a session for this editor", "")
+		c.status.Problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
 	default:
 		healed = c.heal(l, answer)
 	}
@@ -146,6 +146,7 @@ func (c *Choose) explain(m *Message, p *problem.Problem) {
 		return
 	}
 	begun := c.status.Problem != nil
+	p = notSent(p, "") // whatever became of the try, no call of the editor's was sent
 	c.status.Problem = p
 	if begun {
 		return
