@@ -14,8 +14,8 @@ import (
 // case until it is known. A call whose cost nobody can tell runs alone, between two looks at the balance, and may
 // pass the limit; so the limit holds but for one such call.
 type Guard struct {
-	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * stands for a slash too. A
-	// tool has to match one of Tools, if there are any, and none of Exclude.
+	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * stands for a slash too, and
+	// [!…] is [^…]. A tool has to match one of Tools, if there are any, and none of Exclude.
 	Tools, Exclude []string
 	// ReadOnly leaves only tools that LeadMagic lists with a readOnlyHint.
 	ReadOnly bool
@@ -63,7 +63,7 @@ func (g *Guard) begin(c *conversation) {
 // pass sends on what the editor sends, or answers it. d is what is owed for it, nil for nothing.
 func (g *Guard) pass(m *Message, d *debt) {
 	switch {
-	case m.Kind == Notification && m.Method == "tools/call":
+	case m.Kind == Notification && m.Method == "tools/call" && g.limits():
 		// No answer would come that says what it cost, and LeadMagic might carry it out all the same.
 		g.c.Log.Debug("a tools/call without an id was dropped")
 		return
@@ -77,6 +77,11 @@ func (g *Guard) pass(m *Message, d *debt) {
 	g.judge(d.charge)
 }
 
+// limits reports whether anything may be refused. Else the guard only keeps account.
+func (g *Guard) limits() bool {
+	return g.ReadOnly || g.budget.limited || len(g.Tools)+len(g.Exclude) > 0
+}
+
 func (g *Guard) send(m *Message) {
 	g.sending.Lock()
 	defer g.sending.Unlock()
@@ -85,7 +90,7 @@ func (g *Guard) send(m *Message) {
 
 // judge sends a call, or answers it. It does not wait: what has to be found out first is found out beside it.
 func (g *Guard) judge(ch *charge) {
-	if ambiguous(ch.call) {
+	if g.limits() && ambiguous(ch.call) {
 		g.refuse(ch, problem.New(problem.BadRequest, problem.NotSent, "the call says twice what it calls; it was not sent", ""))
 		return
 	}

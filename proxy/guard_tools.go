@@ -25,10 +25,11 @@ func cleanPatterns(list []string) []string {
 	return out
 }
 
-// matches reports whether a tool's name matches pattern. A slash in it is a character like any other.
+// matches reports whether a tool's name matches pattern. A slash in it is a character like any other, and [!…] is
+// [^…], as in a shell.
 func matches(pattern, tool string) (bool, error) {
-	plain := strings.NewReplacer("/", "\x00")
-	return path.Match(plain.Replace(pattern), plain.Replace(tool))
+	pattern = strings.NewReplacer(`\\`, `\\`, `\[`, `\[`, "[!", "[^", "/", "\x00").Replace(pattern)
+	return path.Match(pattern, strings.ReplaceAll(tool, "/", "\x00"))
 }
 
 // byName says which pattern setting hides a tool, nil if none does. A pattern that cannot be read hides.

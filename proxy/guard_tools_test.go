@@ -186,6 +186,25 @@ func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
 	})
 }
 
+func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
+	// Each would be refused or dropped if anything had a limit.
+	lines := []string{
+		`{"jsonrpc":"2.0","id":"twice","method":"tools/call","params":{"name":"find_work_email","name":"check_credits"}}`,
+		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
+	}
+	up := &scripted{answer: says("LeadMagic", "2025-11-25")}
+	a := employ(t, "legacy", up, &Guard{})
+	for _, line := range lines {
+		a.say(line)
+	}
+	<-a.answer(`"twice"`)
+	a.ask("ping", "{}")
+	want := []string{"initialize", "notifications/initialized", "tools/call check_credits", "tools/call find_work_email", "ping"}
+	if got := up.methods(); !slices.Equal(got, want) {
+		t.Errorf("LeadMagic got %q, want %q", got, want)
+	}
+}
+
 func TestGuardPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &Guard{Exclude: []string{"*"}})
@@ -228,6 +247,11 @@ func TestGuardStarStandsForAnyCharacter(t *testing.T) {
 		{"*", "", true},
 		{`a\*`, "a*", true},
 		{`a\*`, "ab", false},
+		{"a[!b]", "ac", true},
+		{"a[!b]", "ab", false},
+		{"a[^b]", "ab", false},
+		{`a\[!b`, "a[!b", true},
+		{`\\[!b]`, `\c`, true},
 	}
 	for _, tt := range tests {
 		if got, err := matches(tt.pattern, tt.tool); got != tt.want || err != nil {
