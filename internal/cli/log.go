@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 )
 
 // levelTrace shows the messages themselves, without headers.
@@ -15,7 +16,7 @@ const levelTrace = slog.LevelDebug - 4
 func newLog(env *Env, s *settings) *slog.Logger {
 	out := env.Stderr
 	if s.logFile != "" {
-		out = &lateFile{name: s.logFile}
+		out = &logFile{name: s.logFile, stderr: env.Stderr}
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{
 		Level: s.level(),
@@ -28,23 +29,27 @@ func newLog(env *Env, s *settings) *slog.Logger {
 	}))
 }
 
-// A lateFile is opened when something is written to it: editors start servers and end them again at once,
-// and that should leave nothing behind. A file that cannot be opened takes the log with it.
-type lateFile struct {
-	name string
-	once sync.Once
-	file io.Writer
+// A logFile is opened for each line: an editor that starts a server and ends it at once finds nothing left behind,
+// and a file that was moved away, as when logs are rotated, is begun anew. What cannot be written never ends a
+// session; it is said once, on stderr.
+type logFile struct {
+	name   string
+	stderr io.Writer
+	once   sync.Once
 }
 
-func (l *lateFile) Write(p []byte) (int, error) {
-	l.once.Do(func() {
-		// A pipe that nobody reads cannot be opened then, and does not hold up the session until somebody does.
-		file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
-		if err != nil {
-			l.file = io.Discard
-			return
-		}
-		l.file = file
-	})
-	return l.file.Write(p)
+func (l *logFile) Write(p []byte) (int, error) {
+	if err := l.add(p); err != nil {
+		l.once.Do(func() { fmt.Fprintf(l.stderr, "leadmagic-mcp-proxy: the log cannot be written: %v\n", err) })
+	}
+	return len(p), nil
+}
+
+func (l *logFile) add(line []byte) error {
+	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(line)
+	return errors.Join(err, file.Close())
 }

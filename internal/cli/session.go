@@ -36,9 +36,8 @@ type session struct {
 // newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
 // problem is returned beside it, for commands that a person types.
 func newSession(env *Env, s *settings) (*session, *problem.Problem) {
-	err := s.fill(env.Getenv) // the log needs the settings, whatever is wrong with one of them
-	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)}
-	refusal := problem.As(err)
+	refusal := s.fill(env.Getenv)
+	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)} // the log may be a variable's
 	if refusal == nil {
 		refusal = ss.prepare()
 	}

@@ -71,8 +71,8 @@ func variable(flag string) string {
 }
 
 // fill takes from the environment what no flag has said.
-func (s *settings) fill(getenv func(string) string) error {
-	var bad error
+func (s *settings) fill(getenv func(string) string) *problem.Problem {
+	var bad *problem.Problem
 	s.flags.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
 		value := strings.TrimSpace(getenv(name))
