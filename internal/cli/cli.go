@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
@@ -26,7 +27,9 @@ func newRootCommand(env *Env) *cobra.Command {
 		Use:   "leadmagic-mcp-proxy",
 		Short: "LeadMagic for local editors, with the API key kept out of config files",
 		Long: "An editor runs leadmagic-mcp-proxy without arguments as an MCP server on stdio. It reads the LeadMagic API key\n" +
-			"from the environment and carries each call to LeadMagic. It is an independent, unofficial client.",
+			"from LEADMAGIC_API_KEY, or from where login keeps it, and carries each call to LeadMagic. It is an independent,\n" +
+			"unofficial client.\n\n" +
+			"Each flag --some-thing can be given as the variable LEADMAGIC_SOME_THING too, but for --sandbox; the flag wins.",
 		Version:       env.Version + " " + unofficial,
 		Args:          knownCommand,
 		SilenceErrors: true,
@@ -37,7 +40,9 @@ func newRootCommand(env *Env) *cobra.Command {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.PersistentFlags().AddFlagSet(s.flags)
+	completeSettings(root, env, s)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		err = knownFlag(cmd, err)
 		if cmd == root && !isTerminal(env.Stdin) {
 			// An editor shows nothing of a server that ends at once, so it is told in a session.
 			return serve(cmd.Context(), env, s, badSetting(err.Error(), "correct the arguments in the editor's configuration"))
@@ -56,22 +61,72 @@ func newRootCommand(env *Env) *cobra.Command {
 		newSandboxCommand(env),
 		newVersionCommand(env),
 	)
+	addCobraCommands(root)
 	return root
 }
+
+// addCobraCommands adds help and completion, and has them refuse what they do not know as all commands do.
+func addCobraCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if topic, rest, _ := root.Find(args); topic == root {
+					return knownCommand(root, rest)
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args, cmd.RunE = knownCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArguments
+			}
+		}
+	}
+}
+
+// mistyped is how many letters may be wrong in what was probably meant.
+const mistyped = 2
 
 // knownCommand refuses arguments that are no command.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "see leadmagic-mcp-proxy --help"
+	if strings.HasPrefix(args[0], "lm_") {
+		return misuse(&hintError{
+			errors.New("no key is taken as an argument: every program on this machine can see those"),
+			"set LEADMAGIC_API_KEY, or run leadmagic-mcp-proxy login and paste the key when it asks",
+		})
+	}
+	hint := "see " + cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = mistyped
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return misuse(&hintError{fmt.Errorf("there is no command %q", args[0]), hint})
 }
 
-// noArguments refuses the arguments of a command that takes none. It does not repeat them: one may be a key.
+// knownFlag adds to the error of a flag that is not known which one was probably meant.
+func knownFlag(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() != "" {
+		return err
+	}
+	// The rule for commands is good for flags too.
+	flags := &cobra.Command{SuggestionsMinimumDistance: mistyped}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if near := flags.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+		return fmt.Errorf("%w (did you mean --%s?)", err, strings.Join(near, " or --"))
+	}
+	return err
+}
+
+// noArguments refuses arguments, without repeating them: one may be a key.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -42,9 +42,12 @@ func newInstallCommand(env *Env) *cobra.Command {
 		Example: "  leadmagic-mcp-proxy install claude-code cursor\n" +
 			"  leadmagic-mcp-proxy install --project vscode\n" +
 			"  leadmagic-mcp-proxy install codex -- --read-only",
-		ValidArgs: editorIDs(),
+		ValidArgsFunction: completeEditors,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i.split(cmd, args)
+			if err := misplaced(cmd, i.editors); err != nil {
+				return err
+			}
 			return i.run((*installer).install)
 		},
 	}
@@ -59,10 +62,10 @@ func newInstallCommand(env *Env) *cobra.Command {
 func newUninstallCommand(env *Env) *cobra.Command {
 	i := &installer{env: env}
 	cmd := &cobra.Command{
-		Use:       "uninstall EDITOR…",
-		Short:     "Take LeadMagic out of an editor's configuration",
-		Long:      "Removes the entry that install has added, and leaves the rest of the file as it is.",
-		ValidArgs: editorIDs(),
+		Use:               "uninstall EDITOR…",
+		Short:             "Take LeadMagic out of an editor's configuration",
+		Long:              "Removes the entry that install has added, and leaves the rest of the file as it is.",
+		ValidArgsFunction: completeEditors,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if i.split(cmd, args); len(i.editors) == 0 && !i.all {
 				return misuse(&hintError{errors.New("no editor was named"), "name one of " + strings.Join(editorIDs(), ", ") + ", or use --all"})
@@ -90,6 +93,24 @@ func (i *installer) split(cmd *cobra.Command, args []string) {
 	if at := cmd.ArgsLenAtDash(); at >= 0 {
 		i.editors, i.args = args[:at], args[at:]
 	}
+}
+
+// misplaced refuses settings for the entry that stand before the two dashes, where they would be lost.
+func misplaced(cmd *cobra.Command, editors []string) error {
+	var flags []string
+	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed && f.Name != "sandbox" {
+			flags = append(flags, "--"+f.Name)
+		}
+	})
+	if flags == nil {
+		return nil
+	}
+	command := strings.Join(append([]string{cmd.CommandPath()}, editors...), " ")
+	return misuse(&hintError{
+		fmt.Errorf("what the editor starts would not get %s: its arguments stand behind two dashes", strings.Join(flags, " and ")),
+		"write: " + command + " -- " + flags[0] + " …",
+	})
 }
 
 // run checks what was typed and does it to each editor in turn: one that fails does not keep the others

@@ -106,7 +106,7 @@ func (l *local) end() {
 
 // tools are all tools of the session.
 func (l *local) tools(ctx context.Context) ([]*mcp.Tool, error) {
-	var list []*mcp.Tool
+	list := []*mcp.Tool{}
 	for tool, err := range l.Tools(ctx, nil) {
 		if err != nil {
 			return nil, said(err)

@@ -32,7 +32,7 @@ type settings struct {
 	caFile            string
 	httpProxy         string
 	logLevel, logFile string
-	tools, exclude    []string
+	tools, exclude    patterns
 	readOnly          bool
 	maxCredits        float64
 	forwardClientMeta bool
@@ -52,14 +52,14 @@ func newSettings() *settings {
 	f.StringVar(&s.apiURL, "api-url", defaultAPIURL, "the REST API")
 	f.StringVar(&s.authScheme, "auth-scheme", "key", "how the key is sent: in LeadMagic's own header (key) or as a bearer token (bearer)")
 	f.DurationVar(&s.toolTimeout, "tool-timeout", 0, "how long a tool may run, such as 90s; 0 is no limit")
-	f.StringSliceVar(&s.tools, "tools", nil, "offer only the tools that match one of these patterns, such as find_*")
-	f.StringSliceVar(&s.exclude, "exclude-tools", nil, "offer no tool that matches one of these patterns")
+	f.Var(&s.tools, "tools", "offer only the tools that match one of these patterns, such as find_*")
+	f.Var(&s.exclude, "exclude-tools", "offer no tool that matches one of these patterns")
 	f.BoolVar(&s.readOnly, "read-only", false, "offer only tools that are annotated as read-only; over REST these are the free ones")
-	f.Float64Var(&s.maxCredits, "max-credits", 0, "how many credits this session may use; 0 is no limit")
+	f.Float64Var(&s.maxCredits, "max-credits", 0, "how many credits this session may use, such as 50; without it there is no limit")
 	f.StringVar(&s.caFile, "ca-file", "", "a PEM file with certificates to trust besides those of the system")
 	f.StringVar(&s.httpProxy, "http-proxy", "", "the HTTP proxy to use, whatever HTTPS_PROXY says")
 	f.StringVar(&s.logLevel, "log-level", "warn", "what to log: error, warn, info, debug or trace (the messages themselves)")
-	f.StringVar(&s.logFile, "log-file", "", "where to log instead of stderr")
+	f.StringVar(&s.logFile, "log-file", "", "the file to log to instead of stderr, with a line for each paid call")
 	f.BoolVar(&s.forwardClientMeta, "forward-client-meta", false, "send the editor's own members of _meta on to LeadMagic")
 	f.BoolVar(&s.sandbox, "sandbox", false, "use the stand-in inside this program instead of LeadMagic: no account, no credits, invented data")
 	return s
@@ -70,13 +70,28 @@ func variable(flag string) string {
 	return "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// fill takes from the environment what no flag has said.
+// patterns are patterns of tool names, separated by commas or line ends.
+type patterns []string
+
+func (p *patterns) String() string { return strings.Join(*p, ",") }
+
+// Set adds to what was given before: the flag may stand several times.
+func (p *patterns) Set(list string) error {
+	*p = append(*p, strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",\r\n", r) })...)
+	return nil
+}
+
+// Type is what help calls the value.
+func (p *patterns) Type() string { return "strings" }
+
+// fill takes from the environment what no flag has said. With --sandbox, which is a LeadMagic of its own, no address
+// is taken.
 func (s *settings) fill(getenv func(string) string) *problem.Problem {
 	var bad *problem.Problem
 	s.flags.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
 		value := strings.TrimSpace(getenv(name))
-		if f.Changed || f.Name == "sandbox" || value == "" {
+		if f.Changed || f.Name == "sandbox" || value == "" || s.sandbox && strings.HasSuffix(f.Name, "-url") {
 			return
 		}
 		if err := f.Value.Set(value); err != nil && bad == nil {
@@ -88,22 +103,28 @@ func (s *settings) fill(getenv func(string) string) *problem.Problem {
 	return bad
 }
 
+// A choice is a flag that takes one of a few values.
+type choice struct {
+	flag string
+	of   []string
+}
+
+func choices() []choice {
+	return []choice{
+		{"upstream", []string{"auto", "mcp", "rest"}},
+		{"auth-scheme", []string{"key", "bearer"}},
+		{"log-level", []string{"error", "warn", "info", "debug", "trace"}},
+	}
+}
+
 // check refuses what cannot be meant, before anything is done. The error is a *problem.Problem.
 func (s *settings) check() error {
-	for _, choice := range []struct {
-		flag, value string
-		of          []string
-	}{
-		{"upstream", s.upstream, []string{"auto", "mcp", "rest"}},
-		{"auth-scheme", s.authScheme, []string{"key", "bearer"}},
-		{"log-level", s.logLevel, []string{"error", "warn", "info", "debug", "trace"}},
-	} {
-		if !slices.Contains(choice.of, choice.value) {
-			return badSetting(fmt.Sprintf("--%s (%s) is %q", choice.flag, variable(choice.flag), choice.value),
-				"use one of "+strings.Join(choice.of, ", "))
+	for _, c := range choices() {
+		if value := s.flags.Lookup(c.flag).Value.String(); !slices.Contains(c.of, value) {
+			return badSetting(fmt.Sprintf("--%s (%s) is %q", c.flag, variable(c.flag), value), "use one of "+strings.Join(c.of, ", "))
 		}
 	}
-	for flag, patterns := range map[string][]string{"tools": s.tools, "exclude-tools": s.exclude} {
+	for flag, patterns := range map[string]patterns{"tools": s.tools, "exclude-tools": s.exclude} {
 		if s.set(flag) && strings.TrimSpace(strings.Join(patterns, "")) == "" {
 			return badSetting(fmt.Sprintf("--%s (%s) names no tool", flag, variable(flag)), "name some, such as find_*, or leave it out")
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
@@ -83,34 +82,4 @@ func needs(n int, hint string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// completeTools completes the name of a tool from a real list, if that comes soon.
-func completeTools(env *Env, s *settings) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
-		defer cancel()
-		var names []cobra.Completion
-		for _, tool := range offered(ctx, env, s) {
-			names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// offered are the tools of a session, or none if it does not come about.
-func offered(ctx context.Context, env *Env, s *settings) []*mcp.Tool {
-	l, err := connect(ctx, env, s)
-	if err != nil {
-		return nil
-	}
-	defer l.close()
-	list, err := l.tools(ctx)
-	if err != nil {
-		return nil
-	}
-	return list
 }

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/cobra"
+)
+
+// completeSettings has shells complete the values of the flags that every command takes. Where nothing is said
+// they offer files.
+func completeSettings(cmd *cobra.Command, env *Env, s *settings) {
+	complete := func(flag string, with cobra.CompletionFunc) { _ = cmd.RegisterFlagCompletionFunc(flag, with) }
+	for _, c := range choices() {
+		complete(c.flag, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
+	}
+	for _, flag := range []string{"tools", "exclude-tools"} {
+		complete(flag, completePatterns(env, s))
+	}
+	for _, flag := range []string{"mcp-url", "api-url", "http-proxy", "tool-timeout", "max-credits"} {
+		complete(flag, cobra.NoFileCompletions)
+	}
+}
+
+// completePatterns completes the last of several patterns, with the names of tools.
+func completePatterns(env *Env, s *settings) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		names := offered(cmd.Context(), env, s)
+		before := typed[:strings.LastIndexByte(typed, ',')+1]
+		for i := range names {
+			names[i] = before + names[i]
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+// completeTools completes the name of a tool.
+func completeTools(env *Env, s *settings) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return offered(cmd.Context(), env, s), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeEditors completes the editors that are not named yet.
+func completeEditors(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ids := slices.DeleteFunc(editorIDs(), func(id string) bool { return slices.Contains(args, id) })
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// offered are the tools of a real session, or none if it does not come about soon.
+func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	l, err := connect(ctx, env, s)
+	if err != nil {
+		return nil
+	}
+	defer l.close()
+	list, err := l.tools(ctx)
+	if err != nil {
+		return nil
+	}
+	return completions(list)
+}
+
+func completions(list []*mcp.Tool) []cobra.Completion {
+	names := make([]cobra.Completion, 0, len(list))
+	for _, tool := range list {
+		names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
+	}
+	return names
+}
