@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // levelTrace shows the messages themselves, without headers.
@@ -46,7 +47,8 @@ func (l *logFile) Write(p []byte) (int, error) {
 }
 
 func (l *logFile) add(line []byte) error {
-	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	// Without O_NONBLOCK a named pipe that nobody reads would hold up the session.
+	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}

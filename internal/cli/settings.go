@@ -124,15 +124,11 @@ func (s *settings) check() error {
 			return badSetting(fmt.Sprintf("--%s (%s) is %q", c.flag, variable(c.flag), value), "use one of "+strings.Join(c.of, ", "))
 		}
 	}
-	for flag, patterns := range map[string]patterns{"tools": s.tools, "exclude-tools": s.exclude} {
-		if s.set(flag) && strings.TrimSpace(strings.Join(patterns, "")) == "" {
-			return badSetting(fmt.Sprintf("--%s (%s) names no tool", flag, variable(flag)), "name some, such as find_*, or leave it out")
-		}
+	if err := s.checkPatterns("tools", s.tools); err != nil {
+		return err
 	}
-	for _, pattern := range slices.Concat(s.tools, s.exclude) {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return badSetting(fmt.Sprintf("the tool pattern %q cannot be read", pattern), "use *, ? and […] as in file names")
-		}
+	if err := s.checkPatterns("exclude-tools", s.exclude); err != nil {
+		return err
 	}
 	switch {
 	case s.toolTimeout < 0:
@@ -143,6 +139,19 @@ func (s *settings) check() error {
 		return badSetting("--sandbox is a LeadMagic of its own, and --mcp-url or --api-url names another", "leave out one of them")
 	}
 	return s.checkURLs()
+}
+
+func (s *settings) checkPatterns(flag string, list patterns) error {
+	setting := fmt.Sprintf("--%s (%s)", flag, variable(flag))
+	if s.set(flag) && strings.TrimSpace(strings.Join(list, "")) == "" {
+		return badSetting(setting+" names no tool", "name some, such as find_*, or leave it out")
+	}
+	for _, pattern := range list {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return badSetting(fmt.Sprintf("%s: the tool pattern %q cannot be read", setting, pattern), "use *, ? and […] as in file names")
+		}
+	}
+	return nil
 }
 
 func (s *settings) checkURLs() error {
