@@ -167,6 +167,20 @@ func (c *Choose) Status() Status {
 	return s
 }
 
+// Tried waits until the try to open the session that is under way, if there is one, has come to an end.
+func (c *Choose) Tried(ctx context.Context) {
+	c.mu.Lock()
+	a := c.attempt
+	c.mu.Unlock()
+	if a == nil {
+		return
+	}
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+	}
+}
+
 // Send implements Upstream.
 func (c *Choose) Send(m *Message) {
 	c.mu.Lock()

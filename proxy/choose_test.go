@@ -400,6 +400,36 @@ func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
 	})
 }
 
+func TestChooseTriedWaitsForTheTryUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := &scripted{}
+		late.answer = func(m *Message) *Message {
+			time.AfterFunc(6*time.Second, func() { late.deliver(says("late", version)(m)) })
+			return nil
+		}
+		c := &Choose{Candidates: []Candidate{{Upstream: late}}, Standby: &scripted{answer: says("standby", version)}}
+		start := time.Now()
+		d := sit(t, c)
+		d.say(hello)
+		d.hear(`"from":"standby"`)
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.Tried(impatient)
+		if waited := time.Since(start); waited != 5*time.Second || c.Status().Problem == nil {
+			t.Errorf("after %v: got %+v, want the problem after 5s", waited, c.Status())
+		}
+		c.Tried(t.Context())
+		c.Tried(t.Context())
+		if waited := time.Since(start); waited != 6*time.Second || c.Status().Problem != nil {
+			t.Errorf("after %v: got %+v, want no problem after 6s", waited, c.Status())
+		}
+		for _, kind := range []string{"tools", "resources", "prompts"} {
+			d.hear("notifications/" + kind + "/list_changed")
+		}
+		d.leave()
+	})
+}
+
 func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool

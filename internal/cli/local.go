@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -20,6 +21,9 @@ type local struct {
 	ended   chan struct{}
 	stop    context.CancelFunc
 }
+
+// patience is how much longer than an editor a person waits who has typed a command.
+const patience = 5 * time.Second
 
 // connect opens a session as an editor would.
 func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
@@ -83,7 +87,13 @@ func (ss *session) connect(ctx context.Context, protocol string) (*local, error)
 		<-l.ended
 		return nil, err
 	}
-	// A session that had to explain itself is one that did not come about, for who types a command.
+	// A session that had to explain itself is one that did not come about, for who types a command. That one can
+	// wait longer than an editor for LeadMagic, or for the reason.
+	if ss.choose.Status().Problem != nil {
+		patient, cancel := context.WithTimeout(ctx, patience)
+		ss.choose.Tried(patient)
+		cancel()
+	}
 	if p := ss.choose.Status().Problem; p != nil {
 		l.end()
 		return nil, ss.describe(p, "")
