@@ -16,11 +16,11 @@ func TestALogFileThatIsMovedAwayIsBegunAnew(t *testing.T) {
 		t.Error("the file is there before anything was logged")
 	}
 	for _, line := range []string{"first", "second"} {
-		log.Warn(line)
+		log.Warn("something", "nth", line)
 		if err := os.Rename(name, name+"."+line); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(name + "." + line); err != nil || strings.Count(string(got), "\n") != 1 || !strings.Contains(string(got), "msg="+line) {
+		if got, err := os.ReadFile(name + "." + line); err != nil || strings.Count(string(got), "\n") != 1 || !strings.Contains(string(got), "nth="+line) {
 			t.Errorf("got %q, %v; want one line, %s", got, err, line)
 		}
 	}
