@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -133,15 +134,22 @@ func (s Scanner) staged(ctx context.Context, paths []string, rep *Report) error 
 		return stagedError(err)
 	}
 	for _, name := range names0(out) {
-		size, err := s.Git.run(ctx, s.System.Folder, "cat-file", "-s", ":"+name)
-		if err != nil || len(bytes.TrimSpace(size)) > len("9999999") {
-			continue // a submodule, or too large for a text
+		path := filepath.Join(root, filepath.FromSlash(name))
+		text, err := s.Git.run(ctx, s.System.Folder, "cat-file", "-s", ":"+name)
+		if err != nil {
+			continue // a submodule
+		}
+		if size, err := strconv.Atoi(strings.TrimSpace(string(text))); err != nil || size > maxConfig {
+			if s.classify(path).degree != inCode {
+				rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", path, errLarge))
+			}
+			continue
 		}
 		data, err := s.Git.run(ctx, s.System.Folder, "cat-file", "blob", ":"+name)
 		if err != nil {
 			return stagedError(err)
 		}
-		src := s.named(filepath.Join(root, filepath.FromSlash(name)))
+		src := s.named(path)
 		src.staged = true
 		s.look(ctx, src, data, rep)
 	}

@@ -107,6 +107,8 @@ func ignored(rules []ignoreRule, name string, folder bool) bool {
 func walk(ctx context.Context, root string) ([]string, error) {
 	var files []string
 	var rules []ignoreRule
+	// The folder that was named may be a link: with a separator behind it, what it leads to is walked.
+	root += string(filepath.Separator)
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()

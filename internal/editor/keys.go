@@ -47,8 +47,10 @@ const (
 func hits(text []byte, s suspicion) []hit {
 	var found []hit
 	for _, at := range token.FindAllIndex(text, -1) {
-		if h := (hit{from: at[0], to: at[1]}); !sample(string(text[h.from:h.to])) && (s == inEditor || random(string(text[h.from:h.to]))) {
-			found = append(found, h)
+		v := string(text[at[0]:at[1]])
+		value := s == inConfig && !naming.Match(text[at[1]:])
+		if !sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
+			found = append(found, hit{from: at[0], to: at[1]})
 		}
 	}
 	patterns := []*regexp.Regexp{assigned}
@@ -94,7 +96,7 @@ func merged(found []hit) []hit {
 
 // references are the ways in which files name a value instead of holding it: variables of all kinds,
 // templates, commands, and the name of the variable itself (Codex: env_http_headers).
-var references = regexp.MustCompile("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
+var references = regexp.MustCompile("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|vault:|ENC\\[|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
 
 // isLiteral says whether a value is one, and not a reference or a sample.
 func isLiteral(v string) bool {
@@ -119,6 +121,8 @@ var (
 	part   = regexp.MustCompile(`[A-Za-z0-9]{12,}`)
 	digits = regexp.MustCompile(`[0-9]`)
 	letter = regexp.MustCompile(`[A-Za-z]`)
+	// naming is what follows the name of a setting: a key is a value.
+	naming = regexp.MustCompile(`^\\?["']?[ \t]*[:=]`)
 )
 
 // random tells a key from names such as lm_head_projection_weight: it has a long part that mixes digits
@@ -127,6 +131,12 @@ func random(v string) bool {
 	return slices.ContainsFunc(part.FindAllString(strings.TrimPrefix(v, "lm_"), -1), func(p string) bool {
 		return len(digits.FindAllString(p, 3)) == 3 && letter.MatchString(p)
 	})
+}
+
+// unlikeNames says whether a value of a config file is no name made of words: it has a part longer than
+// most words, or some digits.
+func unlikeNames(v string) bool {
+	return part.MatchString(strings.TrimPrefix(v, "lm_")) || len(digits.FindAllString(v, 3)) == 3
 }
 
 // withoutKeys is a text in which every key of LeadMagic is replaced by words.
@@ -151,13 +161,17 @@ var secrets = []*regexp.Regexp{
 // telling are the words in a name that speak of a secret.
 const telling = `(?:key|token|secret|passw|auth|credential|cookie)`
 
+// where is the end of a name that speaks of where a secret is or how it is sent, such as --auth-scheme: its
+// value is none.
+var where = regexp.MustCompile(`(?i)(?:file|path|command|scheme)["'\s:=,]*$`)
+
 // masked is a text to be shown: the values of secrets, ours and other people's, are hidden in it. Lines
 // stay where they are.
 func masked(text []byte) []byte {
 	for _, re := range secrets {
 		text = re.ReplaceAllFunc(text, func(m []byte) []byte {
 			at := re.FindSubmatchIndex(m)
-			if !isLiteral(string(m[at[4]:at[5]])) {
+			if !isLiteral(string(m[at[4]:at[5]])) || where.Match(m[at[2]:at[3]]) {
 				return m
 			}
 			return append(bytes.Clone(m[:at[4]]), hidden...)

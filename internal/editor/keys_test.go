@@ -38,6 +38,11 @@ func TestKeysAreFound(t *testing.T) {
 		{"two keys in one line", inEditor, "lm_0123456789abc lm_0123456789abd", []string{"lm_0123456789abc", "lm_0123456789abd"}},
 		{"other people's names in a config file", inConfig, `{"lm_head_projection_weight": 1, "lm_welcome_message_title": "x"}`, nil},
 		{"a key in a config file", inConfig, "key: " + canary + "\n", []string{canary}},
+		{"a key of letters in a config file", inConfig, "- lm_abcdefghijklmnop\n", []string{"lm_abcdefghijklmnop"}},
+		{"a key in short parts in a config file", inConfig, `"key": "lm_live_ab12_cd34_ef"`, []string{"lm_live_ab12_cd34_ef"}},
+		{"a setting with a long word in its name", inConfig, "lm_representation_weight: 0.1\nlm_eval_2024_results = 1\n", nil},
+		{"a value made of words", inConfig, "head: lm_head_projection_weight\n", nil},
+		{"encrypted values", inConfig, "LEADMAGIC_API_KEY=ENC[AES256_GCM,data:x]\nLEADMAGIC_API_KEY: vault:secret/x#y\n", nil},
 		{"LeadMagic's variable in a config file", inConfig, "LEADMAGIC_API_KEY=8f3a\n", []string{"8f3a"}},
 		{"somebody's header in a config file", inConfig, `"X-API-Key": "8f3a"`, nil},
 		{"LeadMagic's header in a config file", inConfig, "url: https://api.leadmagic.io\nX-API-Key: 8f3a\n", []string{"8f3a"}},
@@ -69,6 +74,7 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`"password": true, "id": "leadmagic-key", "GITHUB_TOKEN": "${env:GITHUB_TOKEN}",`,
 		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
 		`client_secret = 's3cret'`,
+		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
 	}, "\n")
 	want := strings.Join([]string{
 		`"LEADMAGIC_API_KEY": "<hidden>",`,
@@ -77,6 +83,7 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`"password": true, "id": "leadmagic-key", "GITHUB_TOKEN": "${env:GITHUB_TOKEN}",`,
 		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
 		`client_secret = '<hidden>'`,
+		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
 	}, "\n")
 	if got := string(masked([]byte(text))); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -58,6 +58,7 @@ func (s Scanner) projectFiles() []source {
 var configEndings = []string{
 	".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".config", ".properties",
 	".env", ".envrc", ".npmrc", ".netrc", ".plist", ".xml", ".tfvars",
+	".profile", ".bashrc", ".bash_profile", ".zshrc", ".zshenv", ".zprofile", ".fish", "dockerfile",
 }
 
 // codeEndings are the names of files that hold other people's names.

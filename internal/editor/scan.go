@@ -52,8 +52,12 @@ type Report struct {
 	Skipped []error
 }
 
-// maxConfig is how large a config file of no editor may be to be looked at on the way.
-const maxConfig = 1 << 20
+// maxConfig is how large a file may be that is looked at on the way, without being named and without being an
+// editor's.
+const maxConfig = 8 << 20
+
+// errLarge says that a file is larger.
+var errLarge = fmt.Errorf("it is larger than %d MiB", maxConfig>>20)
 
 // Scan reads the targets. An error means that a target cannot be scanned at all; a file on the way that
 // cannot be read is in the report.
@@ -147,7 +151,8 @@ func (s Scanner) read(ctx context.Context, src source, rep *Report, seen map[str
 	data, info, err := readRegular(real)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // in the index, but not in the folder
-	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig: // data, not settings
+	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig:
+		rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", src.path, errLarge))
 	case err != nil:
 		rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", src.path, bare(err)))
 	default:

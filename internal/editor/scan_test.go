@@ -126,6 +126,9 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if len(rep.Skipped) != 1 || !errors.Is(rep.Skipped[0], errLarge) {
+				t.Errorf("skipped: %v", rep.Skipped)
+			}
 			want := []string{
 				".mcp.json claude-code LEADMAGIC_API_KEY tracked",
 				"a/b/.cursor/mcp.json cursor LEADMAGIC_API_KEY untracked",
@@ -180,6 +183,21 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsNamedMayBeALink(t *testing.T) {
+	for name, g := range map[string]Git{"with git": gitFor(t), "without git": {}} {
+		s, _ := machine(t, "linux")
+		put(t, filepath.Join(s.Folder, "real", "a", ".mcp.json"), leak)
+		put(t, filepath.Join(s.Folder, "real", ".zshrc"), "export LEADMAGIC_API_KEY="+canary+"\n")
+		if err := os.Symlink("real", filepath.Join(s.Folder, "link")); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{"link"}})
+		if got := told(s, rep); err != nil || len(got) != 2 || !strings.HasPrefix(got[0], "link/.zshrc ") || !strings.HasPrefix(got[1], "link/a/.mcp.json ") {
+			t.Errorf("%s: got %q (%v)", name, got, err)
+		}
+	}
+}
+
 func TestAFileOutsideOfARepository(t *testing.T) {
 	g := gitFor(t)
 	s, _ := machine(t, "linux")
@@ -230,6 +248,20 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	s.Folder = filepath.Join(top, "sub")
 	if got := scan(); len(got) != 1 || !strings.Contains(got[0], "d.env") {
 		t.Errorf("from below: got %q", got)
+	}
+}
+
+func TestWhatIsTooLargeToBeLookedAtIsSaid(t *testing.T) {
+	g := gitFor(t)
+	s, _ := machine(t, "linux")
+	g.must(t, s.Folder, "init", "-q")
+	for _, name := range []string{"data.json", "film.mp4"} {
+		put(t, filepath.Join(s.Folder, name), strings.Repeat(" ", maxConfig)+leak)
+	}
+	g.must(t, s.Folder, "add", ".")
+	rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Staged: true})
+	if err != nil || len(rep.Skipped) != 1 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
+		t.Errorf("skipped: %v (%v)", rep.Skipped, err)
 	}
 }
 
