@@ -83,7 +83,7 @@ func (i *installer) list() error {
 			there = "?"
 		case entry != nil && entry.LiteralKey() != "":
 			there = "yes, with a key in the file: see scan"
-		case entry != nil && entry.Ours():
+		case entry != nil && entry.Ours(i.exe):
 			there = "yes"
 		case entry != nil:
 			there = "another entry"

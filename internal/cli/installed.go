@@ -17,7 +17,7 @@ func (i *installer) install(e editor.Editor) error {
 	}
 	res, err := e.Install(i.system, i.request(e))
 	if err != nil {
-		return i.failed(e, err)
+		return i.failed(e, err, "--force replaces it", "--name adds another beside it")
 	}
 	verb := "added " + i.name + " to"
 	switch {
@@ -46,7 +46,7 @@ func (i *installer) uninstall(e editor.Editor) error {
 	}
 	res, err := e.Uninstall(i.system, i.request(e))
 	if err != nil {
-		return i.failed(e, err)
+		return i.failed(e, err, "--force removes it")
 	}
 	switch {
 	case res.Outcome == editor.Unchanged:
@@ -102,27 +102,31 @@ func (i *installer) leaked(res editor.Result) {
 	}
 }
 
-// failed words what went wrong with one editor. The entry that is in the way is shown.
-func (i *installer) failed(e editor.Editor, err error) error {
+// failed words what went wrong with one editor. The entry that is in the way is shown, with the ways out: the
+// first takes its key away too.
+func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 	var different *editor.DifferentError
 	var missing *editor.MissingError
 	switch {
 	case errors.Is(err, editor.ErrNotProject):
 		return misuse(&hintError{fmt.Errorf("%s: %w", e.ID, err), "leave out --project"})
 	case errors.As(err, &missing):
-		return &hintError{fmt.Errorf("%s: %w", e.ID, err), "set " + missing.Variable + ", or use --project"}
+		hint := "set " + missing.Variable
+		if e.HasProject() {
+			hint += ", or use --project"
+		}
+		return &hintError{fmt.Errorf("%s: %w", e.ID, err), hint}
 	case errors.As(err, &different):
 		fmt.Fprintf(i.env.Stdout, "%s: %s, line %d:\n", e.ID, i.short(different.Path), different.Line)
 		for line := range strings.Lines(different.Entry + "\n") {
 			fmt.Fprint(i.env.Stdout, "  "+line)
 		}
-		hint := "--force replaces it; --name adds another beside it"
 		problem := "there is another entry named " + different.Name
 		if different.Key != "" {
 			problem += ", with a key in it under " + different.Key
-			hint = "--force replaces it; then " + rotate
+			ways = []string{ways[0], "then " + rotate}
 		}
-		return &hintError{fmt.Errorf("%s: %s", e.ID, problem), hint}
+		return &hintError{fmt.Errorf("%s: %s", e.ID, problem), strings.Join(ways, "; ")}
 	default:
 		return fmt.Errorf("%s: %w", e.ID, err)
 	}

@@ -103,12 +103,12 @@ func (x *patient) server(ctx context.Context) {
 		x.warn(x.name("entry"), x.place()+" is disabled", "enable "+editor.Name+" in "+x.editor.Title)
 	case s.URL != "":
 		x.ok(x.name("entry"), "%s connects to %s by itself, without this program", x.place(), hostOf(s.URL))
-	case !s.Ours():
+	case !s.Ours(x.doctor.Executable):
 		x.warn(x.name("entry"), x.place()+" starts "+base(s.Command)+", not this program", x.install())
 	default:
 		x.ok(x.name("entry"), "%s", x.place())
 	}
-	ours := s.Ours() && s.URL == ""
+	ours := s.Ours(x.doctor.Executable) && s.URL == ""
 	if ours {
 		x.command(ctx)
 	}

@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -139,19 +140,54 @@ func TestServersAreReadInEveryShape(t *testing.T) {
 		return serverOf(v)
 	}
 	s := read(jsonFormat{}, `{"s":{"n":{"type":"local","command":["/a/leadmagic-mcp-proxy","-x"],"environment":{"A":"b"},"enabled":false}}}`)
-	if !s.Ours() || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" || !s.Disabled {
+	if !s.Ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" || !s.Disabled {
 		t.Errorf("opencode: got %+v", s)
 	}
 	s = read(tomlFormat{}, "[s.n]\ncommand = 'C:\\a\\leadmagic-mcp-proxy.exe'\nenv_vars = ['A', { name = 'B', source = 'local' }]\nenabled = true\n")
-	if !s.Ours() || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
+	if !s.Ours("") || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
 		t.Errorf("codex: got %+v", s)
 	}
 	s = read(jsonFormat{}, `{"s":{"n":{"url":"https://mcp.leadmagic.io/mcp","headers":{"X-LeadMagic-Key":"abc"}}}}`)
-	if s.Ours() || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
+	if s.Ours("") || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
 		t.Errorf("remote: got %+v", s)
 	}
 	s = read(jsonFormat{}, `{"s":{"n":{"command":"x","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"},"disabled":true,"envFile":".env"}}}`)
 	if s.LiteralKey() != "" || !s.Disabled || s.EnvFile != ".env" {
 		t.Errorf("with a reference: got %+v", s)
+	}
+}
+
+func TestAKeyInAnEntryIsNamedByItsPlace(t *testing.T) {
+	for name, tt := range map[string]struct {
+		entry string
+		want  string
+	}{
+		"a variable":                 {`{"env":{"LEADMAGIC_API_KEY":"8f3a"}}`, "LEADMAGIC_API_KEY"},
+		"a bearer token":             {`{"url":"https://a","headers":{"Authorization":"Bearer ` + canary + `"}}`, "Authorization"},
+		"an argument":                {`{"command":"npx","args":["mcp-remote","--header","x-leadmagic-key:` + canary + `"]}`, "args"},
+		"an argument of opencode's":  {`{"command":["npx","--key","` + canary + `"]}`, "args"},
+		"an address":                 {`{"serverUrl":"https://a/mcp?key=` + canary + `"}`, "url"},
+		"an argument with reference": {`{"command":"npx","args":["--header","x-leadmagic-key:${LEADMAGIC_API_KEY}"]}`, ""},
+		"somebody's secret":          {`{"env":{"GITHUB_TOKEN":"ghp_abc"}}`, ""},
+	} {
+		value, _, _, err := jsonFormat{}.find([]byte(`{"n":`+tt.entry+`}`), []string{"n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := serverOf(value).LiteralKey(); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestAnEntryThatStartsThisVeryFileIsOurs(t *testing.T) {
+	dir := t.TempDir()
+	program, other := filepath.Join(dir, "proxy"), filepath.Join(dir, "other")
+	put(t, program, "1")
+	put(t, other, "2")
+	for command, want := range map[string]bool{program: true, other: false, filepath.Join(dir, "gone"): false, "proxy": false} {
+		if got := (Server{Command: command}).Ours(program); got != want {
+			t.Errorf("%s: got %v", command, got)
+		}
 	}
 }

@@ -37,11 +37,7 @@ func (s System) readConfig(path string) (*configFile, error) {
 	real, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			target, _ := os.Readlink(path)
-			return nil, fmt.Errorf("%s is a symbolic link to %s, which does not exist", path, target)
-		}
-		return f, nil
+		return f, dangling(path)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
 	}
@@ -51,6 +47,28 @@ func (s System) readConfig(path string) (*configFile, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
 	}
 	return f, nil
+}
+
+// dangling is the error that a path which does not exist, or a folder above it, is a symbolic link that leads
+// nowhere.
+func dangling(path string) error {
+	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
+		if !exists(path) {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			target, _ := os.Readlink(path)
+			return fmt.Errorf("%s is a symbolic link to %s, which does not exist", path, target)
+		}
+		break
+	}
+	return nil
+}
+
+// linked says whether the file is reached by a symbolic link of its own: whoever made that wants to keep it.
+func (f *configFile) linked() bool {
+	info, err := os.Lstat(f.path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // readRegular reads a regular file of reasonable size. Anything else could block for ever.

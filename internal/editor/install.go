@@ -107,7 +107,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 		if err != nil || !found {
 			return change{data: f.data}, err
 		}
-		if ours := serverOf(have).Ours() || satisfies(have, e.entry(r.Command)); !ours && !r.Force {
+		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.Command)); !ours && !r.Force {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()
@@ -118,7 +118,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 		if c.data, err = e.without(f.data, r.name(), before); err != nil {
 			return c, err
 		}
-		c.gone = !backed && blank(c.data)
+		c.gone = !backed && !f.linked() && blank(c.data)
 		return c, nil
 	})
 }

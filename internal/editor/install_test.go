@@ -115,7 +115,7 @@ func roundTrip(t *testing.T, e Editor, s System, r Request) {
 		}
 	}
 	entry, err := e.Entry(s, r.Scope, Name)
-	if err != nil || entry == nil || !entry.Ours() {
+	if err != nil || entry == nil || !entry.Ours("") {
 		t.Fatalf("the entry is %+v (%v)", entry, err)
 	}
 	for i, want := range []Outcome{Removed, Unchanged} {
@@ -236,6 +236,35 @@ func TestModeAndLinksAreKept(t *testing.T) {
 	}
 }
 
+func TestUninstallLeavesNoLinkToNowhere(t *testing.T) {
+	s, home := machine(t, "linux")
+	real, link := filepath.Join(home, "dotfiles", "cursor.json"), filepath.Join(home, ".cursor", "mcp.json")
+	put(t, real, `{"mcpServers": {"leadmagic": {"command": "leadmagic-mcp-proxy"}}}`)
+	if err := errors.Join(os.Mkdir(filepath.Dir(link), 0o755), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	e := lookup(t, "cursor")
+	if res, err := e.Uninstall(s, request()); err != nil || res.Gone {
+		t.Fatalf("gone: %v (%v)", res.Gone, err)
+	}
+	if _, err := os.Stat(link); err != nil {
+		t.Error(err)
+	}
+	roundTrip(t, e, s, request())
+}
+
+func TestTheFolderOfAnEditorMayBeALink(t *testing.T) {
+	s, home := machine(t, "linux")
+	real, link := filepath.Join(home, "dotfiles"), filepath.Join(home, ".cursor")
+	if err := errors.Join(os.Mkdir(real, 0o755), os.Symlink("dotfiles", link)); err != nil {
+		t.Fatal(err)
+	}
+	roundTrip(t, lookup(t, "cursor"), s, request())
+	if target, err := os.Readlink(link); target != "dotfiles" || !exists(real) {
+		t.Errorf("the link leads to %q (%v)", target, err)
+	}
+}
+
 func TestFilesThatWillNotBeWritten(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -246,6 +275,9 @@ func TestFilesThatWillNotBeWritten(t *testing.T) {
 		{"a read-only folder", func(p string) error { return os.Chmod(filepath.Dir(p), 0o555) }, "writing PATH: the folder DIR is read-only"},
 		{"a folder in its place", func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) }, "reading PATH: it is not a regular file"},
 		{"a link that leads nowhere", func(p string) error { return errors.Join(os.Remove(p), os.Symlink("gone", p)) }, "PATH is a symbolic link to gone, which does not exist"},
+		{"a folder that is a link that leads nowhere", func(p string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(p)), os.Symlink("gone", filepath.Dir(p)))
+		}, "DIR is a symbolic link to gone, which does not exist"},
 		{"a link to itself", func(p string) error { return errors.Join(os.Remove(p), os.Symlink(p, p)) }, "reading PATH: "},
 		{"broken JSON", func(p string) error { return os.WriteFile(p, []byte("{\n  \"a\": ,\n}"), 0o600) }, "PATH is left as it was: line 2, column 8: invalid character ','"},
 		{"a file larger than any", func(p string) error { return os.Truncate(p, maxFile+1) }, "reading PATH: it is larger than 64 MiB"},

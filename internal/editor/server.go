@@ -3,7 +3,9 @@ package editor
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -20,13 +22,15 @@ type Server struct {
 	Disabled bool
 }
 
-// Ours says whether the entry starts this program.
-func (s Server) Ours() bool {
+// Ours says whether the entry starts this program, going by its name, or because it is the one at a path:
+// whoever built it may have called it something else.
+func (s Server) Ours(program string) bool {
 	base := path.Base(strings.ReplaceAll(s.Command, `\`, "/"))
-	return strings.TrimSuffix(base, ".exe") == Program
+	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && sameFile(s.Command, program)
 }
 
-// LiteralKey is the name of a variable or header that holds a key instead of naming one, or empty.
+// LiteralKey is the name under which the entry holds a key instead of naming one, or empty: a variable, a
+// header, or the member with the arguments or the address.
 func (s Server) LiteralKey() string {
 	for _, name := range []string{KeyVariable, "x-leadmagic-key", "X-API-Key"} {
 		for have, value := range s.Env {
@@ -34,6 +38,17 @@ func (s Server) LiteralKey() string {
 				return have
 			}
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
+		if HoldsKey(s.Env[name]) {
+			return name
+		}
+	}
+	switch {
+	case slices.ContainsFunc(s.Args, HoldsKey):
+		return "args"
+	case HoldsKey(s.URL):
+		return "url"
 	}
 	return ""
 }
