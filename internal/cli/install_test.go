@@ -134,6 +134,14 @@ func TestAReplacedKeyIsNowhereAfterwards(t *testing.T) {
 	}
 }
 
+func TestANameCannotEndItsLine(t *testing.T) {
+	for name, want := range map[string]string{"a b.env": "a b.env", "ключ.env": "ключ.env", "a\n\x1b[2Jb.env": `"a\n\x1b[2Jb.env"`} {
+		if got := inOneLine(name); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestInstallAllTakesWhatIsFound(t *testing.T) {
 	s := newShelf(t)
 	if code := s.run("install", "--all"); code != 1 || !strings.Contains(s.err.String(), "no editor was found") {

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +79,7 @@ func tellFindings(env *Env, s editor.System, rep editor.Report) {
 		if f.Name != "" {
 			what += " under " + f.Name
 		}
-		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n", shorten(s, f.Path), f.Line, f.Column, what, gitWords[f.Git], f.Instead)
+		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n", inOneLine(shorten(s, f.Path)), f.Line, f.Column, what, gitWords[f.Git], f.Instead)
 		files[f.Path] = true
 	}
 	switch {
@@ -85,6 +88,14 @@ func tellFindings(env *Env, s editor.System, rep editor.Report) {
 	default:
 		fmt.Fprintf(env.Stdout, "\n%s found in %s\n%s\n", count(len(rep.Findings), "key"), count(len(files), "file"), rotate)
 	}
+}
+
+// inOneLine is a name as it is shown: a repository may hold names that would end the line or steer a terminal.
+func inOneLine(name string) string {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // count is a number of things.
