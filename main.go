@@ -18,13 +18,26 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
 )
 
-// version is set by the linker.
-var version = "dev"
+// version is set by the linker for a release.
+var version string
+
+// ownVersion is what the linker has set, or else the version in which the go command has installed the module.
+func ownVersion(linked string, built *debug.BuildInfo) string {
+	if linked == "" && built != nil {
+		linked, _ = strings.CutPrefix(built.Main.Version, "v")
+	}
+	if linked == "" || linked == "(devel)" {
+		return "dev"
+	}
+	return linked
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -32,13 +45,14 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	// A pipe whose reader is gone is an error of a write, not the end of the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	built, _ := debug.ReadBuildInfo()
 	env := cli.Env{
 		Getenv:  os.Getenv,
 		Environ: os.Environ,
 		Stdin:   os.Stdin,
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
-		Version: version,
+		Version: ownVersion(version, built),
 	}
 	os.Exit(cli.Run(ctx, &env, os.Args[1:]))
 }

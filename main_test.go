@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,28 @@ func TestMain(m *testing.M) {
 
 // canary is the key of every script. Nothing that the program prints, logs or writes may contain it.
 const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+func TestTheVersion(t *testing.T) {
+	built := func(version string) *debug.BuildInfo { return &debug.BuildInfo{Main: debug.Module{Version: version}} }
+	tests := []struct {
+		name, linked string
+		built        *debug.BuildInfo
+		want         string
+	}{
+		{"a release says what was linked", "1.2.3", built("v1.2.2"), "1.2.3"},
+		{"go install says the module's version", "", built("v1.2.3"), "1.2.3"},
+		{"a build in a folder has none", "", built("(devel)"), "dev"},
+		{"a build without modules has none", "", built(""), "dev"},
+		{"a program may know nothing of its build", "", nil, "dev"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := ownVersion(tt.linked, tt.built); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
 
 // TestScripts runs the real program against a sandbox of its own for each script: one behaviour each.
 //
