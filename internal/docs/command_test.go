@@ -206,7 +206,9 @@ func parts(all []string) [][]string {
 }
 
 // others are programs of others that pages show. What they do is not checked here.
-var others = []string{"brew", "scoop", "apt", "dpkg", "claude", "op", "pass", "cosign", "sha256sum", "gh", "chmod", "npm", "curl"}
+var others = []string{
+	"git", "cd", "brew", "scoop", "sudo", "xattr", "claude", "op", "cosign", "sha256sum", "gh", "npm", "curl",
+}
 
 // foreign checks a command that is not of the program.
 func foreign(own tree, s *stage, command []string) error {
