@@ -22,7 +22,7 @@ func TestEveryConfigIsRead(t *testing.T) {
 	entries := 0
 	for _, p := range pages(t) {
 		for _, b := range p.blocks(t) {
-			value, err := parseConfig(b)
+			value, err := own.parseConfig(b)
 			if err != nil {
 				t.Errorf("%s: %v", b.place(-1), err)
 				continue
@@ -47,7 +47,7 @@ func TestEveryConfigIsRead(t *testing.T) {
 }
 
 // parseConfig reads a block in the language that it says it is in; nil if that is no config.
-func parseConfig(b block) (value any, err error) {
+func (tr tree) parseConfig(b block) (value any, err error) {
 	switch b.language {
 	case "json", "jsonc":
 		data, err := hujson.Standardize([]byte(b.text()))
@@ -59,8 +59,16 @@ func parseConfig(b block) (value any, err error) {
 		return value, toml.Unmarshal([]byte(b.text()), &value)
 	case "yaml":
 		for _, line := range b.lines() {
-			if entry, ok := strings.CutPrefix(strings.TrimSpace(line), "entry: "); ok && !strings.HasPrefix(entry, program+" ") {
+			entry, ok := strings.CutPrefix(strings.TrimSpace(line), "entry: ")
+			if !ok {
+				continue
+			}
+			args, ours := strings.CutPrefix(entry, program+" ")
+			if !ours {
 				return nil, fmt.Errorf("%q does not run the program", entry)
+			}
+			if err := tr.check(strings.Fields(args)); err != nil {
+				return nil, err
 			}
 		}
 	case "", "sh", "console", "text", "go", "diff":

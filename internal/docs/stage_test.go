@@ -188,7 +188,7 @@ func (s *stage) shown(out, file string) string {
 
 var (
 	port      = regexp.MustCompile(`127\.0\.0\.1:\d+`)
-	passing   = regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs)\b|\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?|\b\d+\.\d+\.\d+\b|\blinux/\w+`)
+	passing   = regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs|s)\b|\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?|\b\d+\.\d+\.\d+\b|\blinux/\w+`)
 	trailing  = regexp.MustCompile(`(?m)[ \t]+$`)
 	ownSystem = runtime.GOOS == "linux" // whose paths and words the pages show
 )

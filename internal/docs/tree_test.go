@@ -64,7 +64,10 @@ func (tr tree) check(args []string) error {
 	if !ok {
 		return fmt.Errorf("there is no command %s", command)
 	}
-	for _, arg := range args {
+	for i, arg := range args {
+		if arg == "--" && command == "install" {
+			return tr.check(args[i+1:]) // what the editor is to start the program with
+		}
 		if arg == "--" {
 			return nil
 		}
