@@ -807,7 +807,7 @@ func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
 		}}
 		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Standby: &scripted{answer: silent}}
 		d := sit(t, c)
-		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, nil}} {
+		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
 			d.say(modern3)
 			d.hear(`"id":3`)
