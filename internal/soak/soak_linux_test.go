@@ -35,10 +35,11 @@ func TestMemoryStaysFlat(t *testing.T) {
 				open = append(open, descriptors(t, pid))
 			}
 			took := time.Since(begun)
-			settled := resident[steps/5-1] // after 20 %
-			high := slices.Max(resident[steps/5:])
+			// One look may fall into a dip behind a collection, so it is peaks that are compared.
+			settled := slices.Max(resident[steps/5 : 2*steps/5])
+			high := slices.Max(resident[2*steps/5:])
 			if float64(high) > 1.1*float64(settled) {
-				t.Errorf("memory grew from %s after a fifth of the calls to %s; it was %v", megabytes(settled), megabytes(high), resident)
+				t.Errorf("memory grew from %s in the second fifth of the calls to %s; it was %v", megabytes(settled), megabytes(high), resident)
 			}
 			// Each call side by side may keep its connection, and the session its stream.
 			if most := slices.Max(open); most > before+side+2 {
@@ -52,7 +53,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 				eventually(t, "idle connections are closed", func() bool { return descriptors(t, pid) <= before+1 })
 			}
 			e.leave()
-			t.Logf("%d calls, %d side by side, in %.1f s: memory %s after a fifth, %s at most since; %d descriptors at first, %d at most",
+			t.Logf("%d calls, %d side by side, in %.1f s: memory %s in the second fifth, %s at most since; %d descriptors at first, %d at most",
 				calls, side, took.Seconds(), megabytes(settled), megabytes(high), before, slices.Max(open))
 		})
 	}
