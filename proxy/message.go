@@ -152,7 +152,8 @@ func usableID(id []byte) bool {
 }
 
 // key is id in a form that is the same for equal ids, however they are written: 1, 1.0 and 1e0 are one
-// number, so are 0 and -0, and "a" and "\u0061" one string. Peers that decode and encode again change the form, not the value.
+// number, 0 and -0 another, "a" and "\u0061" one string. Peers that decode and encode again change the form,
+// not the value.
 func key(id []byte) string {
 	if len(id) == 0 {
 		return ""

@@ -90,49 +90,6 @@ func TestRule4ALostSessionIsOpenedAgainOnceForAll(t *testing.T) {
 	}
 }
 
-// A call that comes, or is refused, while the new session is being told what the old one knew waits for that too:
-// servers refuse calls before initialized.
-func TestRule4NoCallOvertakesWhatIsSaidAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
-		d.say(ready)
-		d.say(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
-		d.next()
-		before := len(o.log())
-		refuse := refusesSession("s1", http.StatusNotFound)
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			switch {
-			case r.Header.Get("Mcp-Session-Id") == "s1":
-				if strings.Contains(m.raw, `"id":3`) {
-					<-time.After(150 * time.Millisecond)
-				}
-				return refuse(w, r, m)
-			case m.Method == "notifications/initialized", m.Method == "logging/setLevel":
-				<-time.After(200 * time.Millisecond)
-			}
-			return false
-		}
-		d.say(toolCall(2))
-		d.say(toolCall(3))
-		pass(300 * time.Millisecond)
-		d.say(toolCall(4))
-		d.say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
-		for range 3 {
-			d.hear(`"result"`)
-		}
-		synctest.Wait()
-		seen := o.log()[before:]
-		if got, want := seen[2:6], []string{"initialize", "GET s2", "notifications/initialized s2", "logging/setLevel s2"}; !slices.Equal(got, want) {
-			t.Errorf("LeadMagic saw\n%q\nwant in its midst\n%q", seen, want)
-		}
-		if len(seen) != 10 {
-			t.Errorf("LeadMagic saw %q", seen)
-		}
-		d.leave()
-	})
-}
-
 // The calls go out behind what makes the new session like the old one.
 func TestRule4CallsWaitForTheRenewedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
