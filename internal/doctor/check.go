@@ -82,7 +82,7 @@ func (n *notes) blame(name string, err error) {
 func words(err error) (what, next string) {
 	p := problem.As(err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) && (p == nil || p.Code == problem.Unreachable):
+	case errors.Is(err, context.DeadlineExceeded) && (p == nil || p.Code == problem.Unreachable || p.Code == problem.Cut):
 		return fmt.Sprintf("it took longer than %s", within), "try again later"
 	case p == nil:
 		return err.Error(), ""

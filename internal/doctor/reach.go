@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -65,6 +66,9 @@ func (r *reach) ask(ctx context.Context, dial http.RoundTripper, agent string) e
 	body, err := io.ReadAll(io.LimitReader(res.Body, enough))
 	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL, Now: now})
 	if res.StatusCode < 200 || res.StatusCode > 299 || p.Code == problem.NotLeadMagic {
+		if p.Code == problem.Redirected && r.role == "api" {
+			p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
+		}
 		r.health = p
 	} else if err != nil {
 		r.health = problem.FromError(err, true)
@@ -84,7 +88,7 @@ func (r *reach) checks(n *notes, worked bool) {
 	case worked:
 		n.ok(name, "/health answers %d in %s", r.status, milliseconds(r.took))
 	case r.err != nil:
-		r.blame(n, name)
+		r.blame(n, name, r.url.Host)
 	case r.health != nil && r.role == "api" && r.health.Code == problem.NotFound:
 		// Only the hosted server is known to have such an address.
 		n.ok(name, "%s answers in %s", r.url.Host, milliseconds(r.took))
@@ -105,7 +109,7 @@ func (r *reach) name(n *notes) (failed bool) {
 	case isAddress(asked):
 		n.ok(name, "%s needs no look-up", asked)
 	case r.lookup.begun.IsZero() && r.connect.begun.IsZero():
-		r.blame(n, name)
+		r.blame(n, name, asked)
 		return true
 	case r.lookup.begun.IsZero():
 		n.ok(name, "%s needs no look-up", asked)
@@ -113,7 +117,11 @@ func (r *reach) name(n *notes) (failed bool) {
 		n.fail(name, "looking up "+asked+" takes too long", "check the network and its name server")
 		return true
 	case r.lookup.err != nil:
-		n.fail(name, "the name "+asked+" cannot be resolved", "check the network and its name server; behind a company proxy, set --http-proxy (LEADMAGIC_HTTP_PROXY)")
+		hint := "check the network and its name server; behind a company proxy, set --http-proxy (LEADMAGIC_HTTP_PROXY)"
+		if r.proxy != nil {
+			hint = problem.CheckProxy
+		}
+		n.fail(name, "the name "+asked+" cannot be resolved", hint)
 		return true
 	default:
 		n.ok(name, "%s is %s (%s)", asked, r.found(), r.lookup.took())
@@ -123,10 +131,11 @@ func (r *reach) name(n *notes) (failed bool) {
 
 // connection looks at the connection to the host, or to its HTTP proxy.
 func (r *reach) connection(n *notes) (failed bool) {
-	name, to := r.role+" connection", "to "+r.url.Host
+	name, other := r.role+" connection", r.url.Host
 	if r.proxy != nil {
-		to = "to the HTTP proxy " + r.proxy.Host
+		other = "the HTTP proxy " + r.proxy.Host
 	}
+	to := "to " + other
 	switch {
 	case r.connect.ended.IsZero():
 		n.fail(name, "no connection "+to+" in time: the other side does not answer", "check the network; a firewall may drop the connection")
@@ -135,7 +144,7 @@ func (r *reach) connection(n *notes) (failed bool) {
 		r.refused(n, name, to)
 		return true
 	case !r.got && r.tls.begun.IsZero():
-		r.blame(n, name) // the HTTP proxy refused
+		r.blame(n, name, other) // the HTTP proxy refused, or does not answer
 		return true
 	}
 	n.ok(name, "%s (%s)", to, r.connect.took())
@@ -153,8 +162,10 @@ func (r *reach) secured(n *notes) (failed bool) {
 		return true
 	case r.tls.err != nil:
 		what, next := r.why(r.tls.err)
-		if issuer := untrustedIssuer(r.tls.err); issuer != "" {
-			what += "; the certificate was issued by " + issuer
+		if refused, ok := errors.AsType[*tls.CertificateVerificationError](r.tls.err); ok && len(refused.UnverifiedCertificates) > 0 {
+			what += "; the certificate was issued by " + refused.UnverifiedCertificates[0].Issuer.String()
+		}
+		if _, unknown := errors.AsType[x509.UnknownAuthorityError](r.tls.err); unknown {
 			next = "get that authority's certificate as a PEM file from whoever runs the network, then: export LEADMAGIC_CA_FILE=FILE"
 		}
 		n.fail(name, what, next)
@@ -168,7 +179,10 @@ func (r *reach) secured(n *notes) (failed bool) {
 // refused says why no connection was made.
 func (r *reach) refused(n *notes, name, to string) {
 	what, next := r.why(r.connect.err)
-	if errors.Is(r.connect.err, syscall.ECONNREFUSED) && isHere(r.url) {
+	switch {
+	case r.proxy != nil:
+		next = problem.CheckProxy
+	case errors.Is(r.connect.err, syscall.ECONNREFUSED) && isHere(r.url):
 		next = "start what should answer there, or leave out --" + r.role + "-url"
 	}
 	n.fail(name, "no connection "+to+": "+what, next)
@@ -180,14 +194,14 @@ func (r *reach) why(err error) (what, next string) {
 	return strings.TrimPrefix(what, "LeadMagic is not reachable: "), next
 }
 
-// blame says why no answer came, where no part of the way has a reason of its own.
-func (r *reach) blame(n *notes, name string) {
+// blame says why no answer came from the other side, where no part of the way has a reason of its own.
+func (r *reach) blame(n *notes, name, other string) {
 	const hint = "try again later; a firewall or a company proxy may hold the connection"
 	switch {
 	case errors.Is(r.err, context.DeadlineExceeded), errors.Is(r.err, context.Canceled):
-		n.fail(name, r.url.Host+" accepts the connection and does not answer", hint)
+		n.fail(name, other+" accepts the connection and does not answer", hint)
 	case r.got:
-		n.fail(name, r.url.Host+" accepts the connection and ends it without an answer", hint)
+		n.fail(name, other+" accepts the connection and ends it without an answer", hint)
 	default:
 		what, next := r.why(r.err)
 		n.fail(name, what, next)
@@ -200,13 +214,4 @@ func issuer(state tls.ConnectionState) string {
 		return "nobody"
 	}
 	return state.PeerCertificates[0].Issuer.String()
-}
-
-// untrustedIssuer is who signed the certificate that was not accepted, empty if that was not the reason.
-func untrustedIssuer(err error) string {
-	refused, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	if !ok || len(refused.UnverifiedCertificates) == 0 {
-		return ""
-	}
-	return refused.UnverifiedCertificates[0].Issuer.String()
 }

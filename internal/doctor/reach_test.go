@@ -86,11 +86,11 @@ func TestHowFarAHostIsReached(t *testing.T) {
 		{"a certificate for another name", func(t *testing.T) wire {
 			server, pool := secured(t, sandbox.Leaf{Hosts: []string{"portal.example"}})
 			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-		}, "mcp tls", Fail, "the certificate is for another name", ""},
+		}, "mcp tls", Fail, "company proxy?); the certificate was issued by CN=sandbox authority", "sign in to the network"},
 		{"a certificate that has expired", func(t *testing.T) wire {
 			server, pool := secured(t, sandbox.Leaf{Expires: time.Now().Add(-time.Hour)})
 			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-		}, "mcp tls", Fail, "is the clock of this machine right?", ""},
+		}, "mcp tls", Fail, "is the clock of this machine right?", "the clock of this machine"},
 		{"http where https is due", func(t *testing.T) wire {
 			return wire{url: strings.Replace(serve(t, http.NotFound), "http:", "https:", 1)}
 		}, "mcp tls", Fail, "the TLS handshake did not succeed", ""},
@@ -120,7 +120,15 @@ func TestHowFarAHostIsReached(t *testing.T) {
 		}, "mcp connection", Fail, "the HTTP proxy wants a login", "http://user:password@host:port"},
 		{"a proxy that is not there", func(*testing.T) wire {
 			return wire{url: "https://mcp.leadmagic.test", proxy: "http://127.0.0.1:1"}
-		}, "mcp connection", Fail, "no connection to the HTTP proxy 127.0.0.1:1: the connection was refused", ""},
+		}, "mcp connection", Fail, "no connection to the HTTP proxy 127.0.0.1:1: the connection was refused", "check --http-proxy"},
+		{"a proxy whose name is not known", func(*testing.T) wire {
+			base := resolved(func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") })
+			return wire{url: "https://mcp.leadmagic.test", base: base, proxy: "http://proxy.test:3128"}
+		}, "mcp name", Fail, "the name proxy.test cannot be resolved", "check --http-proxy"},
+		{"a proxy that accepts and says nothing", func(t *testing.T) wire {
+			proxy := silent(t)
+			return wire{url: "https://mcp.leadmagic.test", proxy: "http://" + proxy}
+		}, "mcp connection", Fail, "the HTTP proxy 127.0.0.1:", "firewall"},
 		{"a captive portal", func(t *testing.T) wire {
 			return wire{url: serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>Welcome")) })}
 		}, "mcp health", Fail, "a web page came where LeadMagic's answer was due", "sign in to the network"},
@@ -151,7 +159,7 @@ func TestHowFarAHostIsReached(t *testing.T) {
 			d := newDoctor(t)
 			d.Route = &Route{MCP: u, API: u, Upstream: "mcp", Proxy: w.base.Proxy, Dial: func() http.RoundTripper { return w.base }}
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			if tt.status == OK || !strings.Contains(tt.detail, "accepts") && !strings.Contains(tt.detail, "too long") {
+			if tt.status == OK || !strings.Contains(tt.name, "says nothing") && !strings.Contains(tt.detail, "accepts") && !strings.Contains(tt.detail, "too long") {
 				cancel() // only silence has to be waited for
 				ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
 			}

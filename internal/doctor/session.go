@@ -37,6 +37,8 @@ func (d *Doctor) session(old, modern, best *visit) []Check {
 		n.ok("discover", "%s in %s", modern.opened.ProtocolVersion, milliseconds(modern.took))
 	}
 	switch c := best.call; {
+	case best.toolsErr != nil:
+		n.skip("the tools could not be listed", "free call")
 	case c == nil:
 		n.skip("no tool is known to be free", "free call")
 	case c.err != nil:

@@ -57,7 +57,13 @@ func (d *Doctor) travel(ctx context.Context, keyed bool) []Check {
 	if keyed && !old.worked() && modern.worked() {
 		best = modern
 	}
-	worked := keyed && best.err == nil
+	var fault error
+	if keyed {
+		if fault = best.err; fault == nil && best.upstream == "rest" {
+			fault = b.err // that session is opened here: it says nothing of the way
+		}
+	}
+	worked := keyed && fault == nil
 	n := &notes{stage: atNetwork}
 	for i, r := range reached {
 		before := len(n.checks)
@@ -71,10 +77,10 @@ func (d *Doctor) travel(ctx context.Context, keyed bool) []Check {
 	case !keyed:
 		return append(n.checks, unseen("there is no key to go with", atAcceptance, atSession, atTools)...)
 	case !worked && first.err != nil && b.asked && b.err == nil:
-		return append(n.checks, withoutHosted(first)...)
+		return append(n.checks, unreachedHosted(first)...)
 	case !worked && first.err != nil:
 		return append(n.checks, unseen(first.url.Host+" was not reached", atAcceptance, atSession, atTools)...)
-	case !worked && first.health != nil && first.health.Code == codeOf(best.err):
+	case !worked && first.health != nil && first.health.Code == codeOf(fault):
 		return append(n.checks, unseen(first.url.Host+" answers all else as it answers /health", atAcceptance, atSession, atTools)...)
 	}
 	n.checks = append(n.checks, d.acceptance(best, b)...)
@@ -93,12 +99,15 @@ func unseen(why string, stages ...Stage) []Check {
 	return checks
 }
 
-// withoutHosted is what to say if only the hosted server cannot be reached.
-func withoutHosted(first *reach) []Check {
+// withoutHosted is what to do if only the REST API can be used.
+const withoutHosted = "to do without the hosted server: export LEADMAGIC_UPSTREAM=rest"
+
+// unreachedHosted is what to say if only the hosted server cannot be reached.
+func unreachedHosted(first *reach) []Check {
 	why := first.url.Host + " was not reached"
 	n := &notes{stage: atAcceptance}
 	n.skip(why, "hosted server")
-	n.add("rest api", OK, "takes the key", "to do without the hosted server: export LEADMAGIC_UPSTREAM=rest")
+	n.add("rest api", OK, "takes the key", withoutHosted)
 	return append(n.checks, unseen(why, atSession, atTools)...)
 }
 

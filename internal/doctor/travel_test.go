@@ -66,6 +66,18 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 			r.Dial = dialled(func(req *http.Request) (*http.Response, error) { return answer(req, status, body, header...), nil })
 		}
 	}
+	restAlone := func(status int, body string, header ...string) func(*Route) {
+		return func(r *Route) {
+			passed("")(r)
+			health(status, body, header...)(r)
+			r.Upstream = "rest"
+			r.REST = func() *http.Client {
+				return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
+					return answer(req, status, body, header...), nil
+				})}
+			}
+		}
+	}
 	fromNow := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	tests := []struct {
 		name         string
@@ -99,6 +111,11 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 		{"the hosted server wants a sign-in", passed(problem.SignInRequired), "hosted server", OK, "asks for a sign-in instead of a key, so calls go to the REST API", ""},
 		{"the hosted server is not there", passed(problem.NotFound), "hosted server", Warn, "the first choice said no, so calls go to the REST API", "--mcp-url"},
 		{"auto takes the REST API then", passed(problem.SignInRequired), "upstream", OK, "auto takes the REST API", ""},
+
+		{"the hosted server fails, and the REST API does not", refused(problem.New(problem.Failed, problem.Refused, "LeadMagic failed", "")), "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest"},
+		{"the REST API alone points elsewhere", restAlone(302, "", "Location", "https://portal.example/"), "api health", Fail, "points to another origin, https://portal.example/", "--api-url"},
+		{"a web page comes instead of the REST API alone", restAlone(200, "<html>", "Content-Type", "text/html"), "api health", Fail, "a web page came", "sign in to the network"},
+		{"a session with the REST API says nothing of the way there", restAlone(503, ""), "session", Skipped, "answers all else as it answers /health", ""},
 
 		{"the balance is known from the free tool alone", credits(`{}`), "credits", OK, "400 left", ""},
 		{"little is left", credits(`{"credits":49.5}`), "credits", Warn, "49.5 left", "buy credits"},
@@ -194,6 +211,24 @@ func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 		expect(t, report.Checks, "session", Skipped, "mcp.leadmagic.io was not reached", "")
 		expect(t, report.Checks, "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest")
 	})
+}
+
+func TestWords(t *testing.T) {
+	rejected := problem.New(problem.KeyRejected, problem.Refused, "LeadMagic rejected the API key", "")
+	for _, tt := range []struct {
+		name       string
+		err        error
+		what, next string
+	}{
+		{"a problem", rejected, "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
+		{"one that an agent is told of", told(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
+		{"what LeadMagic tells an agent", told("it broke\nsomewhere"), "it broke\nsomewhere", ""},
+		{"an answer that was waited for too long", problem.FromError(context.DeadlineExceeded, true), "it took longer than 9s", "try again later"},
+	} {
+		if what, next := words(tt.err); what != tt.what || next != tt.next {
+			t.Errorf("%s: got %q, hint %q; want %q, hint %q", tt.name, what, next, tt.what, tt.next)
+		}
+	}
 }
 
 func TestACallThatIsNotAnswered(t *testing.T) {

@@ -90,11 +90,20 @@ func ask(ctx context.Context, s *Session, tool string) *freeCall {
 	case err != nil:
 		c.err = err
 	case result.IsError:
-		c.err = errors.New(texts(result))
+		c.err = told(texts(result))
 	default:
 		c.credits = creditsIn(result)
 	}
 	return c
+}
+
+// told is the fault that a result tells an agent of: what is wrong and, if the words are our own, what to do next.
+func told(text string) error {
+	what, rest, _ := strings.Cut(text, "\n")
+	if _, next, ours := strings.Cut(rest, "\nnext: "); ours {
+		return problem.New(problem.Failed, problem.Refused, what, next)
+	}
+	return errors.New(text)
 }
 
 // texts is what a result says in words.

@@ -46,6 +46,7 @@ func FromError(err error, sent bool) *Problem {
 	case errors.As(err, &wrongName):
 		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: the certificate is for another name (a captive portal or a company proxy?)"
+		p.Next = advice[NotLeadMagic].next
 	case errors.As(err, &invalid):
 		p.Code = Untrusted
 		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
@@ -60,12 +61,13 @@ func FromError(err error, sent bool) *Problem {
 	}
 	if op, found := errors.AsType[*net.OpError](err); found && op.Op == "proxyconnect" {
 		p.What = strings.Replace(p.What, "LeadMagic is not", "the HTTP proxy on the way to LeadMagic is not", 1)
-		p.Next = checkProxy
+		p.Next = CheckProxy
 	}
 	return p
 }
 
-const checkProxy = "check --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, or ask who runs the proxy"
+// CheckProxy is what to do about an HTTP proxy that is not there, or in the way.
+const CheckProxy = "check --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, or ask who runs the proxy"
 
 // FromConnect is the Problem of an HTTP proxy that answered CONNECT with res, nil if it lets LeadMagic through. It
 // is for http.Transport.OnProxyConnectResponse: the error that there is without it is but the status text.
@@ -77,7 +79,7 @@ func FromConnect(_ context.Context, _ *url.URL, _ *http.Request, res *http.Respo
 		return New(Untrusted, NotSent, "LeadMagic is not reachable: the HTTP proxy wants a login",
 			"put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port")
 	}
-	p := New(Untrusted, NotSent, fmt.Sprintf("LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP %d)", res.StatusCode), checkProxy)
+	p := New(Untrusted, NotSent, fmt.Sprintf("LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP %d)", res.StatusCode), CheckProxy)
 	if res.StatusCode >= 500 { // this may pass
 		p.Code = Unreachable
 	}

@@ -39,7 +39,7 @@ func TestFromError(t *testing.T) {
 		{"a name", get(dial(&net.DNSError{Err: "no such host", Name: "api.leadmagic.io", IsNotFound: true})), false, problem.Unreachable, problem.NotSent, "the name api.leadmagic.io cannot be resolved", ""},
 		{"a refused connection", get(dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))), false, problem.Unreachable, problem.NotSent, "the connection was refused", ""},
 		{"an unknown authority", get(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false, problem.Untrusted, problem.NotSent, "signed by an unknown authority", "--ca-file"},
-		{"another name", get(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}), false, problem.Untrusted, problem.NotSent, "the certificate is for another name", ""},
+		{"another name", get(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}), false, problem.Untrusted, problem.NotSent, "the certificate is for another name", "sign in to the network"},
 		{"an old certificate", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), false, problem.Untrusted, problem.NotSent, "is the clock of this machine right?", ""},
 		{"a bad certificate", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}}), false, problem.Untrusted, problem.NotSent, "its certificate is not valid", ""},
 		{"no TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), false, problem.Unreachable, problem.NotSent, "the TLS handshake did not succeed", ""},
