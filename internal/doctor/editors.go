@@ -8,14 +8,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
 
 // editors looks at each editor that is on this machine: what it would start, and whether the key would arrive
-// there. keyed says that the user has a key at all.
+// there. keyed says that the user has a key at all. They are looked at side by side, since each may name a program
+// that does not answer.
 func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
-	var checks []Check
+	var patients []*patient
+	var work sync.WaitGroup
 	kept := &kept{doctor: d, ctx: ctx}
 	for _, e := range d.Editors {
 		if !d.Named && !e.Found(d.System) {
@@ -25,7 +28,12 @@ func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 			doctor: d, editor: e, keyed: keyed, kept: kept,
 			notes: &notes{stage: atEditors, editor: e.ID},
 		}
-		x.examine(ctx)
+		patients = append(patients, x)
+		work.Go(func() { x.examine(ctx) })
+	}
+	work.Wait()
+	var checks []Check
+	for _, x := range patients {
 		checks = append(checks, x.checks...)
 	}
 	if checks == nil {

@@ -2,11 +2,14 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
@@ -246,6 +249,35 @@ func TestNobodyIsDisturbedForEachEditor(t *testing.T) {
 	})
 }
 
+func TestProgramsThatDoNotAnswerAreWaitedForSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 3 * time.Second
+		d := newDoctor(t, key)
+		d.VersionOf = func(context.Context, string) (string, error) {
+			<-time.After(patience)
+			return "", errors.New("it gave no answer")
+		}
+		entry := `{"mcpServers":{"leadmagic":{"command":"/slow/leadmagic-mcp-proxy"}}}`
+		for _, name := range []string{".claude.json", ".copilot/mcp-config.json", ".cursor/mcp.json"} {
+			d.write(t, name, entry)
+		}
+		start := time.Now()
+		report := d.Examine(t.Context())
+		if took := time.Since(start); took != patience {
+			t.Errorf("got a report after %s, want one after %s", took, patience)
+		}
+		var order []string
+		for _, c := range report.Checks {
+			if c.Name == "command" {
+				order = append(order, c.Editor)
+			}
+		}
+		if got, want := strings.Join(order, " "), "claude-code cursor copilot-cli"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
 	d := newDoctor(t, key)
 	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"x","env":{"LEADMAGIC_API_KEY":"lm_leaked_5f1c0e9a7b3d2468"}}}}`)
@@ -253,7 +285,7 @@ func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
 	d.Editors, d.Named = []editor.Editor{zed}, true
 	report := d.Examine(t.Context())
 	expect(t, report.Checks, "zed entry", Fail, "there is none for leadmagic", "install zed")
-	expect(t, report.Checks, "keys in files", OK, "none", "")
+	expect(t, report.Checks, "keys in files", OK, "none in those of Zed", "")
 }
 
 func TestVariablesHaveOneNameInAnyCaseOnWindows(t *testing.T) {

@@ -35,6 +35,8 @@ func (d *Doctor) files(ctx context.Context) []Check {
 	switch {
 	case found.Files == 0:
 		n.skip("no editor has a file here", name)
+	case len(found.Findings) == 0 && d.Named:
+		n.ok(name, "none in those of %s", d.Editors[0].Title)
 	case len(found.Findings) == 0:
 		n.ok(name, "none, of %d files that editors read", found.Files)
 	}
