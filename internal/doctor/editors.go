@@ -150,12 +150,19 @@ func (x *patient) command(ctx context.Context) {
 		x.warn(name, base(command)+" is named by a path that others may not have", x.install())
 		return
 	}
+	if args := x.entry.Args; len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		// The word itself may be a secret.
+		x.fail(name, "its arguments begin with a word that is no setting, so it starts no server", x.install())
+		return
+	}
 	version, err := x.doctor.VersionOf(ctx, file)
-	switch {
+	switch kept := editor.KeptPath(file); {
 	case err != nil:
 		x.fail(name, file+" does not run: "+err.Error(), x.install())
 	case version != x.doctor.Version:
 		x.warn(name, file+" is version "+version+", and this is version "+x.doctor.Version, "remove the one that is not wanted, or run: "+x.install())
+	case kept != "":
+		x.warn(name, file+" is in the folder of one version, which goes with the next upgrade; "+kept+" stays", x.install())
 	default:
 		x.ok(name, "%s, version %s", file, version)
 	}

@@ -44,6 +44,10 @@ func TestWhatAnEditorWouldStart(t *testing.T) {
 			"gemini command", Fail, "not on the PATH that Gemini CLI passes on", "install gemini --force",
 		},
 		{
+			"a command of this program that is no server", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":["secret"]}}}`,
+			"cursor command", Fail, "so it starts no server", "install cursor --force",
+		},
+		{
 			"another program", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"/usr/bin/npx --secret","args":["mcp-remote"]}}}`,
 			"cursor entry", Warn, "~/.cursor/mcp.json, line 1 starts npx, not this program", "install cursor --force",
 		},
@@ -247,6 +251,21 @@ func TestNobodyIsDisturbedForEachEditor(t *testing.T) {
 			t.Errorf("the command ran %d times, want once", ran)
 		}
 	})
+}
+
+func TestAProgramInTheFolderOfOneVersion(t *testing.T) {
+	d := newDoctor(t, key)
+	d.VersionOf = func(context.Context, string) (string, error) { return d.Version, nil }
+	program := d.write(t, "brew/Cellar/leadmagic-mcp-proxy/1.2.3/bin/leadmagic-mcp-proxy", "")
+	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"`+filepath.ToSlash(program)+`"}}}`)
+	expect(t, d.Examine(t.Context()).Checks, "cursor command", OK, "version 1.2.3", "")
+
+	link := filepath.Join(filepath.Dir(d.write(t, "brew/bin/x", "")), "leadmagic-mcp-proxy")
+	if err := os.Symlink(program, link); err != nil {
+		t.Skip("this system makes no link: ", err)
+	}
+	expect(t, d.Examine(t.Context()).Checks, "cursor command", Warn,
+		"goes with the next upgrade; ~"+strings.TrimPrefix(link, d.Homes[0])+" stays", "install cursor --force")
 }
 
 func TestProgramsThatDoNotAnswerAreWaitedForSideBySide(t *testing.T) {

@@ -11,35 +11,38 @@ import (
 // has one link per program. Of the folders on the PATH, one that leads to the same program is preferred.
 // exe is absolute.
 func (s System) StablePath(exe string) string {
-	for _, candidate := range s.stable(exe) {
-		if sameFile(candidate, exe) {
+	if kept := KeptPath(exe); kept != "" {
+		return kept
+	}
+	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
+		candidate := filepath.Join(dir, filepath.Base(exe))
+		if filepath.IsAbs(dir) && !strings.Contains(dir, "Cellar") && !strings.Contains(dir, "Caskroom") && sameFile(candidate, exe) {
 			return candidate
 		}
 	}
 	return exe
 }
 
-// stable are the paths to try, best first.
-func (s System) stable(exe string) []string {
-	var paths []string
+// KeptPath is the path that a package manager keeps for a program in the folder of one version, empty if exe is
+// not in such a folder, or another is in use.
+func KeptPath(exe string) string {
 	base := filepath.Base(exe)
 	parts := strings.Split(filepath.ToSlash(exe), "/")
 	for i, part := range parts {
 		prefix := filepath.FromSlash(strings.Join(parts[:i], "/"))
+		kept := ""
 		switch {
 		case part == "Cellar" || part == "Caskroom":
-			paths = append(paths, filepath.Join(prefix, "bin", base))
+			kept = filepath.Join(prefix, "bin", base)
 		case part == "apps" && i+2 < len(parts)-1: // Scoop: apps/NAME/VERSION/NAME.exe
 			rest := append([]string{prefix, part, parts[i+1], "current"}, parts[i+3:]...)
-			paths = append(paths, filepath.Join(rest...))
+			kept = filepath.Join(rest...)
+		}
+		if kept != "" && kept != exe && sameFile(kept, exe) {
+			return kept
 		}
 	}
-	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
-		if filepath.IsAbs(dir) && !strings.Contains(dir, "Cellar") && !strings.Contains(dir, "Caskroom") {
-			paths = append(paths, filepath.Join(dir, base))
-		}
-	}
-	return paths
+	return ""
 }
 
 func sameFile(a, b string) bool {
