@@ -56,19 +56,17 @@ type patient struct {
 	entry *editor.Installed
 }
 
-// examine looks at the user's entry and at the one of the project in this folder.
+// examine looks at the user's entry and at those for this folder.
 func (x *patient) examine(ctx context.Context) {
-	found := false
-	for _, scope := range []editor.Scope{editor.User, editor.Project} {
-		if scope == editor.Project && !x.editor.HasProject() {
-			continue
-		}
+	found, fault := false, ""
+	for _, scope := range x.editor.Scopes() {
 		x.scope = scope
 		entry, err := x.editor.Entry(x.doctor.System, scope, editor.Name)
 		switch {
 		case errors.Is(err, editor.ErrNotProject):
+		case err != nil && err.Error() == fault: // the same file
 		case err != nil:
-			found = true
+			found, fault = true, err.Error()
 			x.fail(x.name("entry"), err.Error(), "correct the file by hand, or put it aside")
 		case entry != nil:
 			found = true
@@ -86,22 +84,19 @@ func (x *patient) examine(ctx context.Context) {
 	x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
 }
 
-// name is what a check is called: a project's entry is another than the user's.
+// name is what a check is called: an entry for this folder is another than the one for all.
 func (x *patient) name(what string) string {
-	if x.scope == editor.Project {
+	switch x.scope {
+	case editor.Project:
 		return "project " + what
+	case editor.Local:
+		return "local " + what
 	}
 	return what
 }
 
-// install is the command that puts an entry in order.
-func (x *patient) install() string {
-	command := editor.Program + " install " + x.editor.ID
-	if x.scope == editor.Project {
-		command += " --project"
-	}
-	return command + " --force"
-}
+// install is what puts an entry in order.
+func (x *patient) install() string { return x.editor.Replace(x.scope) }
 
 // server looks at one entry.
 func (x *patient) server(ctx context.Context) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -251,6 +252,43 @@ func TestNobodyIsDisturbedForEachEditor(t *testing.T) {
 			t.Errorf("the command ran %d times, want once", ran)
 		}
 	})
+}
+
+func TestWhatClaudeCodeKeepsForOneFolder(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	entries := func(folder string) string {
+		here, err := filepath.EvalSymlinks(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := json.Marshal(map[string]any{"projects": map[string]any{here: map[string]any{"mcpServers": map[string]any{
+			"leadmagic": map[string]any{"command": "leadmagic-mcp-proxy", "env": map[string]string{editor.KeyVariable: "$LEADMAGIC_API_KEY"}},
+		}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(doc)
+	}
+	d.write(t, ".claude.json", entries(d.System.Folder))
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "claude-code local entry", OK, "~/.claude.json, line 1", "")
+	expect(t, checks, "claude-code local command", OK, "version 1.2.3", "")
+	expect(t, checks, "claude-code local key", Fail, "a reference that nothing has filled in", "claude mcp remove --scope local leadmagic, then: leadmagic-mcp-proxy install claude-code --force")
+
+	d.write(t, ".claude.json", entries(t.TempDir()))
+	expect(t, d.Examine(t.Context()).Checks, "claude-code entry", Skipped, "there is none for leadmagic", "install claude-code")
+
+	d.write(t, ".claude.json", `{"mcpServers":`)
+	faults := 0
+	for _, c := range d.Examine(t.Context()).Checks {
+		if c.Editor == "claude-code" && c.Status == Fail {
+			faults++
+		}
+	}
+	if faults != 1 {
+		t.Errorf("a broken file is named %d times, want once", faults)
+	}
 }
 
 func TestAProgramInTheFolderOfOneVersion(t *testing.T) {

@@ -27,6 +27,8 @@ const (
 	User Scope = iota
 	// Project is one folder, for a whole team: its file is meant to be committed.
 	Project
+	// Local is one folder, for this user alone: its servers stand in the user's file. Nothing is written there.
+	Local
 )
 
 // An Editor is a program that starts MCP servers. The table of them is All.
@@ -38,6 +40,7 @@ type Editor struct {
 
 	file    folder   // the user's config file
 	project []string // the team's config file below a project, with slashes: the first that exists, or the last
+	local   string   // the member of the user's file that holds folders with servers of their own; empty: there is none
 	own     folder   // the folder that exists once the editor has run
 	program string   // its command, for editors that have one
 	second  string   // another form of the same editor, with a file of its own
@@ -54,9 +57,21 @@ type Editor struct {
 // HasProject says whether the editor reads a file that a team can commit.
 func (e Editor) HasProject() bool { return len(e.project) > 0 }
 
+// Scopes are where the editor looks for servers.
+func (e Editor) Scopes() []Scope {
+	scopes := []Scope{User}
+	if e.local != "" {
+		scopes = append(scopes, Local)
+	}
+	if e.HasProject() {
+		scopes = append(scopes, Project)
+	}
+	return scopes
+}
+
 // Path is the config file of a scope.
 func (e Editor) Path(s System, scope Scope) (string, error) {
-	if scope == User {
+	if scope != Project {
 		return e.file(s)
 	}
 	if !e.HasProject() {
@@ -142,7 +157,11 @@ func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, line, found, err := e.format.find(f.data, []string{e.Key, name})
+	at := []string{e.Key, name}
+	if scope == Local {
+		at = append([]string{e.local, s.realFolder()}, at...)
+	}
+	value, line, found, err := e.format.find(f.data, at)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

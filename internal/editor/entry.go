@@ -146,20 +146,23 @@ func (e Editor) Delivery(c Command) string {
 func (e Editor) Remedy(variable string, scope Scope) string {
 	switch {
 	case e.lists:
-		return fmt.Sprintf("add env_vars = [%q], or run: %s", variable, e.install(scope))
+		return fmt.Sprintf("add env_vars = [%q], or run: %s", variable, e.Replace(scope))
 	case e.refer != nil:
-		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.refer(variable), e.install(scope))
+		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.refer(variable), e.Replace(scope))
 	case e.passes.inherits(variable):
-		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", variable, e.Title, e.install(scope))
+		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", variable, e.Title, e.Replace(scope))
 	default:
 		return fmt.Sprintf("%s passes no variable of yours on, so run: %s login", e.Title, Program)
 	}
 }
 
-// install is the command that replaces an entry with one that holds no key.
-func (e Editor) install(scope Scope) string {
+// Replace is what to run to have an entry in order, without a key in it, instead of the one that is there.
+func (e Editor) Replace(scope Scope) string {
 	command := Program + " install " + e.ID
-	if scope == Project && e.HasProject() {
+	switch {
+	case scope == Local: // the editor's own command has written it, and it hides the others
+		return fmt.Sprintf("%s mcp remove --scope local %s, then: %s --force", e.program, Name, command)
+	case scope == Project && e.HasProject():
 		command += " --project"
 	}
 	return command + " --force"

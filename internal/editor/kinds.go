@@ -121,7 +121,7 @@ func (src source) instead(h hit) string {
 		return "name the variable " + KeyVariable + " instead, or keep the key with: " + Program + " login"
 	}
 	e := *src.editor
-	install := e.install(src.scope)
+	install := e.Replace(src.scope)
 	switch {
 	case h.name != "" && !strings.EqualFold(h.name, KeyVariable), h.name == "":
 		return "remove it and run: " + install

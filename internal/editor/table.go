@@ -25,7 +25,7 @@ func All() []Editor {
 		{
 			ID: "claude-code", Title: "Claude Code", program: "claude", Key: "mcpServers", project: []string{".mcp.json"},
 			file: below(either("CLAUDE_CONFIG_DIR", home), ".claude.json"), own: either("CLAUDE_CONFIG_DIR", below(home, ".claude")),
-			shape: standard("stdio"), refer: asBraced,
+			local: "projects", shape: standard("stdio"), refer: asBraced,
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
 			notes:  inProject("Claude Code asks each member once before it starts a project's server"),
 		},
