@@ -117,6 +117,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Keys:       ss.keys,
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
+		Carried:    carried,
 		Editors:    editor.All(),
 	}, nil
 }
@@ -163,9 +164,9 @@ func given(s *settings) []string {
 
 // wanted are the variables that change what the program does.
 func wanted(s *settings) []string {
-	names := append([]string{"SSL_CERT_FILE", "SSL_CERT_DIR"}, carried...)
+	names := slices.Clone(carried)
 	s.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "sandbox" {
+		if f.Name != "sandbox" && !slices.Contains(names, variable(f.Name)) {
 			names = append(names, variable(f.Name))
 		}
 	})

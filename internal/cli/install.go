@@ -247,4 +247,5 @@ func (i *installer) command(e editor.Editor) editor.Command {
 // reach LeadMagic.
 var carried = []string{
 	editor.KeyFileVariable, "LEADMAGIC_API_KEY_COMMAND", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+	"LEADMAGIC_HTTP_PROXY", "LEADMAGIC_CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }

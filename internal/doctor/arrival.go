@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -26,12 +27,13 @@ func (x *patient) arrival(ctx context.Context) {
 		return
 	}
 	passed := x.passed()
+	getenv := lookup(x.doctor.System.GOOS, passed.Environ)
+	defer x.settings(getenv)
 	if slices.Contains(passed.Asked, editor.KeyVariable) {
 		x.ok(name, "%s asks for it once and keeps it", x.editor.Title)
 		return
 	}
 	ran := false
-	getenv := lookup(x.doctor.System.GOOS, passed.Environ)
 	keys := &auth.Keys{
 		Getenv:   getenv,
 		Environ:  func() []string { return passed.Environ },
@@ -59,7 +61,6 @@ func (x *patient) arrival(ctx context.Context) {
 	default:
 		x.ok(name, "would arrive from %s%s", report.Source, x.proviso(report.Source))
 	}
-	x.settings(getenv)
 }
 
 // lost says why the key would not arrive.
@@ -97,18 +98,59 @@ func (x *patient) proviso(source string) string {
 	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)
 }
 
-// settings names what this shell has set and the server would not get.
+// settings names what this shell has set and the server would not get, and where else the entry sends the key.
 func (x *patient) settings(getenv func(string) string) {
-	var missing []string
+	var missing, flags []string
 	for _, name := range x.doctor.Wanted {
-		if value := x.doctor.System.Getenv(name); value != "" && getenv(name) != value && !strings.HasPrefix(name, editor.KeyVariable) {
-			missing = append(missing, name)
+		value := x.doctor.System.Getenv(name)
+		if value == "" || getenv(name) == value || strings.HasPrefix(name, editor.KeyVariable) {
+			continue
+		}
+		flag := "--" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "LEADMAGIC_"), "_", "-"))
+		if x.argument(flag) != "" {
+			continue
+		}
+		missing = append(missing, name)
+		if !slices.Contains(x.doctor.Carried, name) {
+			flags = append(flags, fmt.Sprintf(` %s="$%s"`, flag, name))
 		}
 	}
 	if missing != nil {
-		x.warn(x.name("settings"), "set here, and would not arrive: "+strings.Join(missing, ", "),
-			"name them in its entry; for the form see: "+editor.Program+" install --print "+x.editor.ID)
+		hint := x.install()
+		switch {
+		case x.scope == editor.Project || len(x.entry.Args) > 0 || x.doctor.System.GOOS == "windows":
+			// It is others' too, would lose its arguments, or the shell writes variables in another way.
+			hint = "name them in its entry; for the form see: " + editor.Program + " install --print " + x.editor.ID
+		case flags != nil:
+			hint += " --" + strings.Join(flags, "")
+		}
+		x.warn(x.name("settings"), "set here, and would not arrive: "+strings.Join(missing, ", "), hint)
 	}
+	for _, name := range []string{"mcp-url", "api-url"} {
+		variable := "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		given, address := "--"+name, x.argument("--"+name)
+		if address == "" {
+			given, address = variable, getenv(variable)
+		}
+		u, err := url.Parse(address) // what is no address is a bad setting, and nothing is sent then
+		if err != nil || u.Host == "" || address == x.doctor.System.Getenv(variable) || isLeadMagic(u) || isHere(u) {
+			continue
+		}
+		x.warn(x.name(name), "its entry sends the key to "+shown(u)+", which is not an address of LeadMagic", "take "+given+" out of it unless you trust it")
+	}
+}
+
+// argument is the value that the entry gives a flag, empty if none.
+func (x *patient) argument(flag string) string {
+	for i, arg := range x.entry.Args {
+		if value, ok := strings.CutPrefix(arg, flag+"="); ok {
+			return value
+		}
+		if arg == flag && i+1 < len(x.entry.Args) {
+			return x.entry.Args[i+1]
+		}
+	}
+	return ""
 }
 
 // kept is what login has kept in the keychain, asked for once, however many editors would find it there.

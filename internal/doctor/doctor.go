@@ -33,8 +33,8 @@ type Doctor struct {
 	Keys     *auth.Keys
 	Keychain auth.Keychain
 	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
-	// variables that change what the program does.
-	Given, Wanted []string
+	// variables that change what the program does, and Carried those of them that install has an entry name.
+	Given, Wanted, Carried []string
 	// Refusal is why the settings cannot be used. Route is nil then.
 	Refusal *problem.Problem
 	Route   *Route

@@ -185,7 +185,27 @@ func TestWhetherTheKeyWouldArrive(t *testing.T) {
 			"settings are lost with the key",
 			[]string{key, "LEADMAGIC_UPSTREAM=rest", "HTTPS_PROXY=http://p:1"},
 			".codex/config.toml", codex,
-			"codex settings", Warn, "set here, and would not arrive: LEADMAGIC_UPSTREAM, HTTPS_PROXY", "install --print codex",
+			"codex settings", Warn, "set here, and would not arrive: LEADMAGIC_UPSTREAM, HTTPS_PROXY", `leadmagic-mcp-proxy install codex --force -- --upstream="$LEADMAGIC_UPSTREAM"`,
+		},
+		{
+			"settings that install has the entry name",
+			[]string{key, "HTTPS_PROXY=http://p:1"},
+			".codex/config.toml", codex,
+			"codex settings", Warn, "set here, and would not arrive: HTTPS_PROXY", "leadmagic-mcp-proxy install codex --force",
+		},
+		{
+			"an entry that sends the key elsewhere",
+			[]string{key},
+			".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_MCP_URL":"https://elsewhere.example/mcp?token=x"}}}}`,
+			"cursor mcp-url", Warn, "sends the key to https://elsewhere.example/mcp?…, which is not an address of LeadMagic", "take LEADMAGIC_MCP_URL out",
+		},
+		{
+			"an argument that sends the key elsewhere",
+			[]string{key},
+			".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":["--api-url","https://elsewhere.example"]}}}`,
+			"cursor api-url", Warn, "sends the key to https://elsewhere.example, ", "take --api-url out",
 		},
 	}
 	for _, tt := range tests {
@@ -204,6 +224,7 @@ func TestWhetherTheKeyWouldArrive(t *testing.T) {
 			}
 			d := newDoctor(t, environ...)
 			d.Wanted = []string{"LEADMAGIC_UPSTREAM", "HTTPS_PROXY", "NO_PROXY", editor.KeyFileVariable}
+			d.Carried = []string{"HTTPS_PROXY", "NO_PROXY", editor.KeyFileVariable}
 			d.installed(t)
 			d.write(t, tt.file, fill.Replace(tt.text))
 			report := d.Examine(t.Context())
@@ -300,7 +321,7 @@ func TestAProgramInTheFolderOfOneVersion(t *testing.T) {
 
 	link := filepath.Join(filepath.Dir(d.write(t, "brew/bin/x", "")), "leadmagic-mcp-proxy")
 	if err := os.Symlink(program, link); err != nil {
-		t.Skip("this system makes no link: ", err)
+		t.Fatal(err)
 	}
 	expect(t, d.Examine(t.Context()).Checks, "cursor command", Warn,
 		"goes with the next upgrade; ~"+strings.TrimPrefix(link, d.Homes[0])+" stays", "install cursor --force")
