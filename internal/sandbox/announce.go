@@ -14,11 +14,11 @@ import (
 func (s *Sandbox) Announce(what string) error {
 	var announce func(*mcp.Server) error
 	switch what {
+	// Adding one anew counts as a change, and is announced to all: once for each, if adding takes its time.
 	case "tools":
-		// Adding a tool anew counts as a change, and is announced to all.
-		announce = func(server *mcp.Server) error { s.addTools(server); return nil }
+		announce = func(server *mcp.Server) error { s.addTool(server, s.tool("find_work_email")); return nil }
 	case "prompts":
-		announce = func(server *mcp.Server) error { addPrompts(server); return nil }
+		announce = func(server *mcp.Server) error { addPrompt(server, prompts()[0]); return nil }
 	case "resources":
 		announce = func(server *mcp.Server) error { addDocs(server); return nil }
 	case "docs":

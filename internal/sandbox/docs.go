@@ -23,13 +23,17 @@ func addDocs(server *mcp.Server) {
 // addPrompts adds the hosted server's two prompts.
 func addPrompts(server *mcp.Server) {
 	for _, p := range prompts() {
-		server.AddPrompt(p.prompt, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-			return &mcp.GetPromptResult{
-				Description: p.prompt.Description,
-				Messages:    []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: p.text(req.Params.Arguments)}}},
-			}, nil
-		})
+		addPrompt(server, p)
 	}
+}
+
+func addPrompt(server *mcp.Server, p prompt) {
+	server.AddPrompt(p.prompt, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		return &mcp.GetPromptResult{
+			Description: p.prompt.Description,
+			Messages:    []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: p.text(req.Params.Arguments)}}},
+		}, nil
+	})
 }
 
 // reference is the text of the resource.

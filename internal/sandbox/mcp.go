@@ -184,17 +184,21 @@ func (s *Sandbox) addTools(server *mcp.Server) {
 		s.addEcho(server)
 	}
 	for _, op := range operations() {
-		if op.hidden {
-			continue
+		if !op.hidden {
+			s.addTool(server, op)
 		}
-		schema := op.schema()
-		for _, name := range append([]string{op.tool}, op.also...) {
-			server.AddTool(&mcp.Tool{
-				Name: name, Title: op.title, Description: op.what, InputSchema: schema, Annotations: op.annotations(),
-			}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-				return s.callTool(op, req.Params.Arguments), nil
-			})
-		}
+	}
+}
+
+// addTool adds an operation under each of its names.
+func (s *Sandbox) addTool(server *mcp.Server, op *operation) {
+	schema := op.schema()
+	for _, name := range append([]string{op.tool}, op.also...) {
+		server.AddTool(&mcp.Tool{
+			Name: name, Title: op.title, Description: op.what, InputSchema: schema, Annotations: op.annotations(),
+		}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return s.callTool(op, req.Params.Arguments), nil
+		})
 	}
 }
 
