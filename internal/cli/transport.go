@@ -21,19 +21,14 @@ type baseTransport struct {
 }
 
 func newBaseTransport(s *settings) (*baseTransport, error) {
-	b := &baseTransport{proxy: http.ProxyFromEnvironment}
+	b := &baseTransport{proxy: httpsOnly(http.ProxyFromEnvironment)}
 	if s.httpProxy != "" {
 		proxy, err := url.Parse(s.httpProxy)
 		if err != nil || proxy.Host == "" {
 			// The text may hold a password, so it is not shown.
 			return nil, badSetting("--http-proxy (LEADMAGIC_HTTP_PROXY) is not a URL", "write it as http://host:port")
 		}
-		b.proxy = func(req *http.Request) (*url.URL, error) {
-			if req.URL.Scheme != "https" {
-				return nil, nil //nolint:nilnil // loopback: a proxy would see the key, and leads elsewhere
-			}
-			return proxy, nil
-		}
+		b.proxy = httpsOnly(http.ProxyURL(proxy))
 	}
 	if s.caFile != "" {
 		roots, err := readRoots(s.caFile)
@@ -43,6 +38,16 @@ func newBaseTransport(s *settings) (*baseTransport, error) {
 		b.roots = roots
 	}
 	return b, nil
+}
+
+// httpsOnly keeps what is not https from a proxy, which would read the key: it goes to this machine alone.
+func httpsOnly(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(req *http.Request) (*url.URL, error) {
+		if req.URL.Scheme != "https" {
+			return nil, nil //nolint:nilnil // what http.Transport takes for no proxy
+		}
+		return proxy(req)
+	}
 }
 
 // maxRoots is more than all authorities of a system take.

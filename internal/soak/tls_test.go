@@ -189,6 +189,23 @@ func TestThroughACompanyProxy(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotHTTPSGoesThroughNoProxy which could read the key: it stays on this machine, however that is written.
+func TestWhatIsNotHTTPSGoesThroughNoProxy(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST"} {
+		for _, setting := range []string{"HTTP_PROXY", "http_proxy", "LEADMAGIC_HTTP_PROXY"} {
+			t.Run(setting+" for "+host, func(t *testing.T) {
+				s := startSandbox(t, sandbox.Options{AnyHost: true})
+				d := dig(t, strings.TrimPrefix(s.URL, "http://"), "")
+				endpoint := strings.Replace(s.URL, "127.0.0.1", host, 1) + "/mcp"
+				works(t, sit(t, start(t, []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + endpoint, setting + "=http://" + d.address}), legacy), s)
+				if hosts, _ := d.seen(); len(hosts) > 0 {
+					t.Errorf("the proxy was asked for %q", hosts)
+				}
+			})
+		}
+	}
+}
+
 // TestACAFileThatIsNone is named in the session, since an editor shows nothing of a program that ends at once.
 func TestACAFileThatIsNone(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
