@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -46,6 +48,12 @@ func buildAndRun(m *testing.M) int {
 	if out, err := exec.Command("go", "build", "-o", built, "../..").CombinedOutput(); err != nil { //nolint:noctx // go test ends it
 		fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, out)
 		return 1
+	}
+	// In the background of a shell, and with nohup, these are ignored, and a program would inherit that.
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	return m.Run()
 }

@@ -102,9 +102,13 @@ func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
 		if err := p.cmd.Process.Signal(with); err != nil {
 			t.Fatal(err)
 		}
+		hangs := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 		_, _ = io.Copy(io.Discard, p.lines)
 		p.wait()
 		p.awaitEnd()
+		if !hangs.Stop() {
+			t.Fatalf("%v does not end it", with)
+		}
 		ends[p.cmd.ProcessState.String()]++
 		eventually(t, "no process is left", func() bool { return syscall.Kill(-group, 0) == syscall.ESRCH })
 		if left := files(t, home); len(left) > 0 {
