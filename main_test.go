@@ -144,6 +144,9 @@ func showsKey(b []byte) bool {
 }
 
 // point makes a sandbox the one that the program talks to.
+// nobody is where nothing listens. The port of a server that was closed may soon be another one's.
+const nobody = "http://127.0.0.1:1"
+
 func point(setenv func(name, value string), url string) {
 	setenv("SANDBOX", url)
 	setenv("LEADMAGIC_MCP_URL", url+"/mcp")
@@ -177,7 +180,8 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value(stage{}).(*stage)
 	s.server.Close()
 	if slices.Contains(args, "down") {
-		return // what was told of the last one stays, and nobody is there
+		point(ts.Setenv, nobody)
+		return
 	}
 	var err error
 	s.server, err = begin(o)

@@ -79,9 +79,6 @@ func newStage(t *testing.T, options map[string]string) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.server.Close)
-	if options["sandbox"] == "down" {
-		s.server.Close()
-	}
 	if text := options["fault"]; text != "" {
 		var f sandbox.Fault
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
@@ -96,11 +93,15 @@ func newStage(t *testing.T, options map[string]string) *stage {
 		}
 		s.server.SetBalance(credits)
 	}
+	at := s.server.URL
+	if options["sandbox"] == "down" {
+		at = "http://127.0.0.1:1" // no other test listens there, as it may at the port of a server that was closed
+	}
 	s.env = map[string]string{
 		"HOME": home, "USERPROFILE": home, "APPDATA": filepath.Join(home, "AppData", "Roaming"),
 		"XDG_CONFIG_HOME": filepath.Join(home, ".config"), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
 		"PATH": os.Getenv("PATH"), "SystemRoot": os.Getenv("SystemRoot"), "TMPDIR": os.TempDir(), "GORACE": "atexit_sleep_ms=0",
-		"LEADMAGIC_MCP_URL": s.server.URL + "/mcp", "LEADMAGIC_API_URL": s.server.URL, "LEADMAGIC_API_KEY": canary,
+		"LEADMAGIC_MCP_URL": at + "/mcp", "LEADMAGIC_API_URL": at, "LEADMAGIC_API_KEY": canary,
 	}
 	switch text := options["key"]; text {
 	case "":
