@@ -110,7 +110,8 @@ func (ss *sessions) of(f *flight) (*remoteSession, *problem.Problem) {
 
 // opened takes the answer to the editor's initialize: the session begins, and one before it ends.
 func (r *Remote) opened(f *flight, answer *Message) *remoteSession {
-	s, old := r.begin(f, answer, nil)
+	s := newRemoteSession(f, answer)
+	old := r.session.begin(s)
 	r.posts.start(func() {
 		ctx, stop := context.WithTimeout(r.ctx, partFor)
 		defer stop()
@@ -119,22 +120,37 @@ func (r *Remote) opened(f *flight, answer *Message) *remoteSession {
 	return s
 }
 
-// begin makes the session that answer opened the current one, as the next one of re if that is not nil.
-func (r *Remote) begin(f *flight, answer *Message, re *renewal) (s, old *remoteSession) {
-	s = &remoteSession{id: f.offered, stood: make(chan struct{})}
+// newRemoteSession is the session that answer opened.
+func newRemoteSession(f *flight, answer *Message) *remoteSession {
+	s := &remoteSession{id: f.offered, stood: make(chan struct{})}
 	if v, _ := unquote(find(answer.Result, "protocolVersion")); headerSafe(v) {
 		s.version = v
 	}
-	r.session.mu.Lock()
-	old, r.session.now = r.session.now, s
-	if re != nil {
-		re.next = s
-	}
-	r.session.mu.Unlock()
+	return s
+}
+
+// begin makes s the current session, and returns the one before it.
+func (ss *sessions) begin(s *remoteSession) (old *remoteSession) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	old, ss.now = ss.now, s
 	if old != nil {
 		old.end()
 	}
-	return s, old
+	return old
+}
+
+// succeed makes s the current session in place of the one that re renews. If that is not current any more, the
+// editor has begun anew in the meantime, and goes on with what it has begun.
+func (ss *sessions) succeed(re *renewal, s *remoteSession) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.now != re.lost {
+		return false
+	}
+	re.next, ss.now = s, s
+	re.lost.end()
+	return true
 }
 
 // renew opens a session in place of a lost one: one time for all who find it lost. sent is when the message
@@ -185,7 +201,11 @@ func (r *Remote) replace(re *renewal) *problem.Problem {
 	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != re.lost.version {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}
-	s, _ := r.begin(f, answer, re)
+	s := newRemoteSession(f, answer)
+	if !r.session.succeed(re, s) {
+		r.delete(ctx, s)
+		return nil
+	}
 	r.stand(s)
 	for _, m := range r.handshake.rest() {
 		f := &flight{call: r.outgoing(m), ctx: ctx, session: s}

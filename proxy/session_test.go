@@ -369,6 +369,37 @@ func TestRule4AnEditorMayBeginAnew(t *testing.T) {
 	})
 }
 
+// An editor begins anew while its lost session is being opened again: what it has begun is what counts.
+func TestRule4AnEditorMayBeginAnewDuringARenewal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		d := o.visit()
+		d.say(ready)
+		synctest.Wait()
+		o.lose("s1")
+		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "initialize" && o.count("initialize") == 2 {
+				<-time.After(time.Second) // the session in place of the lost one
+			}
+			return false
+		}
+		d.say(ping(1))
+		synctest.Wait()
+		d.say(hello)
+		d.hear(`"id":0`)
+		d.wantLine(pong(1))
+		d.say(ping(2))
+		d.wantLine(pong(2))
+		d.leave()
+		if got := o.last("ping").header.Get("Mcp-Session-Id"); got != "s2" {
+			t.Errorf("the last ping went to session %s, want s2, which the editor has opened", got)
+		}
+		if o.count("DELETE s3") != 1 || o.count("GET s3") != 0 {
+			t.Errorf("LeadMagic saw\n%q\nwant s3, which nobody needs, deleted", o.log())
+		}
+	})
+}
+
 func TestRule4AVersionThatIsNoHeaderIsNotSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newOffice(t)
