@@ -80,17 +80,17 @@ func (p *Pipe) Send(m *Message) {
 
 // pass gives m to the session that it belongs to.
 func (p *Pipe) pass(m *Message) {
+	p.mu.Lock()
 	end := p.end(m)
 	if m.Kind == Call {
-		end.owe(m)
+		end.owe(m) // under the mutex: an end that has ended is taken away first, and what it owes answered then
 	}
+	p.mu.Unlock()
 	end.queue(m.Raw)
 }
 
-// end is the session that m belongs to.
+// end is the session that m belongs to. The mutex is held.
 func (p *Pipe) end(m *Message) *pipeEnd {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	at := &p.legacy
 	switch {
 	case m.Modern():

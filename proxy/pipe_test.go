@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
@@ -79,6 +80,27 @@ func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 		d.hear(`"id":2`, `"echo":"ping"`)
 		d.leave()
 	})
+}
+
+// A session that ends at any moment leaves no call without an answer.
+func TestRule16PipeThatEndsAnswersEveryCall(t *testing.T) {
+	const calls = 20_000
+	var answered sync.WaitGroup
+	answered.Add(calls)
+	p := &Pipe{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
+		_, err := NewStdio(in, nil).ReadLine()
+		return err
+	}}
+	p.Open(&Handshake{}, func(*Message) { answered.Done() })
+	for id := range calls {
+		m, err := Peek([]byte(ping(id)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Send(m)
+	}
+	answered.Wait()
+	p.Close(t.Context())
 }
 
 func TestRule16PipeKeepsTheErasApart(t *testing.T) {
