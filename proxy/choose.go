@@ -207,11 +207,25 @@ func (c *Choose) wait(m *Message) {
 	waiting := len(c.waiting)
 	if m.Method == "notifications/cancelled" {
 		id := key(find(m.Params, "requestId"))
-		c.waiting = slices.DeleteFunc(c.waiting, func(w *Message) bool { return w.Kind == Call && key(w.ID) == id })
+		c.waiting = slices.DeleteFunc(c.waiting, func(w *Message) bool {
+			off := w.Kind == Call && key(w.ID) == id
+			if off {
+				go c.deliver(withdrawn(w))
+			}
+			return off
+		})
 	}
 	if len(c.waiting) == waiting {
 		c.waiting = append(c.waiting, m)
 	}
+}
+
+// withdrawn is the answer to a call that was called off before it was sent. No editor waits for it: it is for who
+// keeps account of calls.
+func withdrawn(call *Message) *Message {
+	answer := call.failed(problem.New(problem.Cut, problem.NotSent, "the call was called off before it was sent", ""))
+	answer.late = true
+	return answer
 }
 
 // pass gives m to what carries the session.
@@ -336,6 +350,7 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	defer c.mu.Unlock()
 	if c.calledOff[key(m.ID)] {
 		delete(c.calledOff, key(m.ID))
+		go c.deliver(withdrawn(m))
 		return
 	}
 	c.Log.Debug("messages are carried by another upstream", "upstream", c.lanes[number].Name, "reason", p.What)

@@ -525,6 +525,28 @@ func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
 	})
 }
 
+// However often an editor begins anew, there is one look at the key at a time.
+func TestChooseLooksForAKeyForTheLastSessionAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int32
+		d := sit(t, &Choose{
+			Refusal: noKey, Standby: &scripted{answer: says("standby", version)},
+			KeyChanged: func() bool { looks.Add(1); return false },
+		})
+		for range 10 {
+			d.say(hello)
+			d.hear(`"from":"standby"`)
+		}
+		pass(2 * keyPause)
+		looks.Store(0)
+		pass(20 * keyPause)
+		if n := looks.Load(); n < 15 || n > 20 {
+			t.Errorf("the key was looked at %d times, want about 19", n)
+		}
+		d.leave()
+	})
+}
+
 func TestChooseTriesAgainForACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool
@@ -588,6 +610,47 @@ func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
 		}
 	})
+}
+
+// What nobody has sent has cost nothing, and does not use up a budget.
+func TestChooseAccountsForACallThatWasCalledOff(t *testing.T) {
+	signIn := problem.New(problem.SignInRequired, problem.Refused, "it asks for a sign-in", "")
+	for _, tt := range []struct {
+		name, era string
+		choose    func(up *scripted) *Choose
+	}{
+		{"while LeadMagic is tried", "legacy", func(up *scripted) *Choose {
+			up.answer = silent
+			return &Choose{Candidates: []Candidate{{Upstream: up}}}
+		}},
+		{"between two candidates", "modern", func(up *scripted) *Choose {
+			up.answer = refuses(signIn)
+			return &Choose{Candidates: []Candidate{{Upstream: up}, {Upstream: &scripted{}, Instead: func(context.Context, *problem.Problem) *problem.Problem {
+				<-time.After(time.Second)
+				return nil
+			}}}}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				up := &scripted{}
+				c := tt.choose(up)
+				c.Standby, c.Log = &scripted{answer: says("standby", "2025-11-25")}, slog.New(slog.DiscardHandler)
+				c.KeyChanged, c.Explained = func() bool { return false }, func(*problem.Problem) {}
+				a := employ(t, tt.era, c, &Guard{MaxCredits: 2})
+				id := a.beginCall("priced", "{}")
+				synctest.Wait()
+				a.cancel(id)
+				<-time.After(callFor)
+				synctest.Wait()
+				if held := a.guard.budget.open(); len(held) > 0 {
+					t.Errorf("credits are still held for %d calls", len(held))
+				}
+				a.leave()
+				wantSpent(t, a)
+			})
+		})
+	}
 }
 
 func TestChooseAnswersStatusInAHealthySession(t *testing.T) {

@@ -175,8 +175,9 @@ func (c *Choose) keepTrying(m *Message) {
 	for {
 		c.mu.Lock()
 		p := c.status.Problem
+		current := c.handshake.opening() == m
 		c.mu.Unlock()
-		if p == nil {
+		if p == nil || !current {
 			return
 		}
 		wait := pause
@@ -234,6 +235,7 @@ func (c *Choose) passTried(call *Message) *Message {
 	switch {
 	case c.calledOff[key(call.ID)]:
 		delete(c.calledOff, key(call.ID))
+		return withdrawn(call)
 	case c.current == nil:
 		c.waiting = append(c.waiting, call)
 	case c.current != c.standby:

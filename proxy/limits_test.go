@@ -43,6 +43,7 @@ func TestRule12JunkIsAnsweredAndTheNextLineRead(t *testing.T) {
 		{"an id that is null", `{"jsonrpc":"2.0","id":null,"method":"ping"}`, badID},
 		{"an id that is an object", `{"jsonrpc":"2.0","id":{},"method":"ping"}`, badID},
 		{"an id that is true", `{"jsonrpc":"2.0","id":true,"method":"ping"}`, badID},
+		{"initialize without an id", `{"jsonrpc":"2.0","method":"initialize","params":{}}`, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"initialize needs an id"}}`},
 		{"bytes that are not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\"}}", `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"not valid UTF-8"}}`},
 		{"an id that is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"ping\"}", `{"jsonrpc":"2.0","error":{"code":-32600,"message":"not valid UTF-8"}}`},
 		{"UTF-16", "\xff\xfe{\x00}\x00", notJSON},

@@ -133,6 +133,9 @@ func (c *conversation) take(line []byte, b *batch) {
 	case m.Kind == Call && !utf8.Valid(line):
 		c.reject(m, b, errors.New("not valid UTF-8"))
 		return
+	case m.Method == "initialize" && m.Kind != Call:
+		c.reject(m, b, errors.New("initialize needs an id"))
+		return
 	case b != nil && m.Method == "initialize":
 		c.reject(m, b, errors.New("initialize cannot stand in a batch"))
 		return
