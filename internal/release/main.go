@@ -1,6 +1,6 @@
 // Command release makes of GoReleaser's finished binaries what GoReleaser does not make:
 // one .mcpb bundle per platform, for Claude Desktop, and the MCP registry's server.json
-// with their checksums. It publishes nothing.
+// with their checksums. It also puts the Homebrew cask into order. It publishes nothing.
 //
 //	go run ./internal/release dist
 //
@@ -46,5 +46,10 @@ func run(dist string, out io.Writer) error {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	fmt.Fprintln(out, file)
+	cask := filepath.Join(dist, "homebrew", "Casks", "leadmagic-mcp-proxy.rb")
+	if err := arrangeCask(cask); err != nil {
+		return fmt.Errorf("arranging %s: %w", cask, err)
+	}
+	fmt.Fprintln(out, cask)
 	return nil
 }

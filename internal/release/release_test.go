@@ -238,6 +238,12 @@ func fakeDist(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "artifacts.json"), string(text))
+	casks := filepath.Join(dir, "homebrew", "Casks")
+	if err := os.MkdirAll(casks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cask, _ := caskCase()
+	write(t, filepath.Join(casks, "leadmagic-mcp-proxy.rb"), cask)
 	return dir
 }
 
