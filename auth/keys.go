@@ -88,6 +88,20 @@ func (k *Keys) Get(ctx context.Context) (Key, error) {
 	return f.key, nil
 }
 
+// AtHand reports whether a variable or a file has the key, so that Get runs no command and does not ask the
+// keychain, which may both ask a person.
+func (k *Keys) AtHand() bool {
+	if k.fixed != nil {
+		return true
+	}
+	seen := k.glance()
+	if seen[inCommand].State == Unread {
+		seen = seen[:inCommand]
+	}
+	first := seen.first()
+	return first != nil && first.State == Found
+}
+
 // Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are
 // read wait for the same reading. A command and the keychain are asked again only after a while.
 func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {

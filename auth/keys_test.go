@@ -71,6 +71,9 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 			if before := m.Describe(); before.Source != "" || before.Sources != nil || before.Advice("codex") != "" {
 				t.Errorf("something was read before it was asked for: %+v", before)
 			}
+			if got, want := m.AtHand(), tt.runs+tt.asked == 0; got != want {
+				t.Errorf("at hand: %v, want %v", got, want)
+			}
 			key, err := m.Get(t.Context())
 			if err != nil || key.value() != tt.want {
 				t.Fatalf("the key of another source came, or %v", err)
@@ -98,7 +101,7 @@ func TestOneKeyAlone(t *testing.T) {
 		if err != nil || key.value() != canary {
 			t.Errorf("%s: the key is another one, or %v", name, err)
 		}
-		if _, found := keys.Newer(t.Context(), key); found || keys.Changed() {
+		if _, found := keys.Newer(t.Context(), key); found || keys.Changed() || !keys.AtHand() {
 			t.Errorf("%s: there is another key", name)
 		}
 		if got := keys.Describe(); got.Source != "the sandbox" || len(got.Sources) != 1 {

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 // completeSettings has shells complete the values of the flags that every command takes. Where nothing is said
@@ -53,26 +56,39 @@ func completeEditors(_ *cobra.Command, args []string, _ string) ([]cobra.Complet
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
-// offered are the tools of a real session, or none if it does not come about soon.
+// offered are the tools of a real session. They are those of the REST API if that does not come about soon, or would
+// ask a person for the key.
 func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	l, err := connect(ctx, env, s)
+	list, err := listAtHand(ctx, env, s)
 	if err != nil {
-		return nil
+		list = nil
+		for _, tool := range rest.Tools() {
+			list = append(list, &mcp.Tool{Name: tool.Name, Description: tool.Description})
+		}
 	}
-	defer l.close()
-	list, err := l.tools(ctx)
-	if err != nil {
-		return nil
-	}
-	return completions(list)
-}
-
-func completions(list []*mcp.Tool) []cobra.Completion {
 	names := make([]cobra.Completion, 0, len(list))
 	for _, tool := range list {
 		names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
 	}
 	return names
+}
+
+// listAtHand is what a session lists whose key nobody has to be asked for.
+func listAtHand(ctx context.Context, env *Env, s *settings) ([]*mcp.Tool, error) {
+	ss, refusal := newSession(env, s)
+	if refusal != nil {
+		return nil, refusal
+	}
+	defer ss.close()
+	if !ss.keys.AtHand() {
+		return nil, errors.New("no key is at hand")
+	}
+	l, err := ss.connect(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer l.end()
+	return l.tools(ctx)
 }
