@@ -59,7 +59,7 @@ func readFile(name, lead, path string) reading {
 		return broken(name, lead+"is too large to be a key alone", "write the key alone into it")
 	}
 	mode := info.Mode().Perm()
-	if othersCan(mode, 0o022) {
+	if othersCan(runtime.GOOS, mode, 0o022) {
 		return broken(name, fmt.Sprintf("%scan be changed by others (mode %04o)", lead, mode), "chmod 600 "+whole)
 	}
 	content, err := readSome(path)
@@ -68,15 +68,15 @@ func readFile(name, lead, path string) reading {
 	}
 	r := examine(text(content)).reading(name, lead)
 	r.next = "write the key into " + whole
-	if r.State == Found && othersCan(mode, 0o044) {
+	if r.State == Found && othersCan(runtime.GOOS, mode, 0o044) {
 		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, whole)
 	}
 	return r
 }
 
 // othersCan reports whether a file's mode gives any of bits to others. Windows has no such bits.
-func othersCan(mode fs.FileMode, bits fs.FileMode) bool {
-	return runtime.GOOS != "windows" && mode&bits != 0
+func othersCan(goos string, mode, bits fs.FileMode) bool {
+	return goos != "windows" && mode&bits != 0
 }
 
 func readSome(path string) ([]byte, error) {

@@ -106,10 +106,13 @@ func (s systemKeychain) Delete() error {
 	return nil
 }
 
+// needsBus reports whether the keychain of a system is reached over D-Bus.
+func needsBus(goos string) bool { return goos != "darwin" && goos != "windows" }
+
 // runs reports whether there is a bus on which the Secret Service could be. Without one the library would
 // start a bus, which takes long and stays behind.
 func (s systemKeychain) runs() bool {
-	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+	if !needsBus(runtime.GOOS) {
 		return true
 	}
 	if address := s.getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {

@@ -52,13 +52,16 @@ func configFolders(goos string, getenv func(string) string, home string) []strin
 	return dirs
 }
 
+func homeVariable(goos string) string {
+	if goos == "windows" {
+		return "USERPROFILE"
+	}
+	return "HOME"
+}
+
 // home is the user's home folder, from the variable or else as the system has it. It is empty if neither says.
 func (k *Keys) home() string {
-	name := "HOME"
-	if runtime.GOOS == "windows" {
-		name = "USERPROFILE"
-	}
-	if dir := k.Getenv(name); filepath.IsAbs(dir) {
+	if dir := k.Getenv(homeVariable(runtime.GOOS)); filepath.IsAbs(dir) {
 		return dir
 	}
 	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {

@@ -91,3 +91,26 @@ func TestTheHomeFolderUnderAllItsNames(t *testing.T) {
 		t.Errorf("got %q without a home folder", got)
 	}
 }
+
+func TestOnlyAnOldConsoleKnowsNoColours(t *testing.T) {
+	for _, tt := range []struct {
+		goos, variable string
+		want           bool
+	}{
+		{"linux", "", true},
+		{"darwin", "", true},
+		{"windows", "", false},
+		{"windows", "WT_SESSION", true},
+		{"windows", "TERM", true},
+	} {
+		getenv := func(name string) string {
+			if name == tt.variable {
+				return "x"
+			}
+			return ""
+		}
+		if got := knowsColours(tt.goos, getenv); got != tt.want {
+			t.Errorf("%s with %q set: %v, want %v", tt.goos, tt.variable, got, tt.want)
+		}
+	}
+}

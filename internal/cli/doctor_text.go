@@ -23,8 +23,13 @@ func colours(env *Env) bool {
 	if env.Getenv("NO_COLOR") != "" || env.Getenv("TERM") == "dumb" || !isTerminal(env.Stdout) {
 		return false
 	}
-	// The older console of Windows shows the codes themselves.
-	return runtime.GOOS != "windows" || env.Getenv("WT_SESSION") != "" || env.Getenv("TERM") != ""
+	return knowsColours(runtime.GOOS, env.Getenv)
+}
+
+// knowsColours reports whether a terminal does not show the codes of colours themselves, as the older console of
+// Windows does.
+func knowsColours(goos string, getenv func(string) string) bool {
+	return goos != "windows" || getenv("WT_SESSION") != "" || getenv("TERM") != ""
 }
 
 // writeReport prints a report for a person.

@@ -1,0 +1,42 @@
+//go:build unix
+
+package editor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Neither is a thing of Windows.
+func TestModeAndLinksAreKept(t *testing.T) {
+	s, home := machine(t, "linux")
+	real := filepath.Join(home, "dotfiles", "cursor.json")
+	put(t, real, "{}")
+	if err := errors.Join(os.Chmod(real, 0o664), os.Mkdir(filepath.Join(home, ".cursor"), 0o755),
+		os.Symlink("../dotfiles/cursor.json", filepath.Join(home, ".cursor", "mcp.json"))); err != nil {
+		t.Fatal(err)
+	}
+	e := lookup(t, "cursor")
+	if _, err := e.Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(real)
+	if err != nil || info.Mode().Perm() != 0o664 {
+		t.Errorf("the mode is %v (%v)", info.Mode(), err)
+	}
+	if target, err := os.Readlink(filepath.Join(home, ".cursor", "mcp.json")); target != "../dotfiles/cursor.json" {
+		t.Errorf("the link leads to %q (%v)", target, err)
+	}
+	if text, _ := os.ReadFile(real); !strings.Contains(string(text), "leadmagic") {
+		t.Errorf("the file behind the link holds %q", text)
+	}
+	if _, err := lookup(t, "zed").Install(s, request()); err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(filepath.Join(home, ".config", "zed", "settings.json")); info.Mode().Perm() != 0o600 {
+		t.Errorf("a new file of the user's has mode %v", info.Mode())
+	}
+}
