@@ -55,13 +55,6 @@ func Only(key Key, source string) *Keys {
 	return &Keys{fixed: &r}
 }
 
-// Fixed is Only for a key that is written down in the program.
-func Fixed(raw, source string) *Keys {
-	f := examine(raw)
-	r := f.reading(source, "")
-	return &Keys{fixed: &r}
-}
-
 // Get returns the key. The sources are read until one has a key, and then no more unless Newer or Changed finds
 // another. The error is a *problem.Problem. One that has ctx's error in its tree says what was waited for:
 // reading goes on, and the next Get has what comes of it.

@@ -90,6 +90,10 @@ func (ss *session) prepare() *problem.Problem {
 
 // startSandbox makes an embedded LeadMagic the one that calls go to, with its own key.
 func (ss *session) startSandbox() error {
+	key, err := auth.Parse(sandbox.Key)
+	if err != nil {
+		return err
+	}
 	server, err := sandbox.Start(sandbox.Options{Logger: ss.log})
 	if err != nil {
 		return err
@@ -97,7 +101,7 @@ func (ss *session) startSandbox() error {
 	api := &url.URL{Scheme: "http", Host: strings.TrimPrefix(server.URL, "http://"), Path: "/"}
 	ss.sandbox = server
 	ss.settings.api, ss.settings.mcp = api, api.JoinPath("mcp")
-	ss.keys = auth.Fixed(sandbox.Key, "the sandbox's own key")
+	ss.keys = auth.Only(key, "the sandbox's own key")
 	return nil
 }
 

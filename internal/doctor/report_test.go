@@ -11,7 +11,11 @@ import (
 func TestWhatOthersHaveWrittenIsMadeFitToBeShown(t *testing.T) {
 	d := newDoctor(t)
 	d.Homes, d.System.Folder = []string{"/home/ada", "/data/home/ada"}, "/home/ada/project"
-	d.Keys = auth.Fixed("secret-without-prefix-0123456789", "a test")
+	key, err := auth.Parse("secret-without-prefix-0123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Keys = auth.Only(key, "a test")
 	if _, err := d.Keys.Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
