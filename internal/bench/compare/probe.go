@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -133,8 +134,15 @@ func probeNumbers(ctx context.Context, c contestant, binary string) (string, err
 	case bytes.Contains(answer, []byte(`"id":9007199254740993,"ratio":1.0`)):
 		return "they come back as they were", nil
 	}
-	_, rest, _ := bytes.Cut(answer, []byte(`"structuredContent":`))
-	return fmt.Sprintf(`{"id":9007199254740993,"ratio":1.0} comes back as %.50s`, rest), nil
+	var message struct {
+		Result struct {
+			StructuredContent json.RawMessage `json:"structuredContent"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal(answer, &message); err != nil {
+		return "", fmt.Errorf("echo was answered %.200s: %w", answer, err)
+	}
+	return `{"id":9007199254740993,"ratio":1.0} comes back as ` + string(message.Result.StructuredContent), nil
 }
 
 // session is a contestant in a session with a sandbox of its own.
