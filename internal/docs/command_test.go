@@ -2,13 +2,8 @@ package docs
 
 import (
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,7 +122,7 @@ func (b block) play(t *testing.T, own tree, e *edits) {
 			args, ours := arguments(part)
 			switch {
 			case !ours:
-				if err := foreign(own, s, part); err != nil {
+				if err := foreign(t, own, s, part); err != nil {
 					t.Errorf("%s: %v", b.place(st.line), err)
 				}
 				continue
@@ -205,96 +200,4 @@ func parts(all []string) [][]string {
 		}
 	}
 	return out
-}
-
-// others are programs of others that pages show. What they do is not checked here.
-var others = []string{
-	"git", "cd", "brew", "scoop", "sudo", "xattr", "claude", "op", "cosign", "sha256sum", "gh", "npm",
-}
-
-// foreign checks a command that is not of the program.
-func foreign(own tree, s *stage, command []string) error {
-	switch name := command[0]; {
-	case name == "export" && len(command) > 1:
-		for _, word := range command[1:] {
-			m := assignment.FindStringSubmatch(word)
-			if m == nil || !own.hasVariable(m[1]) {
-				return fmt.Errorf("the program reads no variable as in %s", word)
-			}
-			if !strings.Contains(m[2], "…") {
-				s.env[m[1]] = m[2]
-			}
-		}
-		return nil
-	case name == "go" && len(command) > 2 && slices.Contains([]string{"test", "install", "run"}, command[1]):
-		for _, word := range command[2:] {
-			if folder, ours := strings.CutPrefix(word, "./"); ours && folder != "..." {
-				if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(strings.TrimSuffix(folder, "/...")))); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	case strings.HasPrefix(name, ".ci/"):
-		return script(name, command[1:])
-	case name == "curl":
-		return curl(s, command[1:])
-	case slices.Contains(others, name):
-		return nil
-	default:
-		return fmt.Errorf("no test knows the program %s: say how it is checked", name)
-	}
-}
-
-var stepList = regexp.MustCompile(`(?m)^steps=\((.*)\)$`)
-
-// script checks that a script is there, and has the steps that are named.
-func script(name string, steps []string) error {
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-	if err != nil {
-		return err
-	}
-	var known []string
-	if m := stepList.FindStringSubmatch(string(text)); m != nil {
-		known = strings.Fields(m[1])
-	}
-	for _, step := range steps {
-		if !slices.Contains(known, step) {
-			return fmt.Errorf("%s has no step %s", name, step)
-		}
-	}
-	return nil
-}
-
-// curl sends to the stage's sandbox what a page has curl send to one.
-func curl(s *stage, args []string) error {
-	method, address, body := http.MethodGet, "", ""
-	for len(args) > 0 {
-		switch {
-		case args[0] == "-X" && len(args) > 1:
-			method, args = args[1], args[2:]
-		case args[0] == "-d" && len(args) > 1:
-			body, args = args[1], args[2:]
-		default:
-			address, args = args[0], args[1:]
-		}
-	}
-	address = port.ReplaceAllLiteralString(address, strings.TrimPrefix(s.server.URL, "http://"))
-	if !strings.HasPrefix(address, s.server.URL+"/") {
-		return fmt.Errorf("no test asks %s", address)
-	}
-	req, err := http.NewRequest(method, address, strings.NewReader(body)) //nolint:noctx // loopback, in a test
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= http.StatusBadRequest {
-		said, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s %s answers %d: %s", method, address, answer.StatusCode, said)
-	}
-	return nil
 }
