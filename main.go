@@ -1,15 +1,17 @@
 // Leadmagic-mcp-proxy is what an editor starts as an MCP server on stdio. It reads the LeadMagic API key from
 // the environment, adds it to each request, and carries every message to LeadMagic's hosted MCP server or,
-// where that refuses keys, answers from LeadMagic's REST API. No key ever stands in a config file.
+// where that refuses keys, answers from LeadMagic's REST API. The key is never written to a config file.
 //
 //	leadmagic-mcp-proxy                    speak MCP on stdin and stdout: what an editor runs
 //	leadmagic-mcp-proxy call TOOL [k=v…]   run one tool and print the result
 //	leadmagic-mcp-proxy tools              list the tools that a session would offer
-//	leadmagic-mcp-proxy install EDITOR…    add the entry to an editor's config, never the key
+//	leadmagic-mcp-proxy install EDITOR…    add the entry to an editor's config, never the key; uninstall removes it
 //	leadmagic-mcp-proxy scan [PATH…]       find LeadMagic keys in config files
 //	leadmagic-mcp-proxy doctor             find what is wrong and say what to do
-//	leadmagic-mcp-proxy login | logout     keep the key in the keychain of the system
+//	leadmagic-mcp-proxy login | logout     keep the key in the system's keychain or a private file, or remove it
 //	leadmagic-mcp-proxy sandbox            serve a stand-in for LeadMagic on loopback
+//	leadmagic-mcp-proxy completion SHELL   print the completions of a shell
+//	leadmagic-mcp-proxy version            print the version
 //
 // It is an independent, unofficial client for LeadMagic.
 package main

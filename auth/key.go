@@ -33,7 +33,7 @@ type Key struct {
 
 // Parse reads a key as people hand it over: blanks, line ends, a byte order mark and quotes around it are
 // not part of it. The error has ErrNotSet in its tree, or is a *problem.Problem that says what is wrong. No
-// error shows any of raw, but for a reference to one of our own variables.
+// error shows any of raw, except a reference to one of our own variables.
 func Parse(raw string) (Key, error) {
 	f := examine(raw)
 	switch {

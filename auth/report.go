@@ -24,7 +24,7 @@ type Report struct {
 	told     bool   // the problem itself says what to do
 }
 
-// Describe reports what the last reading found. It reads nothing itself, but for the names of variables.
+// Describe reports what the last reading found. It reads nothing itself except the names of variables.
 func (k *Keys) Describe() Report {
 	k.mu.Lock()
 	seen, waiting := k.seen, k.waiting

@@ -40,7 +40,7 @@ type answer struct {
 	body   []byte
 }
 
-// once makes one request. The answer is nil when there is a problem, but for its headers.
+// once makes one request. The answer is nil when there is a problem, except for its headers.
 func (r *api) once(ctx context.Context, t *tool, a arguments, waited time.Duration) (*answer, *problem.Problem) {
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

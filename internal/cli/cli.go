@@ -29,7 +29,7 @@ func newRootCommand(env *Env) *cobra.Command {
 		Long: "An editor runs leadmagic-mcp-proxy without arguments as an MCP server on stdio. It reads the LeadMagic API key\n" +
 			"from LEADMAGIC_API_KEY, or from where login keeps it, and carries each call to LeadMagic. It is an independent,\n" +
 			"unofficial client.\n\n" +
-			"Each flag --some-thing can be given as the variable LEADMAGIC_SOME_THING too, but for --sandbox; the flag wins.",
+			"Each flag --some-thing can be given as the variable LEADMAGIC_SOME_THING too, except --sandbox; the flag wins.",
 		Version:       env.Version + " " + unofficial,
 		Args:          knownCommand,
 		SilenceErrors: true,

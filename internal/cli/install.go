@@ -108,7 +108,7 @@ func misplaced(cmd *cobra.Command, editors []string) error {
 	}
 	command := strings.Join(append([]string{cmd.CommandPath()}, editors...), " ")
 	return misuse(&hintError{
-		fmt.Errorf("what the editor starts would not get %s: its arguments stand behind two dashes", strings.Join(flags, " and ")),
+		fmt.Errorf("%s would not reach what the editor starts: its arguments go after --", strings.Join(flags, " and ")),
 		"write: " + command + " -- " + flags[0] + " …",
 	})
 }

@@ -81,7 +81,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	}
 	fmt.Fprintf(env.Stdout, "the key is kept in %s\n", place)
 	if above := keys.Above(); len(above) > 0 {
-		fmt.Fprintf(env.Stdout, "it is hidden here by %s, which comes before it\n", strings.Join(above, " and "))
+		fmt.Fprintf(env.Stdout, "note: sessions started here use %s first\n", strings.Join(above, " and "))
 	}
 	return nil
 }

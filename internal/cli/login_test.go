@@ -113,7 +113,7 @@ func TestLoginSaysWhatHidesTheKey(t *testing.T) {
 	if err := login(t.Context(), d.env, d.keys(), true, good); err != nil {
 		t.Fatal(err)
 	}
-	if want := "it is hidden here by LEADMAGIC_API_KEY, which comes before it\n"; !strings.HasSuffix(d.out.String(), want) {
+	if want := "note: sessions started here use LEADMAGIC_API_KEY first\n"; !strings.HasSuffix(d.out.String(), want) {
 		t.Errorf("it said %q, want %q", d.out.String(), want)
 	}
 }

@@ -216,3 +216,8 @@ func (ss *session) close() {
 func (ss *session) sayExplained(p *problem.Problem) {
 	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+ss.describe(p, ss.choose.Editor()).Line())
 }
+
+// newKeys looks for the key in all the places that a user may keep it in.
+func newKeys(env *Env) *auth.Keys {
+	return &auth.Keys{Getenv: env.Getenv, Environ: env.Environ, Stderr: env.Stderr}
+}

@@ -132,7 +132,7 @@ func (s *settings) check() error {
 	}
 	switch {
 	case s.toolTimeout < 0:
-		return badSetting("--tool-timeout (LEADMAGIC_TOOL_TIMEOUT) is less than nothing", "use a time such as 90s, or 0 for no limit")
+		return badSetting("--tool-timeout (LEADMAGIC_TOOL_TIMEOUT) is negative", "use a time such as 90s, or 0 for no limit")
 	case s.maxCredits < 0, s.maxCredits != s.maxCredits, s.set("max-credits") && s.maxCredits == 0:
 		return badSetting("--max-credits (LEADMAGIC_MAX_CREDITS) has to be more than 0", "leave it out for no limit, or use --read-only for free tools alone")
 	case s.sandbox && (s.set("mcp-url") || s.set("api-url")):

@@ -27,7 +27,7 @@ var pictures = []struct {
 	},
 }
 
-// TestPicturesAreCurrent compares the pictures with what the program prints, but for times. Paths in them are those of
+// TestPicturesAreCurrent compares the pictures with what the program prints, except for times. Paths in them are those of
 // Linux, so only there they are compared.
 func TestPicturesAreCurrent(t *testing.T) {
 	for _, p := range pictures {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// The measures of a terminal in a picture, in pixels but for columns.
+// The measures of a terminal in a picture, in pixels except for columns.
 const (
 	columns    = 108 // the widest line; longer ones go on in the next
 	charWidth  = 7.83

@@ -155,7 +155,7 @@ func show(entry any) string {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(entry); err != nil {
-		return "" // what was read as JSON or TOML can be written as JSON, but for a NaN
+		return "" // what was read as JSON or TOML can be written as JSON, except a NaN
 	}
 	return strings.TrimSpace(string(masked(b.Bytes())))
 }

@@ -29,7 +29,7 @@ func TestFromAnswer(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer problem.Answer
-		want   problem.Problem // but for Code, Fate and What, only what is not zero is looked at
+		want   problem.Problem // except for Code, Fate and What, only what is not zero is looked at
 	}{
 		{
 			"the current form of LeadMagic's problems",

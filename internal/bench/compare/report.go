@@ -23,7 +23,7 @@ type Contestant struct {
 	Probes  Probes  `json:"probes"`
 }
 
-// Numbers are in milliseconds and megabytes (10^6), but for calls per second. 0 is not known.
+// Numbers are in milliseconds and megabytes (10^6), except for calls per second. 0 is not known.
 type Numbers struct {
 	Start       float64 `json:"start_ms"`    // from the start of the process to the answer to initialize
 	P50         float64 `json:"call_p50_ms"` // of calls one after the other

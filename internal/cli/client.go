@@ -107,7 +107,7 @@ func (l *local) close() {
 	l.session.close()
 }
 
-// end is close, but for what other sessions of the same settings may still use.
+// end is close, except for what other sessions of the same settings may still use.
 func (l *local) end() {
 	_ = l.ClientSession.Close()
 	<-l.ended
