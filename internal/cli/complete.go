@@ -10,6 +10,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -50,9 +51,15 @@ func completeTools(env *Env, s *settings) cobra.CompletionFunc {
 	}
 }
 
-// completeEditors completes the editors that are not named yet.
-func completeEditors(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	ids := slices.DeleteFunc(editorIDs(), func(id string) bool { return slices.Contains(args, id) })
+// completeEditors completes the editors that are not named yet, with --project those that have a team's file.
+func completeEditors(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	project, _ := cmd.Flags().GetBool("project")
+	var ids []cobra.Completion
+	for _, e := range editor.All() {
+		if !slices.Contains(args, e.ID) && (e.HasProject() || !project) {
+			ids = append(ids, e.ID)
+		}
+	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 

@@ -41,8 +41,9 @@ func newDoctorCommand(env *Env, s *settings) *cobra.Command {
 		Example: "  leadmagic-mcp-proxy doctor\n" +
 			"  leadmagic-mcp-proxy doctor --editor codex --offline\n" +
 			"  leadmagic-mcp-proxy doctor --report    # to paste into a support request",
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return x.run(cmd.Context(), env, s) },
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return x.run(cmd.Context(), env, s) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

@@ -27,7 +27,8 @@ func newLoginCommand(env *Env, check func(context.Context, auth.Key) error) *cob
 			"good, and keeps it where each session finds it: in the keychain of this system, or in a file that this user alone can read.",
 		Example: "  leadmagic-mcp-proxy login\n" +
 			"  pass show leadmagic | leadmagic-mcp-proxy login --file",
-		Args: noKey,
+		Args:              noKey,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if unchecked {
 				check = func(context.Context, auth.Key) error { return nil }
@@ -42,10 +43,11 @@ func newLoginCommand(env *Env, check func(context.Context, auth.Key) error) *cob
 
 func newLogoutCommand(env *Env) *cobra.Command {
 	return &cobra.Command{
-		Use:   "logout",
-		Short: "Remove the API key that login has kept, from the keychain and the private file",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), env, newKeys(env)) },
+		Use:               "logout",
+		Short:             "Remove the API key that login has kept, from the keychain and the private file",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), env, newKeys(env)) },
 	}
 }
 

@@ -21,8 +21,9 @@ func newSandboxCommand(env *Env) *cobra.Command {
 		Short: "Serve a stand-in for LeadMagic on loopback",
 		Long: "Serves a stand-in for LeadMagic on loopback: the hosted MCP server and the REST API, with invented data, one key and a\n" +
 			"balance that goes down. It prints what to set, and runs until it is interrupted.",
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), env, port, o) },
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), env, port, o) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false

@@ -17,10 +17,11 @@ import (
 func newToolsCommand(env *Env, s *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "tools",
-		Short: "List the tools that a session would offer, with their cost",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return listTools(cmd.Context(), env, s, asJSON) },
+		Use:               "tools",
+		Short:             "List the tools that a session would offer, with their cost",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return listTools(cmd.Context(), env, s, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole list as JSON")
 	return cmd
