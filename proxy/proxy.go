@@ -1,6 +1,11 @@
 // Package proxy carries messages between an editor on stdio and one upstream, byte for byte, and sees to
 // it that each call is answered exactly once, whatever happens on the way. It never sees a key, and it
 // does not know what the messages are about beyond what carrying them needs.
+//
+// Run (proxy.go) joins two pumps: stdio.go is the editor's side, owed.go the calls that await an answer. An
+// Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream, session, standing), a Pipe to a
+// server in this process (pipe.go), or a Choose among several (choose.go, heal.go, lane.go). A Guard
+// (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place.
 package proxy
 
 import (
