@@ -2,10 +2,10 @@
 // it that each call is answered exactly once, whatever happens on the way. It never sees a key, and it
 // does not know what the messages are about beyond what carrying them needs.
 //
-// Run (proxy.go) joins two pumps: stdio.go is the editor's side, owed.go the calls that await an answer. An
-// Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream, session, standing), a Pipe to a
-// server in this process (pipe.go), or a Choose among several (choose.go, heal.go, lane.go). A Guard
-// (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place.
+// Run (proxy.go) joins two pumps: stdio.go is the editor's side, owed.go the calls that await an answer, end.go
+// how it all ends. An Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream, session and
+// standing), a Pipe to a server in this process (pipe.go), or a Choose among several (choose*.go, lane.go). A
+// Guard (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place.
 package proxy
 
 import (
@@ -282,45 +282,4 @@ func (c *conversation) trace(from string, line []byte) {
 	if c.Trace != nil {
 		c.Trace(from, line)
 	}
-}
-
-// drain waits for the answers still owed; false if the conversation broke or was ended meanwhile.
-func (c *conversation) drain(ctx context.Context) bool {
-	patient, stop := context.WithTimeout(ctx, drainFor)
-	defer stop()
-	return c.allPaid(patient) || ctx.Err() == nil && !c.isBroken()
-}
-
-// allPaid waits until nothing is owed any more; false if that is not so when ctx ends or the editor cannot be
-// written to.
-func (c *conversation) allPaid(ctx context.Context) bool {
-	for c.owed.open() > 0 {
-		select {
-		case <-c.owed.paid:
-		case <-c.broken:
-			return false
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
-}
-
-// settle answers what is still owed, so that no editor waits for a process that is gone, and waits for what
-// others are about to answer. A subscription ends with the session, and has no answer of its own.
-func (c *conversation) settle(ctx context.Context) {
-	if c.Guard != nil {
-		c.Guard.end()
-	}
-	for _, d := range c.owed.all() {
-		if standing(d.call) {
-			continue
-		}
-		p := problem.New(problem.Cut, fateOf(d.call), "the session ended before LeadMagic answered", "")
-		if c.Guard != nil && c.Guard.unsent(d) {
-			p = sessionEnded
-		}
-		c.pay(d, d.call.failed(p))
-	}
-	c.allPaid(ctx)
 }

@@ -1,0 +1,161 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
+		d := sit(t, &Choose{
+			Candidates: []Candidate{
+				{Upstream: first},
+				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
+			},
+			Standby: &scripted{answer: says("standby", version)},
+		})
+		d.say(probe4)
+		d.hear(`"id":4`, `"from":"second"`)
+		d.say(modern3)
+		d.hear(`"id":3`, `"from":"second"`)
+		d.say(hello) // whoever goes on with a session has it from the same
+		d.hear(`"id":0`, `"from":"second"`)
+		d.leave()
+		if got, want := first.methods(), []string{"server/discover"}; !slices.Equal(got, want) {
+			t.Errorf("the first got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{}
+		up.answer = func(m *Message) *Message {
+			go func() {
+				up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`))
+				up.deliver(says("up", version)(m))
+			}()
+			return nil
+		}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
+		d.say(modern3)
+		d.hear("notifications/progress")
+		d.hear(`"id":3`, `"from":"up"`)
+		d.leave()
+	})
+}
+
+func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{answer: silent}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
+		d.say(modern3)
+		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
+		d.leave()
+		if got, want := up.methods(), []string{"tools/list", "notifications/cancelled"}; !slices.Equal(got, want) {
+			t.Errorf("LeadMagic got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
+	const off3 = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`
+	tests := []struct {
+		name  string
+		asks  time.Duration // how long it takes to find out whether the second can stand in
+		wants []string      // what the second gets
+	}{
+		{"on its way to the second", time.Minute, nil},
+		{"with the second", 0, []string{"tools/list", "notifications/cancelled"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: silent}
+				d := sit(t, &Choose{
+					Candidates: []Candidate{
+						{Upstream: first},
+						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem {
+							<-time.After(tt.asks)
+							return nil
+						}},
+					},
+					Standby: &scripted{answer: silent},
+				})
+				d.say(modern3)
+				pass(time.Second)
+				d.say(off3)
+				pass(time.Hour)
+				d.leave()
+				if got := second.methods(); !slices.Equal(got, tt.wants) {
+					t.Errorf("the second got %q, want %q", got, tt.wants)
+				}
+				if got, want := first.methods(), []string{"tools/list"}; !slices.Equal(got, want) {
+					t.Errorf("the first got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// A call without a session is answered, if only with why it cannot be.
+func TestChoosePassesOnACallBeforeInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{answer: says("up", version)}
+		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
+		d.say(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
+		d.hear(`"id":4`, `"from":"up"`)
+		d.say(ask2)
+		d.hear(`"id":2`, `"from":"standby"`)
+		d.say(hello)
+		d.hear(`"id":0`, `"from":"up"`)
+		d.leave()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
+		d := sit(t, &Choose{Refusal: bad, Standby: &scripted{answer: silent}})
+		d.say(`{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`)
+		d.hear(`"id":7`, `"code":-32603`, "--mcp-url is no URL")
+		d.leave()
+	})
+}
+
+func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
+	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
+	synctest.Test(t, func(t *testing.T) {
+		var p atomic.Pointer[problem.Problem]
+		up := &scripted{answer: func(m *Message) *Message {
+			if p := p.Load(); p != nil {
+				return m.failed(p)
+			}
+			return says("up", version)(m)
+		}}
+		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Standby: &scripted{answer: silent}}
+		d := sit(t, c)
+		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
+			p.Store(step.is)
+			d.say(modern3)
+			d.hear(`"id":3`)
+			if s := c.Status(); s.Problem != step.want {
+				t.Errorf("after %v the problem is %v, want %v", step.is, s.Problem, step.want)
+			}
+		}
+		d.leave()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := &Choose{Refusal: noKey, Standby: &scripted{answer: silent}}
+		d := sit(t, c)
+		synctest.Wait()
+		if s := c.Status(); s.Problem != noKey {
+			t.Errorf("without candidates the problem is %v, want %v", s.Problem, noKey)
+		}
+		d.leave()
+	})
+}
