@@ -41,7 +41,7 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 	case m.Result == nil && !isError(m.Error):
 		r.Log.Debug("LeadMagic sent an answer that has neither a result nor an error of JSON-RPC")
 		return nil
-	case key(m.ID) == key(call.ID):
+	case canonical(m.ID) == canonical(call.ID):
 		return m
 	case rounded(m.ID, call.ID):
 		return restored(call, m)
@@ -76,7 +76,7 @@ func ownError(call *Message, body []byte) (own *Message, named bool) {
 		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
 		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`), false
-	case key(m.ID) == key(call.ID):
+	case canonical(m.ID) == canonical(call.ID):
 		return m, true
 	case rounded(m.ID, call.ID):
 		return restored(call, m), true
@@ -87,7 +87,7 @@ func ownError(call *Message, body []byte) (own *Message, named bool) {
 // isError reports whether raw is an error as JSON-RPC has it. The bodies of HTTP errors have other things by that
 // name, and an editor that was given one would drop it and wait for ever.
 func isError(raw []byte) bool {
-	_, err := strconv.Atoi(key(find(raw, "code")))
+	_, err := strconv.Atoi(canonical(find(raw, "code")))
 	_, said := unquote(find(raw, "message"))
 	return err == nil && said
 }

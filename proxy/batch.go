@@ -13,7 +13,7 @@ const batchVersion = "2025-03-26"
 // Source: JSON-RPC 2.0 §6; MCP 2025-03-26, the only revision with batches.
 type batch struct {
 	mu      sync.Mutex
-	open    int    // messages that are not dealt with
+	pending int    // messages that are not dealt with
 	answers []byte // with a comma before each
 }
 
@@ -22,11 +22,11 @@ type batch struct {
 func (b *batch) put(answer []byte) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.open--
+	b.pending--
 	if answer != nil {
 		b.answers = append(append(b.answers, ','), answer...)
 	}
-	if b.open > 0 || len(b.answers) == 0 {
+	if b.pending > 0 || len(b.answers) == 0 {
 		return nil
 	}
 	b.answers[0] = '['
@@ -40,7 +40,7 @@ func (c *conversation) takeBatch(line []byte) {
 		c.write(errorReply(nil, codeInvalidRequest, "an empty batch asks for nothing", nil))
 		return
 	}
-	b := &batch{open: len(list)}
+	b := &batch{pending: len(list)}
 	for _, element := range list {
 		c.take(bytes.Clone(element), b)
 	}

@@ -122,7 +122,7 @@ func (c *Choose) open(candidate Candidate) *lane {
 // learn keeps what an answer says of LeadMagic itself, whatever was asked.
 func (c *Choose) learn(answer *Message) {
 	switch p := answer.Problem; {
-	case p != nil && stands(p):
+	case p != nil && lasts(p):
 		c.outage.Store(&outage{p, time.Now()})
 	case p == nil && c.outage.Load() != nil:
 		c.outage.Store(nil)
@@ -192,9 +192,9 @@ func (c *Choose) Send(m *Message) {
 	case m.Method == "initialize":
 		c.begin(m)
 	case m.Modern(), m.Kind == Call && c.handshake.opening() == nil:
-		c.sendAlone(m)
+		c.sendModern(m)
 	case m.Method == "notifications/cancelled" && c.handshake.opening() == nil:
-		c.callOffAlone(m)
+		c.callOffModern(m)
 	case c.current == nil:
 		c.wait(m)
 	default:
@@ -206,9 +206,9 @@ func (c *Choose) Send(m *Message) {
 func (c *Choose) wait(m *Message) {
 	waiting := len(c.waiting)
 	if m.Method == "notifications/cancelled" {
-		id := key(find(m.Params, "requestId"))
+		id := canonical(find(m.Params, "requestId"))
 		c.waiting = slices.DeleteFunc(c.waiting, func(w *Message) bool {
-			off := w.Kind == Call && key(w.ID) == id
+			off := w.Kind == Call && canonical(w.ID) == id
 			if off {
 				go c.deliver(withdrawn(w))
 			}
@@ -237,10 +237,10 @@ func (c *Choose) pass(m *Message) {
 	case c.current != c.standby:
 		c.current.Upstream.Send(m)
 	case m.Kind == Call && needsLeadMagic(m):
-		delete(c.calledOff, key(m.ID))
-		go c.tryFor(m)
+		delete(c.calledOff, canonical(m.ID))
+		go c.healFor(m)
 	case m.Method == "notifications/cancelled":
-		c.calledOff[key(find(m.Params, "requestId"))] = true
+		c.calledOff[canonical(find(m.Params, "requestId"))] = true
 	default:
 		c.standby.Upstream.Send(m)
 	}
@@ -285,7 +285,7 @@ func (c *Choose) begin(m *Message) {
 			c.explain(m, problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", ""))
 		}
 	})
-	c.try(m, known)
+	c.startAttempt(m, known)
 }
 
 // Editor is the editor's own name, empty until it has given one.

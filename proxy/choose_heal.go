@@ -21,9 +21,9 @@ type attempt struct {
 	done chan struct{}
 }
 
-// try asks the candidates to take the editor's initialize, from the known one on if there is one. There is
+// startAttempt asks the candidates to take the editor's initialize, from the known one on if there is one. There is
 // one attempt at a time.
-func (c *Choose) try(m *Message, known *lane) *attempt {
+func (c *Choose) startAttempt(m *Message, known *lane) *attempt {
 	if c.attempt != nil {
 		return c.attempt
 	}
@@ -35,12 +35,12 @@ func (c *Choose) try(m *Message, known *lane) *attempt {
 			start = i
 		}
 	}
-	go c.ask(m, c.attempt, start)
+	go c.askCandidates(m, c.attempt, start)
 	return c.attempt
 }
 
-// ask asks one candidate after the other.
-func (c *Choose) ask(m *Message, a *attempt, start int) {
+// askCandidates asks one candidate after the other.
+func (c *Choose) askCandidates(m *Message, a *attempt, start int) {
 	defer close(a.done)
 	p := c.Refusal
 	for i, l := range c.lanes[start:] {
@@ -96,7 +96,7 @@ func (c *Choose) accept(a *attempt, l *lane, answer *Message) {
 	case answer.Result == nil:
 		c.status.Problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
 	default:
-		healed = c.heal(l, answer)
+		healed = c.leaveStandby(l, answer)
 	}
 	c.mu.Unlock()
 	// Nothing is delivered under the mutex: who takes it may have something to send.
@@ -123,8 +123,8 @@ func (c *Choose) carry(l *lane) {
 	}
 }
 
-// heal leaves the standby for l, whose session answer opened, and reports whether it could.
-func (c *Choose) heal(l *lane, answer *Message) bool {
+// leaveStandby leaves the standby for l, whose session answer opened, and reports whether it could.
+func (c *Choose) leaveStandby(l *lane, answer *Message) bool {
 	if v, _ := unquote(find(answer.Result, "protocolVersion")); v != c.handshake.Version() {
 		c.status = Status{Restart: true, LastTry: c.status.LastTry}
 		return false
@@ -154,23 +154,23 @@ func (c *Choose) explain(m *Message, p *problem.Problem) {
 	c.Explained(p)
 	c.standby.expect(m, func(answer *Message) {
 		c.mu.Lock()
-		stands := c.opened == nil && c.handshake.opening() == m
-		if stands {
+		opens := c.opened == nil && c.handshake.opening() == m
+		if opens {
 			c.opened = c.standby
 		}
 		c.mu.Unlock()
-		if stands {
+		if opens {
 			c.deliver(answer)
 			c.carry(c.standby)
 		}
 	})
 	c.standby.Upstream.Send(m)
-	go c.keepTrying(m)
+	go c.keepHealing(m)
 }
 
-// keepTrying tries LeadMagic again until the session is carried by it. What only a person can mend is
+// keepHealing tries LeadMagic again until the session is carried by it. What only a person can mend is
 // tried when the key changes, or with a call.
-func (c *Choose) keepTrying(m *Message) {
+func (c *Choose) keepHealing(m *Message) {
 	pause := tryPause
 	for {
 		c.mu.Lock()
@@ -189,19 +189,19 @@ func (c *Choose) keepTrying(m *Message) {
 		}
 		if keyProblem(p) && c.KeyChanged() || passing(p) {
 			pause = min(2*pause, maxPause)
-			c.retry(m)
+			c.healOnce(m)
 		}
 	}
 }
 
-// retry tries LeadMagic once more and waits for what comes of it, if the session still needs it.
-func (c *Choose) retry(m *Message) {
+// healOnce tries LeadMagic once more and waits for what comes of it, if the session still needs it.
+func (c *Choose) healOnce(m *Message) {
 	c.mu.Lock()
 	if c.current != c.standby || c.handshake.opening() != m || c.status.Restart {
 		c.mu.Unlock()
 		return
 	}
-	a := c.try(m, nil)
+	a := c.startAttempt(m, nil)
 	c.mu.Unlock()
 	select {
 	case <-a.done:
@@ -209,12 +209,12 @@ func (c *Choose) retry(m *Message) {
 	}
 }
 
-// tryFor tries LeadMagic once more for a call, and passes the call on if that succeeds.
-func (c *Choose) tryFor(call *Message) {
+// healFor tries LeadMagic once more for a call, and passes the call on if that succeeds.
+func (c *Choose) healFor(call *Message) {
 	tried := make(chan struct{})
 	go func() {
 		defer close(tried)
-		c.retry(c.handshake.opening())
+		c.healOnce(c.handshake.opening())
 	}()
 	timer := time.NewTimer(callFor)
 	defer timer.Stop()
@@ -223,18 +223,18 @@ func (c *Choose) tryFor(call *Message) {
 	case <-timer.C:
 	case <-c.ctx.Done():
 	}
-	if answer := c.passTried(call); answer != nil {
+	if answer := c.passOrRefuse(call); answer != nil {
 		c.deliver(answer)
 	}
 }
 
-// passTried passes on a call for which LeadMagic was tried, or returns why it cannot be.
-func (c *Choose) passTried(call *Message) *Message {
+// passOrRefuse passes on a call for which LeadMagic was tried, or returns why it cannot be.
+func (c *Choose) passOrRefuse(call *Message) *Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.calledOff[key(call.ID)]:
-		delete(c.calledOff, key(call.ID))
+	case c.calledOff[canonical(call.ID)]:
+		delete(c.calledOff, canonical(call.ID))
 		return withdrawn(call)
 	case c.current == nil:
 		c.waiting = append(c.waiting, call)
@@ -254,8 +254,8 @@ func keyProblem(p *problem.Problem) bool {
 	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected
 }
 
-// stands reports whether p would meet the next call too.
-func stands(p *problem.Problem) bool {
+// lasts reports whether p would meet the next call too.
+func lasts(p *problem.Problem) bool {
 	switch p.Code {
 	case problem.SignInRequired, problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic:
 		return true

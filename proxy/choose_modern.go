@@ -4,10 +4,10 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// sendAlone passes on a message of the modern era, in which each call is by itself: the first that is
+// sendModern passes on a message of the modern era, in which each call is by itself: the first that is
 // answered decides who carries the others. It also takes a call of an editor that has opened no session, since
 // nothing says that it will: LeadMagic knows whether it answers such a call.
-func (c *Choose) sendAlone(m *Message) {
+func (c *Choose) sendModern(m *Message) {
 	switch {
 	case isStatus(m), m.Method == "ping" && !m.Modern():
 		// An editor may ping before it opens a session. LeadMagic answers no ping outside of one.
@@ -19,14 +19,14 @@ func (c *Choose) sendAlone(m *Message) {
 			go c.deliver(m.failed(c.Refusal))
 		}
 	default:
-		delete(c.calledOff, key(m.ID))
+		delete(c.calledOff, canonical(m.ID))
 		c.offer(m, 0)
 	}
 }
 
-// callOffAlone passes on the cancellation of a modern call, which does not say its era itself: to who was
+// callOffModern passes on the cancellation of a modern call, which does not say its era itself: to who was
 // offered the call, or else to who carries all. A call on its way from one candidate to the next goes no further.
-func (c *Choose) callOffAlone(m *Message) {
+func (c *Choose) callOffModern(m *Message) {
 	id := find(m.Params, "requestId")
 	for _, l := range c.lanes {
 		if l.forget(id) {
@@ -38,7 +38,7 @@ func (c *Choose) callOffAlone(m *Message) {
 		c.modern.Upstream.Send(m)
 		return
 	}
-	c.calledOff[key(id)] = true
+	c.calledOff[canonical(id)] = true
 }
 
 // offer sends such a message to the candidate of that number, and to the next if it can stand in.
@@ -64,8 +64,8 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calledOff[key(m.ID)] {
-		delete(c.calledOff, key(m.ID))
+	if c.calledOff[canonical(m.ID)] {
+		delete(c.calledOff, canonical(m.ID))
 		go c.deliver(withdrawn(m))
 		return
 	}

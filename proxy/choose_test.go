@@ -251,7 +251,7 @@ func TestChooseAccountsForACallThatWasCalledOff(t *testing.T) {
 				a.cancel(id)
 				<-time.After(callFor)
 				synctest.Wait()
-				if held := a.guard.budget.open(); len(held) > 0 {
+				if held := a.guard.budget.unsettled(); len(held) > 0 {
 					t.Errorf("credits are still held for %d calls", len(held))
 				}
 				a.leave()

@@ -310,7 +310,7 @@ func TestRule5InitializeWaitsForNoLongLimit(t *testing.T) {
 // Whether a call was written decides whether it may be repeated, and it is never written after that was decided.
 func TestRule5AParcelIsWrittenOrRecalled(t *testing.T) {
 	p := &parcel{raw: []byte("abc")}
-	first, _ := p.open()
+	first, _ := p.newBody()
 	if first, again := p.recall(), p.recall(); !first || !again {
 		t.Error("a parcel at rest cannot be recalled")
 	}
@@ -319,7 +319,7 @@ func TestRule5AParcelIsWrittenOrRecalled(t *testing.T) {
 		t.Errorf("%q of a recalled parcel was written", b)
 	}
 	p = &parcel{raw: []byte("abc")}
-	first, _ = p.open()
+	first, _ = p.newBody()
 	p.depart()
 	if b, err := io.ReadAll(first); string(b) != "abc" || err != nil {
 		t.Errorf("got %q, %v", b, err)
@@ -327,7 +327,7 @@ func TestRule5AParcelIsWrittenOrRecalled(t *testing.T) {
 	if p.recall() {
 		t.Error("a parcel that was written was recalled")
 	}
-	second, _ := p.open() // the transport asks for it again: nothing of the first had gone
+	second, _ := p.newBody() // the transport asks for it again: nothing of the first had gone
 	if !p.recall() {
 		t.Error("a parcel that was given back cannot be recalled")
 	}

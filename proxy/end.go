@@ -16,7 +16,7 @@ func (c *conversation) drain(ctx context.Context) bool {
 // allPaid waits until nothing is owed any more; false if that is not so when ctx ends or the editor cannot be
 // written to.
 func (c *conversation) allPaid(ctx context.Context) bool {
-	for c.owed.open() > 0 {
+	for c.owed.count() > 0 {
 		select {
 		case <-c.owed.paid:
 		case <-c.broken:
@@ -28,14 +28,14 @@ func (c *conversation) allPaid(ctx context.Context) bool {
 	return true
 }
 
-// settle answers what is still owed, so that no editor waits for a process that is gone, and waits for what
+// answerRest answers what is still owed, so that no editor waits for a process that is gone, and waits for what
 // others are about to answer. A subscription ends with the session, and has no answer of its own.
-func (c *conversation) settle(ctx context.Context) {
+func (c *conversation) answerRest(ctx context.Context) {
 	if c.Guard != nil {
 		c.Guard.end()
 	}
 	for _, d := range c.owed.all() {
-		if standing(d.call) {
+		if isSubscription(d.call) {
 			continue
 		}
 		p := problem.New(problem.Cut, fateOf(d.call), "the session ended before LeadMagic answered", "")

@@ -79,8 +79,8 @@ func (f *flight) land() (late bool) {
 	return f.off
 }
 
-// open reports whether the call can still be called off.
-func (f *flight) open() bool {
+// canCallOff reports whether the call is neither called off nor answered yet.
+func (f *flight) canCallOff() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return !f.off && !f.landed
@@ -104,7 +104,7 @@ func (fs *flights) begin(ctx context.Context, call *Message, timeout time.Durati
 	if fs.byID == nil {
 		fs.byID = make(map[string][]*flight)
 	}
-	id := key(call.ID)
+	id := canonical(call.ID)
 	fs.byID[id] = append(fs.byID[id], f)
 	return f
 }
@@ -113,7 +113,7 @@ func (fs *flights) end(f *flight) {
 	f.stop()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	id := key(f.call.ID)
+	id := canonical(f.call.ID)
 	list := fs.byID[id]
 	for i := range list {
 		if list[i] == f {
@@ -132,8 +132,8 @@ func (fs *flights) end(f *flight) {
 func (fs *flights) find(cancel *Message) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	for _, f := range fs.byID[key(find(cancel.Params, "requestId"))] {
-		if f.open() && cancel.callsOff(f.call) {
+	for _, f := range fs.byID[canonical(find(cancel.Params, "requestId"))] {
+		if f.canCallOff() && cancel.callsOff(f.call) {
 			return f
 		}
 	}

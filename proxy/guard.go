@@ -186,10 +186,18 @@ func (g *Guard) end() {
 	}
 }
 
-// eraOf is 1 for messages of the modern era, else 0.
-func eraOf(m *Message) int {
+// An era is one of the two that MCP has: with sessions, or without.
+type era int
+
+const (
+	legacyEra era = iota
+	modernEra
+)
+
+// eraOf is the era of m.
+func eraOf(m *Message) era {
 	if m.Modern() {
-		return 1
+		return modernEra
 	}
-	return 0
+	return legacyEra
 }

@@ -88,21 +88,21 @@ type survey struct {
 
 // survey finds out which tools LeadMagic has for calls like this one. The problem is why it cannot be found out.
 func (g *Guard) survey(like *Message) *problem.Problem {
-	era := eraOf(like)
+	e := eraOf(like)
 	g.mu.Lock()
-	s := g.surveys[era]
+	s := g.surveys[e]
 	if s != nil {
 		g.mu.Unlock()
 		<-s.done
 		return s.problem
 	}
 	s = &survey{done: make(chan struct{})}
-	g.surveys[era] = s
+	g.surveys[e] = s
 	g.mu.Unlock()
 
 	s.problem = g.list(like)
 	g.mu.Lock()
-	g.surveys[era] = nil
+	g.surveys[e] = nil
 	g.mu.Unlock()
 	close(s.done)
 	return s.problem

@@ -157,8 +157,8 @@ func (b *budget) add(cost credits) {
 	b.spent += cost
 }
 
-// open are the charges that are granted and not settled.
-func (b *budget) open() []*charge {
+// unsettled are the charges that are granted and not settled.
+func (b *budget) unsettled() []*charge {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	list := make([]*charge, 0, len(b.granted))

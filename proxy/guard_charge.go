@@ -77,7 +77,7 @@ func (g *Guard) depart(ch *charge) bool {
 	defer g.mu.Unlock()
 	ch.sent = !ch.withdrawn && !g.closed
 	if ch.sent && ch.paid {
-		id := key(ch.call.ID)
+		id := canonical(ch.call.ID)
 		g.flying[id] = append(g.flying[id], ch)
 	}
 	return ch.sent
@@ -104,11 +104,11 @@ func (g *Guard) withdraw(d *debt) bool {
 	return false
 }
 
-// lateAnswer takes note of an answer that the editor does not wait for any more.
-func (g *Guard) lateAnswer(m *Message) {
+// heardLate takes note of an answer that the editor does not wait for any more.
+func (g *Guard) heardLate(m *Message) {
 	g.mu.Lock()
 	var ch *charge
-	if list := g.flying[key(m.ID)]; len(list) > 0 {
+	if list := g.flying[canonical(m.ID)]; len(list) > 0 {
 		ch = list[0]
 	}
 	g.mu.Unlock()

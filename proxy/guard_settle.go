@@ -74,7 +74,7 @@ func (g *Guard) answered(ch *charge) (sent, first bool) {
 	if ch.overdue != nil {
 		ch.overdue.Stop()
 	}
-	id := key(ch.call.ID)
+	id := canonical(ch.call.ID)
 	others := slices.DeleteFunc(g.flying[id], func(other *charge) bool { return other == ch })
 	if g.flying[id] = others; len(others) == 0 {
 		delete(g.flying, id)
@@ -119,7 +119,7 @@ func (g *Guard) report(ch *charge, c cost) {
 // finish counts what was never answered.
 func (g *Guard) finish() {
 	g.end()
-	for _, ch := range g.budget.open() {
+	for _, ch := range g.budget.unsettled() {
 		g.mu.Lock()
 		c := ch.assumed()
 		switch {

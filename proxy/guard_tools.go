@@ -61,7 +61,7 @@ func (g *Guard) byKind(tool string, readOnly bool) *problem.Problem {
 // hides says why a tool must not be called, nil if it may be. It is not sure before the tool was listed, where
 // that matters: a list tells what is read-only, and a tool that is called by a name which is not listed may be
 // one that is hidden under its listed name.
-func (g *Guard) hides(tool string, era int) (p *problem.Problem, sure bool) {
+func (g *Guard) hides(tool string, e era) (p *problem.Problem, sure bool) {
 	if p := g.byName(tool); p != nil {
 		return p, true
 	}
@@ -69,7 +69,7 @@ func (g *Guard) hides(tool string, era int) (p *problem.Problem, sure bool) {
 		return nil, true
 	}
 	g.mu.Lock()
-	readOnly, listed := g.listed[era][tool]
+	readOnly, listed := g.listed[e][tool]
 	g.mu.Unlock()
 	if !listed {
 		return nil, false
@@ -173,21 +173,21 @@ func (g *Guard) learn(call *Message, result []byte) bool {
 		}
 		tools[name] = readOnly
 	}
-	era := eraOf(call)
+	e := eraOf(call)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, explained := tools[StatusTool]; explained {
-		g.listed[era] = nil
+		g.listed[e] = nil
 		return false
 	}
 	if goesOn(call) {
-		for name, readOnly := range g.listed[era] {
+		for name, readOnly := range g.listed[e] {
 			if _, again := tools[name]; !again {
 				tools[name] = readOnly
 			}
 		}
 	}
-	g.listed[era] = tools
+	g.listed[e] = tools
 	for _, pattern := range g.unmatched() {
 		g.c.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
 	}
@@ -210,7 +210,7 @@ func (g *Guard) Unmatched() []string {
 }
 
 func (g *Guard) unmatched() []string {
-	if g.listed[0] == nil && g.listed[1] == nil {
+	if g.listed[legacyEra] == nil && g.listed[modernEra] == nil {
 		return nil
 	}
 	var list []string

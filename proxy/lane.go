@@ -24,7 +24,7 @@ func (l *lane) forget(id []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for call := range l.expected {
-		if key(call.ID) == key(id) {
+		if canonical(call.ID) == canonical(id) {
 			delete(l.expected, call)
 			return true
 		}
@@ -40,7 +40,7 @@ func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for call, answered := range l.expected {
-		if key(m.ID) == key(call.ID) && m.answers(call) {
+		if canonical(m.ID) == canonical(call.ID) && m.answers(call) {
 			delete(l.expected, call)
 			return answered, true
 		}

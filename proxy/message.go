@@ -151,10 +151,10 @@ func usableID(id []byte) bool {
 	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
 }
 
-// key is id in a form that is the same for equal ids, however they are written: 1, 1.0 and 1e0 are one
-// number, 0 and -0 another, "a" and "\u0061" one string. Peers that decode and encode again change the form,
-// not the value.
-func key(id []byte) string {
+// canonical is a string or a number in a form that is the same for equal ones, however they are written: 1, 1.0
+// and 1e0 are one number, 0 and -0 another, "a" and "\u0061" one string. Peers that decode an id and encode it
+// again change the form, not the value.
+func canonical(id []byte) string {
 	if len(id) == 0 {
 		return ""
 	}

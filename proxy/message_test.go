@@ -85,7 +85,7 @@ func TestKeysOfEqualIDsAreEqual(t *testing.T) {
 					for _, s := range same {
 						inSame = inSame || s == b
 					}
-					if got := key([]byte(a)) == key([]byte(b)); got != inSame {
+					if got := canonical([]byte(a)) == canonical([]byte(b)); got != inSame {
 						t.Errorf("%s and %s have one key: %v, want %v", a, b, got, inSame)
 					}
 				}

@@ -32,21 +32,21 @@ func newOwed() *owed {
 func (o *owed) add(d *debt) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	id := key(d.call.ID)
+	id := canonical(d.call.ID)
 	o.debts[id] = append(o.debts[id], d)
-	if !standing(d.call) {
+	if !isSubscription(d.call) {
 		o.due++
 	}
 }
 
 // take takes out the oldest debt of that id that is meant, or nil.
-func (o *owed) take(id []byte, meant func(call *Message) bool) *debt {
+func (o *owed) take(raw []byte, meant func(call *Message) bool) *debt {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	k := key(id)
-	for _, d := range o.debts[k] {
+	id := canonical(raw)
+	for _, d := range o.debts[id] {
 		if meant(d.call) {
-			o.remove(k, d)
+			o.remove(id, d)
 			return d
 		}
 	}
@@ -57,18 +57,18 @@ func (o *owed) take(id []byte, meant func(call *Message) bool) *debt {
 func (o *owed) forgive(d *debt) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	k := key(d.call.ID)
-	if !slices.Contains(o.debts[k], d) {
+	id := canonical(d.call.ID)
+	if !slices.Contains(o.debts[id], d) {
 		return false
 	}
-	o.remove(k, d)
+	o.remove(id, d)
 	return true
 }
 
-func (o *owed) remove(k string, d *debt) {
-	list := o.debts[k]
+func (o *owed) remove(id string, d *debt) {
+	list := o.debts[id]
 	if len(list) == 1 {
-		delete(o.debts, k)
+		delete(o.debts, id)
 	} else {
 		kept := make([]*debt, 0, len(list)-1)
 		for _, other := range list {
@@ -76,7 +76,7 @@ func (o *owed) remove(k string, d *debt) {
 				kept = append(kept, other)
 			}
 		}
-		o.debts[k] = kept
+		o.debts[id] = kept
 	}
 	if d.timer != nil {
 		d.timer.Stop()
@@ -87,7 +87,7 @@ func (o *owed) remove(k string, d *debt) {
 func (o *owed) close(d *debt) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !standing(d.call) {
+	if !isSubscription(d.call) {
 		o.due--
 	}
 	select {
@@ -96,8 +96,8 @@ func (o *owed) close(d *debt) {
 	}
 }
 
-// open is how many answers an editor that has closed its side still waits for.
-func (o *owed) open() int {
+// count is how many answers an editor that has closed its side still waits for.
+func (o *owed) count() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.due
@@ -108,14 +108,14 @@ func (o *owed) all() []*debt {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var list []*debt
-	for k, debts := range o.debts {
+	for id, debts := range o.debts {
 		for _, d := range debts {
 			list = append(list, d)
-			o.remove(k, d)
+			o.remove(id, d)
 		}
 	}
 	return list
 }
 
-// standing reports whether a call is answered only at its own end, like a subscription.
-func standing(call *Message) bool { return call.Method == "subscriptions/listen" }
+// isSubscription reports whether a call is answered only at its own end, like a subscription.
+func isSubscription(call *Message) bool { return call.Method == "subscriptions/listen" }

@@ -129,7 +129,7 @@ func nonEmpty(lists [][]byte) [][]byte {
 // lifetime is how long a list may be kept, in milliseconds. One that does not say is stale at once.
 // Source: MCP 2026-07-28, Caching.
 func lifetime(result []byte) int64 {
-	ms, err := strconv.ParseInt(key(find(result, "ttlMs")), 10, 64)
+	ms, err := strconv.ParseInt(canonical(find(result, "ttlMs")), 10, 64)
 	if err != nil {
 		return 0
 	}

@@ -88,7 +88,7 @@ func primitive(value []byte) (string, bool) {
 	case '{', '[', 'n':
 		return "", false
 	}
-	return key(value), true // an integer may be written 42.0 or -0, a boolean is its own text
+	return canonical(value), true // an integer may be written 42.0 or -0, a boolean is its own text
 }
 
 // annotations are the x-mcp-header annotations of an input schema, or why one of them is invalid.

@@ -25,9 +25,9 @@ const (
 	recalled               // nothing of it was or will be written
 )
 
-// open is the body for a request. A transport asks for another one only if nothing of the first was written,
+// newBody is the body for a request. A transport asks for another one only if nothing of the first was written,
 // or if that was refused.
-func (p *parcel) open() (io.ReadCloser, error) {
+func (p *parcel) newBody() (io.ReadCloser, error) {
 	p.state.CompareAndSwap(departed, atRest)
 	body := bytes.NewReader(p.raw)
 	p.body.Store(body)

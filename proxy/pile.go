@@ -26,8 +26,8 @@ func (p *pile) whole(last []byte) []byte {
 	return all[:len(all)-1]
 }
 
-// next is an empty part to follow part, for at least so many bytes.
-func next(part []byte, least int) []byte {
+// nextPart is an empty part to follow part, for at least so many bytes.
+func nextPart(part []byte, least int) []byte {
 	const largest = 1 << 20
 	return make([]byte, 0, max(least, min(2*cap(part), largest)))
 }

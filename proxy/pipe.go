@@ -148,7 +148,7 @@ func (p *Pipe) read(end *pipeEnd, server *Stdio) {
 			continue
 		}
 		if m.Kind == Answer {
-			m.call = end.settle(m.ID)
+			m.call = end.take(m.ID)
 		}
 		p.deliver(m)
 	}
@@ -188,21 +188,21 @@ func (e *pipeEnd) write(ctx context.Context) {
 func (e *pipeEnd) owe(m *Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.owed[key(m.ID)] = m
+	e.owed[canonical(m.ID)] = m
 }
 
 func (e *pipeEnd) owes(id []byte) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.owed[key(id)] != nil
+	return e.owed[canonical(id)] != nil
 }
 
-// settle is the call of that id, which is owed no answer from now on; nil if none is.
-func (e *pipeEnd) settle(id []byte) *Message {
+// take is the call of that id, which is owed no answer from now on; nil if none is.
+func (e *pipeEnd) take(id []byte) *Message {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	call := e.owed[key(id)]
-	delete(e.owed, key(id))
+	call := e.owed[canonical(id)]
+	delete(e.owed, canonical(id))
 	return call
 }
 

@@ -16,12 +16,12 @@ func (r *Remote) post(f *flight, s *remoteSession, parcel *parcel) (*http.Respon
 	if r.link.wake() {
 		r.reopen()
 	}
-	body, _ := parcel.open()
+	body, _ := parcel.newBody()
 	req := (&http.Request{
 		Method:        http.MethodPost,
 		URL:           r.URL,
 		Body:          body,
-		GetBody:       parcel.open,
+		GetBody:       parcel.newBody,
 		ContentLength: int64(len(parcel.raw)),
 		Header: http.Header{
 			"Content-Type": {"application/json"},
@@ -151,7 +151,7 @@ func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
 	for {
 		if len(body) == cap(body) {
 			before.add(body)
-			body = next(body, 0)
+			body = nextPart(body, 0)
 		}
 		n, err := res.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -178,7 +178,7 @@ func incomplete(call *Message, err error) *failure {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer has no end: it is "+err.Error(), "")}
-	case standing(call):
+	case isSubscription(call):
 		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
 	}
 	p := cut(err, true)

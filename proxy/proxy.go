@@ -74,24 +74,24 @@ func Run(ctx context.Context, o Options) error {
 
 	closed := make(chan error, 1)
 	go func() { closed <- c.readEditor() }()
-	patience := hurryFor
+	grace := hurryFor
 	select {
 	case err := <-closed:
 		o.Log.Debug("the editor closed its side", "reason", err)
 		if c.drain(ctx) {
-			patience = partFor
+			grace = partFor
 		}
 	case <-c.broken:
 	case <-ctx.Done():
 		o.Log.Debug("ended by a signal")
 	}
 	c.ending.Store(true)
-	ending, cancel := context.WithTimeout(context.Background(), patience)
+	ending, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	settled := make(chan struct{})
 	go func() {
 		defer close(settled)
-		c.settle(ending)
+		c.answerRest(ending)
 	}()
 	o.Upstream.Close(ending)
 	select {
@@ -222,7 +222,7 @@ func (c *conversation) fromUpstream(m *Message) {
 	}
 	if d == nil {
 		if c.Guard != nil {
-			c.Guard.lateAnswer(m)
+			c.Guard.heardLate(m)
 		}
 		c.Log.Debug("an answer that nobody waits for was dropped")
 		return

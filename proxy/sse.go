@@ -162,10 +162,10 @@ func (e *events) fill() error {
 		case e.before.size+len(e.buf) >= e.most:
 			return errTooLarge
 		case cap(e.buf) < largeBuffer:
-			e.buf = append(next(e.buf, 0), e.buf...)
+			e.buf = append(nextPart(e.buf, 0), e.buf...)
 		default:
 			e.before.add(e.buf)
-			e.buf = next(e.buf, 0)
+			e.buf = nextPart(e.buf, 0)
 		}
 	}
 	for {

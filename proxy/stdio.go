@@ -34,7 +34,7 @@ func (s *Stdio) ReadLine() ([]byte, error) {
 		part, err := s.in.ReadSlice('\n')
 		if line != nil && cap(line)-len(line) < len(part) {
 			before.add(line)
-			line = next(line, len(part))
+			line = nextPart(line, len(part))
 		}
 		line = append(line, part...)
 		switch {

@@ -90,7 +90,7 @@ func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)
 
 // completed is the answer to call in an event that the end of the stream has cut off, if all of it was there.
 func completed(call *Message, data []byte) *Message {
-	if m, err := Peek(oneLine(data)); err == nil && m.Kind == Answer && m.ID != nil && key(m.ID) == key(call.ID) {
+	if m, err := Peek(oneLine(data)); err == nil && m.Kind == Answer && m.ID != nil && canonical(m.ID) == canonical(call.ID) {
 		return m
 	}
 	return nil
