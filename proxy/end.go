@@ -31,15 +31,13 @@ func (c *conversation) allPaid(ctx context.Context) bool {
 // answerRest answers what is still owed, so that no editor waits for a process that is gone, and waits for what
 // others are about to answer. A subscription ends with the session, and has no answer of its own.
 func (c *conversation) answerRest(ctx context.Context) {
-	if c.Guard != nil {
-		c.Guard.end()
-	}
+	c.Guard.end()
 	for _, d := range c.owed.all() {
 		if isSubscription(d.call) {
 			continue
 		}
 		p := problem.New(problem.Cut, fateOf(d.call), "the session ended before LeadMagic answered", "")
-		if c.Guard != nil && c.Guard.unsent(d) {
+		if c.Guard.unsent(d) {
 			p = sessionEnded
 		}
 		c.pay(d, d.call.failed(p))

@@ -13,6 +13,9 @@ import (
 // It fails closed: a tool that cannot be judged is not called, and what a call has cost counts with its worst
 // case until it is known. A call whose cost nobody can tell runs alone, between two looks at the balance, and may
 // pass the limit; so the limit holds but for one such call.
+//
+// A nil Guard limits nothing: what the pumps call (begin, charge, pass, heard, heardLate, withdraw, answer, end,
+// unsent, finish) does nothing then.
 type Guard struct {
 	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * stands for a slash too, and
 	// [!…] is [^…]. A tool has to match one of Tools, if there are any, and none of Exclude.
@@ -51,6 +54,9 @@ type Guard struct {
 
 // begin makes the guard that of a conversation.
 func (g *Guard) begin(c *conversation) {
+	if g == nil {
+		return
+	}
 	g.c = c
 	g.prefix = "leadmagic-mcp-proxy " + rand.Text() + " "
 	g.ended = make(chan struct{})
@@ -60,21 +66,25 @@ func (g *Guard) begin(c *conversation) {
 	g.budget.granted = make(map[*charge]bool)
 }
 
-// pass sends on what the editor sends, or answers it. d is what is owed for it, nil for nothing.
-func (g *Guard) pass(m *Message, d *debt) {
+// pass sends on what the editor sends, or answers it. d is what is owed for it, nil for nothing. False is from a
+// nil Guard: the caller sends m.
+func (g *Guard) pass(m *Message, d *debt) bool {
 	switch {
+	case g == nil:
+		return false
 	case m.Kind == Notification && m.Method == "tools/call" && g.limits():
 		// No answer would come that says what it cost, and LeadMagic might carry it out all the same.
 		g.c.Log.Debug("a tools/call without an id was dropped")
-		return
+		return true
 	case m.Method == "initialize":
 		g.forget()
 	}
 	if d == nil || d.charge == nil {
 		g.send(m)
-		return
+	} else {
+		g.judge(d.charge)
 	}
-	g.judge(d.charge)
+	return true
 }
 
 // limits reports whether anything may be refused. Else the guard only keeps account.
@@ -163,6 +173,9 @@ func (g *Guard) refuse(ch *charge, p *problem.Problem) {
 
 // answer takes note of the answer to what d is owed for, and returns what of it the editor gets.
 func (g *Guard) answer(d *debt, m *Message) *Message {
+	if g == nil {
+		return m
+	}
 	if d.charge != nil {
 		g.settle(d.charge, m)
 	}
@@ -171,13 +184,16 @@ func (g *Guard) answer(d *debt, m *Message) *Message {
 
 // heard looks at what LeadMagic says beside answers.
 func (g *Guard) heard(m *Message) {
-	if m.Method == "notifications/tools/list_changed" {
+	if g != nil && m.Method == "notifications/tools/list_changed" {
 		g.forget()
 	}
 }
 
 // end keeps what waits from being sent.
 func (g *Guard) end() {
+	if g == nil {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.closed {

@@ -32,7 +32,7 @@ const lateFor = lateAnswer + 5*time.Second
 
 // charge is what d may cost, nil if it is no call of a tool of LeadMagic's.
 func (g *Guard) charge(d *debt) *charge {
-	if d.call.Method != "tools/call" || isStatus(d.call) && !ambiguous(d.call) {
+	if g == nil || d.call.Method != "tools/call" || isStatus(d.call) && !ambiguous(d.call) {
 		return nil
 	}
 	ch := &charge{call: d.call, debt: d, tool: d.call.Param("name"), decided: make(chan struct{})}
@@ -106,6 +106,9 @@ func (g *Guard) withdraw(d *debt) bool {
 
 // heardLate takes note of an answer that the editor does not wait for any more.
 func (g *Guard) heardLate(m *Message) {
+	if g == nil {
+		return
+	}
 	g.mu.Lock()
 	var ch *charge
 	if list := g.flying[canonical(m.ID)]; len(list) > 0 {

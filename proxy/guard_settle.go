@@ -118,6 +118,9 @@ func (g *Guard) report(ch *charge, c cost) {
 
 // finish counts what was never answered.
 func (g *Guard) finish() {
+	if g == nil {
+		return
+	}
 	g.end()
 	for _, ch := range g.budget.unsettled() {
 		g.mu.Lock()

@@ -66,10 +66,8 @@ type conversation struct {
 // read of In or a write to Out that nothing can interrupt.
 func Run(ctx context.Context, o Options) error {
 	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
-	if c.Guard != nil {
-		c.Guard.begin(c)
-		defer c.Guard.finish()
-	}
+	c.Guard.begin(c)
+	defer c.Guard.finish()
 	c.Upstream.Open(&c.handshake, c.fromUpstream)
 
 	closed := make(chan error, 1)
@@ -155,18 +153,14 @@ func (c *conversation) take(line []byte, b *batch) {
 	} else {
 		c.put(b, nil)
 	}
-	if c.Guard != nil {
-		c.Guard.pass(m, d)
-		return
+	if !c.Guard.pass(m, d) {
+		c.Upstream.Send(m)
 	}
-	c.Upstream.Send(m)
 }
 
 func (c *conversation) owe(m *Message, b *batch) *debt {
 	d := &debt{call: m, batch: b}
-	if c.Guard != nil {
-		d.charge = c.Guard.charge(d)
-	}
+	d.charge = c.Guard.charge(d)
 	if m.Method == "server/discover" {
 		d.timer = time.AfterFunc(probeFor, func() {
 			if c.owed.forgive(d) {
@@ -186,7 +180,7 @@ func (c *conversation) cancel(m *Message) bool {
 	}
 	defer c.owed.close(d)
 	c.put(d.batch, nil)
-	return c.Guard == nil || !c.Guard.withdraw(d)
+	return !c.Guard.withdraw(d)
 }
 
 // reject answers what is no message. Without an id that can be used the answer has none.
@@ -210,9 +204,7 @@ func (c *conversation) reject(m *Message, b *batch, why error) {
 // fromUpstream is the pump from the upstream to the editor.
 func (c *conversation) fromUpstream(m *Message) {
 	if m.Kind != Answer {
-		if c.Guard != nil {
-			c.Guard.heard(m)
-		}
+		c.Guard.heard(m)
 		c.write(m.Raw)
 		return
 	}
@@ -221,9 +213,7 @@ func (c *conversation) fromUpstream(m *Message) {
 		d = c.owed.take(m.ID, m.answers)
 	}
 	if d == nil {
-		if c.Guard != nil {
-			c.Guard.heardLate(m)
-		}
+		c.Guard.heardLate(m)
 		c.Log.Debug("an answer that nobody waits for was dropped")
 		return
 	}
@@ -237,9 +227,7 @@ func (c *conversation) pay(d *debt, m *Message) {
 		return
 	}
 	defer c.owed.close(d)
-	if c.Guard != nil {
-		m = c.Guard.answer(d, m)
-	}
+	m = c.Guard.answer(d, m)
 	raw := m.Raw
 	switch {
 	case m.Problem != nil:
