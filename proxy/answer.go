@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -107,30 +106,6 @@ func lostSession(status int, body []byte, own *Message) bool {
 		return bytes.Contains(bytes.ToLower(body), []byte("no valid session id"))
 	}
 	return false
-}
-
-// quote is s as a JSON string.
-func quote(s string) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string can always be encoded
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
-}
-
-// compose makes a message of text and of parts of other messages.
-func compose(parts ...any) *Message {
-	var raw []byte
-	for _, part := range parts {
-		switch part := part.(type) {
-		case string:
-			raw = append(raw, part...)
-		case []byte:
-			raw = append(raw, part...)
-		}
-	}
-	m, _ := Peek(raw)
-	return m
 }
 
 // reply is how p is said to the editor in answer to call: as the result of a tool that did not succeed,

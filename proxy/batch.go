@@ -45,13 +45,3 @@ func (c *conversation) takeBatch(line []byte) {
 		c.take(bytes.Clone(element), b)
 	}
 }
-
-// put gives the editor an answer: in the array b if that is not nil. A nil answer is one that is not needed.
-func (c *conversation) put(b *batch, answer []byte) {
-	if b != nil {
-		answer = b.put(answer)
-	}
-	if answer != nil {
-		c.write(answer)
-	}
-}

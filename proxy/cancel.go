@@ -36,13 +36,3 @@ func (r *Remote) giveUp(f *flight) *Message {
 	}
 	return f.call.failed(overdue(f.call, known))
 }
-
-// notify sends a notification behind those before it.
-func (r *Remote) notify(m *Message) {
-	turn := r.order.notification()
-	r.posts.start(func() {
-		defer turn.done()
-		turn.wait(r.ctx)
-		r.inform(&flight{call: m, ctx: r.ctx})
-	})
-}

@@ -78,6 +78,16 @@ func (r *Remote) delete(ctx context.Context, s *remoteSession) {
 	_ = res.Body.Close()
 }
 
+// notify sends a notification behind those before it.
+func (r *Remote) notify(m *Message) {
+	turn := r.order.notification()
+	r.posts.start(func() {
+		defer turn.done()
+		turn.wait(r.ctx)
+		r.inform(&flight{call: m, ctx: r.ctx})
+	})
+}
+
 // informFor bounds how long a notification is tried, since the next ones wait behind it.
 const informFor = 30 * time.Second
 

@@ -50,20 +50,3 @@ func travels(name string) bool {
 	labels := strings.Split(prefix, ".")
 	return found && len(labels) > 1 && (labels[1] == "modelcontextprotocol" || labels[1] == "mcp")
 }
-
-// splice is outer with the part inner, which must be a slice of it, replaced by with.
-func splice(outer, inner []byte, with ...[]byte) []byte {
-	at := offset(outer, inner)
-	size := len(outer) - len(inner) + 1
-	for _, w := range with {
-		size += len(w)
-	}
-	out := append(make([]byte, 0, size), outer[:at]...)
-	for _, w := range with {
-		out = append(out, w...)
-	}
-	return append(out, outer[at+len(inner):]...)
-}
-
-// offset is where inner, which must be a slice of outer, stands in it.
-func offset(outer, inner []byte) int { return cap(outer) - cap(inner) }

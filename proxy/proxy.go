@@ -5,7 +5,7 @@
 // Run (proxy.go) joins two pumps: stdio.go is the editor's side, owed.go the calls that await an answer, end.go
 // how it all ends. An Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream, session and
 // standing), a Pipe to a server in this process (pipe.go), or a Choose among several (choose*.go, lane.go). A
-// Guard (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place.
+// Guard (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place, compose.go writes it.
 package proxy
 
 import (
@@ -244,6 +244,16 @@ func (c *conversation) pay(d *debt, m *Message) {
 		}
 	}
 	c.put(d.batch, raw)
+}
+
+// put gives the editor an answer: in the array b if that is not nil. A nil answer is one that is not needed.
+func (c *conversation) put(b *batch, answer []byte) {
+	if b != nil {
+		answer = b.put(answer)
+	}
+	if answer != nil {
+		c.write(answer)
+	}
 }
 
 // write gives the editor a line. If that cannot be done, the conversation is over.
