@@ -101,7 +101,7 @@ func (g *Guard) send(m *Message) {
 // judge sends a call, or answers it. It does not wait: what has to be found out first is found out beside it.
 func (g *Guard) judge(ch *charge) {
 	if g.limits() && ambiguous(ch.call) {
-		g.refuse(ch, problem.New(problem.BadRequest, problem.NotSent, "the call says twice what it calls; it was not sent", ""))
+		g.refuse(ch, problem.New(problem.BadRequest, problem.NotSent, "the call names its tool or its arguments twice; it was not sent", ""))
 		return
 	}
 	switch p, sure := g.hides(ch.tool, eraOf(ch.call)); {

@@ -338,7 +338,7 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
 		} {
 			got := readOutcome(t, a.ask("tools/call", params))
-			if !got.refused || !strings.Contains(got.text, "the call says twice what it calls") {
+			if !got.refused || !strings.Contains(got.text, "the call names its tool or its arguments twice") {
 				t.Errorf("%s: got %q", params, got.text)
 			}
 		}
