@@ -12,6 +12,7 @@ type Upstream interface {
 	// answers. Each call brings exactly one Answer, but none has to come after Close or after a
 	// notifications/cancelled.
 	Send(m *Message)
-	// Close ends the conversation in order, in no more time than ctx has. Nothing is delivered after it.
+	// Close ends the conversation in order, in no more time than ctx has. What is delivered after it may find
+	// nobody waiting.
 	Close(ctx context.Context)
 }
