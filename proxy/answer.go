@@ -17,7 +17,7 @@ const (
 )
 
 // sort reads what LeadMagic sent in answer to call: one message, or an array of them. It returns the
-// answer to call, or nil if it is not there, and delivers what else there is.
+// answer to call, or nil if it is not there, and delivers whatever else there is.
 func (r *Remote) sort(call *Message, body []byte) *Message {
 	body = readable(oneLine(body))
 	if len(body) > 0 && body[0] == '[' && valid(body) {
@@ -48,7 +48,7 @@ func (r *Remote) sort(call *Message, body []byte) *Message {
 	if own, _ := ownError(call, body); own != nil && call.ID != nil {
 		return own
 	}
-	// Another call's answer may come here if a server mixes its streams up. Who waits for it gets it.
+	// Another call's answer may come here if a server mixes its streams up. Whoever waits for it gets it.
 	r.deliver(m)
 	return nil
 }
@@ -66,7 +66,7 @@ func restored(call, answer *Message) *Message {
 }
 
 // ownError is the JSON-RPC error in body, if it is about call: it has the call's id, or none, as when a
-// server did not read as far as the id. In that case it is not named, and the call's id is put in, for without
+// server did not read as far as the id. In that case it is not named, and the call's id is put in: without
 // it the editor would wait for ever.
 func ownError(call *Message, body []byte) (own *Message, named bool) {
 	m, err := Peek(readable(oneLine(body)))
@@ -83,7 +83,7 @@ func ownError(call *Message, body []byte) (own *Message, named bool) {
 	return nil, false
 }
 
-// isError reports whether raw is an error as JSON-RPC has it. The bodies of HTTP errors have other things by that
+// isError reports whether raw is an error as JSON-RPC has it. The bodies of HTTP errors have other things of that
 // name, and an editor that was given one would drop it and wait for ever.
 func isError(raw []byte) bool {
 	_, err := strconv.Atoi(canonical(find(raw, "code")))

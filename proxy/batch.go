@@ -13,11 +13,11 @@ const batchVersion = "2025-03-26"
 // Source: JSON-RPC 2.0 §6; MCP 2025-03-26, the only revision with batches.
 type batch struct {
 	mu      sync.Mutex
-	pending int    // messages that are not dealt with
+	pending int    // messages not dealt with yet
 	answers []byte // with a comma before each
 }
 
-// put adds an answer, or nil for a message that needs none any more. It returns the line when it is complete
+// put adds an answer, or nil for a message that no longer needs one. It returns the line when it is complete
 // and has anything to say.
 func (b *batch) put(answer []byte) []byte {
 	b.mu.Lock()

@@ -23,7 +23,7 @@ type Candidate struct {
 	Name     string
 	Upstream Upstream
 	// Instead says whether this candidate can stand in for the one before it, which refused with p: nil if
-	// so, else why not. It is not asked of the first.
+	// so, else why not. It is not called on the first.
 	Instead func(ctx context.Context, p *problem.Problem) *problem.Problem
 }
 
@@ -48,7 +48,7 @@ type Choose struct {
 	cancel    context.CancelFunc
 	lanes     []*lane
 	standby   *lane
-	outage    atomic.Pointer[outage] // why LeadMagic could not be used last, nil if it could
+	outage    atomic.Pointer[outage] // why LeadMagic could not be used when last heard of, nil if it could
 
 	// The mutex guards what follows. It is held while messages are passed on, which keeps their order.
 	mu        sync.Mutex
@@ -56,15 +56,17 @@ type Choose struct {
 	current   *lane             // what carries the legacy session, nil while that is not decided
 	asked     *lane             // who was last asked to take initialize
 	opened    *lane             // whose answer to initialize the editor gets; current once it has it
-	modern    *lane             // what carries messages that stand alone, nil likewise
+	modern    *lane             // what carries messages of the modern era, nil likewise
 	offered   *lane             // what those are offered to while that is not decided
 	refused   *problem.Problem  // why nothing carries those, nil if that is not known
 	waiting   []*Message        // for current
-	calledOff map[string]bool   // ids of calls that the editor does not want any more, while nobody has them
-	replayed  map[*Message]bool // what current was told in the editor's stead
-	aside     *Message          // the initialize that opened the standby beside a session that needs none
+	calledOff map[string]bool   // ids of calls that were called off while no upstream had them
+	replayed  map[*Message]bool // what current was told on the editor's behalf
 	attempt   *attempt          // the try under way
 	status    Status
+	// aside is the initialize replayed to the standby so that it can answer StatusTool while another lane carries
+	// the session.
+	aside *Message
 }
 
 // An outage is why LeadMagic could not be used, and when that was found out.
@@ -133,8 +135,8 @@ func (c *Choose) learn(answer *Message) {
 func (c *Choose) carries(l *lane) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// What comes before the answer that decides, such as progress, a log or the head of a subscription, is of a
-	// call that was taken.
+	// Progress, a log or the head of a subscription may come before the answer that decides. It belongs to a call
+	// that was taken.
 	return l == c.current || l == c.modern || c.current == nil && l == c.asked || c.modern == nil && l == c.offered
 }
 
@@ -167,7 +169,7 @@ func (c *Choose) Status() Status {
 	return s
 }
 
-// Tried waits until the try to open the session that is under way, if there is one, has come to an end.
+// Tried waits for the end of the try to open the session that is under way, if there is one.
 func (c *Choose) Tried(ctx context.Context) {
 	c.mu.Lock()
 	a := c.attempt
@@ -220,8 +222,8 @@ func (c *Choose) wait(m *Message) {
 	}
 }
 
-// withdrawn is the answer to a call that was called off before it was sent. No editor waits for it: it is for who
-// keeps account of calls.
+// withdrawn is the answer to a call that was called off before it was sent. No editor waits for it: it is for
+// whoever keeps account of calls.
 func withdrawn(call *Message) *Message {
 	answer := call.failed(problem.New(problem.Cut, problem.NotSent, "the call was called off before it was sent", ""))
 	answer.late = true
@@ -276,7 +278,7 @@ func (c *Choose) begin(m *Message) {
 	}
 	c.current, c.opened, c.attempt, c.status = nil, nil, nil, Status{}
 	c.outage.Store(nil)
-	// An editor that has probed the modern era before has waited since then, but no longer than for that.
+	// Time already spent on an unanswered server/discover counts, up to probeFor.
 	waited := min(time.Since(c.probed), probeFor)
 	time.AfterFunc(openFor-waited, func() {
 		c.mu.Lock()

@@ -10,7 +10,7 @@ import (
 const (
 	// callFor is how long a call in an explained session waits for another try of LeadMagic.
 	callFor = 2 * time.Second
-	// keyPause is how often it is looked whether a key has come.
+	// keyPause is how often to look whether a key has come.
 	keyPause = 5 * time.Second
 	// tryPause is the first pause between two tries of LeadMagic, doubled up to maxPause.
 	tryPause = time.Second
@@ -140,7 +140,7 @@ func (c *Choose) leaveStandby(l *lane, answer *Message) bool {
 	return true
 }
 
-// explain opens the session with the standby, if nothing carries it yet, and goes on trying behind it.
+// explain opens the session with the standby, if nothing carries it yet, and goes on trying in the background.
 func (c *Choose) explain(m *Message, p *problem.Problem) {
 	if c.ctx.Err() != nil || c.handshake.opening() != m || c.opened != nil && c.opened != c.standby {
 		return

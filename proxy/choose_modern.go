@@ -4,7 +4,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// sendModern passes on a message of the modern era, in which each call is by itself: the first that is
+// sendModern passes on a message of the modern era, in which each call stands by itself: the first that is
 // answered decides who carries the others. It also takes a call of an editor that has opened no session, since
 // nothing says that it will: LeadMagic knows whether it answers such a call.
 func (c *Choose) sendModern(m *Message) {
@@ -24,8 +24,9 @@ func (c *Choose) sendModern(m *Message) {
 	}
 }
 
-// callOffModern passes on the cancellation of a modern call, which does not say its era itself: to who was
-// offered the call, or else to who carries all. A call on its way from one candidate to the next goes no further.
+// callOffModern passes on the cancellation of a modern call, which does not say its era itself: to the candidate
+// that was offered the call, or else to the one that carries all. A call on its way from one candidate to the next
+// goes no further.
 func (c *Choose) callOffModern(m *Message) {
 	id := find(m.Params, "requestId")
 	for _, l := range c.lanes {
@@ -41,7 +42,7 @@ func (c *Choose) callOffModern(m *Message) {
 	c.calledOff[canonical(id)] = true
 }
 
-// offer sends such a message to the candidate of that number, and to the next if it can stand in.
+// offer sends a modern message to the candidate of that number, and to the next if it can stand in.
 func (c *Choose) offer(m *Message, number int) {
 	l := c.lanes[number]
 	c.offered = l
@@ -73,7 +74,7 @@ func (c *Choose) offerNext(m *Message, number int, p *problem.Problem) {
 	c.offer(m, number)
 }
 
-// decide delivers the answer that l, or nobody, has given to such a message.
+// decide delivers the answer to a modern message. A nil l means that none of the candidates has given it.
 func (c *Choose) decide(l *lane, answer *Message) {
 	c.mu.Lock()
 	switch p := answer.Problem; {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// This file makes messages of parts of others, which stay byte for byte as they are.
+// This file makes messages out of parts of others, byte for byte as they are.
 
 // compose makes a message of text and of parts of other messages.
 func compose(parts ...any) *Message {
@@ -36,7 +36,7 @@ func splice(outer, inner []byte, with ...[]byte) []byte {
 	return append(out, outer[at+len(inner):]...)
 }
 
-// offset is where inner, which must be a slice of outer, stands in it.
+// offset is the index in outer of inner, which must be a slice of it.
 func offset(outer, inner []byte) int { return cap(outer) - cap(inner) }
 
 // quote is s as a JSON string.

@@ -13,7 +13,7 @@ const spareFor = 10 * time.Second
 // A crew is goroutines that are waited for together. The zero crew has none, and takes on any.
 type crew struct {
 	mu     sync.Mutex
-	work   chan func()   // to who is spare
+	work   chan func()   // to a spare goroutine
 	over   chan struct{} // closed when the crew is dismissed
 	closed bool
 	busy   sync.WaitGroup
@@ -37,7 +37,7 @@ func (c *crew) start(work func()) {
 	}
 }
 
-// serve does one work after the other until there has been none for a while.
+// serve does one piece of work after another until there has been none for a while.
 func (c *crew) serve(work func()) {
 	timer := time.NewTimer(spareFor)
 	defer timer.Stop()

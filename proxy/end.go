@@ -13,7 +13,7 @@ func (c *conversation) drain(ctx context.Context) bool {
 	return c.allPaid(patient) || ctx.Err() == nil && !c.isBroken()
 }
 
-// allPaid waits until nothing is owed any more; false if that is not so when ctx ends or the editor cannot be
+// allPaid waits until nothing is owed any more; false if ctx ended before that, or the editor could not be
 // written to.
 func (c *conversation) allPaid(ctx context.Context) bool {
 	for c.owed.count() > 0 {

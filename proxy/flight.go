@@ -58,7 +58,7 @@ func (f *flight) callOff() (known bool) {
 	return f.known()
 }
 
-// expire notes that the call took too long, and reports the same.
+// expire reports whether LeadMagic may know of a call that took too long.
 func (f *flight) expire() (known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -30,7 +30,7 @@ func (g *gate) left() time.Duration {
 
 // pass waits until the gate is open, and a little longer, so that those who waited do not all go at once;
 // but no longer than most in all. It returns how long that was. Others may shut the gate again and again,
-// and whoever has waited long enough finds out alone how things are.
+// and whoever has waited long enough tries anyway.
 func (g *gate) pass(ctx context.Context, most time.Duration) time.Duration {
 	start := time.Now()
 	for {

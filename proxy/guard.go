@@ -12,23 +12,23 @@ import (
 //
 // It fails closed: a tool that cannot be judged is not called, and what a call has cost counts with its worst
 // case until it is known. A call whose cost nobody can tell runs alone, between two looks at the balance, and may
-// pass the limit; so the limit holds but for one such call.
+// exceed the limit, so at most one such call goes beyond it.
 //
 // A nil Guard limits nothing: what the pumps call (begin, charge, pass, heard, heardLate, withdraw, answer, end,
 // unsent, finish) does nothing then.
 type Guard struct {
-	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * stands for a slash too, and
+	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * matches a slash too, and
 	// [!…] is [^…]. A tool has to match one of Tools, if there are any, and none of Exclude.
 	Tools, Exclude []string
 	// ReadOnly leaves only tools that LeadMagic lists with a readOnlyHint.
 	ReadOnly bool
 	// MaxCredits is how many credits may be used. Zero is no limit.
 	MaxCredits float64
-	// Cost is what a call costs at most, in credits; a tool that costs 0 is free. It is not known of tools that
-	// nobody has a price of. Nil knows of none.
+	// Cost is what a call costs at most, in credits; a tool that costs 0 is free. It is not known for tools that
+	// nobody has a price for. A nil Cost knows of none.
 	Cost func(tool string, arguments []byte) (credits float64, known bool)
-	// Spent is told of each paid call that was sent, when it is known what it has cost. There is one call of it
-	// at a time. Nil tells nobody.
+	// Spent is told of each paid call that was sent, when it is known what it has cost. It is not called again
+	// before it returns. Nil tells nobody.
 	Spent func(SpentCall)
 
 	c      *conversation
@@ -98,7 +98,7 @@ func (g *Guard) send(m *Message) {
 	g.c.Upstream.Send(m)
 }
 
-// judge sends a call, or answers it. It does not wait: what has to be found out first is found out beside it.
+// judge sends a call, or answers it. It does not wait: what has to be found out first is found out in the background.
 func (g *Guard) judge(ch *charge) {
 	if g.limits() && ambiguous(ch.call) {
 		g.refuse(ch, problem.New(problem.BadRequest, problem.NotSent, "the call names its tool or its arguments twice; it was not sent", ""))
@@ -160,7 +160,7 @@ func (g *Guard) decided(ch *charge) {
 	}
 }
 
-// refuse answers a call that is not sent. It does so beside the pump: an editor that writes many calls before it
+// refuse answers a call that is not sent. It does not hold up the pump: an editor that writes many calls before it
 // reads an answer would not be read any more.
 func (g *Guard) refuse(ch *charge, p *problem.Problem) {
 	g.budget.settle(ch, 0)

@@ -48,7 +48,7 @@ func ownMeta(call *Message) []byte {
 	return bytes.Join([][]byte{[]byte(`"_meta":{`), bytes.Join(kept, []byte(",")), []byte("}")}, nil)
 }
 
-// ask sends a question and waits for the answer. Not on the pump, nor on the way from the upstream.
+// ask sends a question and waits for the answer. It is not for the pump, nor for the way from the upstream.
 func (g *Guard) ask(q *question) *Message {
 	select {
 	case <-g.ended:
@@ -72,7 +72,7 @@ func (g *Guard) ask(q *question) *Message {
 	return q.debt.call.failed(problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))
 }
 
-// look asks something of which nothing is left to do when it is answered.
+// look asks a question whose answer leaves nothing to do.
 func (g *Guard) look(q *question) *Message {
 	defer g.c.owed.close(q.debt)
 	return g.ask(q)
@@ -140,7 +140,7 @@ func notSent(p *problem.Problem, what string) *problem.Problem {
 		// What is said of these by default is about a call that was sent.
 		said.Code, said.Next = problem.Unreachable, ""
 	case problem.NotFound:
-		// And of these about one that can name something else.
+		// What is said of it by default is about a call that can name something else.
 		said.Code = problem.BadSetting
 	case problem.BadRequest:
 		said.Code = problem.Failed

@@ -20,7 +20,7 @@ const (
 	maxCredits = 1e9
 )
 
-// toCredits is f, which is not negative, as an amount. Something never becomes nothing.
+// toCredits is f, which is not negative, as an amount. A positive one never becomes zero.
 func toCredits(f float64) credits {
 	c := credits(math.Round(min(f, maxCredits) * float64(credit)))
 	if c == 0 && f > 0 {
@@ -42,7 +42,7 @@ func (c credits) words() string {
 }
 
 // A budget decides which calls may go. What a call costs at most is held back until it is known what it has
-// cost, so that calls side by side cannot pass the limit together. Calls are decided in their order; a call of
+// cost, so that calls side by side cannot exceed the limit together. Calls are decided in their order; a call of
 // unknown cost waits until no other paid one is under way, and those behind it wait for it.
 type budget struct {
 	limited bool
@@ -81,8 +81,8 @@ func (b *budget) advance() {
 	}
 }
 
-// refusal is why the limit forbids a call, nil if it does not. The last credits may be passed by a call of
-// unknown cost alone.
+// refusal is why the limit forbids a call, nil if it does not. Only a call of unknown cost may exceed what is
+// left.
 func (b *budget) refusal(ch *charge) *problem.Problem {
 	left := max(0, b.limit-b.spent-b.held)
 	var what string

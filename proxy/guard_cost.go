@@ -9,17 +9,17 @@ import (
 )
 
 // UsageKey is the member of a result's _meta in which an upstream of ours says what its request to LeadMagic has
-// used: {"creditsUsed": 1, "creditsLeft": 99, "requestId": "…"}, each where it is known. It stands on refusals too.
+// used: {"creditsUsed": 1, "creditsLeft": 99, "requestId": "…"}, each where it is known. It is on refusals too.
 // Without creditsUsed the worst case counts.
 const UsageKey = "io.github.leadmagic-mcp-proxy/usage"
 
-// creditsConsumed is the member in which LeadMagic says what a call has cost, wherever it stands.
+// creditsConsumed is the member in which LeadMagic says what a call has cost, wherever it occurs.
 const creditsConsumed = "credits_consumed"
 
 // maxDepth is how deep a result is looked into.
 const maxDepth = 32
 
-// A usage is what stands under UsageKey.
+// A usage is the value of UsageKey.
 type usage struct {
 	used, left *credits
 	requestID  string
@@ -41,7 +41,7 @@ func usageOf(result []byte) (u usage, ok bool) {
 }
 
 // statedCredits is what a result says that its call has cost. Structured content counts, else JSON in the texts,
-// else what stands elsewhere. An object that states its cost does so for all that is in it; costs beside each
+// else what is elsewhere. An object that states its cost does so for all that is in it; costs beside each
 // other, as in the rows of a batch, add up. If one of them cannot be read, nothing is stated.
 func statedCredits(result []byte) (credits, bool) {
 	if !bytes.Contains(result, []byte(creditsConsumed)) {

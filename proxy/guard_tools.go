@@ -10,8 +10,8 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// cleanPatterns is list without blanks around patterns, and without empty ones. If nothing else is in it, one
-// stays: it matches nothing, which is not the same as no list.
+// cleanPatterns is list without blanks around patterns, and without empty ones. If all are empty, one stays:
+// it matches nothing, which is not the same as no list.
 func cleanPatterns(list []string) []string {
 	var out []string
 	for _, pattern := range list {

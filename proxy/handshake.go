@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A Handshake keeps what an editor has told a legacy session once and for all, so that it can be told
-// again to the session that takes over: after LeadMagic has lost one, and when another upstream begins.
+// A Handshake keeps what an editor tells a legacy session only once, so that it can be told again
+// to the session that takes over: after LeadMagic has lost one, and when another upstream begins.
 type Handshake struct {
 	mu            sync.Mutex
 	editor        string

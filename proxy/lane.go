@@ -12,14 +12,14 @@ type lane struct {
 	expected map[*Message]func(*Message) // by call
 }
 
-// expect gives the answer to m to answered instead of the editor. It may be nil, to drop it.
+// expect gives the answer to m to answered instead of the editor. A nil answered drops the answer.
 func (l *lane) expect(m *Message, answered func(*Message)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.expected[m] = answered
 }
 
-// forget reports whether the answer to the call of that id is expected, which it is not any more.
+// forget stops expecting the answer to the call with that id, and reports whether it was expected.
 func (l *lane) forget(id []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,7 +32,7 @@ func (l *lane) forget(id []byte) bool {
 	return false
 }
 
-// take is who expects m, if it is an answer that Choose expects.
+// take is what takes m instead of the editor, if it is an answer that Choose expects.
 func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	if m.Kind != Answer {
 		return nil, false
@@ -48,8 +48,8 @@ func (l *lane) take(m *Message) (answered func(*Message), ours bool) {
 	return nil, false
 }
 
-// request sends m and waits until answered has dealt with its answer, behind which comes what the upstream says
-// next; false if ctx ended first.
+// request sends m and waits until answered has dealt with its answer, before anything that the upstream says next;
+// false if ctx ended first.
 func (l *lane) request(ctx context.Context, m *Message, answered func(*Message)) bool {
 	done := make(chan struct{})
 	l.expect(m, func(answer *Message) {
@@ -65,7 +65,7 @@ func (l *lane) request(ctx context.Context, m *Message, answered func(*Message))
 	}
 }
 
-// replay tells the lane what it has missed, in the editor's stead.
+// replay tells the lane what it has missed, on the editor's behalf.
 func (l *lane) replay(list []*Message) {
 	for _, m := range list {
 		if m.Kind == Call {

@@ -26,11 +26,11 @@ type Message struct {
 	// Raw is the message in one line, without the line break.
 	Raw    []byte
 	Kind   Kind
-	ID     []byte // as it stands in Raw, nil if there is none
+	ID     []byte // as in Raw, nil if there is none
 	Method string // empty in an Answer
-	Params []byte // as it stands in Raw, nil if there are none
+	Params []byte // as in Raw, nil if there are none
 
-	// Result and Error are the members of an Answer, as they stand in Raw.
+	// Result and Error are the members of an Answer, as in Raw.
 	Result, Error []byte
 
 	// Problem, in an Answer, stands for the answer that is not there: Raw is nil, and whoever writes to
@@ -44,8 +44,8 @@ type Message struct {
 
 // meta is what the proxy reads of params._meta.
 type meta struct {
-	raw           []byte   // the whole object, as it stands
-	all           [][]byte // raw, behind those that stood in its place before
+	raw           []byte   // the whole object, as in Raw
+	all           [][]byte // raw, after any other _meta in the same params
 	version       string   // io.modelcontextprotocol/protocolVersion: the message is of the modern era
 	progressToken []byte
 }
@@ -58,7 +58,7 @@ var (
 	errNotMessage = errors.New("not a JSON-RPC message: an object with a method, a result or an error was due")
 )
 
-// Peek finds out what the line raw is, without decoding it. The error says why it is no message; the
+// Peek finds out what the line raw is, without decoding it. The error says why it is not a message; the
 // Message that comes with it has the id, if one could be read.
 func Peek(raw []byte) (*Message, error) {
 	m := &Message{Raw: raw}
@@ -82,7 +82,7 @@ func Peek(raw []byte) (*Message, error) {
 	switch {
 	case end >= 0 && skipBlanks(raw, end) == len(raw):
 	case end < 0 && valid(raw):
-		return m, errNotMessage // some JSON that is no object
+		return m, errNotMessage // some JSON that is not an object
 	default:
 		return &Message{Raw: raw}, errNotJSON
 	}
@@ -104,7 +104,7 @@ func Peek(raw []byte) (*Message, error) {
 	return m, nil
 }
 
-// peek reads params._meta. If it stands twice the last one counts, as with all members.
+// peek reads params._meta. If it occurs twice the last one counts, as with all members.
 func (m *meta) peek(params []byte) {
 	m.raw, m.version, m.progressToken = nil, "", nil
 	for p := range members(params) {
@@ -135,13 +135,13 @@ func (m *Message) Param(name string) string {
 	return s
 }
 
-// failed is the Answer to call that says p.
+// failed is the Answer to the call m that says p.
 func (m *Message) failed(p *problem.Problem) *Message {
 	return &Message{Kind: Answer, ID: m.ID, Problem: p, call: m}
 }
 
 // answers reports whether m, an Answer, may be the one to a call of the same id. An editor that goes from one era
-// to the other may begin to count anew while a call of the first is under way.
+// to the other may start counting anew while a call of the first is under way.
 func (m *Message) answers(call *Message) bool { return m.call == nil || m.call == call }
 
 // callsOff reports whether m, a cancellation, may mean a call of the id that it names.
@@ -189,7 +189,7 @@ func oneLine(b []byte) []byte {
 	return b[:to]
 }
 
-// byteOrderMark may stand before a text of Windows. It is not part of it.
+// byteOrderMark may precede a text from Windows. It is not part of the text.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // readable is b as UTF-8: what is not has a replacement character in its place. A reader that does not

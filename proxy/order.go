@@ -9,8 +9,8 @@ import (
 // patience is how long a call waits for the notifications that came before it.
 const patience = 2 * time.Second
 
-// order keeps what must not overtake: notifications go out one after the other, calls go out side by
-// side but behind the notifications before them, and nothing of a session goes out before initialize
+// order keeps messages from overtaking: notifications go out one after the other, calls go out side by
+// side but after the notifications before them, and nothing of a session goes out before initialize
 // is answered, even if the editor does not wait for that.
 type order struct {
 	mu      sync.Mutex
@@ -47,7 +47,7 @@ func (o *order) call(m *Message) turn {
 	return t
 }
 
-// latch is a channel and what closes it, any number of times.
+// latch is a channel and what closes it; to close it again does nothing.
 func latch() (<-chan struct{}, func()) {
 	c := make(chan struct{})
 	return c, sync.OnceFunc(func() { close(c) })

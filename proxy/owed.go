@@ -16,12 +16,12 @@ type debt struct {
 	ours   func(*Message) // takes the answer to a call that is not the editor's, nil if it is the editor's
 }
 
-// owed are the calls that wait for an answer, by id. It is what makes the answers exactly one a call: who
-// takes a debt out must pay it and close it, and who finds none has nothing to say.
+// owed are the calls that wait for an answer, by id. It is what makes the answers exactly one per call:
+// whoever takes a debt out must pay and close it, and whoever finds none has nothing to say.
 type owed struct {
 	mu    sync.Mutex
 	debts map[string][]*debt
-	due   int           // not closed, without those that stay open for as long as the session does
+	due   int           // not closed, except those that stay open as long as the session does
 	paid  chan struct{} // has a token when a debt was closed
 }
 
@@ -39,7 +39,7 @@ func (o *owed) add(d *debt) {
 	}
 }
 
-// take takes out the oldest debt of that id that is meant, or nil.
+// take takes out the oldest debt with that id whose call is meant; nil if there is none.
 func (o *owed) take(raw []byte, meant func(call *Message) bool) *debt {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -19,7 +19,7 @@ func (r *Remote) listed(f *flight, answer *Message) *Message {
 	return r.join(f, answer)
 }
 
-// goesOn reports whether a call asks for a page behind the first one.
+// goesOn reports whether a call asks for a page after the first one.
 func goesOn(call *Message) bool {
 	cursor := find(call.Params, "cursor")
 	return cursor != nil && string(cursor) != "null"
@@ -84,7 +84,7 @@ func nextCursor(result []byte) []byte {
 	return next
 }
 
-// joined is the result of the first page with the tools of all, and with the cursor behind the last.
+// joined is the result of the first page with the tools of all, and with the cursor after the last.
 func joined(first []byte, tools [][]byte, next []byte, ttl int64) []byte {
 	var parts [][]byte
 	for m := range members(first) {
@@ -108,7 +108,7 @@ func joined(first []byte, tools [][]byte, next []byte, ttl int64) []byte {
 	return append(append([]byte{'{'}, bytes.Join(parts, []byte(","))...), '}')
 }
 
-// inner is what stands between the brackets of an array.
+// inner is what is between the brackets of an array.
 func inner(array []byte) []byte {
 	if len(array) < 2 || array[0] != '[' {
 		return nil
@@ -136,8 +136,8 @@ func lifetime(result []byte) int64 {
 	return ms
 }
 
-// withCursor is call for another page, nil if its params are no object. It has the id of call, which is not
-// in use while that is answered.
+// withCursor is call for another page, nil if its params are no object. It has the id of call, which is answered
+// already, so that the id is free.
 func withCursor(call *Message, cursor []byte) *Message {
 	switch params := call.Params; {
 	case params == nil:

@@ -19,7 +19,7 @@ type paramHeaders struct {
 var annotationKey = []byte("x-mcp-header")
 
 type paramHeader struct {
-	name string   // the part behind Mcp-Param-
+	name string   // the part after Mcp-Param-
 	path []string // the names that lead to the argument
 }
 
@@ -123,7 +123,7 @@ func annotations(schema []byte) ([]paramHeader, error) {
 					}
 				}
 			case literalKeywords[name]:
-				// Values to compare with, not schemas: what looks like an annotation there is none.
+				// Values to compare with, not schemas: what looks like an annotation here is not one.
 			default:
 				if err := visit(m.value, path, depth+1, false); err != nil {
 					return err

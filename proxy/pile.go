@@ -2,8 +2,8 @@ package proxy
 
 import "bytes"
 
-// A pile is the parts of something whose size is not known before. To move what is there to an ever larger
-// place would cost a large message more than all else that is done with it.
+// A pile is the parts of something whose size is not known beforehand. Copying what is there into ever larger
+// buffers would cost a large message more than all else that is done with it.
 type pile struct {
 	parts [][]byte
 	size  int
@@ -15,8 +15,8 @@ func (p *pile) add(part []byte) {
 	p.size += len(part)
 }
 
-// whole is all parts and last in one, with room for a line break behind if there are several. The pile is
-// empty then.
+// whole is all parts and last in one, with room for a line break after them if there are several. It leaves
+// the pile empty.
 func (p *pile) whole(last []byte) []byte {
 	if len(p.parts) == 0 {
 		return last
@@ -26,7 +26,7 @@ func (p *pile) whole(last []byte) []byte {
 	return all[:len(all)-1]
 }
 
-// nextPart is an empty part to follow part, for at least so many bytes.
+// nextPart is an empty part to follow part, with room for at least that many bytes.
 func nextPart(part []byte, least int) []byte {
 	const largest = 1 << 20
 	return make([]byte, 0, max(least, min(2*cap(part), largest)))

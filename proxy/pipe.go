@@ -12,12 +12,12 @@ import (
 )
 
 // A Pipe is an MCP server in this process, at the other end of a pipe. The server may come from an SDK
-// that ends its session at the first message it cannot read: what that would be is answered before it,
-// each initialize gets a session of its own, and one that ended is opened again.
+// that ends its session at the first message it cannot read: such messages are answered before it, each
+// initialize gets a session of its own, and a session that ended is opened again.
 type Pipe struct {
 	// Serve runs a session until in ends, out cannot be written to, or ctx ends.
 	Serve func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error
-	// Ready says why what opens a session is refused, nil if it is not. It may take long. A nil Ready refuses
+	// Ready says why a message that opens a session is refused, nil if it is not. It may take long. A nil Ready refuses
 	// nothing.
 	Ready func(ctx context.Context) *problem.Problem
 	Log   *slog.Logger
@@ -83,13 +83,13 @@ func (p *Pipe) pass(m *Message) {
 	p.mu.Lock()
 	end := p.end(m)
 	if m.Kind == Call {
-		end.owe(m) // under the mutex: an end that has ended is taken away first, and what it owes answered then
+		end.owe(m) // under the mutex: an end that has ended is removed under it before its calls are answered
 	}
 	p.mu.Unlock()
 	end.queue(m.Raw)
 }
 
-// end is the session that m belongs to. The mutex is held.
+// end is the session that m belongs to. The caller holds the mutex.
 func (p *Pipe) end(m *Message) *pipeEnd {
 	at := &p.legacy
 	switch {
@@ -165,7 +165,7 @@ func (e *pipeEnd) queue(raw []byte) {
 	}
 }
 
-// write writes what is queued until the session ends. What is lost then is answered by who reads.
+// write writes what is queued until the session ends. The reader answers what is lost then.
 func (e *pipeEnd) write(ctx context.Context) {
 	for {
 		select {
@@ -197,7 +197,7 @@ func (e *pipeEnd) owes(id []byte) bool {
 	return e.owed[canonical(id)] != nil
 }
 
-// take is the call of that id, which is owed no answer from now on; nil if none is.
+// take takes out the call with that id; nil if there is none.
 func (e *pipeEnd) take(id []byte) *Message {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// post sends f as the body of parcel. The failure says what became of it when no HTTP answer came.
+// post sends f with parcel for its body. The failure says what became of it when no HTTP answer came.
 func (r *Remote) post(f *flight, s *remoteSession, parcel *parcel) (*http.Response, *failure) {
 	if r.link.wake() {
 		r.reopen()
@@ -78,7 +78,7 @@ func (r *Remote) delete(ctx context.Context, s *remoteSession) {
 	_ = res.Body.Close()
 }
 
-// notify sends a notification behind those before it.
+// notify sends a notification after those before it.
 func (r *Remote) notify(m *Message) {
 	turn := r.order.notification()
 	r.posts.start(func() {
@@ -150,7 +150,7 @@ func (r *Remote) overhear(res *http.Response, stop func()) {
 	})
 }
 
-// readBody reads an answer in one piece, with room for a line break behind it.
+// readBody reads an answer in one piece, with room for a line break after it.
 func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
 	size := int64(4 << 10)
 	if res.ContentLength >= 0 {
@@ -183,7 +183,7 @@ const maxAnswer = 256 << 20
 
 var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxAnswer>>20)
 
-// incomplete is the failure of a call whose answer began to come, or might have.
+// incomplete is the failure of a call whose answer had begun to arrive, or might have.
 func incomplete(call *Message, err error) *failure {
 	switch {
 	case errors.Is(err, errTooLarge):

@@ -2,10 +2,11 @@
 // it that each call is answered exactly once, whatever happens on the way. It never sees a key, and it
 // does not know what the messages are about beyond what carrying them needs.
 //
-// Run (proxy.go) joins two pumps: stdio.go is the editor's side, owed.go the calls that await an answer, end.go
-// how it all ends. An Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream, session and
-// standing), a Pipe to a server in this process (pipe.go), or a Choose among several (choose*.go, lane.go). A
-// Guard (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place, compose.go writes it.
+// Run (proxy.go) has two pumps, one in each direction. stdio.go is the editor's side, owed.go the calls that await
+// an answer, end.go how it all ends. An Upstream is a Remote over HTTP (remote.go; then post, carry, retry, stream,
+// session and standing), a Pipe to a server in this process (pipe.go), or a Choose among several (choose*.go,
+// lane.go). A Guard (guard*.go) limits tools and credits. message.go, scan.go and token.go read JSON in place, and
+// compose.go puts it together.
 package proxy
 
 import (
@@ -23,13 +24,13 @@ import (
 )
 
 const (
-	// drainFor is how long an editor that has closed its side is still brought its answers.
+	// drainFor is how long an editor that has closed its side still gets its answers.
 	drainFor = 30 * time.Second
 	// partFor and hurryFor are how long the upstream may take to end: after the editor closed its side,
 	// and after a signal.
 	partFor  = time.Second
 	hurryFor = 300 * time.Millisecond
-	// probeFor is how long server/discover may go unanswered. Editors that wait for longer lose seconds at
+	// probeFor is how long server/discover may go unanswered. Editors that wait longer would lose seconds at
 	// every start.
 	probeFor = 2 * time.Second
 )
@@ -48,7 +49,7 @@ type Options struct {
 	Log   *slog.Logger
 }
 
-// A conversation is what Run keeps.
+// A conversation is the state of one Run.
 type conversation struct {
 	Options
 	io        *Stdio
@@ -61,9 +62,9 @@ type conversation struct {
 	tools     toolset
 }
 
-// Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the
-// second is an error. What is owed then is answered; nothing that Run has started is left behind but a
-// read of In or a write to Out that nothing can interrupt.
+// Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the second is an
+// error. What is owed then is answered; nothing that Run has started is left behind except a read of In or a write
+// to Out that nothing can interrupt.
 func Run(ctx context.Context, o Options) error {
 	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
 	c.Guard.begin(c)
@@ -112,7 +113,7 @@ func (c *conversation) readEditor() error {
 		}
 		c.trace("editor", line)
 		if len(line) > 1 {
-			// The other half of a line break in UTF-16 does not spoil the line behind it.
+			// A line break in UTF-16LE is 0A 00: splitting at 0A leaves the 00 at the start of the next line.
 			line = bytes.TrimPrefix(line, []byte{0})
 		}
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, byteOrderMark))
@@ -172,7 +173,7 @@ func (c *conversation) owe(m *Message, b *batch) *debt {
 	return d
 }
 
-// cancel forgets a call that the editor does not want any more, and reports whether LeadMagic has to be told.
+// cancel forgets a call that the editor no longer wants, and reports whether LeadMagic has to be told.
 func (c *conversation) cancel(m *Message) bool {
 	d := c.owed.take(find(m.Params, "requestId"), m.callsOff)
 	if d == nil {
@@ -183,7 +184,7 @@ func (c *conversation) cancel(m *Message) bool {
 	return !c.Guard.withdraw(d)
 }
 
-// reject answers what is no message. Without an id that can be used the answer has none.
+// reject answers what is not a message. The answer has no id if that of the message cannot be used.
 func (c *conversation) reject(m *Message, b *batch, why error) {
 	code, text := codeInvalidRequest, why.Error()
 	switch {
@@ -223,7 +224,7 @@ func (c *conversation) fromUpstream(m *Message) {
 // pay gives the editor the answer to d, which was taken out of what is owed.
 func (c *conversation) pay(d *debt, m *Message) {
 	if d.ours != nil {
-		d.ours(m) // who asked closes the debt
+		d.ours(m) // whoever asked closes the debt
 		return
 	}
 	defer c.owed.close(d)

@@ -44,7 +44,7 @@ func (r *Remote) Open(h *Handshake, deliver func(*Message)) {
 	r.link.dial = r.Dial
 }
 
-// Send implements Upstream. Notifications go out one after the other, calls side by side behind them.
+// Send implements Upstream. Notifications go out one after the other, calls side by side after them.
 func (r *Remote) Send(asked *Message) {
 	m := r.outgoing(asked)
 	switch {
@@ -73,8 +73,8 @@ func (r *Remote) outgoing(m *Message) *Message {
 	return m.withoutClientMeta()
 }
 
-// Close implements Upstream: what was sent is let out, the session is deleted, the rest is dropped. Half of
-// the time is for each of the first two, so that neither waits for the other in vain.
+// Close implements Upstream: what was sent is let out, the session is deleted, the rest is dropped. Each
+// of the first two has half of the time, so that neither uses up the other's.
 func (r *Remote) Close(ctx context.Context) {
 	half := ctx
 	if deadline, ok := ctx.Deadline(); ok {

@@ -7,14 +7,14 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// Bounds of what is tried again. All of it is rule "credits are money": a call goes out once more only if
+// Bounds of what is tried again. All follow the rule "credits are money": a call goes out once more only if
 // it is known not to have been carried out, or if it only reads.
 const (
 	reachFor     = 3500 * time.Millisecond // while nothing of a call could be written
 	limitFor     = 20 * time.Second        // in all, for the rate limit
 	openingLimit = 3 * time.Second         // in all for the rate limit, when an editor waits for initialize
 	readTries    = 3                       // of a read that LeadMagic fails
-	openingTries = 2                       // of initialize: the editor is told soon, and LeadMagic is tried again behind it
+	openingTries = 2                       // of initialize: the editor is told soon, and LeadMagic is tried again in the background
 	openingFor   = 20 * time.Second        // for the answer to initialize
 	readFor      = 60 * time.Second        // for the answer to any other read
 	firstPause   = 100 * time.Millisecond
@@ -31,7 +31,8 @@ var reads = map[string]bool{
 
 func isRead(m *Message) bool { return reads[m.Method] }
 
-// fateOf is what became of a call that was sent and not answered. Of one that only reads it does not matter.
+// fateOf is what became of a call that was sent and not answered. A read has no effect, so its fate counts as
+// Refused.
 func fateOf(call *Message) problem.Fate {
 	if isRead(call) {
 		return problem.Refused
@@ -51,7 +52,7 @@ type failure struct {
 
 // retries is what one call has tried so far.
 type retries struct {
-	since   time.Time // of the first try that did not reach LeadMagic, without one between that did
+	since   time.Time // of the first in the latest row of tries that did not reach LeadMagic
 	sent    time.Time // of the last try
 	tries   int
 	pause   time.Duration
@@ -103,7 +104,7 @@ func (t *retries) nextPause() time.Duration {
 // mend opens another session in place of the lost one, once for each call.
 func (r *Remote) mend(f *flight, t *retries, fail *failure) bool {
 	if t.renewed {
-		// Where LeadMagic has a name for it, it may be about the call.
+		// A refusal for which LeadMagic has a code may be about the call.
 		if fail.verbatim == nil && fail.problem.Upstream == "" {
 			fail.problem = problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session, and the one opened in its place too", "")
 		}
@@ -139,7 +140,7 @@ func limitOf(call *Message) time.Duration {
 	return limitFor
 }
 
-// hold keeps a message back while the rate limit is known to be reached. Then it is about to be tried.
+// hold keeps a message back while the rate limit is known to be reached. It then records the time of this try.
 func (r *Remote) hold(f *flight, t *retries) {
 	most := limitOf(f.call) - t.waited
 	if wait := r.gate.left(); wait > 0 && most > 0 {

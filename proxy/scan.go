@@ -3,7 +3,7 @@ package proxy
 import "iter"
 
 // This file reads JSON without decoding it: where a value ends, which members an object has. It
-// accepts exactly the grammar of RFC 8259, but for the encoding of strings, which are not looked into.
+// accepts exactly the grammar of RFC 8259, except for the encoding of strings, which is not checked.
 
 // valid reports whether b is one JSON value with nothing but blanks around it.
 func valid(b []byte) bool {
@@ -24,8 +24,8 @@ func members(b []byte) iter.Seq[member] {
 	return func(yield func(member) bool) { walk(b, yield) }
 }
 
-// walk yields the members of the object that b begins with, as it comes to them, and returns the index behind
-// the object. It is -1 if there is no object, or one that is not valid; what stands before the fault was
+// walk yields the members of the object that b begins with, as it comes to them, and returns the index after
+// the object. It is -1 if there is no object, or one that is not valid; the members before the fault have been
 // yielded then. It is -1 too if yield wants no more.
 func walk(b []byte, yield func(member) bool) (end int) {
 	i := skipBlanks(b, 0)
@@ -78,7 +78,7 @@ func elements(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// find is the value of a member of the object b, the last one if the name stands twice, as most parsers have it.
+// find is the value of a member of the object b, the last one if the name occurs twice, as most parsers have it.
 func find(b []byte, name string) []byte {
 	var value []byte
 	for m := range members(b) {
@@ -96,7 +96,7 @@ func skipBlanks(b []byte, i int) int {
 	return i
 }
 
-// skipValue is the index behind the value at b[i:], or -1. Nesting costs a bit a level and no stack.
+// skipValue is the index after the value at b[i:], or -1. Nesting costs one bit a level and no stack.
 func skipValue(b []byte, i int) int {
 	var open nesting
 	for {
@@ -141,7 +141,7 @@ func skipValue(b []byte, i int) int {
 // nesting remembers for each open level whether it is an object.
 type nesting struct {
 	depth int
-	low   [4]uint64 // the first 256 levels, so that no message of this world allocates
+	low   [4]uint64 // the first 256 levels, so that no real message allocates
 	high  []uint64
 }
 
@@ -172,7 +172,7 @@ func (n *nesting) word(i int) *uint64 {
 	return &n.high[i]
 }
 
-// closeAt goes on behind a value that ended at b[i]: over closing brackets to the place where the next
+// closeAt goes on after a value that ended at b[i]: over closing brackets to the place where the next
 // value is due, or to the end of the outermost one, where depth is 0. It is -1 if neither is there.
 func (n *nesting) closeAt(b []byte, i int) int {
 	for n.depth > 0 {
@@ -195,7 +195,7 @@ func (n *nesting) closeAt(b []byte, i int) int {
 	return i
 }
 
-// skipName is the index behind the name and colon at b[i:], or -1.
+// skipName is the index after the name and colon at b[i:], or -1.
 func skipName(b []byte, i int) int {
 	if i >= len(b) || b[i] != '"' {
 		return -1

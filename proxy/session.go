@@ -46,11 +46,11 @@ type sessions struct {
 	renewal *renewal // the last one, nil if there was none
 }
 
-// A renewal is the opening of a session in place of a lost one. It ends when that one has been told all that
-// the lost one was: what came before would reach a session that is not initialized.
+// A renewal is the opening of a session in place of a lost one. It ends when the new one has been told all
+// that the lost one was: a message sent earlier would reach a session that is not initialized.
 type renewal struct {
 	lost *remoteSession
-	next *remoteSession // the one in place of it, nil before that is opened
+	next *remoteSession // the new one, nil before it is open
 	done chan struct{}  // closed at the end, when what follows is set
 	// problem is why it did not succeed, for all who began to wait before it ended.
 	problem *problem.Problem
@@ -66,7 +66,7 @@ func (re *renewal) wait(ctx context.Context) *problem.Problem {
 	}
 }
 
-// concerns reports whether the outcome counts for a message that was sent at that time.
+// concerns reports whether the outcome applies to a message that was sent at that time.
 func (re *renewal) concerns(sent time.Time) bool {
 	select {
 	case <-re.done:
@@ -140,7 +140,7 @@ func (ss *sessions) begin(s *remoteSession) (old *remoteSession) {
 	return old
 }
 
-// succeed makes s the current session in place of the one that re renews. If that is not current any more, the
+// succeed makes s the current session in place of the one that re renews. If that is no longer current, the
 // editor has begun anew in the meantime, and goes on with what it has begun.
 func (ss *sessions) succeed(re *renewal, s *remoteSession) bool {
 	ss.mu.Lock()
@@ -153,8 +153,8 @@ func (ss *sessions) succeed(re *renewal, s *remoteSession) bool {
 	return true
 }
 
-// renew opens a session in place of a lost one: one time for all who find it lost. sent is when the message
-// went out to which LeadMagic said so.
+// renew opens a session in place of a lost one: once for all who find it lost. sent is when the message went
+// out that found it lost.
 func (r *Remote) renew(ctx context.Context, lost *remoteSession, sent time.Time) *problem.Problem {
 	ss := &r.session
 	ss.mu.Lock()
@@ -170,7 +170,7 @@ func (r *Remote) renew(ctx context.Context, lost *remoteSession, sent time.Time)
 	if re == nil || re.lost != lost || !re.concerns(sent) {
 		re = &renewal{lost: lost, done: make(chan struct{})}
 		ss.renewal = re
-		// Who has found the session lost may be called off; the others still need another.
+		// The call that has found the session lost may be called off; the others still need a new one.
 		r.crew.start(func() {
 			re.problem = r.replace(re)
 			re.ended = time.Now()

@@ -19,10 +19,10 @@ type event struct {
 type events struct {
 	r      io.Reader
 	most   int    // bytes of an event, or of a line
-	buf    []byte // what is read and not yet given out stands in buf[from:]
+	buf    []byte // what is read and not yet given out is in buf[from:]
 	from   int
-	before pile // the buffers before, of a line that is longer than one
-	own    bool // the last line was such a one, and stands in memory of its own
+	before pile // earlier buffers, of a line that is longer than one
+	own    bool // the last line was such a one, and is in memory of its own
 	id     string
 	skipLF bool // the last line ended in CR: an LF that follows belongs to it
 	begun  bool
@@ -152,7 +152,7 @@ func (e *events) first(line []byte) []byte {
 	return bytes.TrimPrefix(line, byteOrderMark)
 }
 
-// fill reads more behind what is there, making room by moving, by doubling, or by beginning a new buffer.
+// fill reads more after what is there, making room by moving, by doubling, or by beginning a new buffer.
 func (e *events) fill() error {
 	if len(e.buf) == cap(e.buf) {
 		switch {

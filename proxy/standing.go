@@ -111,7 +111,7 @@ func (r *Remote) standAgain(s *remoteSession, res *http.Response) bool {
 		}
 		return false
 	case status == http.StatusConflict && held:
-		// The stream before this one has not ended for LeadMagic yet.
+		// For LeadMagic the stream before this one has not ended yet.
 		return true
 	case status == http.StatusTooManyRequests, status >= 500:
 		return true

@@ -10,7 +10,7 @@ import (
 )
 
 // Stdio is the editor's side of the conversation: one line is one message, in both directions, of any
-// length. ReadLine is for one goroutine, WriteLine and Close are for many.
+// length. ReadLine is for one goroutine, WriteLine and Close for any number.
 type Stdio struct {
 	in     *bufio.Reader
 	out    io.Writer
@@ -52,7 +52,7 @@ func (s *Stdio) ReadLine() ([]byte, error) {
 }
 
 // WriteLine writes line and a line break in one write, so that lines never mix. It may use the capacity
-// behind line. After Close it writes nothing, and the error is errClosed.
+// after line. After Close it writes nothing, and the error is errClosed.
 func (s *Stdio) WriteLine(line []byte) error {
 	line = append(line, '\n')
 	s.turn <- struct{}{}
@@ -66,7 +66,7 @@ func (s *Stdio) WriteLine(line []byte) error {
 	return nil
 }
 
-// Close lets no other line out. It waits for one that is being written, as long as ctx lasts: nothing can
+// Close lets no more lines out. It waits for one that is being written, as long as ctx lasts: nothing can
 // interrupt a write to a reader that does not read.
 func (s *Stdio) Close(ctx context.Context) {
 	s.closed.Store(true)

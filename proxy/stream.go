@@ -107,7 +107,7 @@ func (r *Remote) resume(f *flight, s *remoteSession, rd *reading, pause time.Dur
 		}
 		if err == nil {
 			_ = res.Body.Close()
-			// With 409 the reference servers say that the stream still stands for them.
+			// The reference servers answer 409 while the stream is still open on their side.
 			if s := res.StatusCode; s < 500 && s != http.StatusTooManyRequests && s != http.StatusConflict {
 				return nil
 			}

@@ -81,7 +81,7 @@ const (
 	highs = 0x8080808080808080
 )
 
-// skipString is the index behind the string that starts at b[i], or -1. Eight bytes are looked at at
+// skipString is the index after the string that starts at b[i], or -1. Eight bytes are looked at at
 // once, since most of a large answer is the inside of strings.
 func skipString(b []byte, i int) int {
 	i++

@@ -2,7 +2,7 @@ package proxy
 
 import "sync"
 
-// toolset are those of the session's last list, so that no text speaks of a tool that is not there.
+// A toolset is the tools of the session's last list, so that no text speaks of a tool that is not there.
 type toolset struct {
 	mu    sync.Mutex
 	names map[string]bool

@@ -5,7 +5,7 @@ import "context"
 // An Upstream answers what an editor asks: LeadMagic's hosted server, an SDK server at the end of a pipe,
 // or a choice among several.
 type Upstream interface {
-	// Open begins a conversation. It does nothing that is seen from outside. deliver takes each message for
+	// Open begins a conversation. It does nothing that can be seen from outside. deliver takes each message for
 	// the editor, from any goroutine; it may block while the editor does not read. h is kept by the caller.
 	Open(h *Handshake, deliver func(*Message))
 	// Send takes the editor's messages, in order, from one goroutine at a time. It does not wait for
