@@ -8,8 +8,9 @@ import (
 
 // faults are the faults that are armed, oldest first.
 type faults struct {
-	mu    sync.Mutex
-	armed []*Fault
+	mu      sync.Mutex
+	armed   []*Fault
+	cleared chan struct{} // closed when these are; nil before there are any
 }
 
 func (fs *faults) arm(f Fault) error {
@@ -18,6 +19,10 @@ func (fs *faults) arm(f Fault) error {
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if fs.cleared == nil {
+		fs.cleared = make(chan struct{})
+	}
+	f.cleared = fs.cleared
 	fs.armed = append(fs.armed, &f)
 	return nil
 }
@@ -25,7 +30,10 @@ func (fs *faults) arm(f Fault) error {
 func (fs *faults) clear() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.armed = nil
+	if fs.cleared != nil {
+		close(fs.cleared)
+	}
+	fs.armed, fs.cleared = nil, nil
 }
 
 // list returns the faults with what is left of Skip and Times.

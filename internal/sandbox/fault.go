@@ -17,6 +17,7 @@ type Kind string
 // The kinds of fault. Each names the fields it reads beside those that say which requests and when.
 const (
 	Delay       Kind = "delay"        // nothing but the Delay
+	Hold        Kind = "hold"         // nothing, but not before the faults are cleared
 	Status      Kind = "status"       // Status, RetryAfter, Header, ContentType and Body as given
 	Problem     Kind = "problem"      // a problem body: Status, Code, Detail, Param, Form, RetryAfter
 	RPCError    Kind = "rpc-error"    // a JSON-RPC error: Status (default 200), RPCCode, Detail, ID
@@ -54,7 +55,7 @@ const (
 )
 
 var (
-	kinds  = []Kind{Delay, Status, Problem, RPCError, Result, Redirect, HTML, Empty, Accepted, LostSession, Hang, Cut, CutStream, Truncate, Endless, Huge, EchoKey, Reshape}
+	kinds  = []Kind{Delay, Hold, Status, Problem, RPCError, Result, Redirect, HTML, Empty, Accepted, LostSession, Hang, Cut, CutStream, Truncate, Endless, Huge, EchoKey, Reshape}
 	shapes = []string{Pretty, CRLF, CR, BOM, Comments, OneByte, PlainJSON, LateHeaders, Unterminated, WrongID, NullID, Twice, Stranger}
 )
 
@@ -99,6 +100,8 @@ type Fault struct {
 	Size   int      `json:"size,omitempty"`
 	Where  string   `json:"where,omitempty"` // body (default), error, rpc-error, header, split (across writes) or events (across events)
 	Shapes []string `json:"shapes,omitempty"`
+
+	cleared <-chan struct{} // closed when the faults are
 }
 
 // plainFault is a fault without its methods, and faultJSON its JSON form: durations as text.

@@ -166,6 +166,30 @@ func TestHangAndDelay(t *testing.T) {
 	}
 }
 
+func TestHeldUntilTheFaultsAreCleared(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.Fault(sandbox.Fault{Method: "HEAD", Path: "/health", Kind: sandbox.Hold})
+	got := make(chan reply)
+	for range 2 {
+		go func() { got <- send(t, s, request{method: "HEAD", path: "/health"}) }()
+	}
+	until(t, func() bool { return s.RequestCount() == 2 })
+	if other := send(t, s, request{method: "GET", path: "/health"}); other.status != 200 {
+		t.Errorf("one that is not to be held: %d %v", other.status, other.err)
+	}
+	select {
+	case early := <-got:
+		t.Errorf("it was not held: %d %v", early.status, early.err)
+	default:
+	}
+	s.ClearFaults()
+	for range 2 {
+		if held := <-got; held.status != 200 {
+			t.Errorf("once the faults are cleared: %d %v", held.status, held.err)
+		}
+	}
+}
+
 func TestLostSessionFault(t *testing.T) {
 	for _, test := range []struct {
 		status int

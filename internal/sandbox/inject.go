@@ -27,6 +27,12 @@ func (s *Sandbox) inject(w http.ResponseWriter, r *http.Request, in incoming, f 
 	switch f.Kind {
 	case Delay:
 		s.route(w, r, in)
+	case Hold:
+		select {
+		case <-f.cleared:
+			s.route(w, r, in)
+		case <-r.Context().Done():
+		}
 	case Status:
 		send(w, f.Status, f.ContentType, fill.Replace(f.Body))
 	case Problem:
