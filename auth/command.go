@@ -120,7 +120,9 @@ func runCommand(ctx context.Context, words []string, stderr io.Writer) ([]byte, 
 	cmd.Stderr = struct{ io.Writer }{stderr}
 	cmd.WaitDelay = 2 * time.Second
 	asGroup(cmd)
+	release := bind(cmd)
 	err := cmd.Run()
+	release()
 	if out.over {
 		return nil, errTooMuch
 	}
