@@ -58,6 +58,14 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
+// command is what repeats a test, from the folder of the module. At full length other things are drawn by lot.
+func command(t *testing.T, seed uint64) string {
+	if *long {
+		return fmt.Sprintf("go test ./internal/soak -v -timeout 90m -run %s -seed %d -long", t.Name(), seed)
+	}
+	return fmt.Sprintf("go test ./internal/soak -v -run %s -seed %d", t.Name(), seed)
+}
+
 // pick is short by default and full with -long.
 func pick[T any](short, full T) T {
 	if *long {

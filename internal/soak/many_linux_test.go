@@ -74,7 +74,7 @@ func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
 	if drawn == 0 {
 		drawn = rand.Uint64()
 	}
-	t.Logf("repeat it with -seed %d", drawn)
+	t.Logf("repeat it with %s", command(t, drawn))
 	draw := rand.New(rand.NewPCG(drawn, 0))
 	s := startSandbox(t, sandbox.Options{})
 	ends := make(map[string]int)
