@@ -4,16 +4,25 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// A baseline is a file of the checks that cannot pass through front and proxy: "scenario check: reason" in each line, with
-// blank lines and comments after # between them.
+// A baseline is a file of the checks that cannot pass through front and proxy: "revision scenario check times: reason" in each
+// line, with blank lines and comments after # between them. The times are how often the check misses: no more and no less.
 type baseline struct {
 	name    string
-	reasons map[check]string
-	used    map[check]bool
+	excuses map[judged]int
+	used    map[judged]bool
 }
+
+// A judged check is one under a revision of the protocol.
+type judged struct {
+	revision string
+	check
+}
+
+func (j judged) String() string { return j.revision + " " + j.check.String() }
 
 func readBaseline(name string) (*baseline, error) {
 	text, err := os.ReadFile(name)
@@ -24,7 +33,7 @@ func readBaseline(name string) (*baseline, error) {
 }
 
 func parseBaseline(name, text string) (*baseline, error) {
-	b := &baseline{name: name, reasons: make(map[check]string), used: make(map[check]bool)}
+	b := &baseline{name: name, excuses: make(map[judged]int), used: make(map[judged]bool)}
 	for number, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -32,29 +41,34 @@ func parseBaseline(name, text string) (*baseline, error) {
 		}
 		where, reason, _ := strings.Cut(line, ": ")
 		words := strings.Fields(where)
-		if len(words) != 2 || reason == "" {
-			return nil, fmt.Errorf("%s:%d: not of the form scenario check: reason", name, number+1)
+		times := 0
+		if len(words) == 4 {
+			times, _ = strconv.Atoi(words[3]) // what is no number is not above 0
 		}
-		b.reasons[check{words[0], words[1]}] = reason
+		if times < 1 || reason == "" {
+			return nil, fmt.Errorf("%s:%d: not of the form revision scenario check times: reason", name, number+1)
+		}
+		j := judged{words[0], check{words[1], words[2]}}
+		if b.excuses[j] > 0 {
+			return nil, fmt.Errorf("%s:%d: %s is excused above", name, number+1, j)
+		}
+		b.excuses[j] = times
 	}
 	return b, nil
 }
 
-// takes reports whether a check is excused, and remembers that it had to be.
-func (b *baseline) takes(c check) bool {
-	if b.reasons[c] == "" {
-		return false
-	}
-	b.used[c] = true
-	return true
+// take is how often a check may miss, and remembers that it does.
+func (b *baseline) take(j judged) int {
+	b.used[j] = true
+	return b.excuses[j]
 }
 
 // unused lists the excuses that nothing needed: what passes must be held to it from then on.
 func (b *baseline) unused() []string {
 	var stale []string
-	for c := range b.reasons {
-		if !b.used[c] {
-			stale = append(stale, fmt.Sprintf("%s excuses %s, which passes", b.name, c))
+	for j := range b.excuses {
+		if !b.used[j] {
+			stale = append(stale, fmt.Sprintf("%s excuses %s, which passes", b.name, j))
 		}
 	}
 	slices.Sort(stale)

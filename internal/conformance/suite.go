@@ -65,7 +65,7 @@ func (s *suite) judgeClient(ctx context.Context, r revision) (verdict, error) {
 			return v, err
 		}
 		v.scenarios++
-		v.add(found)
+		v.all.add(found)
 		if complaint != "" {
 			v.complaints = append(v.complaints, complaint)
 		}
@@ -115,15 +115,14 @@ func (s *suite) judgeServer(ctx context.Context, r revision, excused *baseline) 
 		return verdict{}, err
 	}
 	v := verdict{scenarios: len(names)}
-	v.add(proxied)
+	v.all.add(proxied)
+	v.direct.add(direct)
 	for _, name := range names {
 		if !direct.has(name) {
 			v.complaints = append(v.complaints, fmt.Sprintf("%s server %s: no result without the proxy", r.name, name))
 		}
 	}
-	for _, complaint := range compare(direct, proxied, excused) {
-		v.complaints = append(v.complaints, r.name+" server "+complaint)
-	}
+	v.complaints = append(v.complaints, compare(r.name, direct, proxied, excused)...)
 	return v, nil
 }
 
