@@ -23,7 +23,8 @@ func main() {
 		os.Exit(2)
 	}
 	proxy := exec.Command(os.Args[1]) //nolint:noctx // the session ends it, by closing its input
-	proxy.Env = append(os.Environ(), "LEADMAGIC_MCP_URL="+os.Args[2], "LEADMAGIC_API_KEY=lm_conformance_0000000000")
+	// Nothing of the environment of who runs this.
+	proxy.Env = []string{"LEADMAGIC_MCP_URL=" + os.Args[2], "LEADMAGIC_API_KEY=lm_conformance_0000000000"}
 	proxy.Stderr = os.Stderr
 	if err := run(context.Background(), proxy, os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)

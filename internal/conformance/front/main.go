@@ -26,7 +26,8 @@ func main() {
 	}
 	f := &front{start: func(ctx context.Context) (*editor, error) {
 		cmd := exec.CommandContext(ctx, os.Args[1])
-		cmd.Env = append(os.Environ(), "LEADMAGIC_MCP_URL="+os.Args[2], "LEADMAGIC_API_KEY=lm_conformance_0000000000")
+		// Nothing of the environment of who runs this.
+		cmd.Env = []string{"LEADMAGIC_MCP_URL=" + os.Args[2], "LEADMAGIC_API_KEY=lm_conformance_0000000000"}
 		cmd.Stderr = os.Stderr
 		return newEditor(cmd)
 	}}
