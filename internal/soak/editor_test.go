@@ -24,7 +24,7 @@ type editor struct {
 	asked  int
 	open   map[int]chan *answer
 	strays []string // answers that nobody waits for
-	said   int      // notifications
+	said   int      // progress notifications
 
 	reading sync.Mutex // held while the editor does not read
 }
@@ -178,7 +178,9 @@ func (e *editor) take(line []byte) {
 	answered := e.open[head.ID]
 	switch {
 	case err == nil && head.Method != "" && head.ID == 0:
-		e.said++
+		if head.Method == "notifications/progress" { // LeadMagic may also call off a ping that was not answered in time
+			e.said++
+		}
 	case err != nil, answered == nil:
 		e.strays = append(e.strays, string(line))
 	default:
