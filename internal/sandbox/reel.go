@@ -119,11 +119,6 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) (whole b
 	rl.mu.Lock()
 	cutting := rl.cuts > 0
 	rl.mu.Unlock()
-	if f.After > 0 && cutting {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.After)
-		defer cancel()
-	}
 	status, ok := rl.tape.head(ctx, w)
 	if !ok {
 		rl.cut(r)
@@ -134,6 +129,12 @@ func (rl *reel) show(w http.ResponseWriter, r *http.Request, shown int) (whole b
 	write := func(text string) {
 		writeStrings(w, text)
 		_ = out.Flush() // the peer may be gone
+	}
+	if f.After > 0 && cutting {
+		write("") // it is the headers that the time counts from
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.After)
+		defer cancel()
 	}
 	stream := rl.tape.isStream()
 	if f.IDs && stream && shown == 0 {
