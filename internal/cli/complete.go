@@ -70,7 +70,6 @@ func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
 	defer cancel()
 	list, err := listAtHand(ctx, env, s)
 	if err != nil {
-		list = nil
 		for _, tool := range rest.Tools() {
 			list = append(list, &mcp.Tool{Name: tool.Name, Description: tool.Description})
 		}

@@ -61,14 +61,19 @@ func (s *shown) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
+// startLogin starts login at a terminal and waits until it asks for the key.
+func startLogin(ctx context.Context, t *testing.T, program *os.File) (d *desk, said *shown, ended chan error) {
+	t.Helper()
+	d, said, ended = newDesk(t, program), &shown{first: make(chan struct{})}, make(chan error, 1)
+	d.env.Stderr = said
+	go func() { ended <- login(ctx, d.env, d.keys(), true, good) }()
+	<-said.first
+	return d, said, ended
+}
+
 func TestLoginAtATerminalDoesNotShowTheKey(t *testing.T) {
 	person, program := openTerminal(t)
-	d := newDesk(t, program)
-	said := &shown{first: make(chan struct{})}
-	d.env.Stderr = said
-	ended := make(chan error, 1)
-	go func() { ended <- login(t.Context(), d.env, d.keys(), true, good) }()
-	<-said.first
+	d, said, ended := startLogin(t.Context(), t, program)
 	for echoes(t, program) { // the question stands there a moment before the terminal is silent
 		if len(ended) > 0 {
 			t.Fatal(<-ended)
@@ -105,13 +110,8 @@ func TestLoginAtATerminalDoesNotShowTheKey(t *testing.T) {
 
 func TestAnInterruptedLoginLeavesTheTerminalAsItWas(t *testing.T) {
 	person, program := openTerminal(t)
-	d := newDesk(t, program)
-	said := &shown{first: make(chan struct{})}
-	d.env.Stderr = said
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- login(ctx, d.env, d.keys(), true, good) }()
-	<-said.first
+	_, _, ended := startLogin(ctx, t, program)
 	for echoes(t, program) {
 		if len(ended) > 0 {
 			t.Fatal(<-ended)
@@ -144,12 +144,7 @@ func TestLoginAtATerminalUnderstandsWhatIsTyped(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			person, program := openTerminal(t)
-			d := newDesk(t, program)
-			said := &shown{first: make(chan struct{})}
-			d.env.Stderr = said
-			ended := make(chan error, 1)
-			go func() { ended <- login(t.Context(), d.env, d.keys(), true, good) }()
-			<-said.first
+			d, _, ended := startLogin(t.Context(), t, program)
 			if _, err := io.WriteString(person, tt.typed); err != nil {
 				t.Fatal(err)
 			}
