@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -151,7 +150,7 @@ func texts(raw json.RawMessage) []string {
 
 // link is a documentation link as it may be shown, or empty.
 func link(s string) string {
-	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" || len(s) > maxDetail {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "https" || u.Host == "" || len(s) > MaxLine {
 		return ""
 	}
 	return clean(s)
@@ -166,24 +165,5 @@ func firstNonEmpty(options ...string) string {
 	return ""
 }
 
-// maxDetail keeps a foreign text to what a person reads.
-const maxDetail = 300
-
-// clean makes a foreign text one short line without control characters, ending without a full stop.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ")
-	if len(s) > maxDetail {
-		cut := maxDetail
-		for !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
-	}
-	return s
-}
+// clean makes a foreign text one short line that ends without a full stop.
+func clean(s string) string { return strings.TrimRight(PrintableLine(s, MaxLine), ". ") }
