@@ -40,14 +40,15 @@ const (
 var walls = map[string][]string{
 	".":     {"internal/cli"},
 	"auth":  {"internal/problem", keychain},
-	"proxy": {"internal/problem"},
-	"rest":  {"internal/problem", sdk, schema},
+	"proxy": {"internal/problem", "internal/ratelimit"},
+	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
 
-	"internal/problem": {},
-	"internal/sandbox": {sdk, schema},
-	"internal/explain": {"internal/problem", sdk},
-	"internal/editor":  {"internal/problem", hujson, toml},
-	"internal/release": {},
+	"internal/problem":   {"internal/ratelimit"},
+	"internal/ratelimit": {},
+	"internal/sandbox":   {sdk, schema},
+	"internal/explain":   {"internal/problem", sdk},
+	"internal/editor":    {"internal/problem", hujson, toml},
+	"internal/release":   {},
 	"internal/doctor": {
 		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/problem", "internal/sandbox", sdk,
 	},

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
 // standingPatience is how long initialized waits for the standing stream: reference servers drop what
@@ -90,7 +90,11 @@ func (r *Remote) keepStanding(ctx context.Context, s *remoteSession, first bool)
 			if !r.standAgain(s, res) {
 				return
 			}
-			wait = max(pause, min(problem.RetryAfter(res.Header, time.Now()), maxPause))
+			asked, said := ratelimit.RetryAfter(res.Header, time.Now())
+			if !said {
+				asked = ratelimit.Reset(res.Header, time.Now())
+			}
+			wait = max(pause, min(asked, maxPause))
 		}
 		if !sleep(ctx, wait+jitter(wait/4)) {
 			return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
 // UsageKey is the member of a result's _meta that holds a [Usage].
@@ -60,7 +61,7 @@ func rateLimitOf(h http.Header, now time.Time) *RateLimit {
 		Limit:          firstNumber(h.Get("RateLimit-Limit"), h.Get("X-RateLimit-Limit")),
 		Remaining:      firstNumber(h.Get("RateLimit-Remaining"), h.Get("X-RateLimit-Remaining")),
 		RemainingDaily: firstNumber(h.Get("X-RateLimit-Remaining-Daily")),
-		ResetSeconds:   int(problem.RateLimitReset(h, now).Round(time.Second).Seconds()),
+		ResetSeconds:   int(ratelimit.Reset(h, now).Round(time.Second).Seconds()),
 	}
 	if l == (RateLimit{}) {
 		return nil

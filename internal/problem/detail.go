@@ -2,12 +2,15 @@ package problem
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
 // detail is what LeadMagic itself says of a refusal, whichever of its documented shapes it uses.
@@ -54,21 +57,21 @@ func parseDetail(contentType string, body []byte) detail {
 		return plainDetail(contentType, body)
 	}
 	// A member of an unexpected type has left the others filled.
-	d := detail{requestID: clean(firstNonEmpty(w.Meta.RequestID, w.Trace.RequestID))}
+	d := detail{requestID: clean(cmp.Or(w.Meta.RequestID, w.Trace.RequestID))}
 	var messages []string
 	for _, p := range w.problems() {
-		if m := clean(firstNonEmpty(p.Detail, p.Message, p.Title)); m != "" && !slices.Contains(messages, m) {
+		if m := clean(cmp.Or(p.Detail, p.Message, p.Title)); m != "" && !slices.Contains(messages, m) {
 			messages = append(messages, m)
 		}
 		d.params = append(d.params, texts(p.Param)...)
-		d.code = firstNonEmpty(d.code, clean(name(p.Code)))
-		d.action = firstNonEmpty(d.action, clean(p.Action))
-		d.docs = firstNonEmpty(d.docs, link(p.Docs))
-		d.required = firstNonEmpty(d.required, clean(text(p.Context.Required)))
-		d.available = firstNonEmpty(d.available, clean(text(p.Context.Available)))
-		d.retryAfter = max(d.retryAfter, seconds(p.Context.RetryAfter))
+		d.code = cmp.Or(d.code, clean(name(p.Code)))
+		d.action = cmp.Or(d.action, clean(p.Action))
+		d.docs = cmp.Or(d.docs, link(p.Docs))
+		d.required = cmp.Or(d.required, clean(text(p.Context.Required)))
+		d.available = cmp.Or(d.available, clean(text(p.Context.Available)))
+		d.retryAfter = max(d.retryAfter, ratelimit.Seconds(p.Context.RetryAfter))
 	}
-	d.message = clean(firstNonEmpty(strings.Join(messages, "; "), w.Message, text(w.Error)))
+	d.message = clean(cmp.Or(strings.Join(messages, "; "), w.Message, text(w.Error)))
 	return d
 }
 
@@ -154,15 +157,6 @@ func link(s string) string {
 		return ""
 	}
 	return clean(s)
-}
-
-func firstNonEmpty(options ...string) string {
-	for _, s := range options {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // clean makes a foreign text one short line that ends without a full stop.

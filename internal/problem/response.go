@@ -2,16 +2,17 @@ package problem
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
 // An Answer is an HTTP answer that is not what was asked for.
@@ -38,10 +39,10 @@ func FromAnswer(a Answer) *Problem {
 		Fate:       Refused,
 		HTTPStatus: a.Status,
 		Upstream:   d.code,
-		RequestID:  firstNonEmpty(d.requestID, clean(a.Header.Get("X-Request-Id"))),
+		RequestID:  cmp.Or(d.requestID, clean(a.Header.Get("X-Request-Id"))),
 		Docs:       d.docs,
 	}
-	p.RetryAfter, _ = retryAfter(a.Header, a.Now)
+	p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
 		p.describeUnreadable(a, d)
@@ -138,11 +139,8 @@ func (p *Problem) describeNoCredits(d detail) {
 
 func (p *Problem) describeRateLimit(a Answer, d detail) {
 	p.Code = RateLimited
-	if _, said := retryAfter(a.Header, a.Now); !said {
-		p.RetryAfter = d.retryAfter
-		if p.RetryAfter == 0 {
-			p.RetryAfter = RateLimitReset(a.Header, a.Now)
-		}
+	if _, said := ratelimit.RetryAfter(a.Header, a.Now); !said {
+		p.RetryAfter = cmp.Or(d.retryAfter, ratelimit.Reset(a.Header, a.Now))
 	}
 	p.What = "LeadMagic's rate limit is reached"
 	if a.Waited > 0 {
@@ -151,56 +149,6 @@ func (p *Problem) describeRateLimit(a Answer, d detail) {
 	if p.RetryAfter > 0 {
 		p.Next = fmt.Sprintf("call again in %s, with fewer calls side by side", roundSeconds(p.RetryAfter))
 	}
-}
-
-// RetryAfter is how long an answer asks to wait: the header of that name, or else RateLimit-Reset. It is 0
-// when neither says anything, and never more than a day.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	if d, said := retryAfter(h, now); said {
-		return d
-	}
-	return RateLimitReset(h, now)
-}
-
-// retryAfter reads whole seconds or an HTTP date; said is false if there is neither. A time that has come is said,
-// and is 0. Source: RFC 9110 §10.2.3.
-func retryAfter(h http.Header, now time.Time) (wait time.Duration, said bool) {
-	v := strings.TrimSpace(h.Get("Retry-After"))
-	if secs, err := strconv.ParseFloat(v, 64); err == nil {
-		return seconds(secs), secs >= 0
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return seconds(at.Sub(now).Seconds()), true
-	}
-	return 0, false
-}
-
-// RateLimitReset is how long until the rate limit starts anew, 0 if the header of that name does not say. LeadMagic
-// documents it both as seconds and as a Unix time. More than a day away is neither: no limit of LeadMagic's lasts
-// longer.
-// Source: LeadMagic OpenAPI 1.4.35.
-func RateLimitReset(h http.Header, now time.Time) time.Duration {
-	v, err := strconv.ParseFloat(strings.TrimSpace(h.Get("RateLimit-Reset")), 64)
-	if err != nil {
-		return 0
-	}
-	if v > 1e9 { // no wait is thirty years long: this is a Unix time
-		v -= float64(now.Unix())
-	}
-	if v > day.Seconds() {
-		return 0
-	}
-	return seconds(v)
-}
-
-const day = 24 * time.Hour
-
-// seconds is a wait of v seconds, at most a day. What is no wait, or no number, is 0.
-func seconds(v float64) time.Duration {
-	if math.IsNaN(v) || v <= 0 {
-		return 0
-	}
-	return time.Duration(min(v, day.Seconds()) * float64(time.Second))
 }
 
 func roundSeconds(d time.Duration) string {
