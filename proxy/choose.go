@@ -16,7 +16,7 @@ const openFor = 4 * time.Second
 
 // StatusTool is the tool that says how the session is. It is always answered here, and listed only while
 // LeadMagic cannot be used.
-const StatusTool = "leadmagic_status"
+const StatusTool = problem.StatusTool
 
 // A Candidate is an upstream that may carry the session.
 type Candidate struct {

@@ -5,7 +5,7 @@ import (
 )
 
 // balanceTools are the names of LeadMagic's balance tool, which is free.
-var balanceTools = []string{"check_credits", "check_credit_balance"}
+var balanceTools = []string{problem.BalanceTool, problem.OlderBalanceTool}
 
 // runAlone reads the balance and then sends a call of unknown cost. The budget lets no other paid call go
 // meanwhile.

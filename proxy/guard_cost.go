@@ -6,12 +6,14 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // UsageKey is the member of a result's _meta in which an upstream of ours says what its request to LeadMagic has
 // used: {"creditsUsed": 1, "creditsLeft": 99, "requestId": "…"}, each where it is known. It is on refusals too.
 // Without creditsUsed the worst case counts.
-const UsageKey = "io.github.leadmagic-mcp-proxy/usage"
+const UsageKey = problem.UsageKey
 
 // creditsConsumed is the member in which LeadMagic says what a call has cost, wherever it occurs.
 const creditsConsumed = "credits_consumed"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -142,7 +143,7 @@ func text(result *mcp.CallToolResult) string { return strings.Join(texts(result)
 // usage is what a result says of credits.
 func usage(t *testing.T, result *mcp.CallToolResult) rest.Usage {
 	t.Helper()
-	raw, err := json.Marshal(result.Meta[rest.UsageKey])
+	raw, err := json.Marshal(result.Meta[problem.UsageKey])
 	if err != nil {
 		t.Fatal(err)
 	}

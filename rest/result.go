@@ -18,7 +18,7 @@ func (t *tool) success(ans *answer) *mcp.CallToolResult {
 	usage := usageOf(t, ans, members, nil, time.Now())
 	body := object(ans.body)
 	result := &mcp.CallToolResult{
-		Meta:              mcp.Meta{UsageKey: usage},
+		Meta:              mcp.Meta{problem.UsageKey: usage},
 		Content:           []mcp.Content{&mcp.TextContent{Text: string(body)}},
 		StructuredContent: json.RawMessage(body),
 	}
@@ -39,7 +39,7 @@ func (c *caller) failure(t *tool, ans *answer, p *problem.Problem) *mcp.CallTool
 		p = c.Describe(p)
 	}
 	return &mcp.CallToolResult{
-		Meta:    mcp.Meta{UsageKey: usage},
+		Meta:    mcp.Meta{problem.UsageKey: usage},
 		Content: []mcp.Content{&mcp.TextContent{Text: p.Text(c.HasTool)}},
 		IsError: true,
 	}

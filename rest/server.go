@@ -51,7 +51,7 @@ func NewServer(o Options) *mcp.Server {
 		o.HasTool = func(name string) bool { return names[name] != nil && names[name].name == name }
 	}
 	server := mcp.NewServer(
-		&mcp.Implementation{Name: "leadmagic-mcp-proxy", Title: "LeadMagic REST API (unofficial)", Version: o.Version},
+		&mcp.Implementation{Name: problem.ServerName, Title: problem.ServerTitle, Version: o.Version},
 		&mcp.ServerOptions{
 			Instructions: strings.TrimSpace(instructions + "\n\n" + o.Instructions),
 			// Nothing of this changes while the server runs.

@@ -3,6 +3,8 @@ package rest
 import (
 	"net/http"
 	"slices"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // The reports of get_account_analytics, and which of them take days.
@@ -14,7 +16,7 @@ var (
 func accountTools() []tool {
 	return []tool{
 		{
-			name: "check_credits", title: "Check credits", aliases: []string{"check_credit_balance", "get_credits"},
+			name: problem.BalanceTool, title: "Check credits", aliases: []string{problem.OlderBalanceTool, "get_credits"},
 			method: http.MethodGet, path: "/v1/credits",
 			what: "Show how many LeadMagic credits are left. Needs nothing. Call it before a series of paid calls, and after a call whose outcome is unknown.",
 		},

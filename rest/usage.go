@@ -11,10 +11,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
-// UsageKey is the member of a result's _meta that holds a [Usage].
-const UsageKey = "io.github.leadmagic-mcp-proxy/usage"
-
-// Usage is what a call used and what is left, as far as LeadMagic said so.
+// Usage is what a call used and what is left, as far as LeadMagic said so: the value of problem.UsageKey.
 type Usage struct {
 	// CreditsUsed is absent when it is not known: after a paid call whose outcome is unknown, the worst case.
 	CreditsUsed json.Number `json:"creditsUsed,omitempty"`

@@ -10,6 +10,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -120,10 +122,31 @@ func TestEachRESTToolThroughASession(t *testing.T) {
 			if key := got.Header.Get("X-Api-Key"); key != canary {
 				t.Errorf("got the key header %q, want the key", key)
 			}
-			if _, ok := result.Meta[rest.UsageKey]; !ok {
+			if _, ok := result.Meta[problem.UsageKey]; !ok {
 				t.Errorf("got _meta %v, want what the call has used", result.Meta)
 			}
 		})
+	}
+}
+
+// Editors make the names of tools out of what a server calls itself, and people allow tools by these names.
+func TestOurServersHaveOneNameAndTitle(t *testing.T) {
+	hosted, _ := open(t, "mcp")
+	api, _ := open(t, "rest")
+	explained := &explain.Server{Version: "test", State: func() explain.State { return explain.State{} }}
+	in, toServer := io.Pipe()
+	fromServer, out := io.Pipe()
+	go func() { _ = explained.Serve(t.Context(), in, out) }()
+	standby, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "0"}, nil).
+		Connect(t.Context(), &mcp.IOTransport{Reader: fromServer, Writer: toServer}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = standby.Close() })
+	for name, session := range map[string]*mcp.ClientSession{"the sandbox": hosted.ClientSession, "the REST API": api.ClientSession, "the standby": standby} {
+		if got := session.InitializeResult().ServerInfo; got.Name != problem.ServerName || got.Title != problem.ServerTitle {
+			t.Errorf("%s calls itself %q, %q, want %q, %q", name, got.Name, got.Title, problem.ServerName, problem.ServerTitle)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ type freeCall struct {
 }
 
 // freeTools are the names of the tool that tells the balance, which is free: the name has changed over time.
-var freeTools = []string{"check_credits", "check_credit_balance"}
+var freeTools = []string{problem.BalanceTool, problem.OlderBalanceTool}
 
 // visit opens a session and looks around.
 func (d *Doctor) visit(ctx context.Context, protocol string) *visit {

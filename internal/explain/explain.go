@@ -15,9 +15,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// Tool is the name of the one tool: it says how the session is.
-const Tool = "leadmagic_status"
-
 // A State is what there is to say.
 type State struct {
 	// Problem is why LeadMagic cannot be used, nil if it can.
@@ -54,7 +51,7 @@ func (s *Server) server() *mcp.Server {
 	release := func(context.Context, *mcp.UnsubscribeRequest) error { return nil }
 	// The session that takes over may offer any of these, and an editor asks only once what is offered.
 	server := mcp.NewServer(&mcp.Implementation{
-		Name: "leadmagic-mcp-proxy", Title: "LeadMagic (unofficial proxy)", Version: s.Version,
+		Name: problem.ServerName, Title: problem.ServerTitle, Version: s.Version,
 	}, &mcp.ServerOptions{
 		Instructions: s.instructions(),
 		Capabilities: &mcp.ServerCapabilities{
@@ -68,7 +65,7 @@ func (s *Server) server() *mcp.Server {
 		UnsubscribeHandler: release,
 	})
 	server.AddTool(&mcp.Tool{
-		Name:  Tool,
+		Name:  problem.StatusTool,
 		Title: "LeadMagic status",
 		Description: "Says whether LeadMagic can be used now, and if not, what is wrong and how a person can fix it. " +
 			"Free; sends nothing to LeadMagic. Call it before telling the person that LeadMagic does not work.",
@@ -87,7 +84,7 @@ func (s *Server) instructions() string {
 		return ""
 	}
 	return fmt.Sprintf("at start LeadMagic could not be used: %s; this may have changed: call %s first",
-		problem.Scrub(state.Problem.Line()), Tool)
+		problem.Scrub(state.Problem.Line()), problem.StatusTool)
 }
 
 // status is the answer of the tool: the same in words and in members.

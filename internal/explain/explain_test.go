@@ -67,7 +67,7 @@ func TestTheOneToolIsFreeToCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Tools) != 1 || list.Tools[0].Name != explain.Tool || !list.Tools[0].Annotations.ReadOnlyHint {
+	if len(list.Tools) != 1 || list.Tools[0].Name != problem.StatusTool || !list.Tools[0].Annotations.ReadOnlyHint {
 		t.Errorf("got %+v, want leadmagic_status alone, read-only", list.Tools)
 	}
 	if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: "leadmagic://docs"}); err != nil {
@@ -112,7 +112,7 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, err := open(t, "2025-11-25", func() explain.State { return test.state }).
-				CallTool(t.Context(), &mcp.CallToolParams{Name: explain.Tool})
+				CallTool(t.Context(), &mcp.CallToolParams{Name: problem.StatusTool})
 			if err != nil {
 				t.Fatal(err)
 			}

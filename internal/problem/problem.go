@@ -13,8 +13,23 @@ import (
 	"time"
 )
 
-// Source is the `data.source` of every JSON-RPC error that is ours and not LeadMagic's.
-const Source = "leadmagic-mcp-proxy"
+// Names that several packages use.
+const (
+	// Source is the `data.source` of every JSON-RPC error that is ours and not LeadMagic's.
+	Source = "leadmagic-mcp-proxy"
+	// ServerName and ServerTitle are what an MCP server of ours says it is. They are the same of all of them, since
+	// editors make names for tools out of them, and people allow tools by these names.
+	ServerName  = "leadmagic-mcp-proxy"
+	ServerTitle = "LeadMagic (unofficial)"
+	// StatusTool is the local tool that says how the session is. A tool of LeadMagic's that has this name is not offered.
+	StatusTool = "leadmagic_status"
+	// BalanceTool is LeadMagic's free tool that shows the balance, and OlderBalanceTool what older servers call it.
+	BalanceTool      = "check_credits"
+	OlderBalanceTool = "check_credit_balance"
+	// UsageKey is the member of a result's _meta that says what the call used: {"creditsUsed": 1, "creditsLeft": 99,
+	// "requestId": "…"}, each where it is known.
+	UsageKey = "io.github.leadmagic-mcp-proxy/usage"
+)
 
 // Code names a kind of problem. Codes are stable: they stand in JSON-RPC error data and in reports.
 type Code string
@@ -111,7 +126,7 @@ func (p *Problem) Text(hasTool func(string) bool) string {
 	next := p.Fix()
 	if p.Fate == Unknown {
 		what += "; the outcome is unknown, credits may have been used"
-		if tool := balanceTool(hasTool); tool != "" {
+		if tool := BalanceToolIn(hasTool); tool != "" {
 			next += "; " + tool + " shows the balance, for free"
 		}
 	}
@@ -153,14 +168,14 @@ func (p *Problem) Data() json.RawMessage {
 	return raw
 }
 
-// balanceTool is the free tool that shows the balance, under the name this session's list has for it.
-func balanceTool(has func(string) bool) string {
-	if has == nil {
-		return ""
-	}
-	for _, name := range []string{"check_credits", "check_credit_balance"} {
-		if has(name) {
-			return name
+// BalanceToolIn is the name of the balance tool in the list of tools that has reports on, or "". A nil has is an
+// empty list.
+func BalanceToolIn(has func(string) bool) string {
+	if has != nil {
+		for _, name := range []string{BalanceTool, OlderBalanceTool} {
+			if has(name) {
+				return name
+			}
 		}
 	}
 	return ""

@@ -154,7 +154,7 @@ func (s *Sandbox) newEra(modern bool) *era {
 	if s.opts.ModernOnly {
 		opts.SupportedProtocolVersions = []string{modernVersion}
 	}
-	server := mcp.NewServer(&mcp.Implementation{Name: "leadmagic-sandbox", Title: "LeadMagic sandbox (unofficial)", Version: "1.0.0"}, opts)
+	server := mcp.NewServer(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Title: "LeadMagic (unofficial)", Version: "sandbox"}, opts)
 	server.AddReceivingMiddleware(s.bounded)
 	s.addTools(server)
 	addDocs(server)
