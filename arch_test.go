@@ -39,7 +39,7 @@ const (
 // holds the key and never sees a message.
 var walls = map[string][]string{
 	".":     {"internal/cli"},
-	"auth":  {"internal/problem", keychain},
+	"auth":  {"internal/file", "internal/problem", keychain},
 	"proxy": {"internal/problem", "internal/ratelimit"},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
 
@@ -47,13 +47,14 @@ var walls = map[string][]string{
 	"internal/ratelimit": {},
 	"internal/sandbox":   {sdk, schema},
 	"internal/explain":   {"internal/problem", sdk},
-	"internal/editor":    {"internal/problem", hujson, toml},
+	"internal/file":      {},
+	"internal/editor":    {"internal/file", "internal/problem", hujson, toml},
 	"internal/release":   {},
 	"internal/doctor": {
-		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/problem", "internal/sandbox", sdk,
+		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
-		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/problem",
+		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file", "internal/problem",
 		"internal/sandbox", sdk, cobra, pflag, xterm,
 	},
 

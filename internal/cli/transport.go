@@ -8,9 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -54,18 +54,14 @@ func httpsOnly(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) 
 const maxRoots = 16 << 20
 
 func readRoots(name string) (*x509.CertPool, error) {
-	// What is no file is not even opened: a pipe would hold up the session, a device has no end.
-	info, err := os.Stat(name)
+	pem, _, err := file.Read(name, maxRoots)
+	_, large := errors.AsType[*file.TooLargeError](err)
 	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New(name + " is not a regular file")
-	case info.Size() > maxRoots:
+	case large:
 		return nil, errors.New(name + " is too large to hold certificates alone")
-	}
-	pem, err := os.ReadFile(name)
-	if err != nil {
+	case errors.Is(err, file.ErrNotRegular):
+		return nil, errors.New(name + " is not a regular file")
+	case err != nil:
 		return nil, err
 	}
 	roots, err := x509.SystemCertPool()

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // maxFile is the most a config file may hold; Claude Code keeps its history in the same file.
@@ -72,25 +73,7 @@ func (f *configFile) linked() bool {
 }
 
 // readRegular reads a regular file of reasonable size. Anything else could block for ever.
-func readRegular(path string) ([]byte, fs.FileInfo, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("it is not a regular file")
-	}
-	if info.Size() > maxFile {
-		return nil, nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	data, err := io.ReadAll(io.LimitReader(file, maxFile))
-	return data, info, err
-}
+func readRegular(path string) ([]byte, fs.FileInfo, error) { return file.Read(path, maxFile) }
 
 // bare is an error without the operation and path that os puts in front.
 func bare(err error) error {

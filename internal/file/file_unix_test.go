@@ -1,0 +1,57 @@
+//go:build unix
+
+package file
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// Each of these would hold a reader up, or never end.
+func TestWhatBlocksOrNeverEndsIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)                                // the path of a socket may not be long
+	socket, err := net.Listen("unix", "socket") //nolint:noctx // it is closed with the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close() //nolint:errcheck // of the test
+	for _, target := range []string{pipe, "socket", "/dev/zero", "/dev/tty", "/dev", "."} {
+		link := filepath.Join(dir, "link")
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{target, link} {
+			_, _, err := Read(name, 1<<20)
+			if !errors.Is(err, ErrNotRegular) {
+				t.Errorf("%s: got %v, want that it is not a regular file", name, err)
+			}
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFileThatStatesNoSize(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("/proc is Linux's")
+	}
+	data, info, err := Read("/proc/self/stat", 1<<20)
+	if err != nil || len(data) == 0 || info.Size() != 0 {
+		t.Fatalf("got %d bytes, %v, %v", len(data), info, err)
+	}
+	_, _, err = Read("/proc/self/stat", int64(len(data)/2))
+	if _, ok := errors.AsType[*TooLargeError](err); !ok {
+		t.Errorf("got %v, want that it is too large", err)
+	}
+}
