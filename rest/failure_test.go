@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,9 @@ const (
 	fate     = "the outcome is unknown, credits may have been used"
 	balance  = "check_credits shows the balance, for free"
 )
+
+// page is what something in between may answer with.
+const page = `<!doctype html><title>Blocked</title><p>This plan needs a key`
 
 // body is a refusal in the form of LeadMagic's current API.
 func body(code, detail, more string) string {
@@ -67,7 +71,12 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 		{"the nested form", 400, `{"error":{"code":"BAD","message":"email is required","status":400}}`, nil, []string{"email is required (BAD)"}, nil},
 		{"a form that is new", 400, `{"error":null,"success":false,"errors":[{"detail":"it is so"}]}`, nil, []string{"(HTTP 400): it is so"}, nil},
 		{"text", 413, `Payload too large`, []string{"Content-Type", "text/plain"}, []string{"(HTTP 413): Payload too large"}, nil},
-		{"a page", 400, `<html><body>Bad</body></html>`, []string{"Content-Type", "text/html"}, []string{"LeadMagic did not accept the call (HTTP 400)\n"}, []string{"<"}},
+		{"a page", 400, `<html><body>Bad</body></html>`, []string{"Content-Type", "text/html"}, []string{"a web page came where LeadMagic's answer was due (HTTP 400)"}, []string{"<", fate}},
+		{"a filter's page", 403, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 403, titled "Blocked")`, "a person has to"}, []string{"plan", "key", fate}},
+		{"a challenge's page", 401, page, []string{"Content-Type", "text/html", "WWW-Authenticate", "Bearer"}, []string{"a web page came", `titled "Blocked")`}, []string{"plan", "key", "sign-in instead", fate}},
+		{"a page that says it is JSON, of no such path", 404, page, nil, []string{`(HTTP 404, titled "Blocked")`}, []string{"REST API", fate}},
+		{"a gateway's page", 502, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 502, titled "Blocked")`, fate, "next: try again later"}, []string{"LeadMagic failed"}},
+		{"LeadMagic's JSON that says it is a page", 403, body("insufficient_permissions", "upgrade", ""), []string{"Content-Type", "text/html"}, []string{"the LeadMagic plan does not allow this: upgrade"}, []string{"web page"}},
 		{"nothing at all", 418, ``, nil, []string{"LeadMagic did not accept the call (HTTP 418)\n"}, nil},
 		{
 			"elsewhere", 307, ``,
@@ -116,6 +125,23 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 				t.Errorf("got %d requests, want one: a paid call is not repeated", n)
 			}
 		})
+	}
+}
+
+func TestAPageThatComesCompressedIsSeen(t *testing.T) {
+	leadmagic := newStage(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			t.Error("the request does not say that an answer may be compressed")
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(http.StatusForbidden)
+		zip := gzip.NewWriter(w)
+		_, _ = io.WriteString(zip, page)
+		_ = zip.Close()
+	})
+	result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
+	if want := `(HTTP 403, titled "Blocked")`; !strings.Contains(text(result), want) {
+		t.Errorf("got %q, want it to say %q", text(result), want)
 	}
 }
 
@@ -218,6 +244,8 @@ func TestCreditsProvesAKey(t *testing.T) {
 		{"a good key without a balance", says(200, `{"credits":null}`), "", ""},
 		{"a rejected key", says(401, ``, "WWW-Authenticate", "Bearer"), "", problem.KeyRejected},
 		{"a page", says(200, `<html>`, "Content-Type", "text/html"), "", problem.NotLeadMagic},
+		{"a page that refuses", says(401, page), "", problem.NotLeadMagic},
+		{"a page that forbids", says(403, page), "", problem.NotLeadMagic},
 		{"no such route", says(404, ``), "", problem.NotFound},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -65,7 +66,7 @@ func (r *api) again(ctx context.Context, t *tool, try *trial, p *problem.Problem
 	switch {
 	case p.Code == problem.Unreachable:
 		return time.Since(try.start)+try.nextPause() < reachFor && sleep(ctx, try.pause)
-	case p.Code == problem.RateLimited:
+	case p.HTTPStatus == http.StatusTooManyRequests:
 		wait := p.RetryAfter
 		if wait == 0 {
 			wait = 2 * max(try.waited, time.Second/2)
@@ -75,7 +76,7 @@ func (r *api) again(ctx context.Context, t *tool, try *trial, p *problem.Problem
 		}
 		r.gate.shut(wait)
 		return true
-	case t.free() && (p.Code == problem.Failed || p.Code == problem.Cut):
+	case t.free() && (p.Code == problem.Failed || p.Code == problem.Cut || p.HTTPStatus >= 500):
 		try.fails++
 		wait := max(try.nextPause(), p.RetryAfter)
 		return try.fails < readTries && wait < limitFor && sleep(ctx, wait)

@@ -148,7 +148,8 @@ func (ss *session) apiClient() *http.Client { return ss.client(ss.settings.api, 
 // restInstead says whether the REST API can stand in for a hosted server that refused with p: if that wants a
 // sign-in or is not there, and a free look at the balance proves the key good.
 func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
-	if p.Code != problem.SignInRequired && p.Code != problem.NotFound {
+	gone := p.HTTPStatus == http.StatusNotFound || p.HTTPStatus == http.StatusGone // in words of LeadMagic's, or as a page
+	if p.Code != problem.SignInRequired && !gone {
 		return p
 	}
 	client := ss.apiClient()

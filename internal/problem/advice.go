@@ -41,7 +41,11 @@ const (
 
 // agent is whether the agent can fix the problem. What is uncertain of a paid call is not so of others.
 func (p *Problem) agent() string {
-	if line := advice[p.Code].agent; line != uncertain || p.Fate == Unknown {
+	line := advice[p.Code].agent
+	if p.mayPass() {
+		line = uncertain
+	}
+	if line != uncertain || p.Fate == Unknown {
 		return line
 	}
 	return harmless

@@ -19,6 +19,7 @@ type detail struct {
 	params                                 []string
 	required, available                    string
 	retryAfter                             time.Duration
+	plain                                  bool // message is a text that stood there without JSON around it
 }
 
 // wire holds the members of every body shape seen: the list of problems of the current API, the flat
@@ -51,10 +52,10 @@ type wireIDs struct {
 	RequestID string `json:"request_id"`
 }
 
-func parseDetail(contentType string, body []byte) detail {
+func parseDetail(body []byte) detail {
 	var w wire
 	if err := json.Unmarshal(body, &w); err != nil && !json.Valid(body) {
-		return plainDetail(contentType, body)
+		return plainDetail(body)
 	}
 	// A member of an unexpected type has left the others filled.
 	d := detail{requestID: clean(cmp.Or(w.Meta.RequestID, w.Trace.RequestID))}
@@ -88,13 +89,14 @@ func (w *wire) problems() []wireProblem {
 	return []wireProblem{w.wireProblem}
 }
 
-// plainDetail takes a short text body for the message. A page of HTML has none, nor has broken JSON.
-func plainDetail(contentType string, body []byte) detail {
-	if looksLikeHTML(contentType, body) || !utf8.Valid(body) || bytes.ContainsAny(body[:min(len(body), 1)], "{[") {
+// plainDetail takes a short text body for the message. Broken JSON has none.
+func plainDetail(body []byte) detail {
+	if !utf8.Valid(body) || bytes.ContainsAny(body[:min(len(body), 1)], "{[") {
 		return detail{}
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-	return detail{message: clean(line)}
+	message := clean(line)
+	return detail{message: message, plain: message != ""}
 }
 
 // suffix is ": " and LeadMagic's words, with the parameter they are about.

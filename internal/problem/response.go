@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"mime"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
@@ -32,9 +33,13 @@ type Answer struct {
 }
 
 // FromAnswer is the Problem that an HTTP answer stands for: any status that is not 2xx, and a 2xx
-// that is not JSON. The texts follow LeadMagic's own words where its answer has some.
+// that is not JSON. The texts follow LeadMagic's own words where its answer has some. A page for people is none of
+// LeadMagic's answers, whatever its status: it says nothing about the key, the plan or the call.
 func FromAnswer(a Answer) *Problem {
-	d := parseDetail(a.Header.Get("Content-Type"), a.Body)
+	if title, ok := webPage(a.Header.Get("Content-Type"), a.Body); ok && (a.Status/100 != 3 || a.Header.Get("Location") == "") {
+		return fromPage(a, title)
+	}
+	d := parseDetail(a.Body)
 	p := &Problem{
 		Fate:       Refused,
 		HTTPStatus: a.Status,
@@ -56,6 +61,10 @@ func FromAnswer(a Answer) *Problem {
 		p.What = "LeadMagic rejected the API key"
 	case s == http.StatusPaymentRequired, s == http.StatusForbidden && d.speaksOfCredits():
 		p.describeNoCredits(d)
+	case s == http.StatusForbidden && d.plain: // LeadMagic's own refusals are JSON
+		p.Code = NotAllowed
+		p.What = "LeadMagic, or something between you and LeadMagic, does not allow this" + d.suffix()
+		p.Next = "check what the plan includes at app.leadmagic.io; if these are the words of a company's filter, ask who runs it"
 	case s == http.StatusForbidden:
 		p.Code = NotAllowed
 		p.What = "the LeadMagic plan does not allow this" + d.suffix()
@@ -96,10 +105,6 @@ var aboutArguments = map[int]bool{
 func (p *Problem) describeUnreadable(a Answer, d detail) {
 	p.Code = BrokenAnswer
 	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call" + d.suffix()
-	if looksLikeHTML(a.Header.Get("Content-Type"), a.Body) {
-		p.Code = NotLeadMagic
-		p.What = "a web page came where LeadMagic's answer was due: something between you and LeadMagic answered (a captive portal?)"
-	}
 	if a.Paid {
 		p.Fate = Unknown
 	}
@@ -163,10 +168,69 @@ func bearerChallenge(h http.Header) bool {
 	return slices.ContainsFunc(h.Values("Www-Authenticate"), bearer.MatchString)
 }
 
-func looksLikeHTML(contentType string, body []byte) bool {
-	if t, _, _ := mime.ParseMediaType(contentType); t == "text/html" {
-		return true
+// fromPage is the Problem of a page that came instead of an answer of LeadMagic's.
+func fromPage(a Answer, title string) *Problem {
+	p := &Problem{Code: NotLeadMagic, Fate: Refused, HTTPStatus: a.Status}
+	var known []string
+	if a.Status/100 != 2 {
+		known = append(known, fmt.Sprintf("HTTP %d", a.Status))
 	}
-	head := bytes.ToLower(bytes.TrimSpace(body[:min(len(body), 256)]))
-	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
+	if title != "" {
+		known = append(known, fmt.Sprintf("titled %q", title))
+	}
+	p.What = "a web page came where LeadMagic's answer was due"
+	if known != nil {
+		p.What += " (" + strings.Join(known, ", ") + ")"
+	}
+	p.What += ": something between you and LeadMagic answered (a filter, a challenge, a gateway or a captive portal?)"
+	if a.Paid && (a.Status/100 == 2 || a.Status >= 500) {
+		p.Fate = Unknown // the call may have got through to LeadMagic, and the answer not back
+	}
+	if p.mayPass() {
+		p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)
+		p.Next = "try again later; if it stays, " + advice[NotLeadMagic].next
+	}
+	return p
+}
+
+// mayPass reports whether a page that came instead of an answer is about the moment, so that a later try may succeed.
+func (p *Problem) mayPass() bool {
+	return p.Code == NotLeadMagic && (p.HTTPStatus == http.StatusTooManyRequests || p.HTTPStatus >= 500)
+}
+
+// webPage reports whether a body is a page for people, in HTML or other markup, and what its title is. The body
+// decides: the Content-Type counts only for a text without markup, which a browser would show as a page. The title of
+// that is its first line.
+func webPage(contentType string, body []byte) (title string, ok bool) {
+	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\uFEFF")))
+	switch {
+	case markup.Match(body):
+		if found := pageTitle.FindSubmatch(body); found != nil {
+			title = html.UnescapeString(string(found[1]))
+		}
+	case len(body) > 0 && !bytes.ContainsAny(body[:1], "{[") && isHTML(contentType):
+		if utf8.Valid(body) {
+			first, _, _ := strings.Cut(string(body), "\n")
+			title = html.UnescapeString(first)
+		}
+	case bytes.HasPrefix(body, []byte("\xFE\xFF")), bytes.HasPrefix(body, []byte("\xFF\xFE")): // UTF-16, as no JSON is
+	default:
+		return "", false
+	}
+	return PrintableLine(title, maxTitle), true
+}
+
+// maxTitle is what is shown of a title, in characters.
+const maxTitle = 80
+
+var (
+	// markup is how HTML and XML begin: no JSON does.
+	markup    = regexp.MustCompile(`^<[a-zA-Z!?]`)
+	pageTitle = regexp.MustCompile(`(?i)<title[^>]*>([^<]*)`)
+)
+
+func isHTML(contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";") // parameters may be broken
+	t = strings.ToLower(strings.TrimSpace(t))
+	return t == "text/html" || t == "application/xhtml+xml"
 }

@@ -1,6 +1,7 @@
 package problem_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -90,18 +91,13 @@ func TestFromAnswer(t *testing.T) {
 			problem.Problem{Code: problem.Failed, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 405): POST is not allowed", Upstream: "c"},
 		},
 		{
-			"a page has no words for us",
-			problem.Answer{Status: 400, Header: header("Content-Type", "text/html; charset=utf-8"), Body: []byte("<b>Bad</b>")},
-			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400)"},
-		},
-		{
-			"nor has half a body",
+			"half a body has no words for us",
 			problem.Answer{Status: 400, Body: []byte(`{"errors":[{"detail":"it`)},
 			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400)"},
 		},
 		{
 			"nor have bytes that are no letters",
-			problem.Answer{Status: 400, Body: []byte("\xff\xfe")},
+			problem.Answer{Status: 400, Body: []byte("\xf8\xf9")},
 			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400)"},
 		},
 		{
@@ -195,11 +191,6 @@ func TestFromAnswer(t *testing.T) {
 			problem.Problem{Code: problem.Redirected, Fate: problem.Refused, What: "LeadMagic answered HTTP 302 without saying where to go; nothing was followed"},
 		},
 		{
-			"a page where an answer was due",
-			problem.Answer{Status: 200, Body: []byte("\n<!DOCTYPE html>"), Paid: true},
-			problem.Problem{Code: problem.NotLeadMagic, Fate: problem.Unknown, What: "a web page came where LeadMagic's answer was due: something between you and LeadMagic answered (a captive portal?)"},
-		},
-		{
 			"half an answer to a free call",
 			problem.Answer{Status: 200, Body: []byte(`{"a":`)},
 			problem.Problem{Code: problem.BrokenAnswer, Fate: problem.Refused, What: "LeadMagic's answer is broken: it is not a complete answer to this call"},
@@ -246,6 +237,161 @@ func mustParse(s string) *url.URL {
 		panic(err)
 	}
 	return u
+}
+
+// Whatever its status and its Content-Type, a page is neither about the key nor about the plan.
+func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
+	const page = `<!DOCTYPE html><html><head><title>Access blocked</title></head><body>Your API key and your plan have no credits</body></html>`
+	tests := []struct {
+		name, contentType, body string
+		title                   string
+	}{
+		{"a page", "text/html; charset=utf-8", page, "Access blocked"},
+		{"a page that says it is JSON", "application/json", page, "Access blocked"},
+		{"a page that says it is a text", "text/plain", page, "Access blocked"},
+		{"a page that says it is an event stream", "text/event-stream", page, "Access blocked"},
+		{"a page that says nothing", "", page, "Access blocked"},
+		{"a type that cannot be read", "text/HTML; charset", "blocked", "blocked"},
+		{"a byte order mark and blanks before it", "application/json", "\n\uFEFF \r\n\t" + page, "Access blocked"},
+		{"a comment before it", "application/json", "<!-- served by the filter -->\n" + page, "Access blocked"},
+		{"a short tag", "application/json", "<HTML><TITLE>Blocked</TITLE>", "Blocked"},
+		{"no html tag at all", "", "<center><h1>502 Bad Gateway</h1></center>", ""},
+		{"a script that asks for a browser", "application/json", "<script>challenge()</script>", ""},
+		{"XHTML", "application/xhtml+xml", `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title lang="en">Blocked</title></head></html>`, "Blocked"},
+		{"XHTML that says it is JSON", "application/json", `<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN"><html><title>Blocked</title>`, "Blocked"},
+		{"XHTML without markup", "Application/XHTML+XML ;charset=utf-8", "blocked", "blocked"},
+		{"XML", "application/xml", `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`, ""},
+		{"words that say they are a page", "text/html", "Blocked by policy\nask the help desk", "Blocked by policy"},
+		{"bytes that say they are a page", "text/html", "\x80\x81", ""},
+		{"a page in UTF-16", "application/json", "\xff\xfe<\x00h\x00", ""},
+		{"a page in UTF-16, the other way round", "application/json", "\xfe\xff\x00<\x00h", ""},
+		{"a title of several lines, with entities", "text/html", "<title>\n  Just a&nbsp;moment &amp; wait&#8230;\n</title>", "Just a moment & wait…"},
+		{"a title that acts on a terminal", "text/html", "<title>\x1b[31m\u202eBlocked\x1b]52;c;eA==\a</title>", "Blocked"},
+		{"an entity that acts on a terminal", "text/html", "<title>&#27;[31mBlocked&#x202e;</title>", "Blocked"},
+		{"a long title", "text/html", "<title>" + strings.Repeat("é", 500), strings.Repeat("é", 79) + "…"},
+		{"a title in another encoding", "text/html", "<title>Zugriff f\xfcr Sie gesperrt</title>", "Zugriff f\ufffdr Sie gesperrt"},
+		{"an empty title", "text/html", "<title></title>", ""},
+	}
+	for _, status := range []int{200, 202, 300, 400, 401, 402, 403, 404, 407, 410, 413, 429, 451, 500, 502, 503, 520} {
+		for _, tt := range tests {
+			t.Run(fmt.Sprint(tt.name, " with ", status), func(t *testing.T) {
+				h := header("Content-Type", tt.contentType, "Www-Authenticate", "Bearer", "X-Request-Id", "of-the-filter")
+				got := problem.FromAnswer(problem.Answer{Status: status, Header: h, Body: []byte(tt.body), Now: now})
+				if got.Code != problem.NotLeadMagic || got.HTTPStatus != status || got.RequestID != "" || got.Fate != problem.Refused {
+					t.Errorf("got %+v, want one that is not LeadMagic's", got)
+				}
+				var known []string
+				if status >= 300 {
+					known = append(known, fmt.Sprint("HTTP ", status))
+				}
+				if tt.title != "" {
+					known = append(known, fmt.Sprintf("titled %q", tt.title))
+				}
+				in := ""
+				if known != nil {
+					in = " (" + strings.Join(known, ", ") + ")"
+				}
+				want := "a web page came where LeadMagic's answer was due" + in +
+					": something between you and LeadMagic answered (a filter, a challenge, a gateway or a captive portal?)"
+				if got.What != want {
+					t.Errorf("got  %s\nwant %s", got.What, want)
+				}
+				if text := got.Text(nil); strings.Contains(text, "key") || strings.Contains(text, "plan") {
+					t.Errorf("got %q, which is about the key or the plan", text)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatIsToBeDoneAboutAPage(t *testing.T) {
+	const (
+		signIn = "open a web page to sign in to the network, or ask who runs the company proxy; leadmagic-mcp-proxy doctor finds the cause"
+		later  = "try again later; if it stays, " + signIn
+	)
+	for _, tt := range []struct {
+		status int
+		paid   bool
+		fate   problem.Fate
+		agent  string
+		next   string
+	}{
+		{200, false, problem.Refused, "the agent cannot fix this; a person has to", signIn},
+		{200, true, problem.Unknown, "the agent cannot fix this; a person has to", signIn},
+		{403, true, problem.Refused, "the agent cannot fix this; a person has to", signIn},
+		{499, true, problem.Refused, "the agent cannot fix this; a person has to", signIn},
+		{429, true, problem.Refused, "the agent can try again: no credits were used", later},
+		{500, false, problem.Refused, "the agent can try again: no credits were used", later},
+		{500, true, problem.Unknown, "the agent cannot tell whether the call was carried out, so it was not repeated", later},
+	} {
+		p := problem.FromAnswer(problem.Answer{Status: tt.status, Header: header("Retry-After", "7"), Body: []byte("<html>"), Paid: tt.paid, Now: now})
+		lines := strings.Split(p.Text(nil), "\n")
+		if p.Fate != tt.fate || lines[1] != tt.agent || lines[2] != "next: "+tt.next {
+			t.Errorf("%d: got fate %d, %q", tt.status, p.Fate, lines)
+		}
+		if want := tt.next == later; (p.RetryAfter == 7*time.Second) != want {
+			t.Errorf("%d: got RetryAfter %v", tt.status, p.RetryAfter)
+		}
+	}
+}
+
+func TestWhatIsNoPage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer problem.Answer
+		code   problem.Code
+		what   string
+	}{
+		{
+			"LeadMagic's JSON, as a page",
+			problem.Answer{Status: 401, Header: header("Content-Type", "text/html"), Body: []byte("\uFEFF \n" + `{"error":"Unauthorized"}`)},
+			problem.KeyRejected, "LeadMagic rejected the API key",
+		},
+		{
+			"a list, as a page",
+			problem.Answer{Status: 403, Header: header("Content-Type", "text/html"), Body: []byte(`[]`)},
+			problem.NotAllowed, "the LeadMagic plan does not allow this",
+		},
+		{
+			"words with a bracket in them",
+			problem.Answer{Status: 400, Body: []byte("a < b")},
+			problem.BadRequest, "LeadMagic did not accept the call (HTTP 400): a < b",
+		},
+		{
+			"what begins like no tag",
+			problem.Answer{Status: 400, Body: []byte("<3")},
+			problem.BadRequest, "LeadMagic did not accept the call (HTTP 400): <3",
+		},
+		{
+			"nothing, as a page",
+			problem.Answer{Status: 401, Header: header("Content-Type", "text/html"), Body: []byte(" \n")},
+			problem.KeyRejected, "LeadMagic rejected the API key",
+		},
+		{
+			"a redirect with a page",
+			problem.Answer{Status: 302, Header: header("Content-Type", "text/html", "Location", "https://login.example/?token=x"), Body: []byte("<html><title>Moved</title>")},
+			problem.Redirected, "LeadMagic points to another origin, https://login.example/; the key was not sent there",
+		},
+		{
+			"the words of a proxy",
+			problem.Answer{Status: 403, Header: header("Content-Type", "text/plain"), Body: []byte("RBAC: access denied")},
+			problem.NotAllowed, "LeadMagic, or something between you and LeadMagic, does not allow this: RBAC: access denied",
+		},
+		{
+			"the words of a gateway",
+			problem.Answer{Status: 503, Header: header("Content-Type", "text/plain"), Body: []byte("no healthy upstream\n")},
+			problem.Failed, "LeadMagic failed with HTTP 503: no healthy upstream",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.answer.Header == nil {
+				tt.answer.Header = http.Header{}
+			}
+			if got := problem.FromAnswer(tt.answer); got.Code != tt.code || got.What != tt.what {
+				t.Errorf("got  %s: %s\nwant %s: %s", got.Code, got.What, tt.code, tt.what)
+			}
+		})
+	}
 }
 
 func TestALongMessageIsCutBetweenLetters(t *testing.T) {
