@@ -78,7 +78,13 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	}
 	wait := newSpinner(env)
 	d.Progress = wait.say
-	report := d.Examine(ctx)
+	done := make(chan *doctor.Report, 1)
+	go func() { done <- d.Examine(ctx) }()
+	var report *doctor.Report
+	select { // a file on a disk that does not answer must not keep a signal from ending this
+	case report = <-done:
+	case <-ctx.Done():
+	}
 	wait.clear()
 	switch {
 	case ctx.Err() != nil:
@@ -99,7 +105,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 	folder, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("finding the current folder: %w", err)
+		folder = "" // it has been deleted: no project's files are there
 	}
 	exe, err := os.Executable()
 	if err != nil {
@@ -114,7 +120,6 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Git:        editor.FindGit(system, env.Environ()),
 		Homes:      homes(env),
 		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, exe, file) },
-		ReadFile:   os.ReadFile,
 		Keys:       ss.keys,
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
@@ -195,31 +200,51 @@ func homes(env *Env) []string {
 // versionFor is how long a program may take to say its version.
 const versionFor = 3 * time.Second
 
-// versionOf is the version that a file of this program prints. Nothing of ours is told to it.
-func versionOf(ctx context.Context, env *Env, exe, file string) (string, error) {
+// versionOf is the version that a file of this program prints. It is started from its own folder, with the shell's
+// variables but those of this program: what is in the current folder has no say, which a launcher of versions asks there.
+func versionOf(ctx context.Context, env *Env, exe, path string) (string, error) {
 	if a, err := os.Stat(exe); err == nil {
-		if b, err := os.Stat(file); err == nil && os.SameFile(a, b) {
+		if b, err := os.Stat(path); err == nil && os.SameFile(a, b) {
 			return env.Version, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionFor)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, file, "version")
-	cmd.Env = slices.DeleteFunc(env.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "LEADMAGIC_") })
+	cmd := exec.CommandContext(ctx, path, "version")
+	cmd.Dir = filepath.Dir(path)
+	cmd.Env = slices.DeleteFunc(env.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return strings.HasPrefix(name, "LEADMAGIC_") || name == "PWD" || name == "OLDPWD"
+	})
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out := &limited{left: 4 << 10}
+	cmd.Stdout = out
+	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("it gave no answer in %s", versionFor)
 	case err != nil:
 		return "", bareError(err)
 	}
-	name, rest, _ := strings.Cut(string(out), " ")
+	name, rest, _ := strings.Cut(out.String(), " ")
 	version, _, _ := strings.Cut(rest, " ")
 	if name != editor.Program || version == "" {
 		return "", errors.New("it does not say its version")
 	}
 	return version, nil
+}
+
+// limited keeps the beginning of what is written.
+type limited struct {
+	strings.Builder
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	l.Builder.Write(p[:n])
+	return len(p), nil
 }
 
 // bareError is an error of starting a program without what the reader is told anyway.

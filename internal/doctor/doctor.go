@@ -24,10 +24,9 @@ type Doctor struct {
 	Git     editor.Git
 	// Homes are the paths of the home folder; each is shown as ~.
 	Homes []string
-	// VersionOf runs a file of this program and returns the version it prints.
+	// VersionOf runs a file of this program and returns the version it prints. It is given absolute paths of files that
+	// are outside of the current folder and its repository.
 	VersionOf func(ctx context.Context, file string) (string, error)
-	// ReadFile reads what an editor's entry names besides the variables of the shell.
-	ReadFile func(name string) ([]byte, error)
 
 	// Keys is where the key comes from, and Keychain what login keeps it in: nil is that of the system.
 	Keys     *auth.Keys

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // editors looks at each editor that is on this machine: what it would start, and whether the key would arrive
@@ -133,11 +135,17 @@ func (x *patient) place() string { return place(x.entry.Path, x.entry.Line) }
 
 // command looks at what the entry starts.
 func (x *patient) command(ctx context.Context) {
-	name, command := x.name("command"), x.entry.Command
-	file := command
+	name, command := x.name("command"), x.passed().Command
+	program := command
 	if path.Base(filepath.ToSlash(command)) == command {
-		if file = x.system().Program(command); file == "" {
+		if program = x.system().Program(command); program == "" {
 			x.fail(name, command+" is not on the PATH that "+x.editor.Title+" passes on", "put its folder on the PATH, or run: "+x.install())
+			return
+		}
+		// Only the shell's own PATH leads to what is started here.
+		if program != x.doctor.System.Program(command) && !sameFile(program, x.doctor.Executable) {
+			x.warn(name, "the PATH that its entry sets leads to "+program+", which is not what this shell would start and was not started",
+				"take PATH out of it unless you trust it, or run: "+x.install())
 			return
 		}
 	} else if !filepath.IsAbs(command) || x.scope == editor.Project {
@@ -150,24 +158,34 @@ func (x *patient) command(ctx context.Context) {
 		x.fail(name, "its arguments begin with a word that is no setting, so it starts no server", x.install())
 		return
 	}
-	version, err := x.doctor.VersionOf(ctx, file)
-	switch kept := editor.KeptPath(file); {
+	version, err := x.doctor.version(ctx, program)
+	switch kept := editor.KeptPath(program); {
+	case errors.Is(err, errWithin):
+		x.warn(name, program+" "+err.Error(), "see that it is the program that you want, or run: "+x.install())
 	case err != nil:
-		x.fail(name, file+" does not run: "+err.Error(), x.install())
+		x.fail(name, program+" does not run: "+err.Error(), x.install())
 	case version != x.doctor.Version:
-		x.warn(name, file+" is version "+version+", and this is version "+x.doctor.Version, "remove the one that is not wanted, or run: "+x.install())
+		x.warn(name, program+" is version "+version+", and this is version "+x.doctor.Version, "remove the one that is not wanted, or run: "+x.install())
 	case kept != "":
-		x.warn(name, file+" is in the folder of one version, which goes with the next upgrade; "+kept+" stays", x.install())
+		x.warn(name, program+" is in the folder of one version, which goes with the next upgrade; "+kept+" stays", x.install())
 	default:
-		x.ok(name, "%s, version %s", file, version)
+		x.ok(name, "%s, version %s", program, version)
 	}
 }
 
 // system is the machine as the server sees it.
 func (x *patient) system() editor.System {
 	s := x.doctor.System
-	if passed := lookup(s.GOOS, x.passed().Environ); passed("PATH") != "" {
-		s.Getenv = passed
+	passed := lookup(s.GOOS, x.passed().Environ)
+	if passed("PATH") == "" {
+		return s
+	}
+	s.Getenv = func(name string) string {
+		if name != "PATH" || x.scope != editor.Project {
+			return passed(name)
+		}
+		dirs := slices.DeleteFunc(filepath.SplitList(passed(name)), onNetwork)
+		return strings.Join(dirs, string(filepath.ListSeparator))
 	}
 	return s
 }
@@ -175,8 +193,23 @@ func (x *patient) system() editor.System {
 // passed is what the server gets from the editor, if that was started from this shell.
 func (x *patient) passed() editor.Passed {
 	return x.editor.Environment(x.entry.Server, editor.Process{
-		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, ReadFile: x.doctor.ReadFile,
+		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, ReadFile: x.read,
 	})
+}
+
+// maxVariables is more than any file of variables holds.
+const maxVariables = 1 << 20
+
+// read reads what an entry names besides the variables of the shell.
+func (x *patient) read(name string) ([]byte, error) {
+	if x.scope == editor.Project && onNetwork(name) {
+		return nil, fs.ErrPermission
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(x.doctor.System.Folder, name)
+	}
+	data, _, err := file.Read(name, maxVariables)
+	return data, err
 }
 
 // lookup finds variables in a list of NAME=value, in whichever case on Windows.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
@@ -31,8 +32,10 @@ func (d *Doctor) program(ctx context.Context, n *notes) {
 			"put its folder on the PATH")
 		return
 	}
-	version, err := d.VersionOf(ctx, first)
+	version, err := d.version(ctx, first)
 	switch {
+	case errors.Is(err, errWithin):
+		n.warn(name, "the first on the PATH, "+first+", "+err.Error(), "take that folder off the PATH")
 	case err != nil:
 		n.warn(name, "the first on the PATH, "+first+", does not run: "+err.Error(), "remove it, or put the folder of "+d.Executable+" before it")
 	case version != d.Version:

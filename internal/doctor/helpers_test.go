@@ -50,7 +50,6 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 		Environ:    environ,
 		Homes:      []string{home},
 		VersionOf:  func(context.Context, string) (string, error) { return "", errors.New("nothing runs here") },
-		ReadFile:   os.ReadFile,
 		Keys:       &auth.Keys{Getenv: getenv, Environ: func() []string { return environ }, Keychain: keychain},
 		Keychain:   keychain,
 		Offline:    true,

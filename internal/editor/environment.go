@@ -17,6 +17,9 @@ type Process struct {
 
 // Passed is what a server gets from an editor.
 type Passed struct {
+	// Command and Args are what is started, with the references filled in that the editor knows.
+	Command string
+	Args    []string
 	Environ []string // NAME=value, sorted
 	// Asked are the variables whose values the editor asks the user for: they arrive, but nobody can
 	// say from outside with what.
@@ -114,7 +117,10 @@ func (e Editor) Environment(s Server, run Process) Passed {
 		}
 		put(name, e.expand(value, p))
 	}
-	passed := Passed{Asked: slices.Sorted(slices.Values(asked))}
+	passed := Passed{Command: e.expand(s.Command, p), Asked: slices.Sorted(slices.Values(asked))}
+	for _, arg := range s.Args {
+		passed.Args = append(passed.Args, e.expand(arg, p))
+	}
 	for _, key := range slices.Sorted(maps.Keys(out)) {
 		passed.Environ = append(passed.Environ, names[key]+"="+out[key])
 	}
