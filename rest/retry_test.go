@@ -112,7 +112,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 		{"a failure of a free call that stays", "check_credits", []line{answers(500, ``)}, 3, 500 * time.Millisecond, time.Second, "LeadMagic failed with HTTP 500"},
 		{"a free call while there is no service", "check_credits", []line{answers(503, ``, "Retry-After", "2"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
 		{"a free call while there is no service for long", "check_credits", []line{answers(503, ``, "Retry-After", "600"), ok}, 1, 0, 0, "LeadMagic failed with HTTP 503"},
-		{"a refusal of a free call", "check_credits", []line{answers(403, ``), ok}, 1, 0, 0, "the LeadMagic plan does not allow this"},
+		{"a refusal of a free call", "check_credits", []line{answers(403, ``), ok}, 1, 0, 0, "LeadMagic, or something between you and LeadMagic, does not allow this"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

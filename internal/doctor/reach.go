@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -182,7 +181,7 @@ func (r *reach) refused(n *notes, name, to string) {
 	switch {
 	case r.proxy != nil:
 		next = problem.CheckProxy
-	case errors.Is(r.connect.err, syscall.ECONNREFUSED) && isHere(r.url):
+	case problem.ConnectionRefused(r.connect.err) && isHere(r.url):
 		next = "start what should answer there, or leave out --" + r.role + "-url"
 	}
 	n.fail(name, "no connection "+to+": "+what, next)

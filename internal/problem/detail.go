@@ -19,7 +19,7 @@ type detail struct {
 	params                                 []string
 	required, available                    string
 	retryAfter                             time.Duration
-	plain                                  bool // message is a text that stood there without JSON around it
+	isJSON                                 bool
 }
 
 // wire holds the members of every body shape seen: the list of problems of the current API, the flat
@@ -58,7 +58,7 @@ func parseDetail(body []byte) detail {
 		return plainDetail(body)
 	}
 	// A member of an unexpected type has left the others filled.
-	d := detail{requestID: clean(cmp.Or(w.Meta.RequestID, w.Trace.RequestID))}
+	d := detail{isJSON: true, requestID: clean(cmp.Or(w.Meta.RequestID, w.Trace.RequestID))}
 	var messages []string
 	for _, p := range w.problems() {
 		if m := clean(cmp.Or(p.Detail, p.Message, p.Title)); m != "" && !slices.Contains(messages, m) {
@@ -95,8 +95,7 @@ func plainDetail(body []byte) detail {
 		return detail{}
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-	message := clean(line)
-	return detail{message: message, plain: message != ""}
+	return detail{message: clean(line)}
 }
 
 // suffix is ": " and LeadMagic's words, with the parameter they are about.

@@ -6,9 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -52,38 +55,118 @@ func FromError(err error, sent bool) *Problem {
 		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
 	case errors.As(err, &alert), errors.As(err, &record):
 		p.What = "LeadMagic is not reachable: the TLS handshake did not succeed (a company proxy?)"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		p.What = "LeadMagic is not reachable: the connection was refused"
+	case socketFault(err) != "":
+		p.What = "LeadMagic is not reachable: " + string(socketFault(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		p.What = "LeadMagic is not reachable: no connection in time"
+		p.What = "LeadMagic is not reachable: " + string(late)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		p.What = "LeadMagic is not reachable: " + string(reset)
 	default:
 		p.What = "LeadMagic is not reachable: no connection could be made"
 	}
-	if op, found := errors.AsType[*net.OpError](err); found && op.Op == "proxyconnect" {
+	switch op, found := errors.AsType[*net.OpError](err); {
+	case found && op.Op == "proxyconnect":
 		p.What = strings.Replace(p.What, "LeadMagic is not", "the HTTP proxy on the way to LeadMagic is not", 1)
+		p.Next = CheckProxy
+	case found && strings.HasPrefix(op.Op, "socks"):
+		p.What = "LeadMagic is not reachable: the SOCKS proxy does not let it through"
 		p.Next = CheckProxy
 	}
 	return p
 }
+
+// fault is why a system made no connection, in words.
+type fault string
+
+const (
+	refused    fault = "the connection was refused"
+	reset      fault = "the connection was closed while it was made (a firewall or a company proxy?)"
+	late       fault = "no connection in time"
+	noRoute    fault = "no network leads there (is this machine online?)"
+	forbidden  fault = "this machine does not let the program connect (a firewall or security software?)"
+	exhausted  fault = "this machine has no more connections to give"
+	unresolved fault = "its name cannot be resolved"
+)
+
+// socketFaults are errors of sockets by their number. Those of Windows from 10,000 on are no errors of the syscall
+// package, which makes up its own there, and mean nothing elsewhere.
+// Source: learn.microsoft.com, Windows Sockets Error Codes, and System Error Codes 1225 to 1236.
+var socketFaults = map[syscall.Errno]fault{
+	syscall.ECONNREFUSED: refused, 10061: refused, 1225: refused, 1234: refused,
+	syscall.ECONNRESET: reset, syscall.ECONNABORTED: reset, syscall.EPIPE: reset, 10052: reset, 10053: reset, 10054: reset, 10058: reset, 1236: reset,
+	syscall.ETIMEDOUT: late, 10060: late,
+	syscall.ENETUNREACH: noRoute, syscall.EHOSTUNREACH: noRoute, syscall.ENETDOWN: noRoute, syscall.EHOSTDOWN: noRoute, syscall.EADDRNOTAVAIL: noRoute,
+	10049: noRoute, 10050: noRoute, 10051: noRoute, 10064: noRoute, 10065: noRoute, 1231: noRoute, 1232: noRoute,
+	syscall.EACCES: forbidden, syscall.EPERM: forbidden, 10013: forbidden,
+	syscall.EMFILE: exhausted, syscall.ENFILE: exhausted, syscall.ENOBUFS: exhausted, 10024: exhausted, 10055: exhausted,
+	11001: unresolved, 11002: unresolved, 11003: unresolved, 11004: unresolved,
+}
+
+// socketFault is what the number in err's tree stands for, or "".
+func socketFault(err error) fault {
+	number, _ := errors.AsType[syscall.Errno](err)
+	return socketFaults[number]
+}
+
+// ConnectionRefused reports whether err is that nobody listens at an address, on every system.
+func ConnectionRefused(err error) bool { return socketFault(err) == refused }
 
 // CheckProxy is what to do about an HTTP proxy that is not there, or in the way.
 const CheckProxy = "check --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, or ask who runs the proxy"
 
 // FromConnect is the Problem of an HTTP proxy that answered CONNECT with res, nil if it lets LeadMagic through. It
 // is for http.Transport.OnProxyConnectResponse: the error that there is without it is but the status text.
-func FromConnect(_ context.Context, _ *url.URL, _ *http.Request, res *http.Response) error {
+func FromConnect(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
 	switch res.StatusCode {
 	case http.StatusOK:
 		return nil
 	case http.StatusProxyAuthRequired:
-		return New(Untrusted, NotSent, "LeadMagic is not reachable: the HTTP proxy wants a login",
-			"put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port")
+		return proxyLogin(res.Header, proxy != nil && proxy.User != nil)
 	}
 	p := New(Untrusted, NotSent, fmt.Sprintf("LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP %d)", res.StatusCode), CheckProxy)
 	if res.StatusCode >= 500 { // this may pass
 		p.Code = Unreachable
 	}
 	return p
+}
+
+// proxyLogin is the Problem of an HTTP proxy that wants a login; given says that it was given one. Of the ways to log
+// in net/http knows Basic alone.
+func proxyLogin(h http.Header, given bool) *Problem {
+	p := New(Untrusted, NotSent, "LeadMagic is not reachable: the HTTP proxy wants a login",
+		"put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port")
+	offered := schemes(h.Values("Proxy-Authenticate"))
+	switch {
+	case offered != nil && !names(offered, "Basic"):
+		p.What = "LeadMagic is not reachable: the HTTP proxy takes no login but " + clean(strings.Join(offered, " or ")) + ", which this program does not know"
+		p.Next = "run a local proxy that signs in to that one, such as Px, Cntlm or Alpaca, and give its address with --http-proxy (LEADMAGIC_HTTP_PROXY), as http://127.0.0.1:3128"
+	case given:
+		p.What = "LeadMagic is not reachable: the HTTP proxy does not accept the login that it is given"
+		p.Next = "correct the user name and the password in --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, with special characters encoded, such as %40 for @"
+	}
+	return p
+}
+
+var (
+	quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
+	scheme = regexp.MustCompile(`^\s*([A-Za-z0-9!#$%&'*+.^_|~-]+)(?:\s+[^\s=]|\s*$)`)
+)
+
+// schemes are the ways to log in that challenges name, each once. Source: RFC 9110 §11.6.1.
+func schemes(challenges []string) []string {
+	var list []string
+	for part := range strings.SplitSeq(quoted.ReplaceAllLiteralString(strings.Join(challenges, ","), `""`), ",") {
+		// A part that is name=value belongs to the scheme before it.
+		if found := scheme.FindStringSubmatch(part); found != nil && !names(list, found[1]) {
+			list = append(list, found[1])
+		}
+	}
+	return list
+}
+
+// names reports whether a list of schemes has one, in whatever case.
+func names(list []string, scheme string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, scheme) })
 }
 
 func describeInvalid(err x509.CertificateInvalidError) string {

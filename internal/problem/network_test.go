@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,6 +46,9 @@ func TestFromError(t *testing.T) {
 		{"no TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), false, problem.Unreachable, problem.NotSent, "the TLS handshake did not succeed", ""},
 		{"an alert", get(tls.AlertError(40)), false, problem.Unreachable, problem.NotSent, "the TLS handshake did not succeed", ""},
 		{"a proxy that is not there", get(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(syscall.ECONNREFUSED)}), false, problem.Unreachable, problem.NotSent, "the HTTP proxy on the way to LeadMagic is not reachable: the connection was refused", "--http-proxy"},
+		{"a connection that was closed while TLS was agreed on", get(io.EOF), false, problem.Unreachable, problem.NotSent, "the connection was closed while it was made", ""},
+		{"half a TLS record", get(io.ErrUnexpectedEOF), false, problem.Unreachable, problem.NotSent, "the connection was closed while it was made", ""},
+		{"a SOCKS proxy that refuses", get(&net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("general SOCKS server failure")}), false, problem.Unreachable, problem.NotSent, "the SOCKS proxy does not let it through", "--http-proxy"},
 		{"a deadline", get(context.DeadlineExceeded), false, problem.Unreachable, problem.NotSent, "no connection in time", ""},
 		{"a time-out", get(dial(os.ErrDeadlineExceeded)), false, problem.Unreachable, problem.NotSent, "no connection in time", ""},
 		{"anything else", get(errors.New("something with secrets")), false, problem.Unreachable, problem.NotSent, "no connection could be made", ""},
@@ -65,22 +69,94 @@ func TestFromError(t *testing.T) {
 	}
 }
 
-func TestFromConnect(t *testing.T) {
+// The numbers of Windows are not those of its syscall package, and no system but Windows has them.
+func TestErrorsOfSocketsByTheirNumber(t *testing.T) {
 	for _, tt := range []struct {
+		what    string
+		numbers []syscall.Errno
+	}{
+		{"the connection was refused", []syscall.Errno{syscall.ECONNREFUSED, 10061, 1225, 1234}},
+		{"the connection was closed while it was made (a firewall or a company proxy?)", []syscall.Errno{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, 10052, 10053, 10054, 10058, 1236}},
+		{"no connection in time", []syscall.Errno{syscall.ETIMEDOUT, 10060}},
+		{"no network leads there (is this machine online?)", []syscall.Errno{
+			syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.EADDRNOTAVAIL, 10049, 10050, 10051, 10064, 10065, 1231, 1232,
+		}},
+		{"this machine does not let the program connect (a firewall or security software?)", []syscall.Errno{syscall.EACCES, syscall.EPERM, 10013}},
+		{"this machine has no more connections to give", []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, 10024, 10055}},
+		{"its name cannot be resolved", []syscall.Errno{11001, 11002, 11003, 11004}},
+		{"no connection could be made", []syscall.Errno{10000, 10062, 11005}},
+	} {
+		for _, number := range tt.numbers {
+			err := &url.Error{Op: "Post", URL: "https://mcp.leadmagic.io/mcp", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connectex", number)}}
+			got := problem.FromError(err, false)
+			if want := "LeadMagic is not reachable: " + tt.what; got.What != want || got.Code != problem.Unreachable || got.Fate != problem.NotSent {
+				t.Errorf("%d: got %s: %s\nwant %s", number, got.Code, got.What, want)
+			}
+			if got := problem.ConnectionRefused(err); got != (tt.what == "the connection was refused") {
+				t.Errorf("%d: got ConnectionRefused %v", number, got)
+			}
+			if got := problem.FromError(err, true); got.Code != problem.Cut {
+				t.Errorf("%d: got %s for a request that may have arrived", number, got.Code)
+			}
+		}
+	}
+	if problem.ConnectionRefused(nil) || problem.ConnectionRefused(io.EOF) {
+		t.Error("an error without a number is a refused connection")
+	}
+}
+
+func TestFromConnect(t *testing.T) {
+	const (
+		notReachable = "LeadMagic is not reachable: the HTTP proxy "
+		wants        = "wants a login"
+		local        = "run a local proxy that signs in to that one, such as Px, Cntlm or Alpaca"
+	)
+	for _, tt := range []struct {
+		name   string
 		status int
+		proxy  string
+		offers []string
 		code   problem.Code
 		what   string
+		next   string
 	}{
-		{407, problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy wants a login"},
-		{403, problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP 403)"},
-		{502, problem.Unreachable, "LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP 502)"},
+		{"a refusal", 403, "http://proxy:1", nil, problem.Untrusted, "does not let it through (HTTP 403)", "check --http-proxy"},
+		{"the last that does not pass", 499, "http://proxy:1", nil, problem.Untrusted, "does not let it through (HTTP 499)", "check --http-proxy"},
+		{"what may pass", 500, "http://proxy:1", nil, problem.Unreachable, "does not let it through (HTTP 500)", "check --http-proxy"},
+		{"a login that it does not describe", 407, "http://proxy:1", nil, problem.Untrusted, wants, "put the login into --http-proxy"},
+		{"a login", 407, "http://proxy:1", []string{`Basic realm="NTLM, Negotiate"`}, problem.Untrusted, wants, "put the login into --http-proxy"},
+		{"a login that is not the right one", 407, "http://me:wrong@proxy:1", []string{"basic"}, problem.Untrusted, "does not accept the login that it is given", "correct the user name"},
+		{"one of several ways", 407, "http://proxy:1", []string{"Negotiate", "NTLM", `Basic realm="x"`}, problem.Untrusted, wants, "put the login into"},
+		{"several in one line", 407, "http://proxy:1", []string{`Negotiate, Digest realm="a, \" b", nonce="x" , Basic realm="y"`}, problem.Untrusted, wants, "put the login into"},
+		{"NTLM alone", 407, "http://proxy:1", []string{"NTLM"}, problem.Untrusted, "takes no login but NTLM, which this program does not know", local},
+		{"NTLM alone, with a login", 407, "http://me:pw@proxy:1", []string{"NTLM"}, problem.Untrusted, "takes no login but NTLM, which this program does not know", local},
+		{"NTLM and Negotiate", 407, "http://proxy:1", []string{"Negotiate", "NTLM", "ntlm"}, problem.Untrusted, "takes no login but Negotiate or NTLM, which this program does not know", local},
+		{"the same in one line", 407, "http://proxy:1", []string{"Negotiate YII=,NTLM TlRMTVNTUAAC"}, problem.Untrusted, "takes no login but Negotiate or NTLM, which this program does not know", local},
+		{"Digest", 407, "http://proxy:1", []string{`Digest realm = "x", qop=auth, Basic=y`}, problem.Untrusted, "takes no login but Digest, which this program does not know", local},
+		{"names that act on a terminal", 407, "http://proxy:1", []string{"\x1b[31mNTLM", "Kerberos"}, problem.Untrusted, "takes no login but Kerberos, which this program does not know", local},
+		{"nothing that can be read", 407, "http://proxy:1", []string{"", "=,\"Basic"}, problem.Untrusted, wants, "put the login into --http-proxy"},
 	} {
-		if got := problem.As(problem.FromConnect(t.Context(), nil, nil, &http.Response{StatusCode: tt.status})); got.Code != tt.code || got.What != tt.what || !strings.Contains(got.Next, "--http-proxy") {
-			t.Errorf("%d: got %s: %s (%s)", tt.status, got.Code, got.What, got.Next)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			proxy := mustParse(tt.proxy)
+			h := http.Header{"Proxy-Authenticate": tt.offers}
+			got := problem.As(problem.FromConnect(t.Context(), proxy, nil, &http.Response{StatusCode: tt.status, Header: h}))
+			if got.Code != tt.code || got.Fate != problem.NotSent || got.What != notReachable+tt.what || !strings.HasPrefix(got.Next, tt.next) {
+				t.Errorf("got %s: %s (%s)", got.Code, got.What, got.Next)
+			}
+			// The same where the proxy answers a request that goes to it without CONNECT.
+			if tt.status == 407 && proxy.User == nil {
+				got := problem.FromAnswer(problem.Answer{Status: 407, Header: h, Body: []byte("login, please"), Paid: true})
+				if got.What != notReachable+tt.what || got.Fate != problem.NotSent || got.HTTPStatus != 407 {
+					t.Errorf("as an answer: got %s, fate %d, HTTP %d", got.What, got.Fate, got.HTTPStatus)
+				}
+			}
+		})
 	}
 	if got := problem.FromConnect(t.Context(), nil, nil, &http.Response{StatusCode: 200}); got != nil {
 		t.Errorf("got %v for a proxy that lets LeadMagic through", got)
+	}
+	if got := problem.As(problem.FromConnect(t.Context(), nil, nil, &http.Response{StatusCode: 407})); got.What != notReachable+wants {
+		t.Errorf("got %v for a proxy without an address", got)
 	}
 }
 

@@ -3,14 +3,17 @@ package problem
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
@@ -36,7 +39,14 @@ type Answer struct {
 // that is not JSON. The texts follow LeadMagic's own words where its answer has some. A page for people is none of
 // LeadMagic's answers, whatever its status: it says nothing about the key, the plan or the call.
 func FromAnswer(a Answer) *Problem {
-	if title, ok := webPage(a.Header.Get("Content-Type"), a.Body); ok && (a.Status/100 != 3 || a.Header.Get("Location") == "") {
+	a.Body = decoded(a.Body)
+	title, page := webPage(a.Header, a.Body)
+	switch {
+	case a.Status == http.StatusProxyAuthRequired && (!page || a.Header.Get("Proxy-Authenticate") != ""):
+		p := proxyLogin(a.Header, false)
+		p.HTTPStatus = a.Status
+		return p
+	case page && (a.Status/100 != 3 || a.Header.Get("Location") == ""), a.Status == http.StatusNetworkAuthenticationRequired:
 		return fromPage(a, title)
 	}
 	d := parseDetail(a.Body)
@@ -61,7 +71,7 @@ func FromAnswer(a Answer) *Problem {
 		p.What = "LeadMagic rejected the API key"
 	case s == http.StatusPaymentRequired, s == http.StatusForbidden && d.speaksOfCredits():
 		p.describeNoCredits(d)
-	case s == http.StatusForbidden && d.plain: // LeadMagic's own refusals are JSON
+	case s == http.StatusForbidden && !d.isJSON: // LeadMagic's own refusals are
 		p.Code = NotAllowed
 		p.What = "LeadMagic, or something between you and LeadMagic, does not allow this" + d.suffix()
 		p.Next = "check what the plan includes at app.leadmagic.io; if these are the words of a company's filter, ask who runs it"
@@ -160,12 +170,9 @@ func roundSeconds(d time.Duration) string {
 	return fmt.Sprintf("%d s", int((d+time.Second-1)/time.Second))
 }
 
-// bearer is a challenge of that scheme, which may stand after others in the same header. Source: RFC 9110 §11.6.1.
-var bearer = regexp.MustCompile(`(?i)(?:^|,)[ \t]*bearer(?:[ \t,]|$)`)
-
 // bearerChallenge reports whether a 401 asks for an OAuth sign-in. Source: RFC 9728 §5.1.
 func bearerChallenge(h http.Header) bool {
-	return slices.ContainsFunc(h.Values("Www-Authenticate"), bearer.MatchString)
+	return names(schemes(h.Values("Www-Authenticate")), "Bearer")
 }
 
 // fromPage is the Problem of a page that came instead of an answer of LeadMagic's.
@@ -198,26 +205,48 @@ func (p *Problem) mayPass() bool {
 	return p.Code == NotLeadMagic && (p.HTTPStatus == http.StatusTooManyRequests || p.HTTPStatus >= 500)
 }
 
-// webPage reports whether a body is a page for people, in HTML or other markup, and what its title is. The body
-// decides: the Content-Type counts only for a text without markup, which a browser would show as a page. The title of
-// that is its first line.
-func webPage(contentType string, body []byte) (title string, ok bool) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\uFEFF")))
+// webPage reports whether a decoded body is a page for people, in HTML or other markup, and what its title is. The body
+// decides: the Content-Type counts only for a text without markup, which a browser would show as a page and whose first
+// line is its title, and for bytes in an encoding that nobody asked for.
+func webPage(h http.Header, body []byte) (title string, ok bool) {
 	switch {
 	case markup.Match(body):
 		if found := pageTitle.FindSubmatch(body); found != nil {
 			title = html.UnescapeString(string(found[1]))
 		}
-	case len(body) > 0 && !bytes.ContainsAny(body[:1], "{[") && isHTML(contentType):
-		if utf8.Valid(body) {
-			first, _, _ := strings.Cut(string(body), "\n")
-			title = html.UnescapeString(first)
-		}
-	case bytes.HasPrefix(body, []byte("\xFE\xFF")), bytes.HasPrefix(body, []byte("\xFF\xFE")): // UTF-16, as no JSON is
-	default:
+	case !isHTML(h.Get("Content-Type")) || len(body) == 0:
 		return "", false
+	case h.Get("Content-Encoding") != "", !utf8.Valid(body):
+	case bytes.ContainsAny(body[:1], "{["):
+		return "", false
+	default:
+		first, _, _ := strings.Cut(string(body), "\n")
+		title = html.UnescapeString(first)
 	}
 	return PrintableLine(title, maxTitle), true
+}
+
+// decoded is a body as UTF-8, without what may stand around it: whoever writes pages in place of answers may compress
+// them unasked, and write them in UTF-16. No more of it is kept than of others.
+func decoded(body []byte) []byte {
+	if r, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
+		body, _ = io.ReadAll(io.LimitReader(r, 64<<10)) // the end may be missing
+	}
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(body, []byte("\xFF\xFE")), bytes.HasPrefix(body, []byte("<\x00")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(body, []byte("\xFE\xFF")), bytes.HasPrefix(body, []byte("\x00<")):
+		order = binary.BigEndian
+	}
+	if order != nil {
+		units := make([]uint16, len(body)/2)
+		for i := range units {
+			units[i] = order.Uint16(body[2*i:])
+		}
+		body = []byte(string(utf16.Decode(units)))
+	}
+	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\uFEFF")))
 }
 
 // maxTitle is what is shown of a title, in characters.
@@ -226,7 +255,7 @@ const maxTitle = 80
 var (
 	// markup is how HTML and XML begin: no JSON does.
 	markup    = regexp.MustCompile(`^<[a-zA-Z!?]`)
-	pageTitle = regexp.MustCompile(`(?i)<title[^>]*>([^<]*)`)
+	pageTitle = regexp.MustCompile(`(?i)<title(?:\s[^>]*)?>([^<]*)`)
 )
 
 func isHTML(contentType string) bool {

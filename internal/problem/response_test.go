@@ -1,12 +1,15 @@
 package problem_test
 
 import (
+	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -124,6 +127,16 @@ func TestFromAnswer(t *testing.T) {
 			"a challenge of another kind",
 			problem.Answer{Status: 401, Header: header("WWW-Authenticate", `Digest realm="bearer of x"`)},
 			problem.Problem{Code: problem.KeyRejected, Fate: problem.Refused, What: "LeadMagic rejected the API key"},
+		},
+		{
+			"a sign-in without anything more",
+			problem.Answer{Status: 401, Header: header("WWW-Authenticate", "Bearer")},
+			problem.Problem{Code: problem.SignInRequired, Fate: problem.Refused, What: "LeadMagic's hosted server asks for a sign-in instead of an API key"},
+		},
+		{
+			"a challenge with a refusal for the plan asks for no sign-in",
+			problem.Answer{Status: 403, Header: header("WWW-Authenticate", `Bearer error="insufficient_scope"`), Body: []byte(`{"detail":"Upgrade"}`)},
+			problem.Problem{Code: problem.NotAllowed, Fate: problem.Refused, What: "the LeadMagic plan does not allow this: Upgrade"},
 		},
 		{
 			"credits with numbers",
@@ -265,6 +278,14 @@ func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
 		{"bytes that say they are a page", "text/html", "\x80\x81", ""},
 		{"a page in UTF-16", "application/json", "\xff\xfe<\x00h\x00", ""},
 		{"a page in UTF-16, the other way round", "application/json", "\xfe\xff\x00<\x00h", ""},
+		{"a page in UTF-16 with its mark", "text/html", "\xff\xfe" + utf16le(page), "Access blocked"},
+		{"a page in UTF-16 without it", "application/json", utf16le(page), "Access blocked"},
+		{"a page in UTF-16, the other way round, with its mark", "", "\xfe\xff" + utf16be(page), "Access blocked"},
+		{"a page in UTF-16, the other way round, without it", "", utf16be(page), "Access blocked"},
+		{"a compressed page", "text/html", gzipped(page), "Access blocked"},
+		{"a compressed page that says it is JSON", "application/json", gzipped("\n" + page), "Access blocked"},
+		{"half a compressed page", "", gzipped(page + strings.Repeat(page, 9))[:120], "Access blocked"},
+		{"a title that is none", "", "<html><titlebar>x</titlebar><title>y</title>", "y"},
 		{"a title of several lines, with entities", "text/html", "<title>\n  Just a&nbsp;moment &amp; wait&#8230;\n</title>", "Just a moment & wait…"},
 		{"a title that acts on a terminal", "text/html", "<title>\x1b[31m\u202eBlocked\x1b]52;c;eA==\a</title>", "Blocked"},
 		{"an entity that acts on a terminal", "text/html", "<title>&#27;[31mBlocked&#x202e;</title>", "Blocked"},
@@ -301,6 +322,58 @@ func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func gzipped(s string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(s))
+	_ = w.Close()
+	return b.String()
+}
+
+func utf16le(s string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, unit)
+	}
+	return string(b)
+}
+
+func utf16be(s string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(s)) {
+		b = binary.BigEndian.AppendUint16(b, unit)
+	}
+	return string(b)
+}
+
+func TestPagesInEncodingsThatNobodyAskedFor(t *testing.T) {
+	const brotli = "[\x8f\x00\x80"
+	for _, tt := range []struct {
+		contentType, encoding string
+		code                  problem.Code
+	}{
+		{"text/html", "br", problem.NotLeadMagic},
+		{"text/html", "", problem.NotLeadMagic}, // no JSON is in that
+		{"application/json", "br", problem.KeyRejected},
+	} {
+		h := header("Content-Type", tt.contentType)
+		if tt.encoding != "" {
+			h.Set("Content-Encoding", tt.encoding)
+		}
+		if got := problem.FromAnswer(problem.Answer{Status: 401, Header: h, Body: []byte(brotli)}); got.Code != tt.code {
+			t.Errorf("%s in %q: got %s: %s", tt.contentType, tt.encoding, got.Code, got.What)
+		}
+	}
+}
+
+func TestALargeCompressedPageIsReadToAPoint(t *testing.T) {
+	body := gzipped("<html>" + strings.Repeat(" ", 64<<10) + "<title>far down</title>")
+	got := problem.FromAnswer(problem.Answer{Status: 403, Header: http.Header{}, Body: []byte(body)})
+	if got.Code != problem.NotLeadMagic || strings.Contains(got.What, "far down") {
+		t.Errorf("got %s: %s", got.Code, got.What)
 	}
 }
 
@@ -376,6 +449,31 @@ func TestWhatIsNoPage(t *testing.T) {
 			"the words of a proxy",
 			problem.Answer{Status: 403, Header: header("Content-Type", "text/plain"), Body: []byte("RBAC: access denied")},
 			problem.NotAllowed, "LeadMagic, or something between you and LeadMagic, does not allow this: RBAC: access denied",
+		},
+		{
+			"nothing at all, which is no refusal of LeadMagic's",
+			problem.Answer{Status: 403},
+			problem.NotAllowed, "LeadMagic, or something between you and LeadMagic, does not allow this",
+		},
+		{
+			"LeadMagic's JSON, compressed unasked",
+			problem.Answer{Status: 403, Body: []byte(gzipped(`{"detail":"a paid plan"}`))},
+			problem.NotAllowed, "the LeadMagic plan does not allow this: a paid plan",
+		},
+		{
+			"a sign-in to the network, in whatever words",
+			problem.Answer{Status: 511, Header: header("Content-Type", "text/plain"), Body: []byte("sign in"), Paid: true},
+			problem.NotLeadMagic, "a web page came where LeadMagic's answer was due (HTTP 511): something between you and LeadMagic answered (a filter, a challenge, a gateway or a captive portal?)",
+		},
+		{
+			"a proxy that wants a login and says not how",
+			problem.Answer{Status: 407, Body: []byte("login, please")},
+			problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy wants a login",
+		},
+		{
+			"a page of a proxy that says how to log in",
+			problem.Answer{Status: 407, Header: header("Proxy-Authenticate", "NTLM"), Body: []byte("<html>")},
+			problem.Untrusted, "LeadMagic is not reachable: the HTTP proxy takes no login but NTLM, which this program does not know",
 		},
 		{
 			"the words of a gateway",
