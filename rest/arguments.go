@@ -30,8 +30,12 @@ func (t *tool) read(raw json.RawMessage) (arguments, []fault) {
 		value, ok := members[p.name]
 		switch {
 		case ok && !blank(value):
+			wrong := p.check(p.name, value)
+			if wrong == nil {
+				value = p.sent(value)
+			}
 			a.values[p.name] = value
-			faults = append(faults, p.check(p.name, value)...)
+			faults = append(faults, wrong...)
 		case p.required:
 			faults = append(faults, fault{p.name, "is missing"})
 		}

@@ -1,10 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,9 +87,16 @@ func (p param) check(path string, raw json.RawMessage) []fault {
 		return p.checkFields(path, raw)
 	case "string":
 		return p.checkText(path, text(raw))
-	case "integer":
+	case "integer", nameOrID:
+		if raw[0] == '"' {
+			return nil
+		}
 		n, _ := strconv.ParseFloat(string(raw), 64) // beyond all bounds it is ±Inf
-		return p.checkBounds(path, "be", n)
+		faults := p.checkBounds(path, "be", n)
+		if digits, _ := whole(string(raw)); digits == "" && faults == nil {
+			faults = []fault{{path, "is too large"}}
+		}
+		return faults
 	}
 	return nil
 }
@@ -127,10 +134,67 @@ func kindOf(raw json.RawMessage) string {
 	case 'n':
 		return "null"
 	}
-	if n, err := strconv.ParseFloat(string(raw), 64); err == nil && n != math.Trunc(n) {
+	if _, ok := whole(string(raw)); !ok {
 		return "number"
 	}
 	return "integer"
+}
+
+// whole is a JSON number in digits alone, if it is a whole number in whatever notation: 5.0 and 50e-1 are 5. It is
+// empty for one that is far too large for that.
+func whole(number string) (digits string, ok bool) {
+	const far = 40
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	before, after, _ := strings.Cut(mantissa, ".")
+	digits = strings.TrimRight(before+after, "0")
+	if digits == "" {
+		return "0", true
+	}
+	point, err := strconv.Atoi(cmp.Or(exponent, "0")) // then how many digits stand before the point
+	switch point += len(before); {
+	case err != nil:
+		return "", !strings.HasPrefix(exponent, "-")
+	case point < len(digits):
+		return "", false
+	case point > far:
+		return "", true
+	}
+	digits = strings.TrimLeft(digits+strings.Repeat("0", point-len(digits)), "0")
+	if negative {
+		digits = "-" + digits
+	}
+	return digits, true
+}
+
+// sent is a value that check has found good, as it is sent: integers in digits alone, all else as it came.
+func (p param) sent(raw json.RawMessage) json.RawMessage {
+	switch {
+	case p.kind == "integer", p.kind == nameOrID && raw[0] != '"':
+		digits, _ := whole(string(raw))
+		return json.RawMessage(digits)
+	case p.kind == "array":
+		var items []json.RawMessage
+		_ = json.Unmarshal(raw, &items) // it was checked
+		list := []byte("[")
+		for i, item := range items {
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = append(list, p.items.sent(item)...)
+		}
+		return append(list, ']')
+	case p.kind == "object" && p.fields != nil:
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(raw, &members) // it was checked
+		return objectOf(p.fields, func(field param) json.RawMessage {
+			if value, ok := members[field.name]; ok {
+				return field.sent(value)
+			}
+			return nil
+		})
+	}
+	return raw
 }
 
 // maxPlaced bounds what goes into a URL, in bytes: servers cut connections over lines that are too long.

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,25 +17,19 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 		path = t.route(a)
 	}
 	query := url.Values{}
-	var body bytes.Buffer
-	separator := byte('{')
-	for _, p := range t.params {
+	body := objectOf(t.params, func(p param) json.RawMessage {
 		value := a.value(p)
-		if value == nil {
-			continue
-		}
-		switch p.place {
-		case inPath:
+		switch {
+		case value == nil:
+		case p.place == inPath:
 			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(text(value)))
-		case inQuery:
-			query.Set(p.name, placed(p, a))
-		default:
-			body.WriteByte(separator)
-			body.WriteString(strconv.Quote(p.name) + ":")
-			body.Write(value)
-			separator = ','
+			value = nil
+		case p.place == inQuery:
+			query.Set(p.name, text(value))
+			value = nil
 		}
-	}
+		return value
+	})
 	target, err := url.Parse(base)
 	if err != nil {
 		return nil, err
@@ -46,11 +41,7 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 	if t.method == http.MethodGet {
 		return http.NewRequestWithContext(ctx, t.method, target.String(), http.NoBody)
 	}
-	if body.Len() == 0 {
-		body.WriteByte('{')
-	}
-	body.WriteByte('}')
-	req, err := http.NewRequestWithContext(ctx, t.method, target.String(), bytes.NewReader(body.Bytes()))
+	req, err := http.NewRequestWithContext(ctx, t.method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +49,19 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 	return req, nil
 }
 
-// placed is an argument as a URL has it: an integer may come as 7.0.
-func placed(p param, a arguments) string {
-	if p.kind == "integer" {
-		return strconv.FormatFloat(a.number(p.name), 'f', -1, 64)
+// objectOf is a JSON object of the fields that have a value.
+func objectOf(fields []param, value func(param) json.RawMessage) []byte {
+	object := []byte("{")
+	for _, field := range fields {
+		v := value(field)
+		if v == nil {
+			continue
+		}
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(strconv.AppendQuote(object, field.name), ':')
+		object = append(object, v...)
 	}
-	return a.text(p.name)
+	return append(object, '}')
 }

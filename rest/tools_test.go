@@ -1,6 +1,11 @@
 package rest_test
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -143,6 +148,125 @@ func TestACallIsOneRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sample is a value for a schema with text, in digits that each form of an integer may have, and whether it has any.
+func sample(schema map[string]any, integer string) (value string, hasInteger bool) {
+	if choice, ok := schema["anyOf"].([]any); ok {
+		schema, _ = choice[len(choice)-1].(map[string]any)
+	}
+	switch schema["type"] {
+	case "integer":
+		return integer, true
+	case "array":
+		items, _ := schema["items"].(map[string]any)
+		item, has := sample(items, integer)
+		return "[" + item + "," + item + "]", has
+	case "object":
+		properties, _ := schema["properties"].(map[string]any)
+		var members []string
+		for _, name := range slices.Sorted(maps.Keys(properties)) {
+			property, _ := properties[name].(map[string]any)
+			if member, has := sample(property, integer); has {
+				members = append(members, strconv.Quote(name)+":"+member)
+			}
+		}
+		return "{" + strings.Join(members, ",") + "}", members != nil
+	}
+	return `"x"`, false
+}
+
+// JSON Schema takes 5.0 for an integer, and models write it: LeadMagic gets 5, in each argument that is one.
+func TestIntegersAreSentInDigits(t *testing.T) {
+	leadmagic := newStage(t, says(200, `{"credits":1}`))
+	session := connect(t, options(leadmagic.URL), nil)
+	list, err := session.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := make(map[string]string)
+	for _, r := range routes {
+		if _, ok := base[r.tool]; !ok && r.args != "" {
+			base[r.tool] = r.args
+		}
+	}
+	base["get_account_analytics"] = `{"report":"usage"}`
+	tried := 0
+	for _, tool := range list.Tools {
+		schema, _ := tool.InputSchema.(map[string]any)
+		properties, _ := schema["properties"].(map[string]any)
+		for name, property := range properties {
+			want, has := sample(property.(map[string]any), "5")
+			if !has {
+				continue
+			}
+			for _, written := range []string{"5", "5.0", "5e0", "0.5E+1", "50e-1", "5.000e00"} {
+				tried++
+				value, _ := sample(property.(map[string]any), written)
+				var args map[string]json.RawMessage
+				if err := json.Unmarshal([]byte(base[tool.Name]), &args); err != nil {
+					t.Fatalf("%s: %v", tool.Name, err)
+				}
+				args[name] = json.RawMessage(value)
+				raw, _ := json.Marshal(args)
+				before := len(leadmagic.seen())
+				result := call(t, session, tool.Name, string(raw))
+				seen := leadmagic.seen()[before:]
+				if result.IsError || len(seen) != 1 {
+					t.Errorf("%s with %s %s: got %d requests, %s", tool.Name, name, value, len(seen), text(result))
+					continue
+				}
+				var sent map[string]json.RawMessage
+				_ = json.Unmarshal([]byte(seen[0].Body), &sent)
+				got := string(sent[name])
+				if seen[0].Method == "GET" {
+					got = seen[0].URI[strings.LastIndex(seen[0].URI, "=")+1:]
+				} else if strings.HasPrefix(got, "{") { // in the order of the table
+					var members map[string]json.RawMessage
+					_ = json.Unmarshal(sent[name], &members)
+					sorted, _ := json.Marshal(members)
+					got = string(sorted)
+				}
+				if got != want {
+					t.Errorf("%s with %s %s: got %s sent, want %s", tool.Name, name, value, got, want)
+				}
+			}
+		}
+	}
+	if tried < 60 {
+		t.Errorf("got %d arguments that are integers, want those of the table", tried)
+	}
+}
+
+func TestWholeNumbers(t *testing.T) {
+	leadmagic := newStage(t, says(200, `{"jobs":[]}`))
+	session := connect(t, options(leadmagic.URL), nil)
+	for _, tt := range []struct{ given, sent string }{ // sent is empty for what is refused
+		{"0", "0"}, {"-0", "0"}, {"0.0", "0"}, {"0e99999999999999999999", "0"}, {"-7.0", "-7"}, {"1E2", "100"}, {"1200e-2", "12"}, {"0.001e3", "1"}, {"100", "100"},
+		{"9007199254740993", "9007199254740993"}, {"9007199254740993.0", "9007199254740993"}, {"123456789012345678901234567890", "123456789012345678901234567890"},
+		{"1e39", "1" + strings.Repeat("0", 39)}, {"1e41", ""}, {"1e999999999", ""}, {"1e99999999999999999999", ""},
+		{"1.5", ""}, {"15e-1", ""}, {"1e-1", ""}, {"1e-99999999999999999999", ""}, {"1.00000000000000000000000001", ""},
+	} {
+		before := len(leadmagic.seen())
+		result := call(t, session, "search_jobs", `{"jobTypeIds":[`+tt.given+`],"location":{"countries":[`+tt.given+`]}}`)
+		seen := leadmagic.seen()[before:]
+		if tt.sent == "" {
+			if !result.IsError || len(seen) != 0 || !strings.Contains(text(result), "jobTypeIds[0] ") || !strings.Contains(text(result), "location.countries[0] ") {
+				t.Errorf("%s: got %v, want it refused", tt.given, seen)
+			}
+			continue
+		}
+		if want := `{"jobTypeIds":[` + tt.sent + `],"location":{"countries":[` + tt.sent + `]}}`; len(seen) != 1 || !sameMembers(seen[0].Body, want) {
+			t.Errorf("%s: got %v, want %s", tt.given, seen, want)
+		}
+	}
+}
+
+// sameMembers reports whether two objects have the same members, in whatever order.
+func sameMembers(a, b string) bool {
+	var one, other map[string]json.RawMessage
+	return json.Unmarshal([]byte(a), &one) == nil && json.Unmarshal([]byte(b), &other) == nil &&
+		maps.EqualFunc(one, other, func(x, y json.RawMessage) bool { return string(x) == string(y) })
 }
 
 func TestEachToolHasARoute(t *testing.T) {
