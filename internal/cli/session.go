@@ -77,7 +77,7 @@ func (ss *session) prepare() *problem.Problem {
 		return problem.As(err)
 	}
 	var err error
-	if ss.base, err = newBaseTransport(s); err != nil {
+	if ss.base, err = newBaseTransport(s, ss.env.Getenv); err != nil {
 		return problem.As(err)
 	}
 	if s.sandbox {

@@ -177,6 +177,11 @@ func (s *settings) checkURLs() error {
 	return nil
 }
 
+// usesHTTPS reports whether calls leave this machine. It is for settings that check has found good.
+func (s *settings) usesHTTPS() bool {
+	return !s.sandbox && (s.upstream != "rest" && s.mcp.Scheme == "https" || s.upstream != "mcp" && s.api.Scheme == "https")
+}
+
 func (s *settings) set(flag string) bool { return s.flags.Changed(flag) }
 
 func (s *settings) level() slog.Level {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
@@ -20,15 +25,18 @@ type baseTransport struct {
 	proxy func(*http.Request) (*url.URL, error)
 }
 
-func newBaseTransport(s *settings) (*baseTransport, error) {
+func newBaseTransport(s *settings, getenv func(string) string) (*baseTransport, error) {
 	b := &baseTransport{proxy: httpsOnly(http.ProxyFromEnvironment)}
 	if s.httpProxy != "" {
-		proxy, err := url.Parse(s.httpProxy)
-		if err != nil || proxy.Host == "" {
-			// The text may hold a password, so it is not shown.
-			return nil, badSetting("--http-proxy (LEADMAGIC_HTTP_PROXY) is not a URL", "write it as http://host:port")
+		proxy, err := parseProxy(s.httpProxy)
+		if err != nil {
+			return nil, badProxy("--http-proxy (LEADMAGIC_HTTP_PROXY)", err)
 		}
 		b.proxy = httpsOnly(http.ProxyURL(proxy))
+	} else if s.usesHTTPS() {
+		if err := checkProxyVariables(getenv); err != nil {
+			return nil, err
+		}
 	}
 	if s.caFile != "" {
 		roots, err := readRoots(s.caFile)
@@ -38,6 +46,62 @@ func newBaseTransport(s *settings) (*baseTransport, error) {
 		b.roots = roots
 	}
 	return b, nil
+}
+
+// checkProxyVariables refuses what net/http would ignore, with the requests going around the proxy that is meant.
+// Of the variables it reads HTTPS_PROXY alone. The others say that there is a proxy, though; they may name one of a kind
+// that is not for this program, as desktops write ALL_PROXY=socks://host:port.
+func checkProxyVariables(getenv func(string) string) error {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"} {
+		value := getenv(name)
+		if strings.TrimSpace(value) == "" {
+			continue
+		}
+		_, err := parseProxy(value)
+		read := strings.EqualFold(name, "HTTPS_PROXY")
+		if err != nil && (read || !errors.Is(err, errProxyKind)) {
+			return badProxy(name, err)
+		}
+		if read {
+			return nil // what is said for https in particular
+		}
+	}
+	return nil
+}
+
+// errProxyKind is the error of parseProxy for a URL that is one, of a kind that cannot be used.
+var errProxyKind = errors.New("is of another kind than http, https or socks5")
+
+// parseProxy reads the address of a proxy. As for net/http, http:// may be missing. An error goes after the name of the
+// setting, and has nothing of the text in it, which may hold a password.
+func parseProxy(text string) (*url.URL, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("is not a URL")
+	}
+	port, portErr := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16)
+	switch {
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		// The host is what stands before the first of these, so a password that has one is taken for it.
+		return nil, errors.New("has more in it than a host and a port")
+	case !hostName.MatchString(u.Hostname()):
+		return nil, errors.New("names no host")
+	case portErr != nil || port == 0:
+		return nil, errors.New("names no port that there can be")
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return nil, errProxyKind
+	}
+	return u, nil
+}
+
+// hostName has what names and addresses are made of: what else url.Parse takes, such as quotes, is a slip.
+var hostName = regexp.MustCompile(`^[\pL\pN._:%-]*[\pL\pN][\pL\pN._:%-]*$`)
+
+func badProxy(setting string, err error) error {
+	return badSetting(setting+" "+err.Error(), `write it as http://host:port; what a user name or a password has of the signs #, /, ?, % and \ has to be encoded, as %23, %2F, %3F, %25 and %5C`)
 }
 
 // httpsOnly keeps what is not https from a proxy, which would read the key: it goes to this machine alone.
