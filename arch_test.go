@@ -26,6 +26,7 @@ const (
 	hujson   = "github.com/tailscale/hujson"
 	toml     = "github.com/pelletier/go-toml/v2"
 	xterm    = "golang.org/x/term"
+	xsync    = "golang.org/x/sync"
 
 	testscript = "github.com/rogpeppe/go-internal"
 )
@@ -40,8 +41,11 @@ const (
 var walls = map[string][]string{
 	".":     {"internal/cli"},
 	"auth":  {"internal/file", "internal/problem", keychain},
-	"proxy": {"internal/problem", "internal/ratelimit"},
+	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
+
+	"proxy/jsonrpc":    {},
+	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 
 	"internal/problem":   {"internal/ratelimit"},
 	"internal/ratelimit": {},
@@ -54,8 +58,8 @@ var walls = map[string][]string{
 		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
-		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file", "internal/problem",
-		"internal/sandbox", sdk, cobra, pflag, xterm,
+		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
+		"internal/problem", "internal/sandbox", sdk, cobra, pflag, xterm,
 	},
 
 	// Programs of the tests: they meet the finished program as strangers do.

@@ -8,35 +8,37 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := &scripted{}
-		late.answer = func(m *Message) *Message {
+		late.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method == "initialize" {
 				time.AfterFunc(10*time.Second, func() { late.deliver(says("late", version)(m)) })
 				return nil
 			}
 			return says("late", version)(m)
 		}
-		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Standby: &scripted{answer: says("standby", version)}}
+		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := sit(t, c)
-		d.say(hello)
-		d.hear(`"from":"standby"`)
-		d.say(ready)
-		d.say(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
-		d.hear(`"id":9`)
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Write(ready)
+		d.Write(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
+		d.Want(`"id":9`)
 		for _, kind := range []string{"tools", "resources", "prompts"} {
-			d.hear("notifications/" + kind + "/list_changed")
+			d.Want("notifications/" + kind + "/list_changed")
 		}
-		d.say(find1)
-		d.hear(`"id":1`, `"from":"late"`)
-		if s := c.Status(); s.Problem != nil || !s.Healed || s.Upstream != "mcp" {
+		d.Write(find1)
+		d.Want(`"id":1`, `"from":"late"`)
+		if s := c.Status.Report(); s.Problem != nil || !s.Recovered || s.Upstream != "mcp" {
 			t.Errorf("got %+v, want a healed session on mcp", s)
 		}
-		d.leave()
+		d.End()
 		want := []string{"initialize", "notifications/initialized", "logging/setLevel", "tools/call find"}
 		if got := late.methods(); !slices.Equal(got, want) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
@@ -47,30 +49,30 @@ func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
 func TestChooseTriedWaitsForTheTryUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := &scripted{}
-		late.answer = func(m *Message) *Message {
+		late.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			time.AfterFunc(6*time.Second, func() { late.deliver(says("late", version)(m)) })
 			return nil
 		}
-		c := &Choose{Candidates: []Candidate{{Upstream: late}}, Standby: &scripted{answer: says("standby", version)}}
+		c := &Failover{Status: new(Status), Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		start := time.Now()
 		d := sit(t, c)
-		d.say(hello)
-		d.hear(`"from":"standby"`)
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		c.Tried(impatient)
-		if waited := time.Since(start); waited != 5*time.Second || c.Status().Problem == nil {
-			t.Errorf("after %v: got %+v, want the problem after 5s", waited, c.Status())
+		c.Status.Wait(impatient)
+		if waited := time.Since(start); waited != 5*time.Second || c.Status.Report().Problem == nil {
+			t.Errorf("after %v: got %+v, want the problem after 5s", waited, c.Status.Report())
 		}
-		c.Tried(t.Context())
-		c.Tried(t.Context())
-		if waited := time.Since(start); waited != 6*time.Second || c.Status().Problem != nil {
-			t.Errorf("after %v: got %+v, want no problem after 6s", waited, c.Status())
+		c.Status.Wait(t.Context())
+		c.Status.Wait(t.Context())
+		if waited := time.Since(start); waited != 6*time.Second || c.Status.Report().Problem != nil {
+			t.Errorf("after %v: got %+v, want no problem after 6s", waited, c.Status.Report())
 		}
 		for _, kind := range []string{"tools", "resources", "prompts"} {
-			d.hear("notifications/" + kind + "/list_changed")
+			d.Want("notifications/" + kind + "/list_changed")
 		}
-		d.leave()
+		d.End()
 	})
 }
 
@@ -78,29 +80,29 @@ func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool
 		other := &scripted{}
-		other.answer = func(m *Message) *Message {
+		other.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if !usable.Load() {
-				return m.failed(noKey)
+				return failed(m, noKey)
 			}
 			return says("other", "2024-11-05")(m)
 		}
 		explained := 0
-		c := &Choose{
+		c := &Failover{Status: new(Status),
 			Candidates: []Candidate{{Upstream: other}},
-			Standby:    &scripted{answer: says("standby", version)},
+			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(*problem.Problem) { explained++ },
 		}
 		d := sit(t, c)
-		d.say(hello)
-		d.hear(`"from":"standby"`)
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
 		usable.Store(true)
-		d.say(find1)
-		d.hear(`"id":1`, "began without it", "restart leadmagic in desk", `"isError":true`)
+		d.Write(find1)
+		d.Want(`"id":1`, "began without it", "restart leadmagic in desk", `"isError":true`)
 		pass(2 * openFor)
-		if s := c.Status(); !s.Restart || s.Problem != nil || explained != 1 {
+		if s := c.Status.Report(); !s.Restart || s.Problem != nil || explained != 1 {
 			t.Errorf("got %+v, explained %d times, want a restart to be asked for, and one explanation", s, explained)
 		}
-		d.leave()
+		d.End()
 	})
 }
 
@@ -108,27 +110,27 @@ func TestChooseTriesAgainWhatMayPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
 		flaky := &scripted{}
-		flaky.answer = func(m *Message) *Message {
+		flaky.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method != "initialize" {
 				return says("flaky", version)(m)
 			}
 			if tries++; tries < 4 {
-				return m.failed(down)
+				return failed(m, down)
 			}
 			return says("flaky", version)(m)
 		}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: flaky}}, Standby: &scripted{answer: says("standby", version)}})
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: flaky}}, Fallback: &scripted{answer: says("standby", version)}})
 		start := time.Now()
-		d.say(hello)
-		d.hear(`"from":"standby"`)
-		d.hear("tools/list_changed")
-		d.hear("resources/list_changed")
-		d.hear("prompts/list_changed")
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Want("tools/list_changed")
+		d.Want("resources/list_changed")
+		d.Want("prompts/list_changed")
 		// One, two and four seconds, and a tenth at most.
 		if waited := time.Since(start); waited < 7*time.Second || waited > 8*time.Second {
 			t.Errorf("healed after %v, want 7 to 8 s", waited)
 		}
-		d.leave()
+		d.End()
 	})
 }
 
@@ -137,35 +139,35 @@ func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
 		var changed atomic.Bool
 		var tries atomic.Int32
 		keyed := &scripted{}
-		keyed.answer = func(m *Message) *Message {
+		keyed.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method == "initialize" {
 				tries.Add(1)
 			}
 			if !changed.Load() {
-				return m.failed(noKey)
+				return failed(m, noKey)
 			}
 			return says("keyed", version)(m)
 		}
-		d := sit(t, &Choose{
+		d := sit(t, &Failover{
 			Candidates: []Candidate{{Upstream: keyed}},
-			Standby:    &scripted{answer: says("standby", version)},
+			Fallback:   &scripted{answer: says("standby", version)},
 			KeyChanged: func() bool { return changed.Load() },
 		})
-		d.say(hello)
-		d.hear(`"from":"standby"`)
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
 		pass(time.Minute)
 		if n := tries.Load(); n != 1 {
 			t.Errorf("LeadMagic was tried %d times without a new key, want once", n)
 		}
 		changed.Store(true)
 		start := time.Now()
-		d.hear("tools/list_changed")
+		d.Want("tools/list_changed")
 		if waited := time.Since(start); waited > 6*time.Second {
 			t.Errorf("the new key was found after %v, want at most 6 s", waited)
 		}
-		d.hear("resources/list_changed")
-		d.hear("prompts/list_changed")
-		d.leave()
+		d.Want("resources/list_changed")
+		d.Want("prompts/list_changed")
+		d.End()
 	})
 }
 
@@ -173,13 +175,13 @@ func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
 func TestChooseLooksForAKeyForTheLastSessionAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks atomic.Int32
-		d := sit(t, &Choose{
-			Refusal: noKey, Standby: &scripted{answer: says("standby", version)},
+		d := sit(t, &Failover{
+			Refusal: noKey, Fallback: &scripted{answer: says("standby", version)},
 			KeyChanged: func() bool { looks.Add(1); return false },
 		})
 		for range 10 {
-			d.say(hello)
-			d.hear(`"from":"standby"`)
+			d.Write(hello)
+			d.Want(`"from":"standby"`)
 		}
 		pass(2 * keyPause)
 		looks.Store(0)
@@ -187,7 +189,7 @@ func TestChooseLooksForAKeyForTheLastSessionAlone(t *testing.T) {
 		if n := looks.Load(); n < 15 || n > 20 {
 			t.Errorf("the key was looked at %d times, want about 19", n)
 		}
-		d.leave()
+		d.End()
 	})
 }
 
@@ -195,61 +197,61 @@ func TestChooseTriesAgainForACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool
 		up := &scripted{}
-		up.answer = func(m *Message) *Message {
+		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if !usable.Load() {
-				return m.failed(noKey)
+				return failed(m, noKey)
 			}
 			return says("up", version)(m)
 		}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
-		d.say(hello)
-		d.hear(`"from":"standby"`)
-		d.say(ready)
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Write(ready)
 		usable.Store(true)
-		d.say(find1)
-		d.hear("tools/list_changed")
-		d.hear("resources/list_changed")
-		d.hear("prompts/list_changed")
-		d.hear(`"id":1`, `"from":"up"`)
-		d.leave()
+		d.Write(find1)
+		d.Want("tools/list_changed")
+		d.Want("resources/list_changed")
+		d.Want("prompts/list_changed")
+		d.Want(`"id":1`, `"from":"up"`)
+		d.End()
 	})
 }
 
 func TestChooseAnswersACallWhileATryHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Standby: &scripted{answer: says("standby", version)}})
-		d.say(hello)
-		d.hear(`"from":"standby"`)
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
 		start := time.Now()
-		d.say(find1)
-		d.hear(`"id":1`, "LeadMagic has not answered yet", `"isError":true`)
-		if waited := time.Since(start); waited != callFor {
-			t.Errorf("answered after %v, want %v", waited, callFor)
+		d.Write(find1)
+		d.Want(`"id":1`, "LeadMagic has not answered yet", `"isError":true`)
+		if waited := time.Since(start); waited != recoverFor {
+			t.Errorf("answered after %v, want %v", waited, recoverFor)
 		}
-		d.leave()
+		d.End()
 	})
 }
 
 func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
-		up.answer = func(m *Message) *Message {
+		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method == "initialize" && len(up.methods()) == 2 {
 				time.AfterFunc(time.Second, func() { up.deliver(says("up", version)(m)) })
 				return nil
 			}
-			return m.failed(noKey)
+			return failed(m, noKey)
 		}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
-		d.say(hello)
-		d.hear(`"from":"standby"`)
-		d.say(find1)
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Write(find1)
 		synctest.Wait() // LeadMagic is being tried for it
-		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
-		d.hear("tools/list_changed")
-		d.hear("resources/list_changed")
-		d.hear("prompts/list_changed")
-		d.leave()
+		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+		d.Want("tools/list_changed")
+		d.Want("resources/list_changed")
+		d.Want("prompts/list_changed")
+		d.End()
 		if got, want := up.methods(), []string{"initialize", "initialize"}; !slices.Equal(got, want) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
 		}

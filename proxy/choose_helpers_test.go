@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,127 +13,165 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
+// wire is what the fake upstreams have in common: a response that they deliver goes to the call that waits for it, and
+// whatever else to the editor.
+type wire struct {
+	notify  func(*jsonrpc.Message)
+	mu      sync.Mutex
+	waiting map[string][]chan *jsonrpc.Message
+	closed  chan struct{}
+}
+
+func (w *wire) Start(notify func(*jsonrpc.Message)) {
+	w.notify, w.closed = notify, make(chan struct{})
+}
+
+func (w *wire) Close(context.Context) { close(w.closed) }
+
+func (w *wire) deliver(m *jsonrpc.Message) {
+	if m.Kind != jsonrpc.Response {
+		w.notify(m)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := jsonrpc.NormalizeID(m.ID)
+	if list := w.waiting[id]; len(list) > 0 {
+		w.waiting[id] = list[1:]
+		list[0] <- m
+	}
+}
+
+// call gives m to send and waits for the response, as upstreams do.
+func (w *wire) call(ctx context.Context, m *jsonrpc.Message, send func(*jsonrpc.Message)) *jsonrpc.Message {
+	if ctx.Err() != nil {
+		return notSentResponse(ctx, m)
+	}
+	response := make(chan *jsonrpc.Message, 1)
+	w.mu.Lock()
+	if w.waiting == nil {
+		w.waiting = make(map[string][]chan *jsonrpc.Message)
+	}
+	id := jsonrpc.NormalizeID(m.ID)
+	w.waiting[id] = append(w.waiting[id], response)
+	w.mu.Unlock()
+	send(m)
+	select {
+	case got := <-response:
+		return got
+	case <-ctx.Done():
+	}
+	var late <-chan time.Time
+	switch cause, ok := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx)); {
+	case ok:
+		send(cause.Notification)
+		late = time.After(lateFor)
+	case errors.Is(context.Cause(ctx), errNoResponse):
+		send(jsonrpc.NewNotification(jsonrpc.MethodCancelled, nil))
+	}
+	if late != nil {
+		select {
+		case got := <-response:
+			return got
+		case <-late:
+		case <-w.closed:
+		}
+	}
+	return failed(m, problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", ""))
+}
+
 // scripted is an upstream that answers as it is told: a nil answer leaves the call open.
 type scripted struct {
-	answer func(m *Message) *Message
+	wire
+	answer func(m *jsonrpc.Message) *jsonrpc.Message
 
-	deliver func(*Message)
-	mu      sync.Mutex
+	logging sync.Mutex
 	seen    []string
 }
 
-func (s *scripted) Open(_ *Handshake, deliver func(*Message)) { s.deliver = deliver }
-func (s *scripted) Close(context.Context)                     {}
-
-func (s *scripted) Send(m *Message) {
+func (s *scripted) send(m *jsonrpc.Message) {
 	what := m.Method
 	if what == "tools/call" {
 		what += " " + m.Param("name")
 	}
-	s.mu.Lock()
+	s.logging.Lock()
 	s.seen = append(s.seen, what)
-	s.mu.Unlock()
-	if m.Kind != Call {
-		return
-	}
-	if a := s.answer(m); a != nil {
-		a.call = m
-		go s.deliver(a)
+	s.logging.Unlock()
+	if m.Kind == jsonrpc.Request {
+		if a := s.answer(m); a != nil {
+			go s.deliver(a)
+		}
 	}
 }
 
+func (s *scripted) Notify(_ context.Context, m *jsonrpc.Message) { s.send(m) }
+
+func (s *scripted) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+	return s.call(ctx, m, s.send)
+}
+
 func (s *scripted) methods() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.logging.Lock()
+	defer s.logging.Unlock()
 	return slices.Clone(s.seen)
 }
 
 // says answers each call with a result that names who gave it, and initialize with a protocol version.
-func says(name, version string) func(*Message) *Message {
-	return func(m *Message) *Message {
+func says(name, version string) func(*jsonrpc.Message) *jsonrpc.Message {
+	return func(m *jsonrpc.Message) *jsonrpc.Message {
 		result := fmt.Sprintf(`{"from":%q}`, name)
 		if m.Method == "initialize" {
 			result = fmt.Sprintf(`{"from":%q,"protocolVersion":%q}`, name, version)
 		}
-		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`)
+		return jsonrpc.NewResult(m, []byte(result))
 	}
 }
 
-func refuses(p *problem.Problem) func(*Message) *Message {
-	return func(m *Message) *Message { return m.failed(p) }
+func refuses(p *problem.Problem) func(*jsonrpc.Message) *jsonrpc.Message {
+	return func(m *jsonrpc.Message) *jsonrpc.Message { return failed(m, p) }
 }
 
-func silent(*Message) *Message { return nil }
+func silent(*jsonrpc.Message) *jsonrpc.Message { return nil }
 
-// desk is an editor in front of a Choose.
-type desk struct {
-	t     *testing.T
-	in    *io.PipeWriter
-	lines chan string
-	ended chan error
-}
-
-func sit(t *testing.T, c *Choose) *desk {
-	t.Helper()
-	inRead, in := io.Pipe()
-	out, outWrite := io.Pipe()
-	d := &desk{t: t, in: in, lines: make(chan string, 100), ended: make(chan error, 1)}
-	c.Log = slog.New(slog.DiscardHandler)
-	if c.Explained == nil {
-		c.Explained = func(*problem.Problem) {}
-	}
-	if c.KeyChanged == nil {
-		c.KeyChanged = func() bool { return false }
-	}
-	go func() {
-		err := Run(t.Context(), Options{In: inRead, Out: outWrite, Upstream: c, Log: c.Log})
-		_ = outWrite.Close()
-		d.ended <- err
-	}()
-	go func() {
-		defer close(d.lines)
-		scanner := bufio.NewScanner(out)
-		for scanner.Scan() {
-			d.lines <- scanner.Text()
-		}
-	}()
-	return d
-}
-
-func (d *desk) say(line string) {
-	d.t.Helper()
-	if _, err := io.WriteString(d.in, line+"\n"); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-// hear is the next line, which must have all parts.
-func (d *desk) hear(parts ...string) {
-	d.t.Helper()
-	line, open := <-d.lines
-	if !open {
-		d.t.Fatalf("the session ended before %q", parts)
-	}
+// compose is the message made of texts and parts of others.
+func compose(parts ...any) *jsonrpc.Message {
+	var all [][]byte
 	for _, part := range parts {
-		if !strings.Contains(line, part) {
-			d.t.Fatalf("got %s\nwant it to have %s", line, part)
+		switch part := part.(type) {
+		case string:
+			all = append(all, []byte(part))
+		case []byte:
+			all = append(all, part)
 		}
 	}
+	return jsonrpc.Compose(all...)
 }
 
-// leave closes the editor's side; nothing more may come.
-func (d *desk) leave() {
-	d.t.Helper()
-	_ = d.in.Close()
-	if line, open := <-d.lines; open {
-		d.t.Errorf("got %s\nwant nothing more", line)
+func ping(id any) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method":"ping"}`, id) }
+
+// sit is an editor in front of a Failover.
+func sit(t *testing.T, f *Failover) *proxytest.Editor {
+	t.Helper()
+	f.Log = slog.New(slog.DiscardHandler)
+	f.Editor = new(Editor)
+	if f.Status == nil {
+		f.Status = new(Status)
 	}
-	if err := <-d.ended; err != nil {
-		d.t.Errorf("Run: %v", err)
+	if f.Explained == nil {
+		f.Explained = func(*problem.Problem) {}
 	}
+	if f.KeyChanged == nil {
+		f.KeyChanged = func() bool { return false }
+	}
+	return proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+		return Run(t.Context(), Options{In: in, Out: out, Upstream: f, Editor: f.Editor, Log: f.Log})
+	})
 }
 
 // pass lets time go by in a synctest bubble.
@@ -158,3 +196,14 @@ var (
 	signIn  = problem.New(problem.SignInRequired, problem.Refused, "a sign-in is asked for", "use rest")
 	version = "2025-06-18"
 )
+
+const isUnknown = "the outcome is unknown, credits may have been used"
+
+func wantParts(t *testing.T, line string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(line, part) {
+			t.Errorf("got %s\nwant it to have %s", proxytest.Short(line), part)
+		}
+	}
+}

@@ -8,26 +8,28 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
-		d := sit(t, &Choose{
+		d := sit(t, &Failover{
 			Candidates: []Candidate{
 				{Upstream: first},
 				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
 			},
-			Standby: &scripted{answer: says("standby", version)},
+			Fallback: &scripted{answer: says("standby", version)},
 		})
-		d.say(probe4)
-		d.hear(`"id":4`, `"from":"second"`)
-		d.say(modern3)
-		d.hear(`"id":3`, `"from":"second"`)
-		d.say(hello) // whoever goes on with a session has it from the same
-		d.hear(`"id":0`, `"from":"second"`)
-		d.leave()
+		d.Write(probe4)
+		d.Want(`"id":4`, `"from":"second"`)
+		d.Write(modern3)
+		d.Want(`"id":3`, `"from":"second"`)
+		d.Write(hello) // whoever goes on with a session has it from the same
+		d.Want(`"id":0`, `"from":"second"`)
+		d.End()
 		if got, want := first.methods(), []string{"server/discover"}; !slices.Equal(got, want) {
 			t.Errorf("the first got %q, want %q", got, want)
 		}
@@ -37,28 +39,29 @@ func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
-		up.answer = func(m *Message) *Message {
+		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			go func() {
 				up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`))
 				up.deliver(says("up", version)(m))
 			}()
 			return nil
 		}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
-		d.say(modern3)
-		d.hear("notifications/progress")
-		d.hear(`"id":3`, `"from":"up"`)
-		d.leave()
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d.Write(modern3)
+		d.Want("notifications/progress")
+		d.Want(`"id":3`, `"from":"up"`)
+		d.End()
 	})
 }
 
 func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: silent}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: silent}})
-		d.say(modern3)
-		d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
-		d.leave()
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d.Write(modern3)
+		synctest.Wait()
+		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
+		d.End()
 		if got, want := up.methods(), []string{"tools/list", "notifications/cancelled"}; !slices.Equal(got, want) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
 		}
@@ -79,7 +82,7 @@ func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: silent}
-				d := sit(t, &Choose{
+				d := sit(t, &Failover{
 					Candidates: []Candidate{
 						{Upstream: first},
 						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem {
@@ -87,13 +90,13 @@ func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
 							return nil
 						}},
 					},
-					Standby: &scripted{answer: silent},
+					Fallback: &scripted{answer: silent},
 				})
-				d.say(modern3)
+				d.Write(modern3)
 				pass(time.Second)
-				d.say(off3)
+				d.Write(off3)
 				pass(time.Hour)
-				d.leave()
+				d.End()
 				if got := second.methods(); !slices.Equal(got, tt.wants) {
 					t.Errorf("the second got %q, want %q", got, tt.wants)
 				}
@@ -109,21 +112,21 @@ func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
 func TestChoosePassesOnACallBeforeInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: says("up", version)}
-		d := sit(t, &Choose{Candidates: []Candidate{{Upstream: up}}, Standby: &scripted{answer: says("standby", version)}})
-		d.say(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
-		d.hear(`"id":4`, `"from":"up"`)
-		d.say(ask2)
-		d.hear(`"id":2`, `"from":"standby"`)
-		d.say(hello)
-		d.hear(`"id":0`, `"from":"up"`)
-		d.leave()
+		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
+		d.Want(`"id":4`, `"from":"up"`)
+		d.Write(ask2)
+		d.Want(`"id":2`, `"from":"standby"`)
+		d.Write(hello)
+		d.Want(`"id":0`, `"from":"up"`)
+		d.End()
 	})
 	synctest.Test(t, func(t *testing.T) {
 		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
-		d := sit(t, &Choose{Refusal: bad, Standby: &scripted{answer: silent}})
-		d.say(`{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`)
-		d.hear(`"id":7`, `"code":-32603`, "--mcp-url is no URL")
-		d.leave()
+		d := sit(t, &Failover{Refusal: bad, Fallback: &scripted{answer: silent}})
+		d.Write(`{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`)
+		d.Want(`"id":7`, `"code":-32603`, "--mcp-url is no URL")
+		d.End()
 	})
 }
 
@@ -131,31 +134,31 @@ func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
 	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
 	synctest.Test(t, func(t *testing.T) {
 		var p atomic.Pointer[problem.Problem]
-		up := &scripted{answer: func(m *Message) *Message {
+		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 			if p := p.Load(); p != nil {
-				return m.failed(p)
+				return failed(m, p)
 			}
 			return says("up", version)(m)
 		}}
-		c := &Choose{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Standby: &scripted{answer: silent}}
+		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
 		d := sit(t, c)
 		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
-			d.say(modern3)
-			d.hear(`"id":3`)
-			if s := c.Status(); s.Problem != step.want {
+			d.Write(modern3)
+			d.Want(`"id":3`)
+			if s := c.Status.Report(); s.Problem != step.want {
 				t.Errorf("after %v the problem is %v, want %v", step.is, s.Problem, step.want)
 			}
 		}
-		d.leave()
+		d.End()
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c := &Choose{Refusal: noKey, Standby: &scripted{answer: silent}}
+		c := &Failover{Status: new(Status), Refusal: noKey, Fallback: &scripted{answer: silent}}
 		d := sit(t, c)
 		synctest.Wait()
-		if s := c.Status(); s.Problem != noKey {
+		if s := c.Status.Report(); s.Problem != noKey {
 			t.Errorf("without candidates the problem is %v, want %v", s.Problem, noKey)
 		}
-		d.leave()
+		d.End()
 	})
 }

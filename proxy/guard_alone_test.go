@@ -102,8 +102,8 @@ func TestGuardCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 		result string
 		want   []string
 	}{
-		{"LeadMagic's account of the request counts", `{"_meta":{"` + UsageKey + `":{"creditsUsed":"3"}}}`, []string{"get_account_analytics 3 stated"}},
-		{"what the account says of nothing is no cost", `{"_meta":{"` + UsageKey + `":{"creditsUsed":0}}}`, nil},
+		{"LeadMagic's account of the request counts", `{"_meta":{"` + problem.UsageKey + `":{"creditsUsed":"3"}}}`, []string{"get_account_analytics 3 stated"}},
+		{"what the account says of nothing is no cost", `{"_meta":{"` + problem.UsageKey + `":{"creditsUsed":0}}}`, nil},
 		{"what a report speaks of is no cost", `{"structuredContent":{"days":[{"credits_consumed":700}]}}`, nil},
 	}
 	for _, tt := range tests {
@@ -133,7 +133,7 @@ func TestGuardSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
 	}{
 		{"the connection breaks", func(b *bank) { b.trouble = broken }, `what "odd" costs is not known, and the balance before it cannot be read: the connection to LeadMagic broke`, 0},
 		{"the answer has none", func(b *bank) { b.balance = `"plenty"` }, "the balance before it cannot be read: LeadMagic's answer has no balance in it", 0},
-		{"LeadMagic says nothing", func(b *bank) { b.silent = true }, "the balance before it cannot be read: LeadMagic has not answered in time", askFor},
+		{"LeadMagic says nothing", func(b *bank) { b.silent = true }, "the balance before it cannot be read: LeadMagic has not answered in time", internalFor},
 		{"there is no balance tool", func(b *bank) { b.names = []string{"odd"} }, "LeadMagic lists no tool that shows the balance", 0},
 	}
 	for _, tt := range tests {

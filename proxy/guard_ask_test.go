@@ -7,16 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
-	for _, g := range []*Guard{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
+	for _, g := range []*limits{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
 		var called []string
-		standby := toolbox(func() string { return `{"name":"` + StatusTool + `"}` }, &called)
-		up := &Choose{
-			Refusal: missing, Standby: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
+		standby := toolbox(func() string { return `{"name":"` + problem.StatusTool + `"}` }, &called)
+		up := &Failover{
+			Editor: new(Editor), Status: new(Status),
+			Refusal: missing, Fallback: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 			Log: slog.New(slog.DiscardHandler),
 		}
 		a := employ(t, "legacy", up, g)
@@ -25,13 +28,13 @@ func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("%s: got %q", tool, got.text)
 			}
 		}
-		if got := a.call(StatusTool, "{}"); got.refused {
+		if got := a.call(problem.StatusTool, "{}"); got.refused {
 			t.Errorf("the status tool: got %q", got.text)
 		}
-		if names := toolNames(t, a.ask("tools/list", "{}")); !slices.Equal(names, []string{StatusTool}) {
+		if names := toolNames(t, a.ask("tools/list", "{}")); !slices.Equal(names, []string{problem.StatusTool}) {
 			t.Errorf("listed are %q", names)
 		}
-		if want := []string{StatusTool}; !slices.Equal(called, want) {
+		if want := []string{problem.StatusTool}; !slices.Equal(called, want) {
 			t.Errorf("called %q, want %q", called, want)
 		}
 		if len(a.spent()) > 0 {
@@ -45,13 +48,14 @@ func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 	for _, code := range []problem.Code{problem.Cut, problem.TimedOut, problem.BrokenAnswer, problem.Failed} {
 		t.Run(string(code), func(t *testing.T) {
 			fails := problem.New(code, problem.Unknown, "the opening went wrong", "")
-			up := &Choose{
+			up := &Failover{
+				Editor: new(Editor), Status: new(Status),
 				Candidates: []Candidate{{Upstream: &scripted{answer: refuses(fails)}}},
-				Standby:    &scripted{answer: says("standby", "2025-11-25")},
+				Fallback:   &scripted{answer: says("standby", "2025-11-25")},
 				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 				Log: slog.New(slog.DiscardHandler),
 			}
-			a := employ(t, "legacy", up, &Guard{MaxCredits: 5})
+			a := employ(t, "legacy", up, &limits{MaxCredits: 5})
 			got := a.call("find_mobile_number", "{}")
 			if !got.refused || !strings.Contains(got.text, "the opening went wrong") || strings.Contains(got.text, "credits may have been used") {
 				t.Errorf("got %q, want what went wrong, and no doubt about credits", got.text)
@@ -66,25 +70,25 @@ func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 	tests := []struct {
 		name   string
-		answer func(*Message) *Message
+		answer func(*jsonrpc.Message) *jsonrpc.Message
 		why    string
 	}{
 		{"LeadMagic cannot be reached", refuses(problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")), "LeadMagic is not reachable"},
 		{"the connection breaks", refuses(problem.FromError(context.Canceled, true)), "the connection to LeadMagic broke"},
-		{"LeadMagic refuses to list", func(m *Message) *Message {
+		{"LeadMagic refuses to list", func(m *jsonrpc.Message) *jsonrpc.Message {
 			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"error":{"code":-32601,"message":"no"}}`)
 		}, "LeadMagic does not list its tools"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, era string) {
-				up := &scripted{answer: func(m *Message) *Message {
+				up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 					if m.Method == "tools/list" {
 						return tt.answer(m)
 					}
 					return says("LeadMagic", "2025-11-25")(m)
 				}}
-				a := employ(t, era, up, &Guard{ReadOnly: true})
+				a := employ(t, era, up, &limits{ReadOnly: true})
 				got := a.call("check_credits", "{}")
 				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
 					t.Errorf("got %q, want %q", got.text, tt.why)
@@ -98,8 +102,8 @@ func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 }
 
 func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
-	var questions []*Message
-	up := &scripted{answer: func(m *Message) *Message {
+	var questions []*jsonrpc.Message
+	up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 		if strings.HasPrefix(string(m.ID), `"leadmagic-mcp-proxy `) {
 			questions = append(questions, m)
 		}
@@ -110,16 +114,16 @@ func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
 	}}
 	eachEra(t, func(t *testing.T, era string) {
 		questions = nil
-		a := employ(t, era, up, &Guard{MaxCredits: 1})
+		a := employ(t, era, up, &limits{MaxCredits: 1})
 		a.call("odd", "{}")
 		a.leave()
 		var got []string
 		for _, q := range questions {
 			got = append(got, q.Method+" "+q.Param("name"))
-			if modern := q.Modern(); modern != (era == "modern") {
+			if modern := q.Stateless(); modern != (era == "modern") {
 				t.Errorf("of another era: %s", q.Raw)
 			}
-			if q.meta.progressToken != nil {
+			if q.ProgressToken != nil {
 				t.Errorf("with a progress token that is another call's: %s", q.Raw)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -17,21 +19,24 @@ type bank struct {
 	trouble *problem.Problem // what keeps the balance from being read, nil if nothing does
 	silent  bool             // the balance is never told
 
-	deliver func(*Message)
+	wire
 	mu      sync.Mutex
 	balance string
-	open    map[string][]*Message // by tool
+	open    map[string][]*jsonrpc.Message // by tool
 	log     []string
 }
 
 func newBank(balance string) *bank {
-	return &bank{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*Message)}
+	return &bank{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*jsonrpc.Message)}
 }
 
-func (b *bank) Open(_ *Handshake, deliver func(*Message)) { b.deliver = deliver }
-func (b *bank) Close(context.Context)                     {}
+func (b *bank) Notify(_ context.Context, m *jsonrpc.Message) { b.send(m) }
 
-func (b *bank) Send(m *Message) {
+func (b *bank) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+	return b.call(ctx, m, b.send)
+}
+
+func (b *bank) send(m *jsonrpc.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	what := m.Method
@@ -41,7 +46,7 @@ func (b *bank) Send(m *Message) {
 	b.log = append(b.log, what)
 	result := "{}"
 	switch {
-	case m.Kind != Call:
+	case m.Kind != jsonrpc.Request:
 		return
 	case m.Method == "initialize":
 		result = `{"protocolVersion":"2025-11-25"}`
@@ -50,7 +55,7 @@ func (b *bank) Send(m *Message) {
 	case what == "check_credits" && b.silent:
 		return
 	case what == "check_credits" && b.trouble != nil:
-		go b.deliver(m.failed(b.trouble))
+		go b.deliver(failed(m, b.trouble))
 		return
 	case what == "check_credits":
 		result = `{"structuredContent":{"credits":` + b.balance + `}}`
@@ -78,7 +83,7 @@ func (b *bank) refuses(tool string, p *problem.Problem) {
 	m := b.open[tool][0]
 	b.open[tool] = b.open[tool][1:]
 	b.mu.Unlock()
-	b.deliver(m.failed(p))
+	b.deliver(failed(m, p))
 	synctest.Wait()
 }
 
@@ -107,7 +112,8 @@ func bankSession(t *testing.T, limit float64, test func(t *testing.T, b *bank, a
 	eachEra(t, func(t *testing.T, era string) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBank("100")
-			a := employ(t, era, b, &Guard{MaxCredits: limit})
+			a := employ(t, era, b, &limits{MaxCredits: limit})
+			a.clock = true
 			test(t, b, a)
 			a.leave()
 		})

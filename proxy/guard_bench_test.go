@@ -6,17 +6,19 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
 // mirror is an upstream that answers each call at once, on the pump.
 type mirror struct {
-	deliver func(*Message)
-	answer  []byte
+	wire
+	answer []byte
 }
 
-func (m *mirror) Open(_ *Handshake, deliver func(*Message)) { m.deliver = deliver }
-func (m *mirror) Close(context.Context)                     {}
-func (m *mirror) Send(*Message)                             { m.deliver(compose(m.answer)) }
+func (m *mirror) Notify(context.Context, *jsonrpc.Message) {}
+
+func (m *mirror) Call(context.Context, *jsonrpc.Message) *jsonrpc.Message { return compose(m.answer) }
 
 // BenchmarkGuard is a call through the pumps, without a guard and with one. Without one, no look is taken at it.
 func BenchmarkGuard(b *testing.B) {
@@ -24,11 +26,11 @@ func BenchmarkGuard(b *testing.B) {
 	answer := []byte(`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"email\":\"ada@analytical.example\",\"credits_consumed\":1}"}],"structuredContent":{"email":"ada@analytical.example","credits_consumed":1}}}`)
 	for _, bm := range []struct {
 		name  string
-		guard func() *Guard
+		guard func() *limits
 	}{
-		{"none", func() *Guard { return nil }},
-		{"patterns", func() *Guard { return &Guard{Tools: []string{"find_*", "check_*"}} }},
-		{"credits", func() *Guard { return &Guard{MaxCredits: 1e9, Cost: prices} }},
+		{"none", func() *limits { return nil }},
+		{"patterns", func() *limits { return &limits{Tools: []string{"find_*", "check_*"}} }},
+		{"credits", func() *limits { return &limits{MaxCredits: 1e9, Cost: prices} }},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			in, say := io.Pipe()
@@ -36,7 +38,7 @@ func BenchmarkGuard(b *testing.B) {
 			ended := make(chan error, 1)
 			go func() {
 				ended <- Run(context.Background(), Options{
-					In: in, Out: out, Upstream: &mirror{answer: answer}, Guard: bm.guard(), Log: slog.New(slog.DiscardHandler),
+					In: in, Out: out, Upstream: bm.guard().around(&mirror{answer: answer}), Log: slog.New(slog.DiscardHandler),
 				})
 			}()
 			lines := bufio.NewReader(hear)

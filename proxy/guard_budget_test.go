@@ -19,7 +19,7 @@ const (
 func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 50})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 50})
 		const calls = 200
 		var ids []string
 		for i := range calls {
@@ -52,7 +52,7 @@ func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 5.5})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
 		if got := a.call("find_company_funding", funded); got.refused {
 			t.Fatalf("the first call: %q", got.text)
 		}
@@ -83,7 +83,7 @@ func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 1})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		for range 5 {
 			if got := a.call("find_work_email", missing); got.refused {
 				t.Fatalf("a miss is free: %q", got.text)
@@ -104,7 +104,7 @@ func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
 func TestGuardHoldsFractionsExactly(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 0.75})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
 		for i := range 5 {
 			if got := a.call("validate_work_email", valid1); got.refused != (i >= 3) {
 				t.Errorf("call %d: refused is %v: %q", i+1, got.refused, got.text)
@@ -119,7 +119,7 @@ func TestGuardHoldsFractionsExactly(t *testing.T) {
 func TestGuardReportsBalanceAndRequest(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		s := startSandbox(t, sandbox.Options{Credits: 100})
-		a := employ(t, era, upstreamTo(t, way{era, "rest"}, s), &Guard{})
+		a := employ(t, era, upstreamTo(t, way{era, "rest"}, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("check_credits", "{}")
 		a.mu.Lock()
@@ -152,7 +152,7 @@ func TestGuardSettlesEachFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				s := startSandbox(t, sandbox.Options{})
-				a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 9})
+				a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 9})
 				fault := tt.fault
 				if w.upstream == "rest" {
 					fault.Path = "/v1/people/mobile-finder"
@@ -183,7 +183,7 @@ func TestGuardSettlesEachFailure(t *testing.T) {
 func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 1})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		if got := a.call("find_personal_email", `{"profile_url":"ada"}`); !got.refused {
 			t.Errorf("got %s", got.line)
 		}
@@ -199,7 +199,7 @@ func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
 func TestGuardWithoutALimitOnlyCounts(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{Workbench: w.upstream == "mcp"})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("find_company_employees", `{"company_domain":"acme.example","limit":3}`)
 		a.call("check_credits", "{}")
@@ -227,7 +227,7 @@ func TestGuardMeasuresACallOfUnknownCost(t *testing.T) {
 	}
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, sandbox.Options{Credits: 100})
-		a := employ(t, w.era, upstreamTo(t, w, s), &Guard{MaxCredits: 6, Cost: unpriced})
+		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
 		for i, want := range []bool{false, false, true} {
 			if got := a.call("find_company_funding", funded); got.refused != want {
 				t.Fatalf("call %d: refused is %v: %q", i+1, got.refused, got.text)

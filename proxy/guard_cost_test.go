@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestGuardReadsWhatAResultHasCost(t *testing.T) {
-	text := func(s string) string { return `{"content":[{"type":"text","text":` + string(quote(s)) + `}]}` }
+	text := func(s string) string { return `{"content":[{"type":"text","text":` + string(jsonrpc.Quote(s)) + `}]}` }
 	tests := []struct {
 		name   string
 		result string
@@ -65,7 +67,7 @@ func TestGuardReadsTheBalance(t *testing.T) {
 		{"a text", `{"structuredContent":{"credits":"15432.50"}}`, 154325 * credit / 10, true},
 		{"JSON in a text", `{"content":[{"type":"text","text":"{\"credits\":7}"}]}`, 7 * credit, true},
 		{"less than nothing", `{"structuredContent":{"credits":-2}}`, -2 * credit, true},
-		{"a header of the REST API", `{"_meta":{"` + UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, 9 * credit, true},
+		{"a header of the REST API", `{"_meta":{"` + problem.UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, 9 * credit, true},
 		{"not there", `{"structuredContent":{"balance":"plenty"}}`, 0, false},
 		{"a report", `{"structuredContent":{"credits":{"current":5}}}`, 0, false},
 		{"a refusal", `{"isError":true,"structuredContent":{"credits":5}}`, 0, false},
@@ -82,18 +84,18 @@ func TestGuardReadsTheBalance(t *testing.T) {
 }
 
 func TestGuardCountsAnAnswer(t *testing.T) {
-	result := func(s string) *Message { return compose(`{"jsonrpc":"2.0","id":1,"result":` + s + `}`) }
-	fails := func(code, message string) *Message {
+	result := func(s string) *jsonrpc.Message { return compose(`{"jsonrpc":"2.0","id":1,"result":` + s + `}`) }
+	fails := func(code, message string) *jsonrpc.Message {
 		return compose(`{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + message + `"}}`)
 	}
-	gone := func(fate problem.Fate) *Message {
+	gone := func(fate problem.Fate) *jsonrpc.Message {
 		p := problem.New(problem.Failed, fate, "it did not work", "")
 		p.RequestID = "req_1"
-		return (&Message{ID: []byte("1")}).failed(p)
+		return failed(&jsonrpc.Message{ID: []byte("1")}, p)
 	}
 	tests := []struct {
 		name   string
-		answer *Message
+		answer *jsonrpc.Message
 		want   credits
 		basis  Basis
 	}{
@@ -101,9 +103,9 @@ func TestGuardCountsAnAnswer(t *testing.T) {
 		{"more than the worst case, if LeadMagic says so", result(`{"structuredContent":{"credits_consumed":7}}`), 7 * credit, Stated},
 		{"the worst case when it does not say", result(`{"content":[]}`), 5 * credit, WorstCase},
 		{"the worst case when it says something else", result(`{"structuredContent":{"credits_consumed":"a few"}}`), 5 * credit, WorstCase},
-		{"what the REST upstream says", result(`{"_meta":{"` + UsageKey + `":{"creditsUsed":2,"creditsLeft":3}},"structuredContent":{"credits_consumed":9}}`), 2 * credit, Stated},
-		{"what the REST upstream says of a refusal", result(`{"isError":true,"_meta":{"` + UsageKey + `":{"creditsUsed":0}}}`), 0, Stated},
-		{"the worst case when the REST upstream does not know", result(`{"isError":true,"content":[],"_meta":{"` + UsageKey + `":{"requestId":"r"}}}`), 5 * credit, WorstCase},
+		{"what the REST upstream says", result(`{"_meta":{"` + problem.UsageKey + `":{"creditsUsed":2,"creditsLeft":3}},"structuredContent":{"credits_consumed":9}}`), 2 * credit, Stated},
+		{"what the REST upstream says of a refusal", result(`{"isError":true,"_meta":{"` + problem.UsageKey + `":{"creditsUsed":0}}}`), 0, Stated},
+		{"the worst case when the REST upstream does not know", result(`{"isError":true,"content":[],"_meta":{"` + problem.UsageKey + `":{"requestId":"r"}}}`), 5 * credit, WorstCase},
 		{"nothing for a refusal of the tool's", result(`{"isError":true,"content":[{"type":"text","text":"domain is required"}]}`), 0, Refused},
 		{"what a refusal of the tool's says", result(`{"isError":true,"content":[{"type":"text","text":"{\"credits_consumed\":1}"}]}`), credit, Stated},
 		{"the worst case for a failure inside the tool", result(`{"isError":true,"content":[{"type":"text","text":"upstream said 503"}]}`), 5 * credit, WorstCase},
@@ -119,11 +121,11 @@ func TestGuardCountsAnAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := costOf(&charge{worst: 5 * credit, known: true}, tt.answer)
+			got := costOf(&reservation{worst: 5 * credit, known: true}, tt.answer)
 			if got.credits != tt.want || got.basis != tt.basis {
 				t.Errorf("got %v %s, want %v %s", got.credits, got.basis, tt.want, tt.basis)
 			}
-			if unknown := costOf(&charge{}, tt.answer); tt.basis == WorstCase && (unknown.basis != Unknown || unknown.credits != 0) {
+			if unknown := costOf(&reservation{}, tt.answer); tt.basis == WorstCase && (unknown.basis != Unknown || unknown.credits != 0) {
 				t.Errorf("without a worst case: got %v %s", unknown.credits, unknown.basis)
 			}
 		})

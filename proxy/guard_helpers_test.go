@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
@@ -69,7 +72,7 @@ func upstreamTo(t testing.TB, w way, s *sandbox.Server) Upstream {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if w.upstream == "rest" {
-		return &Pipe{Log: log, Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+		return &InProcess{Log: log, Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
 			return rest.Serve(ctx, rest.Options{BaseURL: s.URL, Client: dial()}, in, out)
 		}}
 	}
@@ -77,7 +80,7 @@ func upstreamTo(t testing.TB, w way, s *sandbox.Server) Upstream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Remote{URL: u, Dial: dial, Log: log}
+	return &streamable.Client{URL: u, Dial: dial, Log: log}
 }
 
 // prices are the worst cases of the tools that the tests call.
@@ -94,9 +97,9 @@ func prices(tool string, _ []byte) (float64, bool) {
 type agent struct {
 	t     testing.TB
 	era   string
-	guard *Guard
 	in    *io.PipeWriter
 	stop  func() // is a signal to end
+	clock bool   // time is the test's, and calls are sent in order
 	ended chan error
 
 	mu      sync.Mutex
@@ -106,22 +109,51 @@ type agent struct {
 	ledger  []SpentCall
 }
 
+// limits are the settings of a Filter and a Budget.
+type limits struct {
+	Tools, Exclude []string
+	ReadOnly       bool
+	MaxCredits     float64
+	Cost           func(tool string, arguments []byte) (credits float64, known bool)
+	Spent          func(SpentCall)
+
+	filter *Filter
+	budget *Budget
+}
+
+// around is up within the limits.
+func (l *limits) around(up Upstream) Upstream {
+	if l == nil {
+		return up
+	}
+	if l.MaxCredits > 0 || l.Spent != nil {
+		l.budget = &Budget{Next: up, Limit: l.MaxCredits, Price: l.Cost, Spent: l.Spent}
+		up = l.budget
+	}
+	if l.ReadOnly || l.MaxCredits > 0 || len(l.Tools)+len(l.Exclude) > 0 {
+		l.filter = &Filter{Next: up, Tools: l.Tools, Exclude: l.Exclude, ReadOnly: l.ReadOnly, Log: slog.New(slog.DiscardHandler)}
+		up = l.filter
+	}
+	return up
+}
+
 // employ opens a session. A guard without a cost table gets prices.
-func employ(t testing.TB, era string, up Upstream, g *Guard) *agent {
+func employ(t testing.TB, era string, up Upstream, g *limits) *agent {
 	t.Helper()
 	inRead, in := io.Pipe()
 	out, outWrite := io.Pipe()
-	a := &agent{t: t, era: era, guard: g, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
+	a := &agent{t: t, era: era, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
 	if g != nil {
 		if g.Cost == nil {
 			g.Cost = prices
 		}
 		g.Spent = a.note
 	}
+	up = g.around(up)
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	go func() {
-		err := Run(ctx, Options{In: inRead, Out: outWrite, Upstream: up, Guard: g, Log: slog.New(slog.DiscardHandler)})
+		err := Run(ctx, Options{In: inRead, Out: outWrite, Upstream: up, Log: slog.New(slog.DiscardHandler)})
 		_ = outWrite.Close()
 		a.ended <- err
 	}()
@@ -222,6 +254,9 @@ func (a *agent) begin(method, params string) string {
 		params = "{" + meta + params
 	}
 	a.say(`{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":` + params + `}`)
+	if a.clock {
+		synctest.Wait()
+	}
 	return id
 }
 

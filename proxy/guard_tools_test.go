@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
@@ -14,7 +17,7 @@ const ada = `{"full_name":"Ada Lovelace","domain":"analytical.example"}`
 func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 	tests := []struct {
 		name    string
-		guard   *Guard   // a pattern for one guard a session
+		guard   *limits  // a pattern for one guard a session
 		shown   []string // some of what the list has
 		gone    []string // some of what it has not
 		allowed [2]string
@@ -23,7 +26,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 	}{
 		{
 			"only what --tools names is there",
-			&Guard{Tools: []string{" find_* ", "check_credits"}},
+			&limits{Tools: []string{" find_* ", "check_credits"}},
 			[]string{"find_work_email", "check_credits"},
 			[]string{"enrich_company", "get_account_analytics"},
 			[2]string{"find_work_email", ada},
@@ -32,7 +35,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"what --exclude-tools names is not there",
-			&Guard{Exclude: []string{"find_[a-m]*", "enrich_*"}},
+			&limits{Exclude: []string{"find_[a-m]*", "enrich_*"}},
 			[]string{"find_work_email", "check_credits"},
 			[]string{"find_mobile_number", "find_company_funding", "enrich_company"},
 			[2]string{"find_work_email", ada},
@@ -41,7 +44,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"--exclude-tools wins over --tools",
-			&Guard{Tools: []string{"find_*"}, Exclude: []string{"*mobile*"}},
+			&limits{Tools: []string{"find_*"}, Exclude: []string{"*mobile*"}},
 			[]string{"find_work_email"},
 			[]string{"find_mobile_number", "check_credits"},
 			[2]string{"find_work_email", ada},
@@ -50,7 +53,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"a tool under another name is not a way around --exclude-tools",
-			&Guard{Exclude: []string{"b2b_profile_to_work_email"}},
+			&limits{Exclude: []string{"b2b_profile_to_work_email"}},
 			[]string{"find_work_email"},
 			[]string{"b2b_profile_to_work_email"},
 			[2]string{"find_work_email", ada},
@@ -59,7 +62,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"--read-only leaves what is annotated so",
-			&Guard{ReadOnly: true},
+			&limits{ReadOnly: true},
 			[]string{"check_credits", "get_account_analytics"},
 			[]string{"find_work_email", "enrich_company"},
 			[2]string{"check_credits", `{}`},
@@ -68,7 +71,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"--read-only and patterns hold together",
-			&Guard{ReadOnly: true, Tools: []string{"get_*", "find_work_email"}},
+			&limits{ReadOnly: true, Tools: []string{"get_*", "find_work_email"}},
 			[]string{"get_account_analytics"},
 			[]string{"check_credits", "find_work_email"},
 			[2]string{"get_account_analytics", `{}`},
@@ -77,19 +80,19 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 		},
 		{
 			"an empty pattern matches nothing",
-			&Guard{Tools: []string{" "}},
+			&limits{Tools: []string{" "}},
 			nil,
 			[]string{"find_work_email", "check_credits"},
-			[2]string{StatusTool, `{}`},
+			[2]string{problem.StatusTool, `{}`},
 			[2]string{"check_credits", `{}`},
 			`the tool "check_credits" is not among those that --tools (LEADMAGIC_TOOLS) allows`,
 		},
 		{
 			"a pattern that cannot be read hides",
-			&Guard{Exclude: []string{"["}},
+			&limits{Exclude: []string{"["}},
 			nil,
 			[]string{"find_work_email", "check_credits"},
-			[2]string{StatusTool, `{}`},
+			[2]string{problem.StatusTool, `{}`},
 			[2]string{"check_credits", `{}`},
 			`the tool "check_credits" is hidden by --exclude-tools`,
 		},
@@ -100,7 +103,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 				for _, first := range []string{"tools/list", "tools/call"} {
 					t.Run(first+" comes first", func(t *testing.T) {
 						s := startSandbox(t, sandbox.Options{})
-						guard := Guard{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
+						guard := limits{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
 						a := employ(t, w.era, upstreamTo(t, w, s), &guard)
 						list := func() {
 							names := toolNames(t, a.ask("tools/list", "{}"))
@@ -125,7 +128,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 						if modern := strings.Contains(got.line, `"resultType":"complete"`); modern != (w.era == "modern") {
 							t.Errorf("resultType does not fit the %s era: %s", w.era, got.line)
 						}
-						if tt.allowed[0] != StatusTool {
+						if tt.allowed[0] != problem.StatusTool {
 							if got := a.call(tt.allowed[0], tt.allowed[1]); got.refused {
 								t.Errorf("the tool that is there: got %q", got.text)
 							}
@@ -156,10 +159,10 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 				s := startSandbox(t, sandbox.Options{Paged: paged})
 				w := way{era, "mcp"}
 				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
-				cut := employ(t, era, upstreamTo(t, w, s), &Guard{Tools: []string{"find_*"}}).ask("tools/list", "{}")
+				cut := employ(t, era, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
 				want := whole
-				for tool := range elements(find(find([]byte(whole), "result"), "tools")) {
-					if name, _ := unquote(find(tool, "name")); !strings.HasPrefix(name, "find_") {
+				for tool := range jsonrpc.Elements(jsonrpc.Get(jsonrpc.Get([]byte(whole), "result"), "tools")) {
+					if name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name")); !strings.HasPrefix(name, "find_") {
 						want = strings.Replace(want, string(tool)+",", "", 1)
 						want = strings.Replace(want, ","+string(tool)+"]", "]", 1)
 					}
@@ -179,7 +182,7 @@ func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		s := startSandbox(t, sandbox.Options{})
 		want := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
-		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &Guard{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
+		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
 		if got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
@@ -193,7 +196,7 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
 	}
 	up := &scripted{answer: says("LeadMagic", "2025-11-25")}
-	a := employ(t, "legacy", up, &Guard{})
+	a := employ(t, "legacy", up, &limits{})
 	for _, line := range lines {
 		a.say(line)
 	}
@@ -207,7 +210,7 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 
 func TestGuardPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &Guard{Exclude: []string{"*"}})
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &limits{Exclude: []string{"*"}})
 		line := a.ask("tools/list", "{}")
 		if !strings.Contains(line, `"tools":[]`) {
 			t.Errorf("the list is %s", line)
@@ -220,13 +223,13 @@ func TestGuardPatternsThatHideEverything(t *testing.T) {
 
 func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		g := &Guard{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
+		g := &limits{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
 		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), g)
-		if got := g.Unmatched(); got != nil {
+		if got := g.filter.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
 		}
 		a.ask("tools/list", "{}")
-		if got, want := g.Unmatched(), []string{"finds_*", "serch_people"}; !slices.Equal(got, want) {
+		if got, want := g.filter.Unmatched(), []string{"finds_*", "serch_people"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -262,7 +265,7 @@ func TestGuardStarStandsForAnyCharacter(t *testing.T) {
 
 // toolbox is an upstream whose list changes.
 func toolbox(list func() string, log *[]string) *scripted {
-	return &scripted{answer: func(m *Message) *Message {
+	return &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 		switch m.Method {
 		case "initialize":
 			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25"}}`)
@@ -279,7 +282,7 @@ func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
 		list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 		var called []string
 		up := toolbox(func() string { return list }, &called)
-		a := employ(t, era, up, &Guard{ReadOnly: true})
+		a := employ(t, era, up, &limits{ReadOnly: true})
 		a.ask("tools/list", "{}")
 		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh"`) {
 			t.Errorf("a tool that is not there: %q", got.text)
@@ -309,7 +312,7 @@ func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
 	list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 	var called []string
 	up := toolbox(func() string { return list }, &called)
-	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
+	a := employ(t, "legacy", up, &limits{ReadOnly: true})
 	a.call("old", "{}")
 	list = `{"name":"old"}`
 	a.open("2025-11-25")
@@ -321,7 +324,7 @@ func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
 func TestGuardTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 	var called []string
 	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
-	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
+	a := employ(t, "legacy", up, &limits{ReadOnly: true})
 	if got := a.call("twin", "{}"); !got.refused || called != nil {
 		t.Errorf("got %q, and %q were called", got.text, called)
 	}
@@ -331,14 +334,14 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		var called []string
 		up := toolbox(func() string { return `{"name":"check_credits"},{"name":"find_work_email"}` }, &called)
-		a := employ(t, era, up, &Guard{Tools: []string{"check_credits"}})
+		a := employ(t, era, up, &limits{Tools: []string{"check_credits"}})
 		for _, params := range []string{
 			`{"name":"find_work_email","name":"check_credits"}`,
-			`{"name":"find_work_email","n\u0061me":"` + StatusTool + `"}`,
+			`{"name":"find_work_email","n\u0061me":"` + problem.StatusTool + `"}`,
 			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
 		} {
 			got := readOutcome(t, a.ask("tools/call", params))
-			if !got.refused || !strings.Contains(got.text, "the call names its tool or its arguments twice") {
+			if !got.refused || !strings.Contains(got.text, "the message names a member twice") {
 				t.Errorf("%s: got %q", params, got.text)
 			}
 		}
@@ -355,16 +358,16 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 
 func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
 	s := startSandbox(t, sandbox.Options{})
-	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &Guard{Tools: []string{"check_credits"}})
+	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
 	a.open(batchVersion)
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +
 		`{"jsonrpc":"2.0","id":"y","method":"tools/call","params":{"name":"check_credits","arguments":{}}}]`)
 	line := <-a.rest
 	n := 0
-	for answer := range elements([]byte(line)) {
+	for answer := range jsonrpc.Elements([]byte(line)) {
 		n++
 		got := readOutcome(t, string(answer))
-		id, _ := unquote(find(answer, "id"))
+		id, _ := jsonrpc.Unquote(jsonrpc.Get(answer, "id"))
 		if got.refused != (id == "x") {
 			t.Errorf("%s: %s", id, answer)
 		}

@@ -9,36 +9,39 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
 
 // echoServer answers each call with its method, like an SDK server that reads one line after the other. It
 // ends its session at "die", and does not answer "hang".
 func echoServer(_ context.Context, in io.ReadCloser, out io.WriteCloser) error {
-	lines := NewStdio(in, out)
+	lines := jsonrpc.NewLineReader(in)
 	for {
 		line, err := lines.ReadLine()
 		if err != nil {
 			return err
 		}
-		m, err := Peek(line)
+		m, err := jsonrpc.Parse(line)
 		switch {
 		case err != nil:
 			return err
 		case m.Method == "die":
 			return io.ErrUnexpectedEOF
-		case m.Kind == Call && m.Method != "hang":
-			if err := lines.WriteLine(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"echo":`, quote(m.Method), `}}`).Raw); err != nil {
+		case m.Kind == jsonrpc.Request && m.Method != "hang":
+			if _, err := out.Write(append(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"echo":`, jsonrpc.Quote(m.Method), `}}`).Raw, '\n')); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func pipeTo(t *testing.T) *desk {
+func pipeTo(t *testing.T) *proxytest.Editor {
 	t.Helper()
-	return sit(t, &Choose{
-		Candidates: []Candidate{{Upstream: &Pipe{Serve: echoServer, Log: slog.New(slog.DiscardHandler)}}},
-		Standby:    &scripted{answer: silent},
+	return sit(t, &Failover{
+		Candidates: []Candidate{{Upstream: &InProcess{Serve: echoServer, Log: slog.New(slog.DiscardHandler)}}},
+		Fallback:   &scripted{answer: silent},
 	})
 }
 
@@ -55,14 +58,14 @@ func TestRule16PipeAnswersWhatTheSDKCannotCarry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := pipeTo(t)
-				d.say(hello)
-				d.hear(`"id":0`)
-				d.say(call)
-				m, _ := Peek([]byte(call))
-				d.hear(fmt.Sprintf(`"id":%s,"error":{"code":-32600`, m.ID))
-				d.say(`{"jsonrpc":"2.0","id":"after","method":"ping","params":{"text":"[[[ is no nesting"}}`)
-				d.hear(`"id":"after"`, `"echo":"ping"`)
-				d.leave()
+				d.Write(hello)
+				d.Want(`"id":0`)
+				d.Write(call)
+				m, _ := jsonrpc.Parse([]byte(call))
+				d.Want(fmt.Sprintf(`"id":%s,"error":{"code":-32600`, m.ID))
+				d.Write(`{"jsonrpc":"2.0","id":"after","method":"ping","params":{"text":"[[[ is no nesting"}}`)
+				d.Want(`"id":"after"`, `"echo":"ping"`)
+				d.End()
 			})
 		})
 	}
@@ -71,14 +74,14 @@ func TestRule16PipeAnswersWhatTheSDKCannotCarry(t *testing.T) {
 func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := pipeTo(t)
-		d.say(hello)
-		d.hear(`"id":0`)
-		d.say(`{"jsonrpc":"2.0","id":1,"method":"hang"}`)
-		d.say(`{"jsonrpc":"2.0","method":"die"}`)
-		d.hear(`"id":1,"error":{"code":-32603`, "ended before the answer")
-		d.say(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
-		d.hear(`"id":2`, `"echo":"ping"`)
-		d.leave()
+		d.Write(hello)
+		d.Want(`"id":0`)
+		d.Write(`{"jsonrpc":"2.0","id":1,"method":"hang"}`)
+		d.Write(`{"jsonrpc":"2.0","method":"die"}`)
+		d.Want(`"id":1,"error":{"code":-32603`, "ended before the answer")
+		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
+		d.Want(`"id":2`, `"echo":"ping"`)
+		d.End()
 	})
 }
 
@@ -87,17 +90,22 @@ func TestRule16PipeThatEndsAnswersEveryCall(t *testing.T) {
 	const calls = 20_000
 	var answered sync.WaitGroup
 	answered.Add(calls)
-	p := &Pipe{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
-		_, err := NewStdio(in, nil).ReadLine()
+	p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
+		_, err := jsonrpc.NewLineReader(in).ReadLine()
 		return err
 	}}
-	p.Open(&Handshake{}, func(*Message) { answered.Done() })
+	p.Start(func(*jsonrpc.Message) {})
 	for id := range calls {
-		m, err := Peek([]byte(ping(id)))
+		m, err := jsonrpc.Parse([]byte(ping(id)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Send(m)
+		go func() {
+			defer answered.Done()
+			if got := p.Call(t.Context(), m); got == nil || got.Err == nil {
+				t.Errorf("the response is %v", got)
+			}
+		}()
 	}
 	answered.Wait()
 	p.Close(t.Context())
@@ -106,25 +114,25 @@ func TestRule16PipeThatEndsAnswersEveryCall(t *testing.T) {
 func TestRule16PipeKeepsTheErasApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := pipeTo(t)
-		d.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + metaOf + `}}`)
-		d.hear(`"id":1`, `"echo":"tools/list"`)
-		d.say(hello) // a session of its own: the modern one goes on
-		d.hear(`"id":0`, `"echo":"initialize"`)
-		d.say(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
-		d.hear(`"id":2`)
-		d.say(`{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{` + metaOf + `}}`)
-		d.hear(`"id":3`)
-		d.leave()
+		d.Write(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + metaOf + `}}`)
+		d.Want(`"id":1`, `"echo":"tools/list"`)
+		d.Write(hello) // a session of its own: the modern one goes on
+		d.Want(`"id":0`, `"echo":"initialize"`)
+		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
+		d.Want(`"id":2`)
+		d.Write(`{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{` + metaOf + `}}`)
+		d.Want(`"id":3`)
+		d.End()
 	})
 }
 
 func TestRule16PipeHasNoLineLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := pipeTo(t)
-		d.say(hello)
-		d.hear(`"id":0`)
-		d.say(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"text":"` + strings.Repeat("x", 8<<20) + `"}}`)
-		d.hear(`"id":1`, `"echo":"ping"`)
-		d.leave()
+		d.Write(hello)
+		d.Want(`"id":0`)
+		d.Write(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"text":"` + strings.Repeat("x", 8<<20) + `"}}`)
+		d.Want(`"id":1`, `"echo":"ping"`)
+		d.End()
 	})
 }

@@ -53,7 +53,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 		return err
 	}
 	defer l.end()
-	if ss.choose.Status().Upstream == "rest" { // which opens its session without asking LeadMagic
+	if ss.status.Report().Upstream == "rest" { // which opens its session without asking LeadMagic
 		client := ss.apiClient()
 		defer client.CloseIdleConnections()
 		if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
@@ -89,12 +89,12 @@ func (ss *session) connect(ctx context.Context, protocol string) (*local, error)
 	}
 	// A session that had to explain itself is one that did not come about, for who types a command. That one can
 	// wait longer than an editor for LeadMagic, or for the reason.
-	if ss.choose.Status().Problem != nil {
+	if ss.status.Report().Problem != nil {
 		patient, cancel := context.WithTimeout(ctx, patience)
-		ss.choose.Tried(patient)
+		ss.status.Wait(patient)
 		cancel()
 	}
-	if p := ss.choose.Status().Problem; p != nil {
+	if p := ss.status.Report().Problem; p != nil {
 		l.end()
 		return nil, ss.describe(p, "")
 	}

@@ -145,7 +145,7 @@ func (ss *session) route() *doctor.Route {
 			}
 			return &doctor.Session{
 				ClientSession: l.ClientSession,
-				Upstream:      other.choose.Status().Upstream,
+				Upstream:      other.status.Report().Upstream,
 				Refused:       other.passed.Load(),
 				Unmatched:     other.unmatched,
 				End:           l.end,

@@ -8,25 +8,17 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
-// newGuard is what limits the session as the settings say, nil if they limit nothing and nobody keeps a log.
-func (ss *session) newGuard() *proxy.Guard {
-	s := ss.settings
-	if len(s.tools) == 0 && len(s.exclude) == 0 && !s.readOnly && s.maxCredits == 0 && s.logFile == "" {
-		return nil
-	}
-	g := &proxy.Guard{Tools: s.tools, Exclude: s.exclude, ReadOnly: s.readOnly, MaxCredits: s.maxCredits, Cost: ss.costs()}
-	if s.logFile != "" {
-		g.Spent = ss.logSpent
-	}
-	return g
+// limits reports whether the settings limit what may be called.
+func (s *settings) limits() bool {
+	return len(s.tools) > 0 || len(s.exclude) > 0 || s.readOnly || s.maxCredits > 0
 }
 
-// costs tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
+// prices tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
 // until it is known what carries the session less is known of the costs.
-func (ss *session) costs() func(tool string, arguments []byte) (credits float64, known bool) {
+func (ss *session) prices() func(tool string, arguments []byte) (credits float64, known bool) {
 	overREST, hosted := rest.Costs(), rest.HostedCosts()
 	return func(tool string, arguments []byte) (float64, bool) {
-		if ss.settings.upstream == "rest" || ss.choose.Status().Upstream == "rest" {
+		if ss.settings.upstream == "rest" || ss.status.Report().Upstream == "rest" {
 			return overREST(tool, arguments)
 		}
 		return hosted(tool, arguments)
@@ -51,13 +43,10 @@ func (ss *session) logSpent(s proxy.SpentCall) {
 	_ = ss.log.Handler().Handle(context.Background(), r)
 }
 
-// shows reports whether the session's list has a tool, so that no text speaks of one that is hidden.
-func (ss *session) shows(tool string) bool { return ss.guard == nil || ss.guard.Shows(tool) }
-
 // unmatched are the tool patterns that match nothing, once the tools were listed.
 func (ss *session) unmatched() []string {
-	if ss.guard == nil {
+	if ss.filter == nil {
 		return nil
 	}
-	return ss.guard.Unmatched()
+	return ss.filter.Unmatched()
 }

@@ -22,9 +22,9 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 	}
 	ss, _ := newSession(env, s)
 	defer ss.close()
-	ss.choose.Explained = ss.sayExplained
+	ss.explained = ss.sayExplained
 	if refusal != nil {
-		ss.refuse(refusal)
+		ss.refusal = refusal
 	}
 	debug.SetGCPercent(calmGC)
 	defer time.AfterFunc(settled, releaseStartup).Stop()

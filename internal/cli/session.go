@@ -15,6 +15,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -26,48 +27,72 @@ type session struct {
 	keys     *auth.Keys
 	base     *baseTransport
 	log      *slog.Logger
-	choose   *proxy.Choose
-	guard    *proxy.Guard // nil for none
 	sandbox  *sandbox.Server
-	// passed is why the hosted server was passed over for the REST API.
-	passed atomic.Pointer[problem.Problem]
+
+	// What several pieces of the message path need to know of each other.
+	editor  *proxy.Editor
+	status  *proxy.Status
+	refusal *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
+	passed  atomic.Pointer[problem.Problem] // why the hosted server was passed over for the REST API
+	filter  *proxy.Filter                   // nil if nothing is limited
+	// explained is told when the session begins without LeadMagic.
+	explained func(*problem.Problem)
 }
 
 // newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
 // problem is returned beside it, for commands that a person types.
 func newSession(env *Env, s *settings) (*session, *problem.Problem) {
 	refusal := s.fill(env.Getenv)
-	ss := &session{env: env, settings: s, log: newLog(env, s), keys: newKeys(env)} // the log may be a variable's
+	ss := newParts(env, s)
+	ss.log, ss.keys = newLog(env, s), newKeys(env) // the log may be a variable's
 	if refusal == nil {
 		refusal = ss.prepare()
 	}
-	ss.choose = ss.newChoose(refusal)
-	if refusal == nil {
-		ss.guard = ss.newGuard()
-	}
+	ss.refusal = refusal
 	return ss, refusal
 }
 
-// newChoose makes what opens the session, or what only explains refusal if that is not nil.
-func (ss *session) newChoose(refusal *problem.Problem) *proxy.Choose {
-	choose := &proxy.Choose{
-		Refusal:    refusal,
-		Standby:    &proxy.Pipe{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
-		KeyChanged: ss.keys.Changed,
-		Explained:  func(*problem.Problem) {},
-		Log:        ss.log,
-	}
-	if refusal == nil {
-		choose.Candidates = ss.candidates()
-	}
-	return choose
+func newParts(env *Env, s *settings) *session {
+	return &session{env: env, settings: s, editor: new(proxy.Editor), status: new(proxy.Status), explained: func(*problem.Problem) {}}
 }
 
 // again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
 func (ss *session) again() *session {
-	other := &session{env: ss.env, settings: ss.settings, keys: ss.keys, base: ss.base, log: ss.log}
-	other.choose, other.guard = other.newChoose(nil), other.newGuard()
+	other := newParts(ss.env, ss.settings)
+	other.keys, other.base, other.log = ss.keys, ss.base, ss.log
 	return other
+}
+
+// upstream joins what answers the editor's requests: Filter → Budget → Failover → LeadMagic's hosted server or its REST
+// API, where the first two stand only if there is a limit or somebody keeps account.
+func (ss *session) upstream() proxy.Upstream {
+	s := ss.settings
+	failover := &proxy.Failover{
+		Refusal:    ss.refusal,
+		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
+		KeyChanged: ss.keys.Changed,
+		Explained:  ss.explained,
+		Editor:     ss.editor,
+		Status:     ss.status,
+		Log:        ss.log,
+	}
+	if ss.refusal != nil {
+		return failover
+	}
+	failover.Candidates = ss.candidates()
+	upstream := proxy.Upstream(failover)
+	if s.maxCredits > 0 || s.logFile != "" {
+		budget := &proxy.Budget{Next: upstream, Limit: s.maxCredits, Price: ss.prices()}
+		if s.logFile != "" {
+			budget.Spent = ss.logSpent
+		}
+		upstream = budget
+	}
+	if s.limits() {
+		ss.filter = &proxy.Filter{Next: upstream, Tools: s.tools, Exclude: s.exclude, ReadOnly: s.readOnly, Log: ss.log}
+		upstream = ss.filter
+	}
+	return upstream
 }
 
 // prepare checks the settings and makes what calls go over.
@@ -108,19 +133,19 @@ func (ss *session) startSandbox() error {
 // candidates are the upstreams of the settings, in order.
 func (ss *session) candidates() []proxy.Candidate {
 	s := ss.settings
-	hosted := proxy.Candidate{Name: "mcp", Upstream: &proxy.Remote{
+	hosted := proxy.Candidate{Name: "mcp", Upstream: &streamable.Client{
 		URL:               s.mcp,
 		Dial:              func() *http.Client { return ss.client(s.mcp, "x-leadmagic-key") },
 		ToolTimeout:       s.toolTimeout,
 		ForwardClientMeta: s.forwardClientMeta,
 		Log:               ss.log,
 	}}
-	api := proxy.Candidate{Name: "rest", Upstream: &proxy.Pipe{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
+	api := proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
 	switch s.upstream {
 	case "mcp":
 		return []proxy.Candidate{hosted}
 	case "rest":
-		return []proxy.Candidate{{Name: "rest", Upstream: &proxy.Pipe{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
+		return []proxy.Candidate{{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
 	}
 	return []proxy.Candidate{hosted, api}
 }
@@ -183,20 +208,15 @@ func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.Write
 		Version:      ss.env.Version,
 		Instructions: instructions,
 		ToolTimeout:  ss.settings.toolTimeout,
-		Describe:     func(p *problem.Problem) *problem.Problem { return ss.describe(p, ss.choose.Editor()) },
-		HasTool:      ss.shows,
+		Describe:     ss.describeToEditor,
+		HasTool:      ss.editor.HasTool,
 		Logger:       ss.log,
 	}, in, out)
 }
 
-// refuse makes the session one that only explains p.
-func (ss *session) refuse(p *problem.Problem) {
-	ss.choose.Refusal, ss.choose.Candidates = p, nil
-}
-
 // run carries messages between an editor and LeadMagic until either ends.
 func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	o := proxy.Options{In: in, Out: out, Upstream: ss.choose, Describe: ss.describe, Guard: ss.guard, Log: ss.log}
+	o := proxy.Options{In: in, Out: out, Upstream: ss.upstream(), Editor: ss.editor, Describe: ss.describeToEditor, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
 			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", ss.keys.Redact(string(line)))
@@ -215,7 +235,7 @@ func (ss *session) close() {
 
 // sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
 func (ss *session) sayExplained(p *problem.Problem) {
-	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+ss.describe(p, ss.choose.Editor()).Line())
+	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+ss.describeToEditor(p).Line())
 }
 
 // newKeys looks for the key in all the places that a user may keep it in.

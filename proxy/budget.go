@@ -1,0 +1,397 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+// A Budget is an Upstream that limits the credits which calls through Next may use, and keeps account of them. What a call
+// costs at most is reserved before it is sent, so that calls side by side cannot exceed the limit together. A call of
+// unknown price runs alone, between two looks at the balance. It may exceed the limit, so at most one such call does.
+type Budget struct {
+	Next Upstream
+	// Limit is how many credits may be used. Zero is no limit, and then a Budget only keeps account.
+	Limit float64
+	// Price is what a call costs at most, in credits; a tool that costs 0 is free. It is not known for tools that nobody
+	// has a price for. A nil Price knows of none.
+	Price func(tool string, arguments []byte) (credits float64, known bool)
+	// Spent is told of each paid call that was sent, when it is known what it has cost. It is not called again before it
+	// returns. Nil tells nobody.
+	Spent func(SpentCall)
+
+	ctx       context.Context //nolint:containedctx // the life of the session, for looks at the balance
+	cancel    context.CancelFunc
+	measuring sync.WaitGroup
+	reporting sync.Mutex // makes a cost count and be reported in one step
+
+	mu           sync.Mutex
+	closing      bool
+	spent, held  credits
+	outstanding  int             // reservations that are granted and not settled
+	alone        bool            // the one that is granted is of unknown price
+	queue        []*reservation  // not decided yet, in the order in which they came
+	unmeasured   *reservation    // of the call of unknown price after which the balance could not be read, nil if none
+	balanceTools map[bool]string // by whether it is stateless: the tool that shows the balance, as far as it was listed
+}
+
+// A reservation is the credits that are held for one call.
+type reservation struct {
+	request *jsonrpc.Message
+	tool    string
+	worst   credits // what the call costs at most
+	known   bool    // worst is known
+
+	decided chan struct{} // closed when refusal says whether the call may be sent
+	refusal *problem.Problem
+
+	// Of a call that runs alone.
+	before credits // the balance
+	cost   cost    // what its response says
+}
+
+// Start implements Upstream.
+func (b *Budget) Start(notify func(*jsonrpc.Message)) {
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.forgetTools()
+	b.Next.Start(func(m *jsonrpc.Message) {
+		if m.Method == "notifications/tools/list_changed" {
+			b.forgetTools()
+		}
+		notify(m)
+	})
+}
+
+// Call implements Upstream.
+func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
+	switch {
+	case request.Method == "tools/call" && !isStatusCall(request):
+	case request.Method == "initialize":
+		b.forgetTools()
+		return b.Next.Call(ctx, request)
+	default:
+		response := b.Next.Call(ctx, request)
+		if request.Method == "tools/list" {
+			b.recordTools(request, response.Result)
+		}
+		return response
+	}
+	r, paid := b.reservationFor(request)
+	if !paid {
+		response := b.Next.Call(ctx, request)
+		b.countUnexpected(r, response)
+		return response
+	}
+	if p := b.reserve(ctx, r); p != nil {
+		return failed(request, p)
+	}
+	if b.runsAlone(r) {
+		before, p := b.balance(ctx, request)
+		if p != nil {
+			b.settle(r, cost{unsent: true})
+			if ctx.Err() != nil {
+				return notSentResponse(ctx, request)
+			}
+			return failed(request, notSent(p, "the call was not sent, since what "+quoteName(r.tool)+" costs is not known, and the balance before it cannot be read: "))
+		}
+		r.before = before
+	}
+	response := b.Next.Call(ctx, request)
+	r.cost = costOf(r, response)
+	if b.runsAlone(r) && !r.cost.final && !errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
+		b.measure(r) // in the background: the response does not wait for it
+	} else {
+		b.settle(r, r.cost)
+	}
+	return response
+}
+
+// Notify implements Upstream.
+func (b *Budget) Notify(ctx context.Context, m *jsonrpc.Message) {
+	if m.Method == "tools/call" && b.Limit > 0 {
+		return // no response would say what it cost
+	}
+	b.Next.Notify(ctx, m)
+}
+
+// Close implements Upstream. Half of the time is for looks at the balance that are under way.
+func (b *Budget) Close(ctx context.Context) {
+	half := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var stop context.CancelFunc
+		half, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer stop()
+	}
+	b.mu.Lock()
+	b.closing = true
+	b.mu.Unlock()
+	waitFor(half, &b.measuring)
+	b.cancel()
+	b.Next.Close(ctx)
+	waitFor(ctx, &b.measuring)
+	b.mu.Lock()
+	r := b.unmeasured
+	b.unmeasured = nil
+	b.mu.Unlock()
+	if r != nil {
+		b.settle(r, r.cost)
+	}
+}
+
+// reservationFor is what request costs at most, and whether it costs anything, as far as anybody wants to know.
+func (b *Budget) reservationFor(request *jsonrpc.Message) (r *reservation, paid bool) {
+	r = &reservation{request: request, tool: request.Param("name"), decided: make(chan struct{})}
+	if b.Price == nil {
+		return r, true
+	}
+	price, known := b.Price(r.tool, jsonrpc.Get(request.Params, "arguments"))
+	if known && price >= 0 { // neither negative nor NaN
+		r.worst, r.known = toCredits(price), true
+	}
+	return r, !r.known || r.worst > 0
+}
+
+func (b *Budget) runsAlone(r *reservation) bool { return b.Limit > 0 && !r.known }
+
+// reserve holds the credits that a call costs at most. It waits in line while others may give back what it needs. The
+// problem is why the call must not be sent.
+func (b *Budget) reserve(ctx context.Context, r *reservation) *problem.Problem {
+	b.mu.Lock()
+	b.queue = append(b.queue, r)
+	b.decide()
+	b.mu.Unlock()
+	select {
+	case <-r.decided:
+	default:
+		b.measureAgain()
+		select {
+		case <-r.decided:
+		case <-ctx.Done():
+			if b.leave(r) {
+				return problemOf(notSentResponse(ctx, r.request))
+			}
+		}
+	}
+	if r.refusal == nil && ctx.Err() != nil {
+		b.settle(r, cost{unsent: true})
+		return problemOf(notSentResponse(ctx, r.request))
+	}
+	return r.refusal
+}
+
+// leave takes r out of the line, and reports whether it was still in it.
+func (b *Budget) leave(r *reservation) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.queue, r)
+	if i < 0 {
+		return false
+	}
+	b.queue = slices.Delete(b.queue, i, i+1)
+	b.decide()
+	return true
+}
+
+// decide decides on those in line that need not wait.
+func (b *Budget) decide() {
+	for len(b.queue) > 0 {
+		r := b.queue[0]
+		left := toCredits(b.Limit) - b.spent
+		fits := b.Limit == 0 || r.known && r.worst <= left-b.held || !r.known && left-b.held > 0
+		switch {
+		case b.Limit == 0:
+		case b.alone, !r.known && b.outstanding > 0, !fits && b.held > 0 && r.worst <= left:
+			return
+		}
+		b.queue = b.queue[1:]
+		if fits {
+			b.outstanding++
+			b.held += r.worst
+			b.alone = b.runsAlone(r)
+		} else {
+			r.refusal = b.overBudget(r, max(0, left-b.held))
+		}
+		close(r.decided)
+	}
+}
+
+// overBudget says why the limit forbids a call, of which left credits are left.
+func (b *Budget) overBudget(r *reservation, left credits) *problem.Problem {
+	limit := toCredits(b.Limit)
+	what := fmt.Sprintf("what %s costs is not known, and nothing is left of the %s that this session may use", quoteName(r.tool), limit.words())
+	if r.known {
+		what = fmt.Sprintf("%s may cost %s, and %s of the %s that this session may use are left", quoteName(r.tool), r.worst.words(), left, limit)
+	}
+	details := []string{b.spent.words() + " spent"}
+	if b.spent > limit {
+		details = append(details, "since a call of unknown cost may pass the limit")
+	}
+	if b.held > 0 {
+		details = append(details, b.held.words()+" held for calls under way")
+	}
+	return problem.New(problem.OverBudget, problem.NotSent, what+" ("+strings.Join(details, ", ")+"); the call was not sent", "")
+}
+
+// settle counts what a call has cost in place of what was held for it, and reports it.
+func (b *Budget) settle(r *reservation, c cost) {
+	b.reporting.Lock()
+	defer b.reporting.Unlock()
+	b.mu.Lock()
+	b.outstanding--
+	b.held -= r.worst
+	b.spent += c.credits
+	if b.runsAlone(r) {
+		b.alone = false
+	}
+	b.decide()
+	b.mu.Unlock()
+	if !c.unsent {
+		b.report(r, c)
+	}
+}
+
+// countUnexpected counts what LeadMagic has charged for a call that was taken to be free. Only its own account of the
+// request counts here: what a free tool shows may speak of the cost of other calls.
+func (b *Budget) countUnexpected(r *reservation, response *jsonrpc.Message) {
+	u, ok := usageOf(response.Result)
+	if !ok || u.used == nil || *u.used <= 0 {
+		return
+	}
+	b.reporting.Lock()
+	defer b.reporting.Unlock()
+	b.mu.Lock()
+	b.spent += *u.used
+	b.mu.Unlock()
+	b.report(r, cost{credits: *u.used, basis: Stated, balance: u.left, requestID: u.requestID})
+}
+
+func (b *Budget) report(r *reservation, c cost) {
+	if b.Spent == nil {
+		return
+	}
+	s := SpentCall{Time: time.Now(), Tool: r.tool, Credits: c.credits.float(), Basis: c.basis, RequestID: c.requestID}
+	if c.balance != nil {
+		s.Balance, s.BalanceKnown = c.balance.float(), true
+	}
+	b.Spent(s)
+}
+
+// measure finds out from the balance what a call has cost, if that is more than its response says, and settles it. A
+// balance that rose, because somebody bought credits, tells nothing: the call counts as what its response says, else as
+// 0. As long as the balance cannot be read, no paid call is sent; each one that is asked for tries again.
+func (b *Budget) measure(r *reservation) {
+	b.mu.Lock()
+	if b.closing {
+		b.mu.Unlock()
+		b.settle(r, r.cost)
+		return
+	}
+	defer b.mu.Unlock()
+	b.measuring.Go(func() {
+		after, p := b.balance(b.ctx, r.request)
+		c := r.cost
+		switch {
+		case p == nil:
+			c.balance = &after
+			if used := max(0, r.before-after); used > c.credits || c.basis == Unknown {
+				c.credits, c.basis = used, Measured
+			}
+		case c.basis == Unknown && b.ctx.Err() == nil:
+			refusal := notSent(p, "the call was not sent, since what the call before has cost is not known, and the balance cannot be read: ")
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.unmeasured = r
+			for _, waiting := range b.queue {
+				waiting.refusal = refusal
+				close(waiting.decided)
+			}
+			b.queue = nil
+			return
+		}
+		b.settle(r, c)
+	})
+}
+
+// measureAgain tries once more to read the balance after a call of unknown price.
+func (b *Budget) measureAgain() {
+	b.mu.Lock()
+	r := b.unmeasured
+	b.unmeasured = nil
+	b.mu.Unlock()
+	if r != nil {
+		b.measure(r)
+	}
+}
+
+// balance is how many credits are left.
+func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (credits, *problem.Problem) {
+	tool, p := b.balanceTool(ctx, like)
+	if p != nil {
+		return 0, p
+	}
+	response := readBalance(ctx, b.Next, like, tool)
+	if p := problemOf(response); p != nil {
+		return 0, p
+	}
+	if c, ok := statedBalance(response.Result); ok {
+		return c, nil
+	}
+	return 0, problem.New(problem.Failed, problem.NotSent, "LeadMagic's answer has no balance in it", "")
+}
+
+// readBalance calls the free tool that shows the balance.
+func readBalance(ctx context.Context, next Upstream, like *jsonrpc.Message, tool string) *jsonrpc.Message {
+	return callInternal(ctx, next, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool))+`,"arguments":{}`)
+}
+
+// balanceTool is the name of the balance tool for calls like this one.
+func (b *Budget) balanceTool(ctx context.Context, like *jsonrpc.Message) (string, *problem.Problem) {
+	b.mu.Lock()
+	tool := b.balanceTools[like.Stateless()]
+	b.mu.Unlock()
+	if tool != "" {
+		return tool, nil
+	}
+	list := callInternal(ctx, b.Next, like, "tools/list", "")
+	if p := problemOf(list); p != nil {
+		return "", p
+	}
+	if tool = b.recordTools(like, list.Result); tool != "" {
+		return tool, nil
+	}
+	return "", problem.New(problem.OverBudget, problem.NotSent,
+		"what the call costs is not known, and LeadMagic lists no tool that shows the balance; the call was not sent",
+		"ask the person to start the session without --max-credits (LEADMAGIC_MAX_CREDITS), or use other tools")
+}
+
+// recordTools keeps which tool in the result of a tools/list shows the balance, and returns it. While the session is
+// explained there is no such tool yet, and calling it finds out whether LeadMagic can be used now.
+func (b *Budget) recordTools(request *jsonrpc.Message, result []byte) (tool string) {
+	for listed := range jsonrpc.Elements(jsonrpc.Get(result, "tools")) {
+		switch name, _ := jsonrpc.Unquote(jsonrpc.Get(listed, "name")); {
+		case name == problem.StatusTool:
+			return problem.BalanceTool
+		case name == problem.BalanceTool, name == problem.OlderBalanceTool && tool == "":
+			tool = name
+		}
+	}
+	if tool != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.balanceTools[request.Stateless()] = tool
+	}
+	return tool
+}
+
+func (b *Budget) forgetTools() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.balanceTools = make(map[bool]string)
+}

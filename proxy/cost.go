@@ -1,0 +1,286 @@
+package proxy
+
+import (
+	"bytes"
+	"iter"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+// credits is an amount of credits in millionths, so that 0.05 adds up.
+type credits int64
+
+const (
+	credit credits = 1e6
+	// maxCredits bounds what one amount can be, so that no sum of them overflows. Nobody has so many.
+	maxCredits = 1e9
+)
+
+// toCredits is f, which is not negative, as an amount. A positive one never becomes zero.
+func toCredits(f float64) credits {
+	c := credits(math.Round(min(f, maxCredits) * float64(credit)))
+	if c == 0 && f > 0 {
+		return 1
+	}
+	return c
+}
+
+func (c credits) float() float64 { return float64(c) / float64(credit) }
+
+func (c credits) String() string { return strconv.FormatFloat(c.float(), 'f', -1, 64) }
+
+// words is c with its unit.
+func (c credits) words() string {
+	if c == credit {
+		return "1 credit"
+	}
+	return c.String() + " credits"
+}
+
+// A Basis is how it is known what a call has cost.
+type Basis string
+
+// The ways to know what a call has cost.
+const (
+	Stated    Basis = "stated"     // LeadMagic said so
+	Measured  Basis = "measured"   // the balance went down by it
+	Refused   Basis = "refused"    // LeadMagic did not carry the call out, so it cost nothing
+	WorstCase Basis = "worst case" // nobody said, or the outcome is unknown
+	Unknown   Basis = "unknown"    // likewise, and there is no worst case
+)
+
+// A SpentCall is a paid call that was sent. It has no arguments: they are personal data.
+type SpentCall struct {
+	Time time.Time
+	Tool string
+	// Credits is what counts as spent; 0 if that is Unknown.
+	Credits float64
+	Basis   Basis
+	// Balance is what is left in the account, if BalanceKnown.
+	Balance      float64
+	BalanceKnown bool
+	// RequestID is LeadMagic's id of the request, empty if it gave none.
+	RequestID string
+}
+
+// A cost is what a call has cost, as far as its response tells.
+type cost struct {
+	credits   credits
+	basis     Basis
+	balance   *credits
+	requestID string
+	unsent    bool // nothing of the call has reached LeadMagic
+	final     bool // the balance cannot tell more
+}
+
+// costOf is what a response says that its call has cost: what it states, nothing if the call was refused, else the worst
+// case.
+func costOf(r *reservation, response *jsonrpc.Message) cost {
+	c := cost{credits: r.worst, basis: WorstCase}
+	if !r.known {
+		c = cost{basis: Unknown}
+	}
+	switch p := problemOf(response); {
+	case p != nil:
+		c.requestID = p.RequestID
+		if p.Fate != problem.Unknown {
+			c.credits, c.basis, c.final, c.unsent = 0, Refused, true, p.Fate == problem.NotSent
+		}
+	case response.Result != nil:
+		c.read(response.Result)
+	case isRefusal(response.ErrorCode()):
+		c.credits, c.basis = 0, Refused
+	}
+	return c
+}
+
+// isRefusal reports whether nothing was carried out after a JSON-RPC error of that code.
+func isRefusal(code int) bool {
+	switch code {
+	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams, jsonrpc.CodeHeaderMismatch:
+		return true
+	}
+	return false
+}
+
+// read takes from a result what it says of the cost.
+func (c *cost) read(result []byte) {
+	if u, ok := usageOf(result); ok {
+		c.requestID, c.balance = u.requestID, u.left
+		if u.used != nil {
+			c.credits, c.basis, c.final = *u.used, Stated, true
+		}
+		return
+	}
+	if stated, ok := statedCredits(result); ok {
+		c.credits, c.basis = stated, Stated
+		return
+	}
+	resultType, _ := jsonrpc.Unquote(jsonrpc.Get(result, "resultType"))
+	isError := string(jsonrpc.Get(result, "isError")) == "true"
+	if resultType == "input_required" || isError && !uncertain().Match(jsonrpc.Get(result, "content")) {
+		c.credits, c.basis = 0, Refused
+	}
+}
+
+// uncertain finds a failure after which nobody knows whether LeadMagic carried the call out. Any other that a tool
+// reports is a refusal: LeadMagic charges for what it finds.
+var uncertain = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b5\d\d\b|internal[ _](server[ _])?error|service[ _]unavailable|timed? ?out|outcome is unknown`)
+})
+
+// A usage is the member problem.UsageKey of a result's _meta, in which an upstream of ours says what its request to
+// LeadMagic has used. It is on refusals too. Without creditsUsed the worst case counts.
+type usage struct {
+	used, left *credits
+	requestID  string
+}
+
+func usageOf(result []byte) (u usage, ok bool) {
+	raw := jsonrpc.Get(result, "_meta", problem.UsageKey)
+	if raw == nil {
+		return usage{}, false
+	}
+	if used, ok := readCredits(jsonrpc.Get(raw, "creditsUsed")); ok && used >= 0 {
+		u.used = &used
+	}
+	if left, ok := readCredits(jsonrpc.Get(raw, "creditsLeft")); ok {
+		u.left = &left
+	}
+	u.requestID, _ = jsonrpc.Unquote(jsonrpc.Get(raw, "requestId"))
+	return u, true
+}
+
+const (
+	// creditsConsumed is the member in which LeadMagic says what a call has cost, wherever it occurs.
+	creditsConsumed = "credits_consumed"
+	// maxDepth is how deep a result is searched for it.
+	maxDepth = 32
+)
+
+// statedCredits is what a result says that its call has cost. Structured content counts, else JSON in the texts, else
+// what is elsewhere. An object that states its cost does so for all that is in it; costs beside each other, as in the
+// rows of a batch, add up. If one of them cannot be read, nothing is stated.
+func statedCredits(result []byte) (credits, bool) {
+	if !bytes.Contains(result, []byte(creditsConsumed)) {
+		return 0, false
+	}
+	var structured, texts, elsewhere sum
+	for m := range jsonrpc.Members(result) {
+		switch string(m.Name) {
+		case "structuredContent":
+			structured.addAll(m.Value, 0)
+		case "content":
+			for document := range documents(m.Value) {
+				texts.addAll(document, 0)
+			}
+		case creditsConsumed:
+			elsewhere.add(m.Value)
+		default:
+			elsewhere.addAll(m.Value, 0)
+		}
+	}
+	for _, s := range []sum{structured, texts, elsewhere} {
+		if s.found {
+			return s.total, !s.unreadable
+		}
+	}
+	return 0, false
+}
+
+// A sum adds up stated costs.
+type sum struct {
+	total             credits
+	found, unreadable bool
+}
+
+// addAll adds what is stated in value.
+func (s *sum) addAll(value []byte, depth int) {
+	if !bytes.Contains(value, []byte(creditsConsumed)) {
+		return
+	}
+	if depth > maxDepth {
+		s.found, s.unreadable = true, true
+		return
+	}
+	if stated := jsonrpc.Get(value, creditsConsumed); stated != nil && string(stated) != "null" {
+		s.add(stated)
+		return
+	}
+	for m := range jsonrpc.Members(value) {
+		s.addAll(m.Value, depth+1)
+	}
+	for element := range jsonrpc.Elements(value) {
+		s.addAll(element, depth+1)
+	}
+}
+
+func (s *sum) add(value []byte) {
+	c, ok := readCredits(value)
+	s.found = true
+	s.unreadable = s.unreadable || !ok || c < 0
+	s.total = min(s.total+max(c, 0), maxCredits*credit)
+}
+
+// statedBalance is how many credits are left, from the result of a balance tool.
+func statedBalance(result []byte) (credits, bool) {
+	if string(jsonrpc.Get(result, "isError")) == "true" {
+		return 0, false
+	}
+	if c, ok := readCredits(jsonrpc.Get(result, "structuredContent", "credits")); ok {
+		return c, true
+	}
+	for document := range documents(jsonrpc.Get(result, "content")) {
+		if c, ok := readCredits(jsonrpc.Get(document, "credits")); ok {
+			return c, true
+		}
+	}
+	if u, ok := usageOf(result); ok && u.left != nil {
+		return *u.left, true
+	}
+	return 0, false
+}
+
+// readCredits reads a number, or a text that is one, such as "15432.50" or "2 credits".
+func readCredits(value []byte) (credits, bool) {
+	number := string(value)
+	if text, isText := jsonrpc.Unquote(value); isText {
+		text = strings.ToLower(strings.TrimSpace(text))
+		text = strings.TrimSuffix(strings.TrimSuffix(text, "s"), "credit")
+		number = strings.TrimSpace(text)
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || strings.Trim(number, "+-.0123456789eE") != "" || math.Abs(f) > maxCredits {
+		return 0, false
+	}
+	if f < 0 {
+		return -toCredits(-f), true
+	}
+	return toCredits(f), true
+}
+
+// documents yields the JSON in the texts of a result's content, which may have words around it.
+func documents(content []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for block := range jsonrpc.Elements(content) {
+			text, isText := jsonrpc.Unquote(jsonrpc.Get(block, "text"))
+			if !isText {
+				text, _ = jsonrpc.Unquote(jsonrpc.Get(block, "resource", "text"))
+			}
+			from, to := strings.IndexAny(text, "{["), strings.LastIndexAny(text, "}]")
+			if from < 0 || to < from {
+				continue
+			}
+			if document := []byte(text[from : to+1]); jsonrpc.Valid(document) && !yield(document) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+// An InProcess is an Upstream that is an MCP server in this process, over pipes. The server may come from an SDK that
+// ends its session at the first message which it cannot read: such messages are answered before it, each initialize gets
+// a session of its own, and a session that ended is opened again. Stateless requests have one session together.
+type InProcess struct {
+	// Serve runs a session until in ends, out cannot be written to, or ctx ends.
+	Serve func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error
+	// Ready says why a session cannot be opened, nil if it can. It may take long. A nil Ready refuses nothing.
+	Ready func(ctx context.Context) *problem.Problem
+	Log   *slog.Logger
+
+	notify  func(*jsonrpc.Message)
+	ctx     context.Context //nolint:containedctx // the life of all sessions, ended by Close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	state   jsonrpc.SessionState
+
+	mu                 sync.Mutex
+	session, stateless *serverSession
+}
+
+// A serverSession is our end of one session.
+type serverSession struct {
+	in io.WriteCloser
+
+	mu      sync.Mutex
+	ended   bool
+	waiting map[string][]chan *jsonrpc.Message // for the response, by id
+	lines   [][]byte                           // not written yet
+	some    chan struct{}                      // has a token when there are lines
+}
+
+// lateFor is how long the late response to a cancelled call is waited for: the credits that it speaks of were used.
+const lateFor = 30 * time.Second
+
+// Start implements Upstream.
+func (p *InProcess) Start(notify func(*jsonrpc.Message)) {
+	p.notify = notify
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+}
+
+// Call implements Upstream.
+func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
+	if why := beyondSDK(request); why != "" {
+		return jsonrpc.NewError(request.ID, jsonrpc.CodeInvalidRequest, why, nil)
+	}
+	if p.Ready != nil && (request.Method == "initialize" || request.Method == "server/discover") {
+		if why := p.Ready(ctx); why != nil {
+			return failed(request, why)
+		}
+	}
+	response := make(chan *jsonrpc.Message, 1)
+	s, ok := p.send(ctx, request, response)
+	if !ok {
+		return notSentResponse(ctx, request)
+	}
+	select {
+	case m := <-response:
+		p.state.Answered(request, m)
+		return m
+	case <-ctx.Done():
+	}
+	cancel := jsonrpc.NewNotification(jsonrpc.MethodCancelled, append(append([]byte(`{"requestId":`), request.ID...), '}'))
+	if cause, ok := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx)); ok {
+		cancel = cause.Notification
+	}
+	s.queue(cancel.Raw)
+	if !errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
+		timer := time.NewTimer(lateFor)
+		defer timer.Stop()
+		select {
+		case m := <-response:
+			return m
+		case <-timer.C:
+		case <-p.ctx.Done():
+		}
+	}
+	s.remove(request.ID, response)
+	return failed(request, problem.New(problem.Cut, problem.Unknown, "the session ended before the call was answered", ""))
+}
+
+// Notify implements Upstream.
+func (p *InProcess) Notify(ctx context.Context, m *jsonrpc.Message) {
+	if beyondSDK(m) == "" {
+		p.send(ctx, m, nil)
+	}
+}
+
+// Close implements Upstream.
+func (p *InProcess) Close(ctx context.Context) {
+	p.mu.Lock()
+	p.cancel()
+	for _, s := range []*serverSession{p.session, p.stateless} {
+		if s != nil {
+			_ = s.in.Close()
+		}
+	}
+	p.mu.Unlock()
+	waitFor(ctx, &p.running)
+}
+
+// send gives m to the session that it belongs to, which gives the response to response. It is false if ctx has ended or
+// the upstream is closed.
+func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan *jsonrpc.Message) (*serverSession, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ctx.Err() != nil || p.ctx.Err() != nil {
+		return nil, false
+	}
+	p.state.Sent(m)
+	at := &p.session
+	if m.Stateless() {
+		at = &p.stateless
+	}
+	if *at != nil && m.Method == "initialize" {
+		_ = (*at).in.Close()
+		*at = nil
+	}
+	for range 2 { // it may have ended, but not twice
+		if *at == nil {
+			*at = p.open()
+			if opened := p.state.Initialize(); opened != nil && opened != m && !m.Stateless() {
+				for _, earlier := range append([]*jsonrpc.Message{opened}, p.state.AfterInitialize()...) {
+					(*at).send(earlier, make(chan *jsonrpc.Message, 1))
+				}
+			}
+		}
+		if (*at).send(m, response) {
+			return *at, true
+		}
+		*at = nil
+	}
+	return nil, false
+}
+
+// open begins a session.
+func (p *InProcess) open() *serverSession {
+	serverIn, in := io.Pipe()
+	out, serverOut := io.Pipe()
+	s := &serverSession{in: in, waiting: make(map[string][]chan *jsonrpc.Message), some: make(chan struct{}, 1)}
+	ctx, stop := context.WithCancel(p.ctx)
+	p.running.Go(func() { s.write(ctx) })
+	p.running.Go(func() {
+		defer stop()
+		err := p.Serve(ctx, serverIn, serverOut)
+		_ = serverIn.CloseWithError(io.ErrClosedPipe)
+		_ = serverOut.CloseWithError(errors.Join(err, io.EOF))
+	})
+	p.running.Go(func() {
+		p.read(s, out)
+		_ = out.Close()
+		s.end()
+	})
+	return s
+}
+
+// read takes what the server says until its session ends.
+func (p *InProcess) read(s *serverSession, out io.Reader) {
+	lines := jsonrpc.NewLineReader(out)
+	for {
+		line, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		switch m, err := jsonrpc.Parse(line); {
+		case err != nil:
+			p.Log.Debug("a server in this process sent something that is no message", "reason", err)
+		case m.Kind == jsonrpc.Response:
+			s.respond(m)
+		default:
+			p.notify(m)
+		}
+	}
+}
+
+// send queues m to be written; false if the session has ended. A nil response waits for none.
+func (s *serverSession) send(m *jsonrpc.Message, response chan *jsonrpc.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	if m.Kind == jsonrpc.Request {
+		id := jsonrpc.NormalizeID(m.ID)
+		s.waiting[id] = append(s.waiting[id], response)
+	}
+	s.enqueue(m.Raw)
+	return true
+}
+
+func (s *serverSession) queue(raw []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(raw)
+}
+
+func (s *serverSession) enqueue(raw []byte) {
+	s.lines = append(s.lines, append(append(make([]byte, 0, len(raw)+1), raw...), '\n'))
+	select {
+	case s.some <- struct{}{}:
+	default:
+	}
+}
+
+// write writes what is queued until the session ends, without holding up those who send to a server that is busy.
+func (s *serverSession) write(ctx context.Context) {
+	for {
+		select {
+		case <-s.some:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		lines := s.lines
+		s.lines = nil
+		s.mu.Unlock()
+		for _, line := range lines {
+			if _, err := s.in.Write(line); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// respond gives a response to the oldest request of its id.
+func (s *serverSession) respond(m *jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := jsonrpc.NormalizeID(m.ID)
+	if list := s.waiting[id]; len(list) > 0 {
+		list[0] <- m
+		s.delete(id, 0)
+	}
+}
+
+// remove stops waiting for a response.
+func (s *serverSession) remove(id []byte, response chan *jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting[jsonrpc.NormalizeID(id)], response); i >= 0 {
+		s.delete(jsonrpc.NormalizeID(id), i)
+	}
+}
+
+func (s *serverSession) delete(id string, i int) {
+	if s.waiting[id] = slices.Delete(s.waiting[id], i, i+1); len(s.waiting[id]) == 0 {
+		delete(s.waiting, id)
+	}
+}
+
+// end responds to what the session has left without a response.
+func (s *serverSession) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for _, list := range s.waiting {
+		for _, response := range list {
+			response <- &jsonrpc.Message{Kind: jsonrpc.Response, Err: problem.New(problem.Failed, problem.Unknown,
+				"the session inside leadmagic-mcp-proxy ended before the answer", "call again if the result is still needed")}
+		}
+	}
+	s.waiting = nil
+}
+
+// maxNesting is how deep the SDK reads. Source: go-sdk v1.8.0, internal/json.
+const maxNesting = 1000
+
+// beyondSDK says why an SDK server cannot answer m, or is empty. It would end the session, or answer with another id.
+func beyondSDK(m *jsonrpc.Message) string {
+	if jsonrpc.Depth(m.Raw) > maxNesting {
+		return "the message is nested more than " + strconv.Itoa(maxNesting) + " levels deep"
+	}
+	if m.Kind != jsonrpc.Request || m.ID[0] == '"' {
+		return ""
+	}
+	n, err := strconv.ParseInt(string(m.ID), 10, 64)
+	if err != nil || n > 1<<53 || n < -1<<53 {
+		return "the id is not an integer of at most 2^53"
+	}
+	return ""
+}

@@ -1,0 +1,385 @@
+package jsonrpc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"iter"
+	"math/bits"
+)
+
+// This file finds values in JSON text without decoding it. The grammar is that of RFC 8259, except that the encoding
+// of strings is not checked. Nothing here recurses, so that no depth of nesting can exhaust the stack.
+
+// Valid reports whether b is one JSON value with nothing but blanks around it.
+func Valid(b []byte) bool {
+	end := skipValue(b, 0)
+	return end >= 0 && skipBlanks(b, end) == len(b)
+}
+
+// A Member is one name and value of an object.
+type Member struct {
+	Name  []byte // without quotes, escapes resolved
+	Value []byte // as in the object
+	Raw   []byte // name and value, as in the object
+}
+
+// Members yields the members of the JSON object b, in order, as far as b is valid. It yields nothing if b is not an object.
+func Members(b []byte) iter.Seq[Member] {
+	return func(yield func(Member) bool) { scanObject(b, yield) }
+}
+
+// scanObject yields the members of the object that b begins with and returns the index after the object. It is -1 if
+// there is no object or an invalid one, whose members before the fault have been yielded, or if yield returned false.
+func scanObject(b []byte, yield func(Member) bool) (end int) {
+	i := skipBlanks(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return -1
+	}
+	if i = skipBlanks(b, i+1); i < len(b) && b[i] == '}' {
+		return i + 1
+	}
+	for {
+		from := i
+		start := skipName(b, from)
+		if start < 0 {
+			return -1
+		}
+		start = skipBlanks(b, start)
+		end := skipValue(b, start)
+		if end < 0 || !yield(Member{unquoteName(b[from:skipString(b, from)]), b[start:end], b[from:end]}) {
+			return -1
+		}
+		switch i = skipBlanks(b, end); {
+		case i < len(b) && b[i] == ',':
+			i = skipBlanks(b, i+1)
+		case i < len(b) && b[i] == '}':
+			return i + 1
+		default:
+			return -1
+		}
+	}
+}
+
+// Elements yields the elements of the valid JSON array b. It yields nothing if b is not an array.
+func Elements(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		i := skipBlanks(b, 0)
+		if i >= len(b) || b[i] != '[' {
+			return
+		}
+		for {
+			start := skipBlanks(b, i+1)
+			end := skipValue(b, start)
+			if end < 0 || !yield(b[start:end]) {
+				return
+			}
+			i = skipBlanks(b, end)
+			if i >= len(b) || b[i] != ',' {
+				return
+			}
+		}
+	}
+}
+
+// Get is the value of a member of the object b, nil if there is none. If the name occurs twice it is the last one, as
+// in most parsers. A path of names leads into objects inside.
+func Get(b []byte, path ...string) []byte {
+	for _, name := range path {
+		b = get(b, name)
+	}
+	return b
+}
+
+func get(b []byte, name string) []byte {
+	var value []byte
+	for m := range Members(b) {
+		if string(m.Name) == name {
+			value = m.Value
+		}
+	}
+	return value
+}
+
+func skipBlanks(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipValue is the index after the value at b[i:], or -1. Nesting costs one bit a level and no stack.
+func skipValue(b []byte, i int) int {
+	var open nesting
+	for {
+		i = skipBlanks(b, i)
+		if i >= len(b) {
+			return -1
+		}
+		switch c := b[i]; {
+		case c == '{':
+			i = skipBlanks(b, i+1)
+			open.push(true)
+			if i < len(b) && b[i] == '}' {
+				break
+			}
+			if i = skipName(b, i); i < 0 {
+				return -1
+			}
+			continue
+		case c == '[':
+			i = skipBlanks(b, i+1)
+			open.push(false)
+			if i < len(b) && b[i] == ']' {
+				break
+			}
+			continue
+		case c == '"':
+			i = skipString(b, i)
+		case c == '-' || c >= '0' && c <= '9':
+			i = skipNumber(b, i)
+		default:
+			i = skipLiteral(b, i)
+		}
+		if i < 0 {
+			return -1
+		}
+		if i = open.closeAt(b, i); i < 0 || open.depth == 0 {
+			return i
+		}
+	}
+}
+
+// nesting remembers for each open level whether it is an object.
+type nesting struct {
+	depth int
+	low   [4]uint64 // the first 256 levels, so that no real message allocates
+	high  []uint64
+}
+
+func (n *nesting) push(object bool) {
+	word, bit := n.depth/64, uint64(1)<<(n.depth%64)
+	n.depth++
+	w := n.word(word)
+	if object {
+		*w |= bit
+	} else {
+		*w &^= bit
+	}
+}
+
+func (n *nesting) object() bool {
+	top := n.depth - 1
+	return *n.word(top / 64)&(1<<(top%64)) != 0
+}
+
+func (n *nesting) word(i int) *uint64 {
+	if i < len(n.low) {
+		return &n.low[i]
+	}
+	i -= len(n.low)
+	if i == len(n.high) {
+		n.high = append(n.high, 0)
+	}
+	return &n.high[i]
+}
+
+// closeAt goes on after a value that ended at b[i]: over closing brackets to the place where the next
+// value is due, or to the end of the outermost one, where depth is 0. It is -1 if neither is there.
+func (n *nesting) closeAt(b []byte, i int) int {
+	for n.depth > 0 {
+		if i = skipBlanks(b, i); i >= len(b) {
+			return -1
+		}
+		object := n.object()
+		switch {
+		case b[i] == ',' && object:
+			return skipName(b, skipBlanks(b, i+1))
+		case b[i] == ',':
+			return i + 1
+		case b[i] == '}' && object, b[i] == ']' && !object:
+			n.depth--
+			i++
+		default:
+			return -1
+		}
+	}
+	return i
+}
+
+// skipName is the index after the name and colon at b[i:], or -1.
+func skipName(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return -1
+	}
+	if i = skipString(b, i); i < 0 {
+		return -1
+	}
+	if i = skipBlanks(b, i); i >= len(b) || b[i] != ':' {
+		return -1
+	}
+	return i + 1
+}
+
+func unquoteName(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	s, _ := Unquote(quoted)
+	return []byte(s)
+}
+
+// Unquote is the text of a JSON string; false if b is not one.
+func Unquote(b []byte) (string, bool) {
+	if len(b) < 2 || b[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(b, '\\') < 0 {
+		return string(b[1 : len(b)-1]), true
+	}
+	var s string
+	return s, json.Unmarshal(b, &s) == nil
+}
+
+func skipLiteral(b []byte, i int) int {
+	for _, word := range [...]string{"null", "true", "false"} {
+		if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
+			return i + len(word)
+		}
+	}
+	return -1
+}
+
+func skipNumber(b []byte, i int) int {
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	switch {
+	case i < len(b) && b[i] == '0':
+		i++
+	default:
+		if i = skipDigits(b, i); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = skipDigits(b, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		return skipDigits(b, i)
+	}
+	return i
+}
+
+func skipDigits(b []byte, i int) int {
+	start := i
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// skipString is the index after the string that starts at b[i], or -1. Eight bytes are looked at at
+// once, since most of a large answer is the inside of strings.
+func skipString(b []byte, i int) int {
+	i++
+	for {
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			quote, slash := w^(ones*'"'), w^(ones*'\\')
+			// A high bit in hit marks a byte that is a quote, a backslash or below a blank. A byte above
+			// the first real one may be marked wrongly, never the first.
+			hit := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
+			if hit != 0 {
+				i += bits.TrailingZeros64(hit) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+			i++
+		}
+		switch {
+		case i >= len(b) || b[i] < ' ':
+			return -1
+		case b[i] == '"':
+			return i + 1
+		}
+		if i = skipEscape(b, i+1); i < 0 {
+			return -1
+		}
+	}
+}
+
+func skipEscape(b []byte, i int) int {
+	if i >= len(b) {
+		return -1
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1
+	case 'u':
+		if i+5 > len(b) {
+			return -1
+		}
+		for _, c := range b[i+1 : i+5] {
+			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+				return -1
+			}
+		}
+		return i + 5
+	}
+	return -1
+}
+
+// Quote is s as a JSON string.
+func Quote(s string) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string can always be encoded
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// Array is the JSON array of elements that are JSON.
+func Array(elements [][]byte) []byte {
+	return bytes.Join([][]byte{{'['}, bytes.Join(elements, []byte(",")), {']'}}, nil)
+}
+
+// Splice is outer with its part inner, which must be a slice of outer, replaced by with.
+func Splice(outer, inner, with []byte) []byte {
+	at := cap(outer) - cap(inner)
+	out := make([]byte, 0, len(outer)-len(inner)+len(with)+1) // room for the line break that follows a message
+	return append(append(append(out, outer[:at]...), with...), outer[at+len(inner):]...)
+}
+
+// Depth is how many levels deep the valid JSON b is nested.
+func Depth(b []byte) int {
+	depth, deepest := 0, 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = skipString(b, i) - 1
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return deepest
+}

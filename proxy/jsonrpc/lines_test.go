@@ -1,0 +1,112 @@
+package jsonrpc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+)
+
+// inPieces are ways in which bytes may come: at once, one by one, and with their end.
+var inPieces = [...]func(io.Reader) io.Reader{
+	func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader,
+}
+
+// FuzzFraming holds the framing against its rule: what stands between line breaks is a line, whatever it is.
+func FuzzFraming(f *testing.F) {
+	for _, seed := range []string{"", "\n", "a", "a\nb\n", "\r\n\n\x00\xff", "{}\n{}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		want := bytes.Split(in, []byte("\n"))
+		if last := len(want) - 1; len(want[last]) == 0 {
+			want = want[:last] // behind the last line break there is no line
+		}
+		for way, pieces := range inPieces {
+			lines := NewLineReader(pieces(bytes.NewReader(in)))
+			var got [][]byte
+			for {
+				line, err := lines.ReadLine()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, line)
+			}
+			if len(got) != len(want) {
+				t.Fatalf("%q, way %d: got %d lines, want %d", in, way, len(got), len(want))
+			}
+			for i := range got {
+				if !bytes.Equal(got[i], want[i]) {
+					t.Errorf("%q, way %d: line %d is %q, want %q", in, way, i, got[i], want[i])
+				}
+			}
+			// A line may be written with a break after it, in its own memory.
+			for _, line := range got {
+				_ = append(line, '\n')
+			}
+			for i := range got {
+				if !bytes.Equal(got[i], want[i]) {
+					t.Errorf("%q, way %d: line %d stands in the memory of another", in, way, i)
+				}
+			}
+		}
+	})
+}
+
+func TestOneLine(t *testing.T) {
+	for _, test := range []struct{ name, in, want string }{
+		{"one line stays as it is", `{"a": 1}`, `{"a": 1}`},
+		{"breaks between tokens go", "{\n\t\"a\":\r\n1\r}", "{\t\"a\":1}"},
+		{"blanks and a byte order mark around it go", "\xef\xbb\xbf {\"a\":1}\r\n ", `{"a":1}`},
+		{"a break inside a string is not repaired", "{\"a\":\"b\nc\"}", "{\"a\":\"b\nc\"}"},
+		{"what is no JSON stays", "{\n", "{"},
+		{"nothing", "\n", ""},
+	} {
+		if got := string(OneLine([]byte(test.in))); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestChunks(t *testing.T) {
+	for _, size := range []int{0, 1, 2, 1023, 4096, 70_000, 3 << 20} {
+		want := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+		var c Chunks
+		for from := 0; from < size; from += 777 {
+			c.Write(want[from:min(from+777, size)])
+		}
+		if c.Len() != size {
+			t.Errorf("%d bytes: Len is %d", size, c.Len())
+		}
+		got := c.Bytes()
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: got others", size)
+		}
+		if size > 0 && cap(got) == len(got) {
+			t.Errorf("%d bytes: there is no room for a line break", size)
+		}
+		if c.Len() != 0 || len(c.Bytes()) != 0 {
+			t.Errorf("%d bytes: they are still there", size)
+		}
+	}
+}
+
+func TestWithMeta(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{`{"id":1,"method":"a","params":{"x":1}}`, `{"id":1,"method":"a","params":{"x":1}}`},
+		{`{"id":1,"method":"a","params":{"_meta":{"drop":1},"x":1}}`, `{"id":1,"method":"a","params":{"_meta":{},"x":1}}`},
+		{`{"id":1,"method":"a","params":{"_meta":{"drop":1},"_meta":{},"_meta":{"drop":22}}}`, `{"id":1,"method":"a","params":{"_meta":{},"_meta":{},"_meta":{}}}`},
+	} {
+		m, err := Parse([]byte(test.in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(m.WithMeta(func([]byte) []byte { return []byte("{}") }).Raw); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}

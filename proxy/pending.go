@@ -1,0 +1,180 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+// A request is one request of the editor's that has no response yet.
+type request struct {
+	*jsonrpc.Message
+	cancel context.CancelCauseFunc // ends the context of its Call
+	batch  *batch                  // the array that it came in, nil if it came alone
+	timer  *time.Timer             // responds in LeadMagic's stead, nil if nothing does
+}
+
+// pending is the requests without a response, by id. A request is removed exactly once, and only who removed it may
+// respond to it: that makes the responses exactly one for each request.
+type pending struct {
+	mu     sync.Mutex
+	byID   map[string][]*request
+	open   int           // requests whose response is not written, except subscriptions
+	closed chan struct{} // has a token when open went down
+}
+
+func newPending() *pending {
+	return &pending{byID: make(map[string][]*request), closed: make(chan struct{}, 1)}
+}
+
+func (p *pending) add(r *request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := jsonrpc.NormalizeID(r.ID)
+	p.byID[id] = append(p.byID[id], r)
+	if !r.IsSubscription() {
+		p.open++
+	}
+}
+
+// remove removes r, and reports whether it was there.
+func (p *pending) remove(r *request) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delete(jsonrpc.NormalizeID(r.ID), func(other *request) bool { return other == r }) != nil
+}
+
+// removeCancelled removes the oldest request that the notification cancel may mean; nil if there is none. An editor that
+// goes from one protocol mode to the other may count its ids anew.
+func (p *pending) removeCancelled(cancel *jsonrpc.Message) *request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delete(jsonrpc.NormalizeID(jsonrpc.Get(cancel.Params, "requestId")), func(r *request) bool {
+		return !cancel.Stateless() || r.Stateless()
+	})
+}
+
+func (p *pending) delete(id string, match func(*request) bool) *request {
+	list := p.byID[id]
+	i := slices.IndexFunc(list, match)
+	if i < 0 {
+		return nil
+	}
+	r := list[i]
+	if len(list) == 1 {
+		delete(p.byID, id)
+	} else {
+		p.byID[id] = slices.Delete(list, i, i+1)
+	}
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	return r
+}
+
+// finish says that the response to r, which was removed, is written, or that none will be.
+func (p *pending) finish(r *request) {
+	if r.IsSubscription() {
+		return
+	}
+	p.mu.Lock()
+	p.open--
+	p.mu.Unlock()
+	select {
+	case p.closed <- struct{}{}:
+	default:
+	}
+}
+
+// wait blocks until every response is written; false if ctx or stop ended before that.
+func (p *pending) wait(ctx context.Context, stop <-chan struct{}) bool {
+	for {
+		p.mu.Lock()
+		open := p.open
+		p.mu.Unlock()
+		if open == 0 {
+			return true
+		}
+		select {
+		case <-p.closed:
+		case <-stop:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// batchVersion is the one protocol version that has batches.
+const batchVersion = "2025-03-26"
+
+// A batch is an array of messages from the editor. Its responses go back in one array.
+// Source: JSON-RPC 2.0 §6; MCP 2025-03-26, the only revision with batches.
+type batch struct {
+	mu        sync.Mutex
+	open      int    // messages without a response, and not known to have none
+	responses []byte // with a comma before each
+}
+
+// add adds a response, or nil for a message that has none. It returns the array when it is complete, unless it is empty.
+func (b *batch) add(response []byte) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open--
+	if response != nil {
+		b.responses = append(append(b.responses, ','), response...)
+	}
+	if b.open > 0 || len(b.responses) == 0 {
+		return nil
+	}
+	b.responses[0] = '['
+	return append(b.responses, ']')
+}
+
+// mostRequests is how many requests are with LeadMagic at once.
+const mostRequests = 128
+
+// slots lets a number of requests through at once, in the order in which they entered.
+type slots struct {
+	mu    sync.Mutex
+	free  int
+	queue []chan struct{}
+}
+
+// opened is the slot of who need not wait.
+var opened = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// enter returns a channel that is closed when there is room. leave must follow in any case.
+func (s *slots) enter() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free > 0 {
+		s.free--
+		return opened
+	}
+	slot := make(chan struct{})
+	s.queue = append(s.queue, slot)
+	return slot
+}
+
+func (s *slots) leave(slot chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.queue, slot); i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
+		return
+	}
+	if len(s.queue) == 0 {
+		s.free++
+		return
+	}
+	close(s.queue[0])
+	s.queue = s.queue[1:]
+}

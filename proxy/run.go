@@ -1,0 +1,473 @@
+// Package proxy answers each request of an editor on stdio exactly once, over one Upstream, byte for byte as LeadMagic
+// answers it. Run is the editor's session; around the Upstream that reaches LeadMagic stand others: Filter limits which
+// tools are called, Budget what they cost, Failover chooses among several upstreams, and InProcess is an MCP server in
+// this process. The package never sees a key, and opens no connection.
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+const (
+	// drainFor is how long an editor that has closed its side still gets responses.
+	drainFor = 30 * time.Second
+	// endFor and signalFor are how long the end of the session may take: after the editor closed its side, and after a
+	// signal.
+	endFor    = time.Second
+	signalFor = 300 * time.Millisecond
+	// discoverFor is how long server/discover may be without a response. Editors that wait longer would lose seconds at
+	// every start.
+	discoverFor = 2 * time.Second
+	// orderFor is how long a request waits for the notifications before it.
+	orderFor = 2 * time.Second
+	// notifyFor is how long a notification may take, since the next ones wait for it.
+	notifyFor = 30 * time.Second
+)
+
+// Options are what Run needs. In, Out, Upstream and Log must be set.
+type Options struct {
+	In       io.Reader
+	Out      io.Writer
+	Upstream Upstream
+	// Editor is told what the session shows of the editor, unless it is nil.
+	Editor *Editor
+	// Describe may say more of a problem before the editor is told. Nil says no more.
+	Describe func(*problem.Problem) *problem.Problem
+	// Trace is given each line as it passes, for the log. Nil for none.
+	Trace func(direction string, line []byte)
+	Log   *slog.Logger
+}
+
+// A session is the state of one Run.
+type session struct {
+	Options
+	state   jsonrpc.SessionState
+	pending *pending
+	slots   slots
+
+	requests      context.Context // ended with the session
+	endRequests   context.CancelCauseFunc
+	notifications context.Context // ended later, when those on their way had time to arrive
+	endNotify     context.CancelFunc
+
+	// Of the goroutine that reads. The channels are closed when the last initialize has its response, and when the last
+	// notification is sent.
+	initialize, notification <-chan struct{}
+
+	mu      sync.Mutex // guards work.Go, which must not follow ended
+	ended   bool
+	work    sync.WaitGroup
+	sending sync.WaitGroup // the notifications among work
+
+	writing  chan struct{} // holds a token while a line is written
+	silent   atomic.Bool   // nothing more is written
+	broken   chan struct{} // closed when the editor cannot be written to, which writeErr then says
+	breaking sync.Once
+	writeErr error
+}
+
+// Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the second is an error.
+// Pending requests get their responses then. Nothing that Run has started is left behind except a read of In or a write
+// to Out that nothing can interrupt.
+func Run(ctx context.Context, o Options) error {
+	if o.Editor == nil {
+		o.Editor = new(Editor)
+	}
+	s := &session{Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: opened, notification: opened,
+		writing: make(chan struct{}, 1), broken: make(chan struct{})}
+	s.requests, s.endRequests = context.WithCancelCause(context.Background())
+	s.notifications, s.endNotify = context.WithCancel(context.Background())
+	s.Upstream.Start(s.fromUpstream)
+
+	end := make(chan error, 1)
+	go func() { end <- s.read() }()
+	limit := signalFor
+	select {
+	case err := <-end:
+		o.Log.Debug("the editor closed its side", "reason", err)
+		drain, stop := context.WithTimeout(ctx, drainFor)
+		if s.pending.wait(drain, s.broken); ctx.Err() == nil && !s.isBroken() {
+			limit = endFor
+		}
+		stop()
+	case <-s.broken:
+	case <-ctx.Done():
+		o.Log.Debug("ended by a signal")
+	}
+	s.close(limit)
+	if s.isBroken() {
+		return s.writeErr
+	}
+	return nil
+}
+
+// close ends the session in no more time than limit: pending requests get responses, notifications on their way have
+// half of the time, and then the upstream is closed.
+func (s *session) close(limit time.Duration) {
+	ctx, stop := context.WithTimeout(context.Background(), limit)
+	defer stop()
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.endRequests(jsonrpc.ErrSessionEnded)
+	half, stopHalf := context.WithTimeout(ctx, limit/2)
+	defer stopHalf()
+	waitFor(half, &s.sending)
+	s.endNotify()
+	s.Upstream.Close(ctx)
+	waitFor(ctx, &s.work)
+	s.silent.Store(true)
+	select { // a line that is being written is let out, if the editor reads it
+	case s.writing <- struct{}{}:
+		<-s.writing
+	case <-ctx.Done():
+	}
+}
+
+// waitFor waits for a group, as long as ctx lasts.
+func waitFor(ctx context.Context, group *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// start does work in a goroutine that the end of the session waits for.
+func (s *session) start(work func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.work.Go(work)
+	}
+}
+
+// read reads the editor's lines until there are no more.
+func (s *session) read() error {
+	lines := jsonrpc.NewLineReader(s.In)
+	for {
+		line, err := lines.ReadLine()
+		if err != nil || s.requests.Err() != nil {
+			return err
+		}
+		s.trace("editor", line)
+		line = jsonrpc.TrimBlanks(line)
+		switch {
+		case len(line) == 0:
+		case line[0] == '[' && s.state.Version() == batchVersion && jsonrpc.Valid(line):
+			s.takeBatch(line)
+		default:
+			s.take(line, nil)
+		}
+	}
+}
+
+// takeBatch takes the messages of an array, each by itself.
+func (s *session) takeBatch(line []byte) {
+	list := slices.Collect(jsonrpc.Elements(line))
+	if len(list) == 0 {
+		s.write(jsonrpc.NewError(nil, jsonrpc.CodeInvalidRequest, "an empty batch asks for nothing", nil).Raw)
+		return
+	}
+	b := &batch{open: len(list)}
+	for _, element := range list {
+		s.take(bytes.Clone(element), b)
+	}
+}
+
+// take passes on one message of the editor's, or says why it cannot be.
+func (s *session) take(line []byte, b *batch) {
+	m, err := jsonrpc.Parse(line)
+	switch {
+	case err != nil:
+	case m.Kind == jsonrpc.Request && !utf8.Valid(line):
+		err = errors.New("not valid UTF-8")
+	case m.Method == "initialize" && m.Kind != jsonrpc.Request:
+		err = errors.New("initialize needs an id")
+	case b != nil && m.Method == "initialize":
+		err = errors.New("initialize cannot stand in a batch")
+	}
+	if err != nil {
+		s.reject(m, b, err)
+		return
+	}
+	s.Editor.sent(m)
+	s.state.Sent(m)
+	switch {
+	case m.Kind == jsonrpc.Request:
+		s.call(m, b)
+		return
+	case m.Kind == jsonrpc.Response:
+		s.send(m, opened, opened, func() {})
+	case m.Method == jsonrpc.MethodCancelled:
+		s.cancel(m)
+	default:
+		sent := make(chan struct{})
+		s.send(m, s.initialize, s.notification, func() { close(sent) })
+		s.notification = sent
+	}
+	s.respond(b, nil)
+}
+
+// reject answers what is not a message. The response has no id if that of the message cannot be used.
+func (s *session) reject(m *jsonrpc.Message, b *batch, why error) {
+	code, text := jsonrpc.CodeInvalidRequest, why.Error()
+	switch {
+	case bytes.HasPrefix(m.Raw, []byte("Content-Length:")):
+		code, text = jsonrpc.CodeParseError, "Content-Length framing is not spoken here: one line is one message"
+	case errors.Is(why, jsonrpc.ErrNotJSON):
+		code, text = jsonrpc.CodeParseError, "not valid JSON: one line is one message"
+	case len(m.Raw) > 0 && m.Raw[0] == '[' && b == nil:
+		text = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
+	}
+	id := m.ID
+	if !jsonrpc.ValidID(id) || !utf8.Valid(id) {
+		id = nil
+	}
+	s.respond(b, jsonrpc.NewError(id, code, text, nil).Raw)
+}
+
+// call sends a request and writes its response. Requests run side by side, but each after the notifications before it,
+// and none of a session before that session's initialize has its response, even if the editor does not wait for that.
+func (s *session) call(m *jsonrpc.Message, b *batch) {
+	ctx, cancel := context.WithCancelCause(s.requests)
+	r := &request{Message: m, cancel: cancel, batch: b}
+	initialize, notification, answered := s.initialize, s.notification, func() {}
+	slot := opened
+	switch {
+	case m.Method == "initialize":
+		done := make(chan struct{})
+		s.initialize, answered = done, func() { close(done) }
+	case m.Stateless():
+		initialize = opened
+	}
+	waits := m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m)
+	if waits {
+		slot = s.slots.enter()
+	}
+	if m.Method == "server/discover" {
+		r.timer = time.AfterFunc(discoverFor, func() {
+			s.finish(r, failed(m, problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
+		})
+	}
+	s.pending.add(r)
+	s.start(func() {
+		defer answered()
+		defer cancel(nil)
+		if waits {
+			defer s.slots.leave(slot)
+		}
+		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) {
+			s.finish(r, notSentResponse(ctx, m))
+			return
+		}
+		s.finish(r, s.Upstream.Call(ctx, m))
+	})
+}
+
+// wait waits for c, or as long as limit unless that is 0; false if ctx ended first.
+func wait(ctx context.Context, c <-chan struct{}, limit time.Duration) bool {
+	select {
+	case <-c:
+		return ctx.Err() == nil // no timer is needed where nothing is waited for, which is nearly always
+	default:
+	}
+	var enough <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case <-c:
+	case <-enough:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// send sends what has no response, after the two channels were closed, and then calls sent.
+func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struct{}, sent func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.sending.Add(1)
+	s.work.Go(func() {
+		defer s.sending.Done()
+		defer sent()
+		ctx, stop := context.WithTimeout(s.notifications, notifyFor)
+		defer stop()
+		if wait(ctx, initialize, 0) && wait(ctx, notification, 0) {
+			s.Upstream.Notify(ctx, m)
+		}
+	})
+}
+
+// cancel ends the Call of a request that the editor no longer wants. What was not sent yet never will be.
+func (s *session) cancel(m *jsonrpc.Message) {
+	r := s.pending.removeCancelled(m)
+	if r == nil {
+		return
+	}
+	s.respond(r.batch, nil)
+	s.pending.finish(r)
+	r.cancel(&jsonrpc.Cancelled{Notification: m})
+}
+
+// finish writes the response to a request, unless it has one or was cancelled.
+func (s *session) finish(r *request, response *jsonrpc.Message) {
+	if !s.pending.remove(r) {
+		s.Log.Debug("a late response was dropped", "method", r.Method)
+		return
+	}
+	defer s.pending.finish(r)
+	if r.IsSubscription() && errors.Is(context.Cause(s.requests), jsonrpc.ErrSessionEnded) {
+		return // a subscription ends with the session, and has no response of its own
+	}
+	raw := response.Raw
+	if p := problemOf(response); p != nil {
+		if s.Describe != nil {
+			p = s.Describe(p)
+		}
+		s.Log.Debug("a call was not carried out", "method", r.Method, "code", p.Code, "problem", p.Error(), "cause", p.Cause)
+		raw = sayProblem(r.Message, p, s.Editor.HasTool)
+	} else {
+		if !bytes.Equal(response.ID, r.ID) {
+			raw = response.WithID(r.ID).Raw // the peer wrote it in another form
+		}
+		s.state.Answered(r.Message, response)
+		s.Editor.answered(r.Message, response)
+	}
+	s.respond(r.batch, raw)
+}
+
+// sayProblem is how p is said to the editor in response to request: as the result of a tool that did not succeed, which
+// agents read, or as an error of the protocol.
+func sayProblem(request *jsonrpc.Message, p *problem.Problem, hasTool func(string) bool) []byte {
+	switch request.Method {
+	case "tools/call":
+		end := `}],"isError":true}`
+		if request.Stateless() {
+			end = `}],"isError":true,"resultType":"complete"}`
+		}
+		text := jsonrpc.Quote(p.Text(hasTool))
+		return jsonrpc.NewResult(request, append(append([]byte(`{"content":[{"type":"text","text":`), text...), end...)).Raw
+	case "server/discover":
+		// Whatever the reason, an editor that gets this goes on with initialize, and is told there.
+		return jsonrpc.NewError(request.ID, jsonrpc.CodeMethodNotFound, p.Line(), p.Data()).Raw
+	}
+	return jsonrpc.NewError(request.ID, jsonrpc.CodeInternal, p.Line(), p.Data()).Raw
+}
+
+// fromUpstream gives the editor what the upstream says besides responses.
+func (s *session) fromUpstream(m *jsonrpc.Message) { s.write(m.Raw) }
+
+// respond gives the editor a response: in the array b if that is not nil. A nil response is one that there need not be.
+func (s *session) respond(b *batch, response []byte) {
+	if b != nil {
+		response = b.add(response)
+	}
+	if response != nil {
+		s.write(response)
+	}
+}
+
+// write writes a line, in one write, so that lines never mix. It may use the capacity after line. If the editor cannot
+// be written to, the session is over.
+func (s *session) write(line []byte) {
+	s.trace("LeadMagic", line)
+	line = append(line, '\n')
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	if s.silent.Load() {
+		return
+	}
+	if _, err := s.Out.Write(line); err != nil {
+		s.breaking.Do(func() {
+			s.writeErr = fmt.Errorf("writing to the editor: %w", err)
+			close(s.broken)
+		})
+	}
+}
+
+func (s *session) isBroken() bool {
+	select {
+	case <-s.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *session) trace(from string, line []byte) {
+	if s.Trace != nil {
+		s.Trace(from, line)
+	}
+}
+
+// An Editor is what a session shows of the editor. The zero value is one that nothing is known of. It is safe for
+// concurrent use.
+type Editor struct {
+	mu    sync.Mutex
+	name  string
+	tools map[string]bool
+}
+
+// Name is how the editor names itself, empty until it has.
+func (e *Editor) Name() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.name
+}
+
+// HasTool reports whether the last list of tools that the editor got has one of that name.
+func (e *Editor) HasTool(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tools[name]
+}
+
+func (e *Editor) sent(m *jsonrpc.Message) {
+	if m.Method != "initialize" && !m.Stateless() {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.Method == "initialize" || e.name == "" {
+		e.name = m.EditorName()
+	}
+}
+
+func (e *Editor) answered(request, response *jsonrpc.Message) {
+	if request.Method != "tools/list" || response.Result == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !request.HasCursor() || e.tools == nil {
+		e.tools = make(map[string]bool)
+	}
+	for tool := range jsonrpc.Elements(jsonrpc.Get(response.Result, "tools")) {
+		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
+		e.tools[name] = true
+	}
+}

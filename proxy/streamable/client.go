@@ -1,0 +1,410 @@
+// Package streamable is an MCP client over Streamable HTTP that carries messages as they are: LeadMagic's hosted server
+// as an Upstream of package proxy. A request is a loop of attempts (client.go), each a POST whose response is a body or an
+// event stream (response.go, events.go). It sees no key, which the transport of its HTTP client adds.
+// Source: MCP 2025-11-25 and 2026-07-28, Transports.
+package streamable
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+const (
+	// lateFor is how long the late response to a cancelled request is waited for: the credits that it speaks of were used.
+	lateFor = 30 * time.Second
+	// notifyFor bounds how long a notification is tried.
+	notifyFor = 30 * time.Second
+)
+
+// A Client is a session with an MCP server. URL, Dial and Log must be set.
+type Client struct {
+	// URL is the MCP endpoint.
+	URL *url.URL
+	// Dial makes an HTTP client with connections of its own. Its transport adds the key, and it follows no redirect.
+	Dial func() *http.Client
+	// ToolTimeout bounds how long a tools/call may take. Zero is no bound.
+	ToolTimeout time.Duration
+	// ForwardClientMeta leaves the editor's own members in params._meta.
+	ForwardClientMeta bool
+	Log               *slog.Logger
+
+	notify func(*jsonrpc.Message)
+	ctx    context.Context //nolint:containedctx // the life of the session, ended by Close
+	cancel context.CancelCauseFunc
+
+	connections connections
+	limit       ratelimit.Limiter
+	params      paramHeaders
+	sessions    sessions
+	state       jsonrpc.SessionState
+	memory      memory
+
+	mu      sync.Mutex
+	closed  bool
+	work    sync.WaitGroup         // what goes on after Call or Notify
+	waiting map[string][]*exchange // requests without a response, by id
+}
+
+// Start begins a session. It sends nothing.
+func (c *Client) Start(notify func(*jsonrpc.Message)) {
+	c.notify = notify
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.connections.dial = c.Dial
+	c.memory = newMemory(maxMessage)
+	c.waiting = make(map[string][]*exchange)
+}
+
+// An exchange is one message on its way to LeadMagic and, if it is a request, its response on the way back.
+type exchange struct {
+	message *jsonrpc.Message // as it goes out
+	ctx     context.Context  //nolint:containedctx // ended when nothing more is to be sent or read
+	stop    context.CancelCauseFunc
+	// session is the one to use whatever the current one is; nil for the current one.
+	session *session
+	// another is the response if it came on the stream of another request.
+	another chan *jsonrpc.Message
+	written <-chan struct{} // closed when the response is written; nil for a request of our own
+	held    reservation     // memory for the response
+
+	offered string // the id of the session that came with the response
+	reading bool   // the stream is read on in the background, which ends ctx
+
+	mu        sync.Mutex
+	attempt   *attempt // the POST that LeadMagic may be working on, nil if there is none
+	cancelled bool     // nobody needs the response
+	done      bool     // the response is there
+}
+
+var (
+	errTimeout = errors.New("tool timeout")
+	errAnother = errors.New("the response came on another stream")
+)
+
+// Call sends a request and returns its response. See proxy.Upstream.
+func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
+	x := c.exchange(c.outgoing(request), c.timeout(request))
+	if ctx.Err() != nil {
+		x.stop(nil)
+		return jsonrpc.Failed(request, ended(request, context.Cause(ctx), false))
+	}
+	c.state.Sent(request)
+	x.written = ctx.Done()
+	c.wait(x)
+	unwatch := context.AfterFunc(ctx, func() { c.cancelExchange(x, context.Cause(ctx)) })
+	response := c.send(x)
+	unwatch()
+	c.finish(x)
+	switch {
+	case request.Method == "initialize" && response.Result != nil:
+		c.open(x, response)
+	case request.Method == "tools/list":
+		response = c.allPages(x, response)
+	}
+	if !x.reading {
+		x.stop(nil)
+	}
+	c.state.Answered(request, response)
+	if x.held.size > 0 {
+		context.AfterFunc(ctx, x.held.release)
+	}
+	return response
+}
+
+// Notify sends a notification, or the editor's response to a request of LeadMagic's.
+func (c *Client) Notify(ctx context.Context, m *jsonrpc.Message) {
+	if ctx.Err() != nil {
+		return
+	}
+	c.state.Sent(m)
+	if s := c.sessions.current(); s != nil && m.Method == "notifications/initialized" {
+		c.openGETStream(s)
+	}
+	x := c.exchange(c.outgoing(m), notifyFor)
+	unwatch := context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })
+	c.inform(x)
+	unwatch()
+}
+
+// inform sends a message that has no response.
+func (c *Client) inform(x *exchange) {
+	if m := c.send(x); m != nil {
+		c.Log.Debug("LeadMagic did not take a message", "method", x.message.Method, "problem", m.Err)
+	}
+	if !x.reading {
+		x.stop(nil)
+	}
+}
+
+// Close ends the session: LeadMagic is told, and what is still on its way is dropped.
+func (c *Client) Close(ctx context.Context) {
+	c.delete(ctx, c.sessions.current())
+	c.cancel(jsonrpc.ErrSessionEnded)
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		c.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	c.connections.close()
+	c.memory.close()
+}
+
+// start does work in a goroutine that Close waits for.
+func (c *Client) start(work func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.work.Go(work)
+	}
+}
+
+// exchange is one for m, that may take as long as timeout unless that is 0.
+func (c *Client) exchange(m *jsonrpc.Message, timeout time.Duration) *exchange {
+	x := &exchange{message: m, another: make(chan *jsonrpc.Message, 1)}
+	x.ctx, x.stop = context.WithCancelCause(c.ctx)
+	if timeout > 0 {
+		timed, cancel := context.WithTimeoutCause(x.ctx, timeout, errTimeout)
+		stop := x.stop
+		x.ctx, x.stop = timed, func(cause error) {
+			stop(cause)
+			cancel()
+		}
+	}
+	x.held = reservation{memory: &c.memory, ctx: x.ctx}
+	return x
+}
+
+// outgoing is m as LeadMagic gets it.
+func (c *Client) outgoing(m *jsonrpc.Message) *jsonrpc.Message {
+	if c.ForwardClientMeta {
+		return m
+	}
+	return m.WithMeta(withoutClientMeta)
+}
+
+// timeout is how long a request may take, 0 for no bound.
+func (c *Client) timeout(m *jsonrpc.Message) time.Duration {
+	switch {
+	case m.Method == "tools/call":
+		return c.ToolTimeout
+	case m.Method == "initialize":
+		return initializeFor
+	case isRead(m):
+		return readFor
+	}
+	return 0
+}
+
+// send makes attempts until a request has its response or must not be sent again. It is nil for a message that has none
+// and was taken.
+func (c *Client) send(x *exchange) *jsonrpc.Message {
+	r := retries{renewed: x.session != nil}
+	for {
+		response, fail := c.try(x, &r)
+		if fail == nil {
+			return response
+		}
+		select {
+		case response = <-x.another:
+			return response
+		default:
+		}
+		if c.again(x, &r, fail) {
+			continue
+		}
+		switch {
+		case errors.Is(context.Cause(x.ctx), errTimeout):
+			return c.timedOut(x)
+		case fail.response != nil:
+			return fail.response
+		}
+		return jsonrpc.Failed(x.message, fail.problem)
+	}
+}
+
+// try makes one attempt.
+func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
+	s, p := c.sessions.of(x)
+	if p != nil {
+		return nil, &failure{problem: p, final: true}
+	}
+	if x.message.Method == "notifications/initialized" {
+		s.awaitGETStream(x.ctx)
+	}
+	c.waitForLimit(x, r)
+	a := x.begin()
+	if a == nil || x.ctx.Err() != nil {
+		x.refused()
+		return nil, &failure{problem: ended(x.message, context.Cause(x.ctx), false), final: true}
+	}
+	res, fail := c.post(x, s, a)
+	if fail != nil {
+		return nil, fail
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+		x.refused()
+		return nil, c.refusal(x, s, res, r.waited)
+	}
+	x.offered = res.Header.Get("Mcp-Session-Id")
+	if x.message.Kind != jsonrpc.Request {
+		c.readRest(x, res)
+		return nil, nil
+	}
+	return c.readResponse(x, s, res)
+}
+
+// wait records that a request waits for its response.
+func (c *Client) wait(x *exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := jsonrpc.NormalizeID(x.message.ID)
+	c.waiting[id] = append(c.waiting[id], x)
+}
+
+// finish ends the wait.
+func (c *Client) finish(x *exchange) {
+	x.mu.Lock()
+	x.done = true
+	x.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := jsonrpc.NormalizeID(x.message.ID)
+	list := slices.DeleteFunc(c.waiting[id], func(other *exchange) bool { return other == x })
+	if c.waiting[id] = list; len(list) == 0 {
+		delete(c.waiting, id)
+	}
+}
+
+// isWaiting reports whether a request of that id waits for its response.
+func (c *Client) isWaiting(id []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.waiting[jsonrpc.NormalizeID(id)]) > 0
+}
+
+// pass gives a response that came on the stream of another request to who waits for it.
+func (c *Client) pass(response *jsonrpc.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range c.waiting[jsonrpc.NormalizeID(response.ID)] {
+		select {
+		case x.another <- response:
+			x.stop(errAnother)
+			return
+		default: // it has got one already
+		}
+	}
+	c.Log.Debug("a response that nobody waits for was dropped")
+}
+
+// begin is a new attempt, nil if nobody needs the response any more.
+func (x *exchange) begin() *attempt {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cancelled {
+		return nil
+	}
+	x.attempt = &attempt{raw: x.message.Raw}
+	return x.attempt
+}
+
+// refused says that LeadMagic is not working on the message: it was not sent, or refused.
+func (x *exchange) refused() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.attempt = nil
+}
+
+func (x *exchange) isCancelled() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cancelled
+}
+
+// mayBeKnown reports whether LeadMagic may know of the message. If not, it never will. The caller holds the mutex.
+func (x *exchange) mayBeKnown() bool { return x.attempt != nil && !x.attempt.prevent() }
+
+// cancelExchange is for when nobody needs the response any more. LeadMagic is told: by a notification in a session, else
+// by the end of the stream. Source: MCP 2025-11-25 and 2026-07-28, Cancellation.
+func (c *Client) cancelExchange(x *exchange, cause error) {
+	x.mu.Lock()
+	x.cancelled = true
+	known, done := x.mayBeKnown(), x.done
+	x.mu.Unlock()
+	byEditor, isByEditor := errors.AsType[*jsonrpc.Cancelled](cause)
+	switch {
+	case done:
+	case !known, x.message.Stateless(), errors.Is(cause, jsonrpc.ErrSessionEnded):
+		x.stop(cause)
+	case isByEditor:
+		c.start(func() {
+			if ratelimit.Sleep(x.ctx, lateFor) == nil {
+				x.stop(cause)
+			}
+		})
+		c.start(func() { c.Notify(c.ctx, byEditor.Notification) })
+	default:
+		x.stop(cause)
+		c.notifyCancelled(x, cause.Error())
+	}
+}
+
+// timedOut is the response to a request that took longer than it may. LeadMagic is told that nobody waits for it.
+func (c *Client) timedOut(x *exchange) *jsonrpc.Message {
+	x.mu.Lock()
+	known := x.mayBeKnown()
+	x.mu.Unlock()
+	if known && !x.message.Stateless() {
+		c.notifyCancelled(x, "it took too long")
+	}
+	p := problem.New(problem.TimedOut, problem.Refused, "LeadMagic took the request and did not answer", "try again later")
+	switch {
+	case !known:
+		p = problem.New(problem.Unreachable, problem.NotSent, "LeadMagic could not be asked in time", "")
+	case x.message.Method == "tools/call":
+		p = problem.New(problem.TimedOut, problem.Unknown, "the call took longer than --tool-timeout allows", "")
+	}
+	return jsonrpc.Failed(x.message, p)
+}
+
+// notifyCancelled tells LeadMagic that a request is cancelled. An initialize cannot be.
+func (c *Client) notifyCancelled(x *exchange, reason string) {
+	if x.message.Method == "initialize" {
+		return
+	}
+	params := append(append([]byte(`{"requestId":`), x.message.ID...), `,"reason":`...)
+	params = append(append(params, jsonrpc.Quote(reason)...), '}')
+	c.start(func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
+}
+
+// ended is why a message whose context has ended has no response.
+func ended(m *jsonrpc.Message, cause error, sent bool) *problem.Problem {
+	what, before := "the call was cancelled", " before it was sent"
+	if errors.Is(cause, jsonrpc.ErrSessionEnded) {
+		what, before = "the session ended before LeadMagic answered", ""
+		if !sent {
+			what = "the session ended before the call was sent"
+		}
+	}
+	if !sent {
+		return problem.New(problem.Unreachable, problem.NotSent, what+before, "")
+	}
+	return problem.New(problem.Cut, outcomeOf(m), what, "")
+}

@@ -1,0 +1,105 @@
+package streamable
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// inPieces are ways in which bytes may come: at once, one by one, and with their end.
+var inPieces = [...]func(io.Reader) io.Reader{
+	func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader,
+}
+
+var roomy = newMemory(1 << 20)
+
+// read is all that a stream says, and the data of the event that its end cuts off.
+func read(r io.Reader) (list []event, rest string, err error) {
+	stream := newEvents(r, &reservation{memory: &roomy})
+	for {
+		ev, err := stream.next()
+		if err != nil {
+			return list, string(ev.data), err
+		}
+		list = append(list, ev)
+	}
+}
+
+// readPlainly is what read should find in text: the steps of the standard, with all of the text at hand.
+func readPlainly(text string) (list []event, rest string) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+	if last := len(lines) - 1; lines[last] == "" {
+		lines = lines[:last] // behind the last line end there is no line
+	}
+	var data []string
+	id, retry, foreign, said := "", time.Duration(0), false, false
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
+		digits := value != "" && strings.Trim(value, "0123456789") == ""
+		switch {
+		case line == "":
+			if foreign {
+				data = nil
+			}
+			ev := event{id: id, retry: retry}
+			if len(strings.Join(data, "\n")) > 0 {
+				ev.data = []byte(strings.Join(data, "\n"))
+			}
+			if said {
+				list = append(list, ev)
+			}
+			data, retry, foreign, said = nil, 0, false, false
+		case name == "data":
+			data, said = append(data, value), true
+		case name == "event":
+			foreign = value != "" && value != "message"
+		case name == "id" && headerCarries(value):
+			id, said = value, true
+		case name == "retry" && digits:
+			ms, _ := strconv.ParseUint(value, 10, 64)
+			retry, said = time.Duration(min(ms, math.MaxInt32))*time.Millisecond, true
+		}
+	}
+	if foreign {
+		data = nil
+	}
+	return list, strings.Join(data, "\n")
+}
+
+func headerCarries(s string) bool {
+	for _, b := range []byte(s) {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// FuzzEvents compares the reader with the plain one, and with itself where the bytes come in other pieces.
+func FuzzEvents(f *testing.F) {
+	for _, seed := range []string{
+		"data: a\n\n", "data: a\r\n\r\n", "data: a\r\rdata:b\r\r", "\ufeffdata: a\n\n", ": comment\n\n:\n\ndata: a\n\n",
+		"id: 1\nretry: 10\ndata\ndata: x\n\nid\n\n", "event: ping\ndata: x\n\ndata: y\n\n", "event: message\ndata: x\nevent:\n\n",
+		"data: cut", "data: cut\n", "retry: 9999999999x\n\n", "id: a\x00\ndata\n\nretry: 99999999999999999999\n\n", "data:\r\n\ndata: \r\r\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		want, wantRest := readPlainly(string(text))
+		for i, pieces := range inPieces {
+			got, rest, err := read(pieces(bytes.NewReader(text)))
+			if !errors.Is(err, io.EOF) || rest != wantRest || !reflect.DeepEqual(got, want) {
+				t.Errorf("%q, way %d: got %v, then %q and %v, want %v, then %q", text, i, got, rest, err, want, wantRest)
+			}
+		}
+	})
+}

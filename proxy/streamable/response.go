@@ -1,0 +1,388 @@
+package streamable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+)
+
+const (
+	// lingerFor is how long a stream is read on after the response: LeadMagic ends it, and then the connection can be used
+	// again.
+	lingerFor = 5 * time.Second
+	// resumeFor is how long LeadMagic may be unreachable before a cut stream is given up.
+	resumeFor = 30 * time.Second
+	// resumePause is how long to wait before a stream is asked to go on, where LeadMagic does not say.
+	resumePause = 100 * time.Millisecond
+	// longestResumePause is the longest such wait while a request is open, if the streams before it said nothing.
+	longestResumePause = 4 * time.Second
+	// shortestPause and longestPause bound what LeadMagic may ask for.
+	shortestPause = 20 * time.Millisecond
+	longestPause  = 30 * time.Second
+)
+
+// maxMessage is how large one message of LeadMagic's may be. It keeps a stream that never ends a line from filling the
+// memory.
+const maxMessage = 256 << 20
+
+var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxMessage>>20)
+
+// errNotMessage is the error for what should be a message and is not.
+var errNotMessage = errors.New("not a JSON-RPC message")
+
+// readResponse reads the response to a request from what answered its POST.
+func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jsonrpc.Message, *failure) {
+	if isEventStream(res) {
+		return c.readStreams(x, s, res.Body)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+	body, err := c.readBody(res, &x.held)
+	response, _ := c.sort(x.message, body)
+	switch {
+	case response != nil:
+		return response, nil
+	case err != nil:
+		return nil, incomplete(x, err)
+	}
+	return nil, &failure{problem: c.describe(x.message, res, body, 0)}
+}
+
+// refusal reads a response with a status that is no success.
+func (c *Client) refusal(x *exchange, s *session, res *http.Response, waited time.Duration) *failure {
+	body, _ := c.readBody(res, &x.held)
+	fail := &failure{problem: c.describe(x.message, res, body, waited)}
+	own, named := ownError(x.message, body)
+	switch status := res.StatusCode; {
+	case status < 400, status == http.StatusUnauthorized, status == http.StatusPaymentRequired,
+		status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return fail
+	case s != nil && s.id != "" && isLostSession(status, body, own):
+		fail.lost = s
+	case own == nil:
+		return fail
+	case x.message.Stateless() && x.message.Method == "tools/call" && own.ErrorCode() == jsonrpc.CodeHeaderMismatch:
+		fail.stale = true // no other message has headers that a list could mend
+	case status >= 500 && !named:
+		return fail
+	}
+	fail.response = own
+	return fail
+}
+
+// isLostSession reports whether a response says that LeadMagic does not know the session of the request. The reference
+// servers say it with 400 and a text. 404 is also the stateless response to an unknown method.
+func isLostSession(status int, body []byte, own *jsonrpc.Message) bool {
+	switch status {
+	case http.StatusNotFound:
+		return own == nil || own.ErrorCode() != jsonrpc.CodeMethodNotFound
+	case http.StatusBadRequest:
+		return bytes.Contains(bytes.ToLower(body), []byte("no valid session id"))
+	}
+	return false
+}
+
+// ownError is the JSON-RPC error in body, if it is about request: it has the request's id, or none, as when a server did
+// not read as far as the id. In that case it is not named, and the request's id is put in: without it the editor would
+// wait for ever.
+func ownError(request *jsonrpc.Message, body []byte) (own *jsonrpc.Message, named bool) {
+	m, err := jsonrpc.Parse(toText(body))
+	switch {
+	case err != nil || m.Kind != jsonrpc.Response || !m.HasError():
+		return nil, false
+	case m.ID == nil || string(m.ID) == "null":
+		return jsonrpc.Compose([]byte(`{"jsonrpc":"2.0","id":`), request.ID, []byte(`,"error":`), m.Error, []byte(`}`)), false
+	case jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID), jsonrpc.SimilarID(m.ID, request.ID):
+		return m, true
+	}
+	return nil, false
+}
+
+// describe is the problem with an HTTP response to m.
+func (c *Client) describe(m *jsonrpc.Message, res *http.Response, body []byte, waited time.Duration) *problem.Problem {
+	p := problem.FromAnswer(problem.Answer{
+		Status: res.StatusCode,
+		Header: res.Header,
+		Body:   body[:min(len(body), 64<<10)],
+		Asked:  c.URL,
+		Paid:   !isRead(m),
+		Waited: waited,
+		Now:    time.Now(),
+	})
+	if subject(m) != "" {
+		return p
+	}
+	// A request that names nothing has not named the wrong thing.
+	switch p.Code {
+	case problem.NotFound:
+		p.What = fmt.Sprintf("LeadMagic's hosted server is not at this address (HTTP %d)", res.StatusCode)
+		p.Next = "check --mcp-url (LEADMAGIC_MCP_URL), or use LeadMagic's REST API with --upstream rest"
+	case problem.BadRequest:
+		if isRead(m) {
+			p.Code = problem.Failed
+		}
+	}
+	return p
+}
+
+// incomplete is the failure of a message whose response had begun to arrive, or might have.
+func incomplete(x *exchange, err error) *failure {
+	m := x.message
+	switch {
+	case errors.Is(err, errTooLarge):
+		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer has no end: it is "+err.Error(), "")}
+	case errors.Is(err, errNoMemory):
+		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer was not read: "+err.Error(), "ask for less at once")}
+	case errors.Is(err, errNotMessage):
+		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is "+err.Error(), "")}
+	case x.ctx.Err() != nil:
+		return &failure{problem: ended(m, context.Cause(x.ctx), true)}
+	case m.IsSubscription():
+		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
+	}
+	p := problem.FromError(err, true)
+	p.Fate = outcomeOf(m)
+	return &failure{problem: p, broken: true}
+}
+
+// sort reads what LeadMagic sent, one message or an array of them. It returns the response to request, nil if it is not
+// there, and passes on whatever else there is. The error says that there was no message.
+func (c *Client) sort(request *jsonrpc.Message, text []byte) (*jsonrpc.Message, error) {
+	text = toText(text)
+	if len(text) > 0 && text[0] == '[' && jsonrpc.Valid(text) {
+		var response *jsonrpc.Message
+		for element := range jsonrpc.Elements(text) {
+			if m, _ := c.sort(request, bytes.Clone(element)); m != nil {
+				response = m
+			}
+		}
+		return response, nil
+	}
+	m, err := jsonrpc.Parse(text)
+	switch {
+	case err != nil:
+		c.Log.Debug("LeadMagic sent something that is no message", "reason", err)
+		return nil, errNotMessage
+	case m.Kind != jsonrpc.Response:
+		c.notify(m)
+		return nil, nil
+	case m.Result == nil && !m.HasError():
+		c.Log.Debug("LeadMagic sent a response that has neither a result nor an error of JSON-RPC")
+		return nil, errNotMessage
+	case request.Kind == jsonrpc.Request && jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID):
+		return m, nil
+	case request.Kind == jsonrpc.Request && jsonrpc.SimilarID(m.ID, request.ID) && !c.isWaiting(m.ID):
+		return m, nil // the peer keeps ids in another type
+	}
+	if own, _ := ownError(request, text); own != nil && request.Kind == jsonrpc.Request {
+		return own, nil
+	}
+	c.pass(m) // a server may mix its streams up
+	return nil, nil
+}
+
+// toText is b as UTF-8 in one line: what is not UTF-8 has a replacement character in its place. A reader that does not
+// expect such bytes would end its session, and a paid result would be lost with it.
+func toText(b []byte) []byte {
+	if !utf8.Valid(b) {
+		b = bytes.ToValidUTF8(b, []byte("\ufffd"))
+	}
+	return jsonrpc.OneLine(b)
+}
+
+// noRequest stands for the request where a stream responds to none.
+var noRequest = &jsonrpc.Message{Kind: jsonrpc.Notification}
+
+// readRest passes on what LeadMagic says where nothing is to respond to.
+func (c *Client) readRest(x *exchange, res *http.Response) {
+	if !isEventStream(res) {
+		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+		if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
+			_, _ = c.sort(noRequest, body)
+		}
+		x.held.release()
+		return
+	}
+	x.reading = true // the next message does not wait for the end of a stream
+	c.start(func() {
+		defer x.stop(nil)
+		st := &stream{request: noRequest}
+		st.open(c, res.Body, &x.held)
+		_, _ = c.readStream(st)
+	})
+}
+
+// readBody reads a response in one piece, with room for a line break after it.
+func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error) {
+	var chunks jsonrpc.Chunks
+	want := 4 << 10
+	if res.ContentLength >= 0 {
+		want = int(min(res.ContentLength, maxMessage)) + 1 // one more finds the end without another chunk
+		if err := held.grow(want - 1); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		n, err := res.Body.Read(chunks.Room(want))
+		chunks.Advance(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			c.connections.received()
+			return chunks.Bytes(), nil
+		case err != nil:
+			return chunks.Bytes(), err
+		}
+		if err := held.grow(chunks.Len()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// A stream is the event stream that responds to a request, over as many connections as it takes.
+type stream struct {
+	request *jsonrpc.Message
+	body    io.ReadCloser
+	events  *events
+	lastID  string        // of the last event, where the stream goes on
+	retry   time.Duration // how long LeadMagic wants us to wait before that
+	said    bool          // the last connection brought a message
+	broken  bool          // something on it was no message
+}
+
+func (st *stream) open(c *Client, body io.ReadCloser, held *reservation) {
+	st.body, st.said = body, false
+	st.events = newEvents(&receiver{&c.connections, body}, held)
+}
+
+// readStreams reads the event stream that responds to a request, and resumes it where it is cut.
+func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*jsonrpc.Message, *failure) {
+	if s == nil {
+		s = &session{id: x.offered}
+	}
+	st := &stream{request: x.message}
+	for pause := resumePause; ; pause = min(2*pause, longestResumePause) {
+		st.open(c, body, &x.held)
+		response, err := c.readStream(st)
+		if response != nil {
+			c.linger(x, st)
+			return response, nil
+		}
+		_ = body.Close()
+		switch {
+		case st.broken && errors.Is(err, io.EOF):
+			return nil, incomplete(x, errNotMessage)
+		case st.lastID == "", x.message.Stateless(), x.isCancelled(), errors.Is(err, errTooLarge), errors.Is(err, errNoMemory):
+			return nil, incomplete(x, err)
+		}
+		if st.said {
+			pause = resumePause
+		}
+		if body = c.resume(x, s, st, pause); body == nil {
+			return nil, incomplete(x, err)
+		}
+	}
+}
+
+// readStream passes on what comes on a stream until the response is there or the stream ends.
+func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
+	for {
+		ev, err := st.events.next()
+		if err != nil {
+			return completed(st.request, ev.data), err
+		}
+		if ev.id != "" {
+			st.lastID = ev.id
+		}
+		if ev.retry > 0 {
+			st.retry = ev.retry
+		}
+		if len(ev.data) == 0 {
+			continue
+		}
+		st.said = true
+		response, err := c.sort(st.request, ev.data)
+		if response != nil {
+			return response, nil
+		}
+		st.broken = st.broken || err != nil
+		st.events.held.release()
+	}
+}
+
+// linger reads a stream on after its response, in the background. What follows the response is passed on after it.
+func (c *Client) linger(x *exchange, st *stream) {
+	if st.events.atEnd() {
+		_ = st.body.Close()
+		return
+	}
+	x.reading = true
+	st.request, st.events.held = noRequest, &reservation{memory: &c.memory, ctx: x.ctx}
+	c.start(func() {
+		defer x.stop(nil)
+		if x.written != nil {
+			select {
+			case <-x.written:
+			case <-x.ctx.Done():
+			}
+		}
+		timer := time.AfterFunc(lingerFor, func() { _ = st.body.Close() })
+		defer timer.Stop()
+		_, _ = c.readStream(st)
+		_ = st.body.Close()
+	})
+}
+
+// completed is the response to request in an event that the end of the stream has cut off, if all of it was there.
+func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
+	m, err := jsonrpc.Parse(toText(data))
+	if err == nil && m.Kind == jsonrpc.Response && m.ID != nil && jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID) {
+		return m
+	}
+	return nil
+}
+
+// resume asks for the rest of a cut stream; nil if LeadMagic does not have it.
+// Source: MCP 2025-11-25, Resumability and Redelivery.
+func (c *Client) resume(x *exchange, s *session, st *stream, pause time.Duration) io.ReadCloser {
+	start := time.Now()
+	for pause = askedPause(st.retry, pause); ratelimit.Sleep(x.ctx, pause) == nil && !x.isCancelled(); pause = min(2*pause, longestPause) {
+		res, err := c.get(x.ctx, s, st.lastID)
+		if err == nil && isEventStream(res) {
+			return res.Body
+		}
+		if err == nil {
+			_ = res.Body.Close()
+			// The reference servers answer 409 while the stream is still open on their side.
+			if s := res.StatusCode; s < 500 && s != http.StatusTooManyRequests && s != http.StatusConflict {
+				return nil
+			}
+		}
+		if time.Since(start) > resumeFor {
+			return nil
+		}
+	}
+	return nil
+}
+
+// askedPause is how long to wait before a stream is opened again: what LeadMagic asked for, within bounds, else the
+// usual.
+func askedPause(asked, usual time.Duration) time.Duration {
+	if asked == 0 {
+		return usual
+	}
+	return min(max(asked, shortestPause), longestPause)
+}
+
+func isEventStream(res *http.Response) bool {
+	t, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return res.StatusCode >= 200 && res.StatusCode <= 299 && t == "text/event-stream"
+}
