@@ -79,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"revoke":   revoke,
 			"steady":   steady,
 			"converse": converse,
+			"age":      age,
 		},
 	})
 }
@@ -109,6 +110,14 @@ func setUp(env *testscript.Env) error {
 		holdsNoKey(env.T(), env.WorkDir)
 	})
 	return nil
+}
+
+// age makes files look as if they were written a minute ago: one that was written just now is waited for.
+func age(ts *testscript.TestScript, _ bool, names []string) {
+	past := time.Now().Add(-time.Minute)
+	for _, name := range names {
+		ts.Check(os.Chtimes(ts.MkAbs(name), past, past))
+	}
 }
 
 // holdsNoKey fails a script that has left the key in a file, plain or encoded. A file whose name begins with

@@ -83,7 +83,7 @@ func (i *installer) common(f *pflag.FlagSet) {
 	f.BoolVar(&i.all, "all", false, "all editors that are found on this machine")
 	f.BoolVar(&i.insiders, "insiders", false, "VS Code Insiders instead of VS Code")
 	f.BoolVar(&i.dryRun, "dry-run", false, "show the difference and change nothing")
-	f.BoolVar(&i.force, "force", false, "replace or remove an entry of that name even if it is another one")
+	f.BoolVar(&i.force, "force", false, "replace or remove an entry of that name even if it is another one, and follow a link out of the project")
 	f.StringVar(&i.name, "name", editor.Name, "the name of the server in the editor")
 }
 

@@ -107,6 +107,7 @@ func (i *installer) leaked(res editor.Result) {
 func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 	var different *editor.DifferentError
 	var missing *editor.MissingError
+	var outside *editor.OutsideError
 	switch {
 	case errors.Is(err, editor.ErrNotProject):
 		return misuse(&hintError{fmt.Errorf("%s: %w", e.ID, err), "leave out --project"})
@@ -116,6 +117,8 @@ func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 			hint += ", or use --project"
 		}
 		return &hintError{fmt.Errorf("%s: %w", e.ID, err), hint}
+	case errors.As(err, &outside):
+		return &hintError{fmt.Errorf("%s: %s leads out of this folder, to %s", e.ID, i.short(outside.Path), i.short(outside.Real)), "--force follows it"}
 	case errors.As(err, &different):
 		fmt.Fprintf(i.env.Stdout, "%s: %s, line %d:\n", e.ID, i.short(different.Path), different.Line)
 		for line := range strings.Lines(different.Entry + "\n") {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
@@ -46,7 +47,9 @@ func (s *shelf) run(args ...string) int {
 		Stdout:  &s.out,
 		Stderr:  &s.err,
 	}
-	code := Run(s.t.Context(), env, args)
+	var code int
+	// With a clock of its own: a file that was written just now is waited for.
+	synctest.Test(s.t, func(t *testing.T) { code = Run(t.Context(), env, args) })
 	if shown := s.out.String() + s.err.String(); strings.Contains(shown, "lm_canary") {
 		s.t.Errorf("%v shows the key:\n%s", args, shown)
 	}

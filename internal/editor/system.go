@@ -17,8 +17,10 @@ type System struct {
 	// Folder is where the command was started: project files stand in it.
 	Folder string
 
-	// write is how the bytes of a new file reach the disk; nil is the usual way. Tests put faults here.
-	write func(*os.File, []byte) error
+	// write is how bytes reach a file, and rename how a new file takes the place of another; nil is the usual way. Tests
+	// put faults here.
+	write  func(*os.File, []byte) error
+	rename func(from, to string) error
 }
 
 // A MissingError says that a file cannot be located, since a variable is not set.

@@ -28,3 +28,15 @@ func keepOwner(file *os.File, old fs.FileInfo) error {
 	}
 	return nil
 }
+
+// linkCount is how many names a file has: more than one are hard links.
+func linkCount(path string) int {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 1
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Nlink)
+	}
+	return 1
+}
