@@ -25,6 +25,7 @@ const (
 	pflag    = "github.com/spf13/pflag"
 	hujson   = "github.com/tailscale/hujson"
 	toml     = "github.com/pelletier/go-toml/v2"
+	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 
 	testscript = "github.com/rogpeppe/go-internal"
@@ -38,7 +39,7 @@ const (
 // The two lines that matter most: proxy carries messages and never sees a key, auth
 // holds the key and never sees a message.
 var walls = map[string][]string{
-	".":     {"internal/cli"},
+	".":     {"internal/cli", "internal/stdio"},
 	"auth":  {"internal/file", "internal/problem", keychain},
 	"proxy": {"internal/problem", "internal/ratelimit"},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
@@ -48,6 +49,7 @@ var walls = map[string][]string{
 	"internal/sandbox":   {sdk, schema},
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
+	"internal/stdio":     {xsys},
 	"internal/editor":    {"internal/file", "internal/problem", hujson, toml},
 	"internal/release":   {},
 	"internal/doctor": {
@@ -55,7 +57,7 @@ var walls = map[string][]string{
 	},
 	"internal/cli": {
 		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file", "internal/problem",
-		"internal/sandbox", sdk, cobra, pflag, xterm,
+		"internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 
 	// Programs of the tests: they meet the finished program as strangers do.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -12,14 +13,23 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
 
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.
 func Run(ctx context.Context, env *Env, args []string) int {
-	root := newRootCommand(env)
+	own := *env // a session puts another Stderr there
+	root := newRootCommand(&own)
 	root.SetArgs(args)
-	return report(env, root.ExecuteContext(ctx))
+	code := report(&own, root.ExecuteContext(ctx))
+	if stderr, ok := own.Stderr.(*stdio.Lossy); ok {
+		stderr.Flush(lastWords)
+	}
+	return code
 }
+
+// lastWords is how long the end of the program waits for a slow reader of stderr.
+const lastWords = 200 * time.Millisecond
 
 func newRootCommand(env *Env) *cobra.Command {
 	s := newSettings()
