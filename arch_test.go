@@ -27,6 +27,7 @@ const (
 	toml     = "github.com/pelletier/go-toml/v2"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
+	xsync    = "golang.org/x/sync"
 
 	testscript = "github.com/rogpeppe/go-internal"
 )
@@ -42,7 +43,7 @@ var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
 	"auth":  {"internal/file", "internal/problem", keychain},
 	"proxy": {"internal/problem", "internal/ratelimit"},
-	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
+	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
 	"internal/problem":   {"internal/ratelimit"},
 	"internal/ratelimit": {},

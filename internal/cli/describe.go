@@ -42,12 +42,12 @@ func (ss *session) state() explain.State {
 	status := ss.choose.Status()
 	editor := ss.choose.Editor()
 	s := explain.State{
-		Problem: status.Problem,
-		Restart: status.Restart,
-		Healed:  status.Healed,
-		Editor:  editor,
-		Source:  ss.keys.Describe().Source,
-		LastTry: status.LastTry,
+		Problem:   status.Problem,
+		Restart:   status.Restart,
+		Recovered: status.Healed,
+		Editor:    editor,
+		Source:    ss.keys.Describe().Source,
+		LastTry:   status.LastTry,
 	}
 	if s.Problem != nil {
 		s.Problem = ss.describe(s.Problem, editor)

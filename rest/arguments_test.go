@@ -42,7 +42,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"a report that there is not", "get_account_analytics", `{"report":"../credits"}`, []string{"report must be one of dashboard, usage"}},
 		{"an unknown argument", "check_credits", `{"verbose":true}`, []string{"verbose is not an argument", "check_credits takes no arguments"}},
 		{"preview is never sent", "search_people", `{"query":"CEO","preview":true}`, []string{"preview is for LeadMagic's own app and is never sent"}},
-		{"a name that is no word is quoted", "check_credits", `{"a b\n":1,"":2}`, []string{`"a b\n" is not an argument`, `"" is not an argument`}},
+		{"a name that is no word is quoted", "check_credits", `{"a b\n\u001b[31m":1,"":2}`, []string{`"a b" is not an argument`, `"" is not an argument`}},
 		{"the older offset is not offered", "search_people", `{"offset":25}`, []string{"offset is not an argument"}},
 		{"a long page with a cursor", "search_people", `{"cursor":"abc","limit":51}`, []string{"limit must be at most 50 with cursor"}},
 		{"dates in the wrong order", "find_jobs", `{"posted_after":"2026-05-02","posted_before":"2026-05-01"}`, []string{"posted_after must not be after posted_before"}},
@@ -56,7 +56,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"a date that is the folder above", "get_account_analytics", `{"report":"day","date":".."}`, []string{"date must not be . or .."}},
 		{"a megabyte in a path", "get_account_analytics", `{"report":"day","date":"` + big + `"}`, []string{"date must not be longer than 200 bytes"}},
 		{"a megabyte in a query", "get_account_analytics", `{"report":"summary","start_date":"` + big + `"}`, []string{"start_date must not be longer than 200 bytes"}},
-		{"a megabyte as a name", "check_credits", `{"` + big + `":1}`, []string{strings.Repeat("x", 40) + "… is not an argument"}},
+		{"a megabyte as a name", "check_credits", `{"` + big + `":1}`, []string{strings.Repeat("x", 39) + "… is not an argument"}},
 		{"a megabyte of wrong items", "search_jobs", `{"jobTypeIds":["` + strings.Repeat(`","`, 1<<18) + `"]}`, []string{"jobTypeIds[0] must be a whole number", "and more"}},
 		{"arguments that are a list", "check_credits", `[1]`, []string{"arguments must be an object"}},
 		{"arguments that are text", "check_credits", `"x"`, []string{"arguments must be an object"}},
@@ -65,7 +65,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 			[]string{"colour is not an argument", "has_remote must be", "page must be at least 1", "per_page must be at most 50", "correct colour, has_remote, page, per_page and call again"},
 		},
 	}
-	leadmagic := newStage(t, says(200, `{"credits":1}`))
+	leadmagic := newServer(t, says(200, `{"credits":1}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 }
 
 func TestALongArgumentIsSentWhole(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"email":null,"credits_consumed":0}`))
+	leadmagic := newServer(t, says(200, `{"email":null,"credits_consumed":0}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	args := `{"full_name":"` + strings.Repeat("é", 1<<19) + `","domain":"acme.com"}`
 	call(t, session, "find_work_email", args)
@@ -107,7 +107,7 @@ func TestALongArgumentIsSentWhole(t *testing.T) {
 }
 
 func TestArgumentsOfNullAreNone(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"credits":1}`))
+	leadmagic := newServer(t, says(200, `{"credits":1}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "check_credits", Arguments: nil})
 	if err != nil || result.IsError {

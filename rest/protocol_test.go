@@ -68,8 +68,8 @@ func parse(t *testing.T, raw json.RawMessage) reply {
 	return r
 }
 
-func TestTheLegacyEraIsServed(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"credits":7}`, "X-Request-Id", "req_1"))
+func TestSessionsAreServed(t *testing.T) {
+	leadmagic := newServer(t, says(200, `{"credits":7}`, "X-Request-Id", "req_1"))
 	o := options(leadmagic.URL)
 	o.Instructions = "REST was chosen for a reason"
 	toServer, fromServer := serve(t, o)
@@ -104,8 +104,8 @@ func TestTheLegacyEraIsServed(t *testing.T) {
 	}
 }
 
-func TestTheModernEraIsServed(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"credits":7}`))
+func TestStatelessRequestsAreServed(t *testing.T) {
+	leadmagic := newServer(t, says(200, `{"credits":7}`))
 	o := options(leadmagic.URL)
 	o.Instructions = "REST was chosen for a reason"
 	toServer, fromServer := serve(t, o)
@@ -134,20 +134,20 @@ func TestTheModernEraIsServed(t *testing.T) {
 }
 
 func TestCancellingACallClosesItsRequest(t *testing.T) {
-	for _, era := range []struct{ name, opening, extra string }{
+	for _, mode := range []struct{ name, opening, extra string }{
 		{"legacy", initialize, ""},
 		{"modern", `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{` + modern + `}}`, "," + modern},
 	} {
-		t.Run(era.name, func(t *testing.T) {
+		t.Run(mode.name, func(t *testing.T) {
 			begun, gone := make(chan struct{}), make(chan struct{})
-			leadmagic := newStage(t, func(_ http.ResponseWriter, r *http.Request) {
+			leadmagic := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 				close(begun)
 				<-r.Context().Done()
 				close(gone)
 			})
 			toServer, fromServer := serve(t, options(leadmagic.URL))
-			converse(t, toServer, fromServer, era.opening)
-			lines := toolCall(`7`, "search_profile", `{"profile_url":"ada"}`, era.extra) + "\n"
+			converse(t, toServer, fromServer, mode.opening)
+			lines := toolCall(`7`, "search_profile", `{"profile_url":"ada"}`, mode.extra) + "\n"
 			if _, err := io.WriteString(toServer, lines); err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func TestCancellingACallClosesItsRequest(t *testing.T) {
 
 func TestTheEndOfTheEditorEndsItsCalls(t *testing.T) {
 	begun, gone := make(chan struct{}), make(chan struct{})
-	leadmagic := newStage(t, func(_ http.ResponseWriter, r *http.Request) {
+	leadmagic := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
 		close(gone)
