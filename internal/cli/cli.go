@@ -125,15 +125,21 @@ func knownFlag(cmd *cobra.Command, err error) error {
 	if !ok || unknown.GetSpecifiedShortnames() != "" {
 		return err
 	}
-	// The rule for commands is good for flags too.
-	flags := &cobra.Command{SuggestionsMinimumDistance: mistyped}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if near := flags.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+	if near := similar(unknown.GetSpecifiedName(), flags, mistyped); len(near) > 0 {
 		return fmt.Errorf("%w (did you mean --%s?)", err, strings.Join(near, " or --"))
 	}
 	return err
+}
+
+// similar are the names that begin with name, or differ from it in at most that many letters, by cobra's rule for commands.
+func similar(name string, names []string, letters int) []string {
+	commands := &cobra.Command{SuggestionsMinimumDistance: letters}
+	for _, other := range names {
+		commands.AddCommand(&cobra.Command{Use: other, Run: func(*cobra.Command, []string) {}})
+	}
+	return commands.SuggestionsFor(name)
 }
 
 // noArguments refuses arguments, without repeating them: one may be a key.

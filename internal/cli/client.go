@@ -27,6 +27,7 @@ const patience = 5 * time.Second
 
 // connect opens a session as an editor would.
 func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
+	sayStray(env)
 	ss, refusal := newSession(env, s)
 	if refusal != nil {
 		return nil, refusal

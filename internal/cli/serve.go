@@ -22,6 +22,7 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		})
 	}
 	env.Stderr = stdio.NewLossy(env.Stderr) // no session waits for whoever should read the log
+	sayStray(env)
 	ss, _ := newSession(env, s)
 	defer ss.close()
 	ss.choose.Explained = ss.sayExplained
