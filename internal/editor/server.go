@@ -20,6 +20,8 @@ type Server struct {
 	URL     string // of a remote server: the editor then starts no process
 	// Disabled says that the editor leaves it alone.
 	Disabled bool
+	// NamesKey says that some value of the entry speaks of the key's variable.
+	NamesKey bool
 }
 
 // Ours says whether the entry starts this program, going by its name, or because it is the one at a path:
@@ -82,7 +84,108 @@ func serverOf(value any) Server {
 	off, _ := outer["disabled"].(bool)
 	on, given := outer["enabled"].(bool)
 	s.Disabled = off || given && !on
+	s.NamesKey = speaksOf(value, KeyVariable)
 	return s
+}
+
+// speaksOf reports whether a text is part of any value or member name in value.
+func speaksOf(value any, text string) bool {
+	switch value := value.(type) {
+	case string:
+		return strings.Contains(strings.ToUpper(value), text)
+	case []any:
+		return slices.ContainsFunc(value, func(v any) bool { return speaksOf(v, text) })
+	case map[string]any:
+		for name, v := range value {
+			if speaksOf(name, text) || speaksOf(v, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A Launch is how a command line starts this program.
+type Launch struct {
+	By   string   // the launcher that starts it, such as npx, sh or env; empty if nothing is in between
+	Args []string // what this program is given
+	Env  []string // NAME=value that the launcher adds
+}
+
+// FindLaunch finds this program in a command line: as the command itself, or as the first word after a launcher with
+// options of its own, also in a line for a shell. is reports whether a word names this program besides by its name,
+// and getenv has the variables of the shell.
+func FindLaunch(command string, args []string, is func(word string) bool, getenv func(string) string) (Launch, bool) {
+	if named(command) || is(command) {
+		return Launch{Args: args}, true
+	}
+	l := Launch{By: command}
+	for i, arg := range args {
+		words := []string{arg}
+		if strings.ContainsAny(arg, " \t\r\n;&|") {
+			words = shellWords(arg, getenv)
+		}
+		for j, word := range words {
+			word = strings.TrimPrefix(word, "--env=")
+			switch name, _, assigns := strings.Cut(word, "="); {
+			case named(word):
+				l.Args = slices.Concat(upToOperator(words[j+1:]), args[i+1:])
+				return l, true
+			case assigns && isVariable(name):
+				l.Env = append(l.Env, strings.TrimRight(word, ";&"))
+			}
+		}
+	}
+	return Launch{}, false
+}
+
+// named reports whether a word is the name of this program, or a path or a package with that name.
+func named(word string) bool {
+	base := strings.ToLower(path.Base(strings.ReplaceAll(word, `\`, "/")))
+	if at := strings.LastIndex(base, "@"); at > 0 {
+		base = base[:at] // a version
+	}
+	switch ext := path.Ext(base); ext {
+	case ".exe", ".cmd", ".bat", ".ps1":
+		base = strings.TrimSuffix(base, ext)
+	}
+	return base == Program
+}
+
+// shellWords are the words of a line for a shell, roughly: without quotes, and with variables filled in.
+func shellWords(line string, getenv func(string) string) []string {
+	line = substitute(shellLike, line, func(g []string) string {
+		if v := getenv(g[1] + g[2]); v != "" {
+			return v
+		}
+		return orDefault(g[3], "")
+	})
+	var words []string
+	for _, word := range strings.Fields(line) {
+		if word = strings.NewReplacer(`"`, "", "'", "").Replace(word); word != "" && word != "$@" && word != "$*" {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// upToOperator are the words before one with which a shell begins something else.
+func upToOperator(words []string) []string {
+	for i, word := range words {
+		if bare, cut := strings.CutSuffix(word, ";"); cut {
+			return append(words[:i:i], bare)
+		}
+		if strings.ContainsAny(word[:1], ";&|<>)}") {
+			return words[:i]
+		}
+	}
+	return words
+}
+
+func isVariable(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // texts is a list of strings; Codex also takes tables with a name in its list of variables.

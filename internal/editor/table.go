@@ -14,7 +14,8 @@ func All() []Editor {
 			Key: "servers", project: []string{".vscode/mcp.json"},
 			file: below(appData, product, "User", "mcp.json"), own: below(appData, product),
 			// VS Code would pass the variable; the reference says in the file where the key comes from.
-			shape: standard("stdio"), refer: asEnv, always: true, prompts: true, passes: rule{expand: prefixedExpand},
+			shape: standard("stdio"), refer: asEnv, always: true, prompts: true, passes: rule{expand: foldersExpand},
+			off: vscodeOff(product),
 		}
 	}
 	stable, insiders := vscode("Code"), vscode("Code - Insiders")
@@ -27,6 +28,7 @@ func All() []Editor {
 			file: below(either("CLAUDE_CONFIG_DIR", home), ".claude.json"), own: either("CLAUDE_CONFIG_DIR", below(home, ".claude")),
 			local: "projects", shape: standard("stdio"), refer: asBraced,
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
+			off:    claudeOff,
 			notes:  inProject("Claude Code asks each member once before it starts a project's server"),
 		},
 		{
@@ -40,7 +42,7 @@ func All() []Editor {
 			ID: "cursor", Title: "Cursor", program: "cursor", Key: "mcpServers", project: []string{".cursor/mcp.json"},
 			file: below(home, ".cursor", "mcp.json"), own: below(home, ".cursor"),
 			// Started from a dock, Cursor has no shell's variables: the reference then is empty, not wrong.
-			shape: standard("stdio"), refer: asEnv, always: true, passes: rule{expand: prefixedExpand},
+			shape: standard("stdio"), refer: asEnv, always: true, passes: rule{expand: foldersExpand},
 		},
 		stable,
 		insiders,
@@ -54,6 +56,7 @@ func All() []Editor {
 			ID: "zed", Title: "Zed", program: "zed", Key: "context_servers",
 			file: below(zedConfig, "settings.json"), own: zedConfig,
 			shape: zedShape, passes: rule{},
+			off:   zedOff,
 			notes: always("started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login"),
 		},
 		{
@@ -61,6 +64,7 @@ func All() []Editor {
 			file: below(either("GEMINI_CLI_HOME", home), ".gemini", "settings.json"), own: below(either("GEMINI_CLI_HOME", home), ".gemini"),
 			shape: standard(""), refer: asDollar,
 			passes: rule{keep: geminiKeeps, expand: geminiExpand, set: []string{"GEMINI_CLI=1"}},
+			off:    geminiOff,
 			notes:  always("Gemini CLI starts servers in trusted folders only"),
 		},
 		{
@@ -73,6 +77,7 @@ func All() []Editor {
 			ID: "copilot-cli", Title: "Copilot CLI", program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
 			file: below(home, ".copilot", "mcp-config.json"), own: below(home, ".copilot"),
 			shape: copilotShape, refer: asBraced, passes: rule{expand: copilotExpand},
+			off:   copilotOff,
 			notes: inProject("Copilot CLI reads a project's file in trusted folders only"),
 		},
 		{
@@ -87,9 +92,10 @@ func All() []Editor {
 			shape: clineShape, passes: rule{},
 		},
 		{
-			ID: "opencode", Title: "opencode", program: "opencode", Key: "mcp", project: []string{"opencode.jsonc", "opencode.json"},
+			ID: "opencode", Title: "opencode", program: "opencode", Key: "mcp", newer: "servers", project: []string{"opencode.jsonc", "opencode.json"},
 			file: first(below(xdgConfig, "opencode"), "opencode.jsonc", "opencode.json"), own: below(xdgConfig, "opencode"),
 			shape: opencodeShape, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
+			off: opencodeOff,
 		},
 	}
 	for i := range editors {
