@@ -31,8 +31,10 @@ func Run(ctx context.Context, env *Env, args []string) int {
 // lastWords is how long the end of the program waits for a slow reader of stderr.
 const lastWords = 200 * time.Millisecond
 
-func newRootCommand(env *Env) *cobra.Command {
-	s := newSettings()
+func newRootCommand(env *Env) *cobra.Command { return newCommands(env, newSettings()) }
+
+// newCommands makes all commands, whose settings are s once their flags were read.
+func newCommands(env *Env, s *settings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "leadmagic-mcp-proxy",
 		Short: "LeadMagic for local editors, with the API key kept out of config files",

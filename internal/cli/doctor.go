@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // examination is what a person wants of doctor.
@@ -124,6 +126,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
+		Settings:   entrySettings,
 		Editors:    editor.All(),
 	}, nil
 }
@@ -152,6 +155,64 @@ func (ss *session) route() *doctor.Route {
 			}, nil
 		},
 	}
+}
+
+// entrySettings are the settings that the program would start with if an editor gave it these arguments and variables.
+// Nothing is opened for it.
+func entrySettings(args []string, getenv func(string) string) doctor.Settings {
+	s := newSettings()
+	out := doctor.Settings{From: map[string]string{}, Value: map[string]string{}}
+	root := newCommands(&Env{Getenv: getenv, Environ: func() []string { return nil }, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard}, s)
+	cmd, rest, err := root.Find(args)
+	if err == nil {
+		cmd.InitDefaultHelpFlag()
+		cmd.InitDefaultVersionFlag()
+		err = cmd.ParseFlags(rest)
+	}
+	if cmd != root {
+		out.Command = cmd.Name()
+	} else if words := root.Flags().Args(); len(words) > 0 {
+		out.Command = words[0]
+	}
+	for _, name := range []string{"help", "version"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
+			out.Command = "--" + name
+		}
+	}
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			out.From[f.Name] = "--" + f.Name
+		}
+	})
+	if err == nil {
+		out.Refusal = s.fill(getenv)
+	} else {
+		out.Refusal = badSetting(err.Error(), "")
+	}
+	out.Sandbox = s.sandbox
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			out.From[f.Name] = cmp.Or(out.From[f.Name], variable(f.Name))
+			out.Value[f.Name] = strings.TrimSpace(f.Value.String())
+		}
+	})
+	if out.Refusal == nil {
+		out.Refusal = problem.As(s.check())
+	}
+	if out.Refusal == nil {
+		s.caFile = "" // it would be read
+		_, err := newBaseTransport(s, getenv)
+		out.Refusal = problem.As(err)
+	}
+	if out.Refusal == nil && !s.sandbox {
+		if s.upstream != "rest" {
+			out.MCP = s.mcp
+		}
+		if s.upstream != "mcp" {
+			out.API = s.api
+		}
+	}
+	return out
 }
 
 // given are the settings that are not left to their defaults, as variables.

@@ -121,15 +121,21 @@ func FindLaunch(command string, args []string, is func(word string) bool, getenv
 	}
 	l := Launch{By: command}
 	for i, arg := range args {
-		words := []string{arg}
+		words, rest := []string{arg}, args[i+1:]
 		if strings.ContainsAny(arg, " \t\r\n;&|") {
 			words = shellWords(arg, getenv)
+			switch passed := strings.Contains(arg, "$@") || strings.Contains(arg, "$*"); {
+			case passed && len(rest) > 0:
+				rest = rest[1:] // the first is the shell's own name
+			case strings.HasSuffix(strings.TrimSuffix(command, ".exe"), "sh"):
+				rest = nil
+			}
 		}
 		for j, word := range words {
 			word = strings.TrimPrefix(word, "--env=")
 			switch name, _, assigns := strings.Cut(word, "="); {
 			case named(word):
-				l.Args = slices.Concat(upToOperator(words[j+1:]), args[i+1:])
+				l.Args = slices.Concat(upToOperator(words[j+1:]), rest)
 				return l, true
 			case assigns && isVariable(name):
 				l.Env = append(l.Env, strings.TrimRight(word, ";&"))
@@ -142,8 +148,8 @@ func FindLaunch(command string, args []string, is func(word string) bool, getenv
 // named reports whether a word is the name of this program, or a path or a package with that name.
 func named(word string) bool {
 	base := strings.ToLower(path.Base(strings.ReplaceAll(word, `\`, "/")))
-	if at := strings.LastIndex(base, "@"); at > 0 {
-		base = base[:at] // a version
+	if at := strings.LastIndexAny(base, "@:"); at > 0 {
+		base = base[:at] // the version of a package or an image
 	}
 	switch ext := path.Ext(base); ext {
 	case ".exe", ".cmd", ".bat", ".ps1":
