@@ -127,7 +127,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
 		Settings:   entrySettings,
-		Editors:    editor.All(),
+		Editors:    editor.Here(system),
 	}, nil
 }
 

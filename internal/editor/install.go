@@ -285,8 +285,11 @@ func (e Editor) ownFolder(s System, scope Scope, path string) string {
 		return ""
 	}
 	dir, err := e.own(s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ""
+	case e.extra: // it was there before, so only what is below it may go
+		return dir + string(filepath.Separator)
 	}
 	return dir
 }
