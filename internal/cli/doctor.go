@@ -127,6 +127,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
 		Settings:   entrySettings,
+		Stray:      stray,
 		Editors:    editor.Here(system),
 	}, nil
 }
@@ -213,6 +214,15 @@ func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 		}
 	}
 	return out
+}
+
+// stray says of each variable that means nothing to this program that it does.
+func stray(environ []string) []string {
+	var said []string
+	for _, v := range strayVariables(environ) {
+		said = append(said, v.String())
+	}
+	return said
 }
 
 // given are the settings that are not left to their defaults, as variables.

@@ -48,6 +48,10 @@ func (x *editorCheck) checkSettings() {
 	case !s.Sandbox:
 		x.missing()
 	}
+	own := slices.DeleteFunc(x.environ(), func(entry string) bool { return slices.Contains(x.doctor.Environ, entry) })
+	if stray := x.doctor.Stray(own); stray != nil {
+		x.warn(x.name("variables"), strings.Join(stray, "; "), "correct them in its entry")
+	}
 	x.address("mcp-url", x.settings.MCP)
 	x.address("api-url", x.settings.API)
 	if x.scope == editor.Project {

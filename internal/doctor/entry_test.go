@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -208,6 +209,22 @@ func TestTheUsersOwnEntries(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestVariablesThatMeanNothing(t *testing.T) {
+	const meant = "did you mean LEADMAGIC_READ_ONLY?"
+	d := newDoctor(t, key, "LEADMAGIC_READONLY=1")
+	d.installed(t)
+	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`)
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "variables", Warn, meant, "correct them")
+	if slices.ContainsFunc(checks, func(c Check) bool { return c.Editor != "" && c.Name == "variables" }) {
+		t.Error("what the shell has is said a second time")
+	}
+	d = newDoctor(t, key)
+	d.installed(t)
+	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_READONLY":"1"}}}}`)
+	expect(t, d.Examine(t.Context()).Checks, "cursor variables", Warn, meant, "in its entry")
 }
 
 func TestAServerThatIsSwitchedOff(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,8 +57,14 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 		Keys:       &auth.Keys{Getenv: getenv, Environ: func() []string { return environ }, Keychain: keychain},
 		Keychain:   keychain,
 		Settings:   readSettings,
-		Offline:    true,
-		Editors:    editor.All(),
+		Stray: func(environ []string) []string {
+			if slices.Contains(environ, "LEADMAGIC_READONLY=1") {
+				return []string{"LEADMAGIC_READONLY is set and means nothing to this program; did you mean LEADMAGIC_READ_ONLY?"}
+			}
+			return nil
+		},
+		Offline: true,
+		Editors: editor.All(),
 	}
 	t.Cleanup(d.Keys.Close)
 	return d
