@@ -154,7 +154,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // report says what went wrong, once, and returns the exit code.
 func report(env *Env, err error) int {
-	if err == nil {
+	if err == nil || readerGone(err) {
 		return 0
 	}
 	code, hint := exitFailed, ""

@@ -98,7 +98,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	default:
 		err = writeReport(env.Stdout, report, colours(env))
 	}
-	if err == nil && !report.Healthy {
+	if (err == nil || readerGone(err)) && !report.Healthy {
 		err = &exitError{code: exitFailed}
 	}
 	return err

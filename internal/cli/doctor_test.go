@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -167,6 +168,38 @@ func TestWhatTheProgramMakesOfAnEntry(t *testing.T) {
 				if s.From[name] != from {
 					t.Errorf("%s: got it from %q, want %q", name, s.From[name], from)
 				}
+			}
+		})
+	}
+}
+
+// Whoever reads only the beginning of an output, as head does, wants no complaint about it.
+func TestAReaderThatHasGone(t *testing.T) {
+	home := t.TempDir()
+	t.Chdir(home)
+	for _, args := range []string{
+		"tools --sandbox", "tools --sandbox --json", "call --sandbox check_credits", "doctor --offline", "doctor --offline --json", "doctor --offline --report",
+		"scan", "scan --json", "install", "install --print cursor", "version", "--help", "help tools", "completion bash",
+	} {
+		t.Run(args, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close() //nolint:errcheck // nobody reads it
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var stderr bytes.Buffer
+			env := &Env{
+				Getenv: func(name string) string {
+					return map[string]string{"HOME": home, "USERPROFILE": home, "LEADMAGIC_API_KEY": "lm_canary_5f1c0e9a7b3d2468"}[name]
+				},
+				Environ: func() []string { return []string{"HOME=" + home, "LEADMAGIC_API_KEY=lm_canary_5f1c0e9a7b3d2468"} },
+				Stdin:   strings.NewReader(""), Stdout: w, Stderr: &stderr, Version: "1.2.3",
+			}
+			if code := Run(t.Context(), env, strings.Fields(args)); code != 0 || stderr.Len() > 0 {
+				t.Errorf("ended with %d, and said %q", code, stderr.String())
 			}
 		})
 	}
