@@ -67,6 +67,9 @@ var walls = map[string][]string{
 	"internal/conformance/clients": {"internal/sandbox", testscript},
 	"internal/conformance/front":   {},
 
+	// What measures the tests.
+	"internal/mutation": {},
+
 	// What measures the program beside others.
 	"internal/bench/compare": {},
 	"internal/bench/relay":   {},
