@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -64,8 +65,11 @@ var walls = map[string][]string{
 	// Programs of the tests: they meet the finished program as strangers do.
 	"internal/conformance":         {},
 	"internal/conformance/client":  {sdk},
-	"internal/conformance/clients": {"internal/sandbox", testscript},
+	"internal/conformance/clients": {"internal/sandbox/faults", testscript},
 	"internal/conformance/front":   {},
+
+	// The sandbox as tests use it.
+	"internal/sandbox/faults": {"internal/sandbox", sdk},
 
 	// What measures the tests.
 	"internal/mutation": {},
@@ -87,6 +91,25 @@ func TestEveryImportKeepsToTheWalls(t *testing.T) {
 	for _, f := range sources(t) {
 		for _, broken := range crossings(f) {
 			t.Error(broken)
+		}
+	}
+}
+
+// What tests alone need is not in the program, not even unused.
+func TestTheProgramContainsNothingOfTheTests(t *testing.T) {
+	list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(list))
+	if !slices.Contains(deps, module+"/internal/sandbox") {
+		t.Fatalf("the program is made of %q", deps)
+	}
+	for _, dep := range deps {
+		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/conformance", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
+			if dep == no || strings.HasPrefix(dep, no+"/") {
+				t.Errorf("the program contains %s", dep)
+			}
 		}
 	}
 }

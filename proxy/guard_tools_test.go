@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 const ada = `{"full_name":"Ada Lovelace","domain":"analytical.example"}`
@@ -99,7 +99,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				for _, first := range []string{"tools/list", "tools/call"} {
 					t.Run(first+" comes first", func(t *testing.T) {
-						s := startSandbox(t, sandbox.Options{})
+						s := startSandbox(t, faults.Options{})
 						guard := Guard{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
 						a := employ(t, w.era, upstreamTo(t, w, s), &guard)
 						list := func() {
@@ -153,7 +153,7 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		for _, paged := range []int{0, 3} {
 			t.Run(fmt.Sprintf("pages of %d", paged), func(t *testing.T) {
-				s := startSandbox(t, sandbox.Options{Paged: paged})
+				s := startSandbox(t, faults.Options{PageSize: paged})
 				w := way{era, "mcp"}
 				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
 				cut := employ(t, era, upstreamTo(t, w, s), &Guard{Tools: []string{"find_*"}}).ask("tools/list", "{}")
@@ -177,7 +177,7 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 
 func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		want := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
 		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &Guard{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
 		if got != want {
@@ -207,7 +207,7 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 
 func TestGuardPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &Guard{Exclude: []string{"*"}})
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), &Guard{Exclude: []string{"*"}})
 		line := a.ask("tools/list", "{}")
 		if !strings.Contains(line, `"tools":[]`) {
 			t.Errorf("the list is %s", line)
@@ -221,7 +221,7 @@ func TestGuardPatternsThatHideEverything(t *testing.T) {
 func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := &Guard{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), g)
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
 		if got := g.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
 		}
@@ -354,7 +354,7 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 }
 
 func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
-	s := startSandbox(t, sandbox.Options{})
+	s := startSandbox(t, faults.Options{})
 	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &Guard{Tools: []string{"check_credits"}})
 	a.open(batchVersion)
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +

@@ -1,67 +1,77 @@
-package sandbox
+package faults
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
-// The workbench's resources: one that changes when it is announced, and one per company.
-const (
-	tickerURI       = "leadmagic://ticker"
-	companyTemplate = "leadmagic://company/{domain}"
-)
+const invented = "invented by the LeadMagic sandbox"
 
-// addWorkbench adds what [Options.Workbench] promises: between them these tools use every part of the protocol.
-func (s *Sandbox) addWorkbench(server *mcp.Server) {
+// ticker is a resource that changes when it is announced.
+var ticker = &mcp.Resource{URI: "leadmagic://ticker", Name: "ticker", MIMEType: "text/plain"}
+
+func readNothing(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, MIMEType: "text/plain", Text: invented}}}, nil
+}
+
+// addTools adds what [Options.TestTools] promises: between them these tools use every part of the protocol.
+func (s *Server) addTools(server *mcp.Server) {
 	for _, tool := range []struct {
-		name, what, properties string
-		handler                mcp.ToolHandler
+		name, properties string
+		handler          mcp.ToolHandler
 	}{
+		{"echo", `"size":{"type":"integer"},"delay_ms":{"type":"integer"}`, s.echo},
+		{"slow_report", `"steps":{"type":"integer"},"step_ms":{"type":"integer"}`, s.slowReport},
+		{"ask", `"what":{"type":"string","enum":["sampling","elicitation","roots"]},"via":{"type":"string","enum":["call","session"]}`, s.ask},
+		{"announce", `"what":{"type":"string","enum":["tools","prompts","resources","ticker"]}`, s.announce},
+		{"fail", `"how":{"type":"string","enum":["tool","protocol"]}`, failTool},
+		{"contents", "", contents},
 		{
-			"slow_report", "Takes its time, with progress and log messages.",
-			`"steps":{"type":"integer"},"step_ms":{"type":"integer"}`, s.slowReport,
-		},
-		{
-			"ask", "Asks the client: what is sampling, elicitation or roots; via is call (default) or session.",
-			`"what":{"type":"string","enum":["sampling","elicitation","roots"]},"via":{"type":"string","enum":["call","session"]}`, s.ask,
-		},
-		{
-			"announce", "Tells every session that the tools, prompts, resources or the ticker changed.",
-			`"what":{"type":"string","enum":["tools","prompts","resources","ticker"]}`, s.announceTool,
-		},
-		{
-			"fail", "Fails: as a tool, or with a JSON-RPC error that carries data.",
-			`"how":{"type":"string","enum":["tool","protocol"]}`, failTool,
-		},
-		{"contents", "Returns one of every kind of content.", "", contents},
-		{
-			"regional", "Returns the request headers that carry its arguments.",
+			"regional",
 			`"region":{"type":"string","x-mcp-header":"Region"},"tier":{"type":"integer","x-mcp-header":"Tier"},"dry":{"type":"boolean","x-mcp-header":"Dry"},"note":{"type":"string"}`, regional,
 		},
 	} {
 		server.AddTool(&mcp.Tool{
-			Name: tool.name, Description: tool.what + " For tests; free.",
-			InputSchema: json.RawMessage(`{"type":"object","properties":{` + tool.properties + `}}`),
+			Name: tool.name, Description: "For tests; free.", InputSchema: json.RawMessage(`{"type":"object","properties":{` + tool.properties + `}}`),
 		}, tool.handler)
 	}
-	read := func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, MIMEType: "text/plain", Text: notice}}}, nil
+	server.AddResource(ticker, readNothing)
+	server.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "leadmagic://company/{domain}", Name: "company", MIMEType: "text/plain"}, readNothing)
+}
+
+// echo returns its arguments and, on request, text of any size after any time.
+func (s *Server) echo(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	var args struct {
+		Size    int `json:"size"`
+		DelayMS int `json:"delay_ms"`
 	}
-	server.AddResource(&mcp.Resource{URI: tickerURI, Name: "ticker", MIMEType: "text/plain"}, read)
-	server.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: companyTemplate, Name: "company", MIMEType: "text/plain"}, read)
+	_ = json.Unmarshal(req.Params.Arguments, &args) // unset is 0
+	call := s.record(sandbox.Call{Upstream: "mcp", Tool: req.Params.Name, Args: req.Params.Arguments})
+	if !wait(ctx, time.Duration(args.DelayMS)*time.Millisecond) {
+		s.cancelled(call)
+		return nil, context.Canceled
+	}
+	return &mcp.CallToolResult{
+		Content:           []mcp.Content{&mcp.TextContent{Text: strings.Repeat("x", args.Size)}},
+		StructuredContent: req.Params.Arguments,
+	}, nil
 }
 
 func textResult(format string, args ...any) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: fmt.Sprintf(format, args...)}}}
 }
 
-// slowReport counts as carried out from its start, and as cancelled when it was withdrawn.
-func (s *Sandbox) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+// slowReport is recorded as carried out from its start, and as cancelled when it was.
+func (s *Server) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	args := struct {
 		Steps  int `json:"steps"`
 		StepMS int `json:"step_ms"`
@@ -69,11 +79,11 @@ func (s *Sandbox) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mc
 	if err := json.Unmarshal(req.Params.Arguments, &args); err != nil && len(req.Params.Arguments) > 0 {
 		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "arguments: " + err.Error()}
 	}
-	number, _ := s.account.charge(Call{Upstream: "mcp", Tool: "slow_report", Args: req.Params.Arguments})
+	call := s.record(sandbox.Call{Upstream: "mcp", Tool: req.Params.Name, Args: req.Params.Arguments})
 	token := req.Params.GetProgressToken()
 	for step := 1; step <= args.Steps; step++ {
 		if !wait(ctx, time.Duration(args.StepMS)*time.Millisecond) {
-			s.account.calls.update(number, func(c *Call) { c.Cancelled = true })
+			s.cancelled(call)
 			return nil, context.Canceled
 		}
 		// Neither reaches a caller that is gone; the report goes on.
@@ -84,12 +94,12 @@ func (s *Sandbox) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mc
 		}
 		_ = req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Logger: "slow_report", Data: fmt.Sprintf("step %d", step)})
 	}
-	return textResult("%d steps done; %s", args.Steps, notice), nil
+	return textResult("%d steps done", args.Steps), nil
 }
 
-// ask has the client do something for the server. Within the call, the modern era answers with the question and the legacy
-// era asks on the call's own stream; via the session, the question goes out on the standing stream.
-func (s *Sandbox) ask(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+// ask sends the client a request. In a session it goes on the call's own stream or, via the session, on the GET stream; a
+// stateless server answers with the request.
+func (s *Server) ask(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	var args struct{ What, Via string }
 	_ = json.Unmarshal(req.Params.Arguments, &args) // unset is answered below
 	var question mcp.InputRequest
@@ -120,9 +130,9 @@ func (s *Sandbox) ask(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallT
 	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"answer": question}, RequestState: "state-" + args.What}, nil
 }
 
-func (s *Sandbox) askSession(ctx context.Context, session *mcp.ServerSession, question mcp.InputRequest) (*mcp.CallToolResult, error) {
-	// A context that is not the call's sends the question out on the standing stream.
-	out, cancel := context.WithCancel(s.ctx)
+func (s *Server) askSession(ctx context.Context, session *mcp.ServerSession, question mcp.InputRequest) (*mcp.CallToolResult, error) {
+	// A context that is not the call's sends the question on the GET stream.
+	out, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	var answer any
@@ -149,11 +159,32 @@ func answered(answer any) (*mcp.CallToolResult, error) {
 	return textResult("the client answered %s", data), nil
 }
 
-func (s *Sandbox) announceTool(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+// announce changes a list in every server, which tells every session: once for each, if adding takes its time.
+func (s *Server) announce(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	var args struct{ What string }
 	_ = json.Unmarshal(req.Params.Arguments, &args) // unset is answered below
-	if err := s.Announce(args.What); err != nil {
-		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: err.Error()}
+	s.mu.Lock()
+	servers := slices.Clone(s.servers)
+	s.mu.Unlock()
+	for _, server := range servers {
+		var err error
+		switch args.What { // what is added anew counts as a change
+		case "tools":
+			server.AddTool(&mcp.Tool{Name: "announced", InputSchema: json.RawMessage(`{"type":"object"}`)}, contents)
+		case "prompts":
+			server.AddPrompt(&mcp.Prompt{Name: "announced"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+				return &mcp.GetPromptResult{}, nil
+			})
+		case "resources":
+			server.AddResource(ticker, readNothing)
+		case "ticker":
+			err = server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: ticker.URI})
+		default:
+			err = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "what is tools, prompts, resources or ticker"}
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return textResult("announced %s", args.What), nil
 }
@@ -172,20 +203,20 @@ func failTool(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult,
 func contents(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	size := int64(42)
 	return &mcp.CallToolResult{
-		Meta: mcp.Meta{"sandbox.example/note": notice},
+		Meta: mcp.Meta{"sandbox.example/note": invented},
 		Content: []mcp.Content{
 			&mcp.TextContent{Text: "text with \u2028 and <&>", Annotations: &mcp.Annotations{Audience: []mcp.Role{"user"}, Priority: 0.5}},
 			&mcp.ImageContent{Data: []byte{0x89, 'P', 'N', 'G'}, MIMEType: "image/png"},
 			&mcp.AudioContent{Data: []byte("RIFF"), MIMEType: "audio/wav"},
-			&mcp.ResourceLink{URI: docsURI, Name: "docs", Size: &size},
-			&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: tickerURI, MIMEType: "text/plain", Text: notice}},
+			&mcp.ResourceLink{URI: "leadmagic://docs", Name: "docs", Size: &size},
+			&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: ticker.URI, MIMEType: "text/plain", Text: invented}},
 		},
 		StructuredContent: json.RawMessage(`{"big":9007199254740993,"fraction":1e-7,"unknown":null}`),
 	}, nil
 }
 
 func regional(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	headers := object{}
+	headers := map[string]any{}
 	if req.Extra != nil {
 		for _, name := range []string{"Mcp-Method", "Mcp-Name", "Mcp-Param-Region", "Mcp-Param-Tier", "Mcp-Param-Dry"} {
 			if values := req.Extra.Header.Values(name); len(values) > 0 {

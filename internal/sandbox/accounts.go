@@ -78,12 +78,12 @@ func accountOperations() []*operation {
 
 // analytics are the account's reports. The sandbox keeps no days: what was spent since it started, it spent today.
 func analytics(name string, in input, acc *account) answer {
-	calls, spent := acc.count(), acc.charged()
+	calls, spent := acc.totals()
 	body := object{"sandbox": notice}
 	totals := object{"requests": calls, "credits": spent}
 	switch name {
 	case "dashboard":
-		left, _ := acc.peekRate(time.Now())
+		left, _ := acc.rate(time.Now(), 0)
 		body["user"] = object{"name": "Sandbox User", "plan": "sandbox"}
 		body["credits"] = object{"current": acc.balance(), "formatted": toCents(acc.balance()).String()}
 		body["rate_limit"] = object{"minute": object{"limit": rateLimit, "used": rateLimit - left, "remaining": left}}

@@ -10,30 +10,30 @@ import (
 const notice = "invented by the LeadMagic sandbox: no real person, company or number"
 
 // muse invents: the same words always inspire the same inventions.
-type muse struct{ state uint64 }
+type generator struct{ state uint64 }
 
-func museOf(words ...string) *muse {
+func generatorOf(words ...string) *generator {
 	h := fnv.New64a()
 	for _, word := range words {
 		h.Write([]byte(strings.ToLower(word)))
 		h.Write([]byte{0})
 	}
-	return &muse{state: h.Sum64()}
+	return &generator{state: h.Sum64()}
 }
 
 // next is splitmix64.
-func (m *muse) next() uint64 {
-	m.state += 0x9e3779b97f4a7c15
-	z := m.state
+func (g *generator) next() uint64 {
+	g.state += 0x9e3779b97f4a7c15
+	z := g.state
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
 	return z ^ (z >> 31)
 }
 
-func (m *muse) pick(list []string) string { return list[m.next()%uint64(len(list))] }
+func (g *generator) pick(list []string) string { return list[g.next()%uint64(len(list))] }
 
 // between is a number from lo to hi, both included.
-func (m *muse) between(lo, hi int) int { return lo + int(m.next()%uint64(hi-lo+1)) }
+func (g *generator) between(lo, hi int) int { return lo + int(g.next()%uint64(hi-lo+1)) }
 
 var (
 	firstNames = []string{"Ada", "Blaise", "Carl", "Dorothea", "Emmy", "Florian", "Greta", "Hedwig", "Ivo", "Jocelyn", "Katalin", "Lise"}
@@ -62,22 +62,22 @@ func (p person) profile() string { return "https://profiles.example/in/" + slug(
 
 // mobile is a number from the range kept for fiction.
 func (p person) mobile() string {
-	m := museOf("mobile", p.name(), p.domain)
-	return "+1-" + m.pick([]string{"202", "303", "404", "505"}) + "-555-01" + string(rune('0'+m.between(0, 9))) + string(rune('0'+m.between(0, 9)))
+	g := generatorOf("mobile", p.name(), p.domain)
+	return "+1-" + g.pick([]string{"202", "303", "404", "505"}) + "-555-01" + string(rune('0'+g.between(0, 9))) + string(rune('0'+g.between(0, 9)))
 }
 
 // personNamed takes the name from the input and invents the rest.
 func personNamed(full, domain, company string) person {
 	first, last, _ := strings.Cut(strings.TrimSpace(full), " ")
-	m := museOf("person", full, domain, company)
+	g := generatorOf("person", full, domain, company)
 	domain, company = companyOf(domain, company)
-	return person{first: first, last: strings.TrimSpace(last), title: m.pick(titles), domain: domain, company: company}
+	return person{first: first, last: strings.TrimSpace(last), title: g.pick(titles), domain: domain, company: company}
 }
 
 // personAt invents the n-th person of a company.
 func personAt(domain, company string, n int, title string) person {
-	m := museOf("staff", domain, company, string(rune('a'+n%26)), string(rune('a'+n/26)))
-	full := m.pick(firstNames) + " " + m.pick(lastNames)
+	g := generatorOf("staff", domain, company, string(rune('a'+n%26)), string(rune('a'+n/26)))
+	full := g.pick(firstNames) + " " + g.pick(lastNames)
 	p := personNamed(full, domain, company)
 	if title != "" {
 		p.title = title
@@ -98,15 +98,15 @@ func personBehind(handle string) person {
 	for i, word := range words {
 		words[i] = capital(word)
 	}
-	m := museOf("behind", handle)
+	g := generatorOf("behind", handle)
 	if len(words) == 0 {
-		words = []string{m.pick(firstNames)}
+		words = []string{g.pick(firstNames)}
 	}
 	if len(words) == 1 {
-		words = append(words, m.pick(lastNames))
+		words = append(words, g.pick(lastNames))
 	}
 	if domain == "" {
-		domain = slug(m.pick(lastNames)) + ".example"
+		domain = slug(g.pick(lastNames)) + ".example"
 	}
 	return personNamed(strings.Join(words, " "), domain, "")
 }
@@ -117,7 +117,7 @@ func companyOf(domain, company string) (string, string) {
 	domain, _, _ = strings.Cut(strings.TrimPrefix(domain, "www."), "/")
 	if domain == "" {
 		if company == "" {
-			company = museOf("company").pick(lastNames)
+			company = generatorOf("company").pick(lastNames)
 		}
 		domain = slug(company) + ".example"
 	}
