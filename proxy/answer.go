@@ -16,41 +16,85 @@ const (
 	codeHeaderMismatch = -32020
 )
 
-// sort reads what LeadMagic sent in answer to call: one message, or an array of them. It returns the
-// answer to call, or nil if it is not there, and delivers whatever else there is.
-func (r *Remote) sort(call *Message, body []byte) *Message {
+// received is what LeadMagic has sent in answer to a call.
+type received struct {
+	answer *Message // the answer, nil if it is not there
+	likely *Message // what is the answer if it is the only one: its id is the call's as text, or as a number
+	other  bool     // there was an answer to something else
+	broken bool     // there was something that is no message
+}
+
+// sort reads what LeadMagic sent in answer to call: one message, or an array of them. It delivers what is not for
+// the call.
+func (r *Remote) sort(call *Message, body []byte) received {
 	body = readable(oneLine(body))
 	if len(body) > 0 && body[0] == '[' && valid(body) {
-		var answer *Message
+		var all received
 		for element := range elements(body) {
-			if a := r.sort(call, bytes.Clone(element)); a != nil {
-				answer = a
-			}
+			all.add(r.sort(call, bytes.Clone(element)))
 		}
-		return answer
+		return all
 	}
 	m, err := Peek(body)
 	switch {
 	case err != nil:
 		r.Log.Debug("LeadMagic sent something that is no message", "reason", err)
-		return nil
+		return received{broken: true}
 	case m.Kind != Answer:
 		r.deliver(m)
-		return nil
+		return received{}
 	case m.Result == nil && !isError(m.Error):
 		r.Log.Debug("LeadMagic sent an answer that has neither a result nor an error of JSON-RPC")
-		return nil
-	case canonical(m.ID) == canonical(call.ID):
-		return m
-	case rounded(m.ID, call.ID):
-		return restored(call, m)
+		return received{broken: true}
+	case call.ID != nil && sameID(m.ID, call.ID):
+		return received{answer: restored(call, m)}
 	}
 	if own, _ := ownError(call, body); own != nil && call.ID != nil {
-		return own
+		return received{answer: own}
+	}
+	if call.ID != nil && retyped(m.ID, call.ID) && !r.flights.has(m.ID) {
+		return received{likely: restored(call, m)}
 	}
 	// Another call's answer may come here if a server mixes its streams up. Whoever waits for it gets it.
 	r.deliver(m)
-	return nil
+	return received{other: true}
+}
+
+// add notes what came after the rest.
+func (all *received) add(more received) {
+	if more.answer != nil && all.answer == nil {
+		all.answer = more.answer
+	}
+	all.other = all.other || more.other || all.likely != nil && more.likely != nil
+	if more.likely != nil {
+		all.likely = more.likely
+	}
+	all.broken = all.broken || more.broken
+}
+
+// best is the answer, nil if there is none.
+func (all *received) best() *Message {
+	if all.answer == nil && !all.other {
+		return all.likely
+	}
+	return all.answer
+}
+
+// sameID reports whether id is that of sent, as it is or as a peer writes it that keeps numbers as floating point.
+func sameID(id, sent []byte) bool { return canonical(id) == canonical(sent) || rounded(id, sent) }
+
+// retyped reports whether id is what a peer that confuses text and numbers makes of sent: "7" for 7, or 7 for "7".
+func retyped(id, sent []byte) bool {
+	text, ok := unquote(id)
+	number := sent
+	if !ok {
+		if text, ok = unquote(sent); !ok {
+			return false
+		}
+		number = id
+	}
+	return usableID(number) && number[0] != '"' && usableID([]byte(text)) && text[0] != '"' && valid([]byte(text)) &&
+		canonical([]byte(text)) == canonical(number)
 }
 
 // rounded reports whether id is what a peer that keeps numbers as floating point makes of sent.
@@ -60,8 +104,11 @@ func rounded(id, sent []byte) bool {
 	return err == nil && sentErr == nil && f == g
 }
 
-// restored is answer with the id that the editor knows the call by.
+// restored is answer with the id as the editor has written it.
 func restored(call, answer *Message) *Message {
+	if bytes.Equal(answer.ID, call.ID) {
+		return answer
+	}
 	return compose(splice(answer.Raw, answer.ID, call.ID))
 }
 
@@ -75,9 +122,7 @@ func ownError(call *Message, body []byte) (own *Message, named bool) {
 		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
 		return compose(`{"jsonrpc":"2.0","id":`, call.ID, `,"error":`, m.Error, `}`), false
-	case canonical(m.ID) == canonical(call.ID):
-		return m, true
-	case rounded(m.ID, call.ID):
+	case sameID(m.ID, call.ID):
 		return restored(call, m), true
 	}
 	return nil, false

@@ -73,7 +73,8 @@ func (r *Remote) attempt(f *flight, tried *retries, done func(*Message)) *failur
 		return r.follow(f, session, res.Body, done)
 	}
 	body, err := r.readBody(res, maxAnswer)
-	if answer := r.sort(f.call, body); answer != nil {
+	got := r.sort(f.call, body)
+	if answer := got.best(); answer != nil {
 		done(answer)
 		return nil
 	}

@@ -128,6 +128,13 @@ func (fs *flights) end(f *flight) {
 	}
 }
 
+// has reports whether a call with that id is on its way.
+func (fs *flights) has(id []byte) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return len(fs.byID[canonical(id)]) > 0
+}
+
 // find is the oldest call that waits for its answer and is meant by cancel, or nil.
 func (fs *flights) find(cancel *Message) *flight {
 	fs.mu.Lock()

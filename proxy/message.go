@@ -170,12 +170,13 @@ func canonical(id []byte) string {
 	return string(id)
 }
 
-// oneLine makes the JSON text b fit into a line, by taking out the breaks between its tokens; a JSON
-// string cannot hold one. Blanks around the text go too. It may change b.
+// oneLine makes the JSON text b fit into a line, by taking out the breaks between its tokens. Blanks around the text
+// go too. A text that is not valid, such as one with a break inside a string, keeps its breaks: without them it
+// could become another text, and one that nobody has checked. oneLine may change b.
 func oneLine(b []byte) []byte {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, byteOrderMark))
 	to := lineEnd(b)
-	if to < 0 {
+	if to < 0 || !valid(b) {
 		return b
 	}
 	for from := to; from < len(b); {

@@ -186,6 +186,8 @@ var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxAnswer>>20)
 // incomplete is the failure of a call whose answer had begun to arrive, or might have.
 func incomplete(call *Message, err error) *failure {
 	switch {
+	case errors.Is(err, errNotMessage):
+		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
 	case errors.Is(err, errTooLarge):
 		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer has no end: it is "+err.Error(), "")}
 	case isSubscription(call):

@@ -228,6 +228,9 @@ func (c *conversation) pay(d *debt, m *Message) {
 		return
 	}
 	defer c.owed.close(d)
+	if m.Raw != nil {
+		m = restored(d.call, m)
+	}
 	m = c.Guard.answer(d, m)
 	raw := m.Raw
 	switch {

@@ -148,9 +148,7 @@ func (r *Remote) readStanding(s *remoteSession, res *http.Response) (said bool, 
 			s.mu.Unlock()
 		}
 		if len(ev.data) > 0 {
-			if m := r.sort(noCall, ev.data); m != nil {
-				r.deliver(m)
-			}
+			r.sort(noCall, ev.data)
 		}
 	}
 }

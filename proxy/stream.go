@@ -30,6 +30,7 @@ type reading struct {
 	lastID string        // of the last event, where the stream goes on
 	retry  time.Duration // how long LeadMagic wants us to wait before that
 	said   bool          // the last connection brought a message
+	got    received
 }
 
 // follow reads the event stream of a call to its answer. It has given the answer to done if the failure is nil.
@@ -43,7 +44,7 @@ func (r *Remote) follow(f *flight, s *remoteSession, body io.ReadCloser, done fu
 		if answered {
 			return nil
 		}
-		if rd.lastID == "" || f.call.Modern() || f.calledOff() || errors.Is(err, errTooLarge) {
+		if rd.lastID == "" || f.call.Modern() || f.calledOff() || errors.Is(err, errTooLarge) || errors.Is(err, errNotMessage) {
 			return incomplete(f.call, err)
 		}
 		if rd.said {
@@ -63,11 +64,20 @@ func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)
 	for {
 		ev, err := stream.next()
 		if err != nil {
-			if answer := completed(rd.call, ev.data); answer != nil && !answered {
+			answer := completed(rd.call, ev.data)
+			if answer == nil {
+				answer = rd.got.best()
+			}
+			switch {
+			case answered:
+				return true, err
+			case answer != nil:
 				done(answer)
 				return true, nil
+			case rd.got.broken && errors.Is(err, io.EOF):
+				return false, errNotMessage
 			}
-			return answered, err
+			return false, err
 		}
 		if ev.id != "" {
 			rd.lastID = ev.id
@@ -79,19 +89,23 @@ func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)
 			continue
 		}
 		rd.said = true
-		if answer := r.sort(rd.call, ev.data); answer != nil && !answered {
-			answered = true
+		waited := rd.got.best() != nil
+		rd.got.add(r.sort(rd.call, ev.data))
+		if !waited && rd.got.best() != nil {
 			timer := time.AfterFunc(linger, func() { _ = body.Close() })
 			defer timer.Stop()
-			done(answer)
+		}
+		if rd.got.answer != nil && !answered {
+			answered = true
+			done(rd.got.answer)
 		}
 	}
 }
 
 // completed is the answer to call in an event that the end of the stream has cut off, if all of it was there.
 func completed(call *Message, data []byte) *Message {
-	if m, err := Peek(oneLine(data)); err == nil && m.Kind == Answer && m.ID != nil && canonical(m.ID) == canonical(call.ID) {
-		return m
+	if m, err := Peek(readable(oneLine(data))); err == nil && m.Kind == Answer && m.ID != nil && sameID(m.ID, call.ID) {
+		return restored(call, m)
 	}
 	return nil
 }

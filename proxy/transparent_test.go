@@ -175,7 +175,7 @@ func TestRule1TransparentForEveryFormOfAnAnswer(t *testing.T) {
 			}
 		}, plain},
 		{"bytes that are not UTF-8", body("application/json", `{"jsonrpc":"2.0","id":1,"result":{"text":"a`+"\xff"+`b"}}`), `{"jsonrpc":"2.0","id":1,"result":{"text":"a` + "\ufffd" + `b"}}`},
-		{"an id that is written otherwise", body("application/json", `{"jsonrpc":"2.0","id":1.0,"result":{}}`), `{"jsonrpc":"2.0","id":1.0,"result":{}}`},
+		{"an id that is written otherwise", body("application/json", `{"jsonrpc":"2.0","id":1.0,"result":{}}`), `{"jsonrpc":"2.0","id":1,"result":{}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
