@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
@@ -85,12 +86,19 @@ func FuzzEvents(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, size := range []int{4<<10 - 1, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10} {
+		for _, end := range []string{"\n", "\r\n", "\r"} {
+			long := strings.Repeat("x", size)
+			f.Add([]byte("data: a" + end + end + "data: " + long + end + "data: b" + end + end + "data: " + long + end + end + "data: c" + end + end))
+		}
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		want, wantRest := readPlainly(string(text))
 		for i, pieces := range inPieces {
 			got, rest, err := read(pieces(bytes.NewReader(text)))
 			if !errors.Is(err, io.EOF) || rest != wantRest || !reflect.DeepEqual(got, want) {
-				t.Errorf("%q, way %d: got %v, then %q and %v, want %v, then %q", text, i, got, rest, err, want, wantRest)
+				t.Errorf("%q, way %d: got %s, then %q and %v, want %s, then %q", short(string(text)), i,
+					short(fmt.Sprint(got)), short(rest), err, short(fmt.Sprint(want)), short(wantRest))
 			}
 		}
 	})
