@@ -14,7 +14,7 @@ import (
 // case until it is known. A call whose cost nobody can tell runs alone, between two looks at the balance, and may
 // exceed the limit, so at most one such call goes beyond it.
 //
-// A nil Guard limits nothing: what the pumps call (begin, charge, pass, heard, heardLate, withdraw, answer, end,
+// A nil Guard limits nothing: what the pumps call (begin, limits, charge, pass, heard, heardLate, withdraw, answer, end,
 // unsent, finish) does nothing then.
 type Guard struct {
 	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * matches a slash too, and
@@ -89,7 +89,7 @@ func (g *Guard) pass(m *Message, d *debt) bool {
 
 // limits reports whether anything may be refused. Else the guard only keeps account.
 func (g *Guard) limits() bool {
-	return g.ReadOnly || g.budget.limited || len(g.Tools)+len(g.Exclude) > 0
+	return g != nil && (g.ReadOnly || g.budget.limited || len(g.Tools)+len(g.Exclude) > 0)
 }
 
 func (g *Guard) send(m *Message) {
@@ -100,10 +100,6 @@ func (g *Guard) send(m *Message) {
 
 // judge sends a call, or answers it. It does not wait: what has to be found out first is found out in the background.
 func (g *Guard) judge(ch *charge) {
-	if g.limits() && ambiguous(ch.call) {
-		g.refuse(ch, problem.New(problem.BadRequest, problem.NotSent, "the call names its tool or its arguments twice; it was not sent", ""))
-		return
-	}
 	switch p, sure := g.hides(ch.tool, eraOf(ch.call)); {
 	case !sure:
 		go g.lookUp(ch)

@@ -32,7 +32,7 @@ const lateFor = lateAnswer + 5*time.Second
 
 // charge is what d may cost, nil if it is no call of a tool of LeadMagic's.
 func (g *Guard) charge(d *debt) *charge {
-	if g == nil || d.call.Method != "tools/call" || isStatus(d.call) && !ambiguous(d.call) {
+	if g == nil || d.call.Method != "tools/call" || isStatus(d.call) {
 		return nil
 	}
 	ch := &charge{call: d.call, debt: d, tool: d.call.Param("name"), decided: make(chan struct{})}
@@ -128,25 +128,4 @@ func (g *Guard) unsent(d *debt) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !d.charge.sent
-}
-
-// ambiguous reports whether a call has a member twice that it is judged by: LeadMagic might read the other one.
-func ambiguous(call *Message) bool {
-	return twice(call.Raw, "method", "params") || twice(call.Params, "name", "arguments")
-}
-
-func twice(object []byte, names ...string) bool {
-	seen := make(map[string]bool, len(names))
-	for m := range members(object) {
-		for _, name := range names {
-			if string(m.name) != name {
-				continue
-			}
-			if seen[name] {
-				return true
-			}
-			seen[name] = true
-		}
-	}
-	return false
 }

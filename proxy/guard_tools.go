@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -192,6 +193,42 @@ func (g *Guard) learn(call *Message, result []byte) bool {
 		g.c.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
 	}
 	return true
+}
+
+// ambiguous reports whether LeadMagic may read something else in m than the guard does: parsers differ in which of two
+// equal names counts, and some take a name in other letters, METHOD, for the one that the protocol has.
+func ambiguous(m *Message) bool {
+	return twice(m.Raw, "jsonrpc", "id", "method", "params", "result", "error") ||
+		twice(m.Params, "name", "arguments", "_meta") ||
+		m.Method == "tools/call" && twice(find(m.Params, "arguments"))
+}
+
+// twice reports whether object has two members whose names are equal but for their case, or one that differs from a name
+// of the protocol in its case alone.
+func twice(object []byte, protocol ...string) bool {
+	seen := make(map[string]bool)
+	for m := range members(object) {
+		name := string(m.name)
+		if slices.ContainsFunc(protocol, func(p string) bool { return p != name && strings.EqualFold(p, name) }) {
+			return true
+		}
+		if name = folded(name); seen[name] {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
+}
+
+// folded is the same text for all that strings.EqualFold takes to be equal.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, s)
 }
 
 // forget notes that the lists may be out of date.

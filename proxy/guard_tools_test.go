@@ -338,7 +338,7 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
 		} {
 			got := readOutcome(t, a.ask("tools/call", params))
-			if !got.refused || !strings.Contains(got.text, "the call names its tool or its arguments twice") {
+			if !got.refused || !strings.Contains(got.text, "the message names a member twice, or in other letters than the protocol has; it was not sent") {
 				t.Errorf("%s: got %q", params, got.text)
 			}
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // maxPages is how many pages of a tool list are put into one.
@@ -27,14 +28,47 @@ func goesOn(call *Message) bool {
 
 // learn takes note of a list for the calls to come, and returns it without tools that cannot be called.
 func (r *Remote) learn(call, answer *Message) *Message {
-	if !call.Modern() || answer.Result == nil {
+	if answer.Result == nil {
 		return answer
 	}
-	result := r.params.learn(answer.Result, r.Log)
+	result := r.withoutReserved(answer.Result)
+	if call.Modern() {
+		result = r.params.learn(result, r.Log)
+	}
 	if len(result) == len(answer.Result) {
 		return answer
 	}
 	return compose(splice(answer.Raw, answer.Result, result))
+}
+
+// withoutReserved is the result of a tools/list without tools that have the name of ours: a call of it never reaches
+// LeadMagic, and a list that has it is taken for ours.
+func (r *Remote) withoutReserved(result []byte) []byte {
+	list := find(result, "tools")
+	var kept [][]byte
+	total := 0
+	for tool := range elements(list) {
+		total++
+		if !isReserved(tool) {
+			kept = append(kept, tool)
+		}
+	}
+	if len(kept) == total {
+		return result
+	}
+	r.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", StatusTool)
+	return splice(result, list, []byte("["), bytes.Join(kept, []byte(",")), []byte("]"))
+}
+
+// isReserved reports whether any reader may take tool for ours.
+func isReserved(tool []byte) bool {
+	for m := range members(tool) {
+		name, _ := unquote(m.value)
+		if strings.EqualFold(string(m.name), "name") && name == StatusTool {
+			return true
+		}
+	}
+	return false
 }
 
 // join appends the pages that follow first. A page that does not come is left to the editor to ask for.

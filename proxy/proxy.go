@@ -143,6 +143,14 @@ func (c *conversation) take(line []byte, b *batch) {
 	case b != nil && m.Method == "initialize":
 		c.reject(m, b, errors.New("initialize cannot stand in a batch"))
 		return
+	case c.Guard.limits() && ambiguous(m):
+		c.Log.Debug("a message was not sent: it may be read in two ways", "method", m.Method)
+		if m.Kind != Call {
+			c.put(b, nil)
+			return
+		}
+		c.reject(m, b, errors.New("the message names a member twice, or in other letters than the protocol has; it was not sent"))
+		return
 	case m.Method == cancelled && !c.cancel(m):
 		c.put(b, nil)
 		return
