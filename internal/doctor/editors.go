@@ -36,7 +36,16 @@ func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 	}
 	work.Wait()
 	var checks []Check
-	for _, x := range all {
+	for i, x := range all {
+		same := func(o *editorCheck) bool { return o.editor.ID == x.editor.ID }
+		// One that was installed in several ways needs an entry in one of them.
+		if !slices.ContainsFunc(all, func(o *editorCheck) bool { return same(o) && o.found }) && !slices.ContainsFunc(all[:i], same) {
+			status := Skipped
+			if d.Named {
+				status = Fail
+			}
+			x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
+		}
 		checks = append(checks, x.checks...)
 	}
 	if checks == nil {
@@ -54,8 +63,10 @@ type editorCheck struct {
 	editor editor.Editor
 	keyed  bool
 	kept   *keptKey
+	found  bool // an entry for LeadMagic
 
 	scope    editor.Scope
+	form     editor.Editor // as it reads the file that is looked at
 	entry    editor.Installed
 	passed   editor.Passed
 	launch   editor.Launch
@@ -69,36 +80,26 @@ type editorCheck struct {
 // mostEntries is more than anybody has in one file. Each of them may take a while.
 const mostEntries = 20
 
-// run checks the user's entries and those for this folder.
+// run checks the user's entries and those for this folder. Without any for LeadMagic there are no checks.
 func (x *editorCheck) run(ctx context.Context) {
-	found, fault := false, ""
-	for _, scope := range x.editor.Scopes() {
-		x.scope = scope
-		entries, err := x.editor.Entries(x.doctor.System, scope, x.concerns)
-		switch {
-		case errors.Is(err, editor.ErrNotProject):
-		case err != nil && err.Error() == fault: // the same file
-		case err != nil:
-			found, fault = true, err.Error()
+	broken := map[string]bool{}
+	for _, list := range x.editor.Lists(x.doctor.System) {
+		x.scope, x.form = list.Scope, list.Editor
+		entries, err := list.Entries(x.doctor.System, x.concerns)
+		if err != nil && !broken[err.Error()] { // the same file may have several lists
+			broken[err.Error()] = true
 			x.entry = editor.Installed{Name: editor.Name}
 			x.fail(x.name("entry"), err.Error(), "correct the file by hand, or put it aside")
+			x.found = true
 		}
 		for i, entry := range entries {
 			if i == mostEntries {
 				x.warn(x.name("entries"), fmt.Sprintf("%d more of %s were not looked at", len(entries)-i, entry.Path), "take out those that you do not know")
 				break
 			}
-			found = x.server(ctx, entry) || found
+			x.found = x.server(ctx, entry) || x.found
 		}
 	}
-	if found {
-		return
-	}
-	status := Skipped
-	if x.doctor.Named {
-		status = Fail
-	}
-	x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
 }
 
 // concerns reports whether an entry of another name starts this program, or is given the key for another.
@@ -111,7 +112,7 @@ func (x *editorCheck) concerns(s editor.Server) bool {
 // resolve finds out what the editor would make of an entry, if it were started from this shell.
 func (x *editorCheck) resolve(s editor.Server, read func(string) ([]byte, error)) {
 	x.unread = nil
-	x.passed = x.editor.Environment(s, editor.Process{
+	x.passed = x.form.Environment(s, editor.Process{
 		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, Folder: x.doctor.System.Folder, ReadFile: read,
 	})
 	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
@@ -164,7 +165,7 @@ func (x *editorCheck) name(what string) string {
 
 // install is what puts an entry in order.
 func (x *editorCheck) install() string {
-	if x.entry.Name != editor.Name {
+	if own, err := x.editor.Path(x.doctor.System, x.scope); x.entry.Name != editor.Name || err != nil || own != x.entry.Path {
 		return "correct it in " + x.entry.Path + ", or take it out"
 	}
 	return x.editor.Replace(x.scope)

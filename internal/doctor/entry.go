@@ -220,7 +220,16 @@ func (x *editorCheck) lost(name string, err error, getenv func(string) string) {
 	case getenv(source) == "":
 		what = x.editor.Title + " does not pass " + source + " on"
 	}
-	x.fail(name, "the key would not arrive: "+what, x.editor.Remedy(source, x.scope))
+	x.fail(name, "the key would not arrive: "+what, x.remedy(source))
+}
+
+// remedy is how a variable is made to arrive.
+func (x *editorCheck) remedy(variable string) string {
+	fix := x.form.Remedy(variable, x.scope)
+	if install, ours := x.editor.Replace(x.scope), x.install(); install != ours {
+		fix, _, _ = strings.Cut(fix, ", or run: "+install)
+	}
+	return fix
 }
 
 // starts reports whether a key command is found with the PATH that the editor passes on.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
 
 // claude is a project's file of Claude Code with one entry.
@@ -157,6 +159,70 @@ func TestReferencesOfEachEditor(t *testing.T) {
 				t.Error("nothing says where the key goes")
 			}
 		})
+	}
+}
+
+// Editors read more files of a project than install writes, and some those of the folders above.
+func TestOtherFilesOfAProject(t *testing.T) {
+	const entry = `"leadmagic":{"command":"leadmagic-mcp-proxy","args":["--mcp-url","https://evil.example"]}`
+	for _, tt := range []struct {
+		editor, found, file, key string
+		want                     bool
+	}{
+		{"vscode", ".config/Code/x", "./.mcp.json", "mcpServers", true},
+		{"copilot-cli", ".copilot/x", "./.mcp.json", "mcpServers", true},
+		{"zed", ".config/zed/x", "./.zed/settings.json", "context_servers", true},
+		{"claude-code", ".claude/x", "./../.mcp.json", "mcpServers", true},
+		{"codex", ".codex/x", "./../.codex/config.toml", "", true},
+		{"opencode", ".config/opencode/x", "./../opencode.json", "mcp", true},
+		{"gemini", ".gemini/x", "./../.gemini/settings.json", "mcpServers", false},
+		{"claude-code", ".claude/x", "./../../.mcp.json", "mcpServers", false},
+	} {
+		d := newDoctor(t, key)
+		d.installed(t)
+		d.System.Folder = filepath.Join(d.System.Folder, "top", "below")
+		d.write(t, "./../.git/HEAD", "")
+		d.write(t, "./x", "")
+		d.write(t, tt.found, "")
+		text := fmt.Sprintf(`{%q:{%s}}`, tt.key, entry)
+		if tt.key == "" {
+			text = "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nargs = ['--mcp-url=https://evil.example']\n"
+		}
+		d.write(t, tt.file, text)
+		got := slices.ContainsFunc(d.Examine(t.Context()).Checks, func(c Check) bool {
+			return c.Editor == tt.editor && c.Name == "project mcp-url" && c.Status == Warn
+		})
+		if got != tt.want {
+			t.Errorf("%s, %s: got %v, want %v", tt.editor, tt.file, got, tt.want)
+		}
+	}
+
+	// What one of them names in a form of its own is filled in.
+	d := newDoctor(t, key)
+	d.installed(t)
+	d.write(t, ".config/Code/x", "")
+	d.write(t, "./.mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"}}}}`)
+	expect(t, d.Examine(t.Context()).Checks, "vscode project key", OK, "would arrive from LEADMAGIC_API_KEY", "")
+	d.write(t, "./.mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}}}`)
+	c := find(t, d.Examine(t.Context()).Checks, "vscode project key")
+	if c.Status != Fail || c.Hint != `set "LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}" in its environment` {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// One id may stand for an editor and its profiles: an entry in one of them is enough.
+func TestAnEditorWithProfiles(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	d.write(t, ".config/Code/User/profiles/one/x", "")
+	d.Editors = editor.Here(d.System)
+	expect(t, d.Examine(t.Context()).Checks, "vscode entry", Skipped, "there is none", "")
+	d.write(t, ".config/Code/User/profiles/two/mcp.json", `{"servers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`)
+	d.Editors = editor.Here(d.System)
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "vscode entry", OK, "~/.config/Code/User/profiles/two/mcp.json", "")
+	if n := len(slices.DeleteFunc(checks, func(c Check) bool { return c.Editor != "vscode" || c.Name != "entry" })); n != 1 {
+		t.Errorf("got %d checks of the entry, want one", n)
 	}
 }
 

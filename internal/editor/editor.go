@@ -3,7 +3,6 @@ package editor
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +41,8 @@ type Editor struct {
 
 	file    folder     // the user's config file
 	project []string   // the team's config file below a project, with slashes: the first that exists, or the last
+	reads   []readFile // what else of a project it reads, in which nothing is written
+	upwards bool       // it reads the files of the folders above, too, as far as the repository goes
 	newer   string     // the member of Key in which newer versions keep servers too; empty: there is none
 	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none
 	own     folder     // the folder that exists once the editor has run
@@ -62,18 +63,6 @@ type Editor struct {
 
 // HasProject says whether the editor reads a file that a team can commit.
 func (e Editor) HasProject() bool { return len(e.project) > 0 }
-
-// Scopes are where the editor looks for servers.
-func (e Editor) Scopes() []Scope {
-	scopes := []Scope{User}
-	if e.local != "" {
-		scopes = append(scopes, Local)
-	}
-	if e.HasProject() {
-		scopes = append(scopes, Project)
-	}
-	return scopes
-}
 
 // Path is the config file of a scope.
 func (e Editor) Path(s System, scope Scope) (string, error) {
@@ -191,95 +180,4 @@ func Nearest(id string) string {
 		}
 	}
 	return ""
-}
-
-// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
-func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
-	path, err := e.Path(s, scope)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.readConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	value, line, found, err := e.format.find(f.data, append(e.servers(s, scope), name))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if !found {
-		return nil, nil
-	}
-	return &Installed{Name: name, Server: serverOf(value), Path: path, Line: line}, nil
-}
-
-// mostLines is how many entries of one file have their line looked up, which reads the whole file each time.
-const mostLines = 20
-
-// Entries are those in the config file of a scope that concern this program: the one named Name, and those that wanted
-// picks, by their names.
-func (e Editor) Entries(s System, scope Scope, wanted func(Server) bool) ([]Installed, error) {
-	path, err := e.Path(s, scope)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.readConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	at := e.servers(s, scope)
-	if _, _, _, err := e.format.find(f.data, append(slices.Clone(at), Name)); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var entries []Installed
-	collect := func(at []string) error {
-		value, _, _, err := e.format.find(f.data, at)
-		servers, _ := value.(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			server := serverOf(servers[name])
-			if err != nil || name != Name && !wanted(server) {
-				continue
-			}
-			line := 0
-			if len(entries) < mostLines || name == Name {
-				_, line, _, err = e.format.find(f.data, append(slices.Clone(at), name))
-			}
-			entries = append(entries, Installed{Name: name, Server: server, Path: path, Line: line})
-		}
-		return err
-	}
-	if err = collect(at); err == nil && e.newer != "" {
-		err = collect(append(slices.Clone(at), e.newer))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	slices.SortStableFunc(entries, func(a, b Installed) int { // the one that is ours by its name before all others
-		switch {
-		case a.Name == b.Name:
-			return 0
-		case a.Name == Name:
-			return -1
-		case b.Name == Name:
-			return 1
-		}
-		return 0
-	})
-	return entries, nil
-}
-
-// servers is the path of the servers of a scope in its file.
-func (e Editor) servers(s System, scope Scope) []string {
-	if scope == Local {
-		return []string{e.local, s.realFolder(), e.Key}
-	}
-	return []string{e.Key}
-}
-
-// Installed is an entry and where it stands.
-type Installed struct {
-	Name string
-	Server
-	Path string
-	Line int // 0 if it was not looked up
 }

@@ -35,10 +35,11 @@ func TestWhatInstallWrites(t *testing.T) {
 				kind = "toml"
 			}
 			var got txtar.Archive
-			for _, scope := range e.Scopes() {
-				if scope == Local {
-					continue
-				}
+			scopes := []Scope{User}
+			if e.HasProject() {
+				scopes = append(scopes, Project)
+			}
+			for _, scope := range scopes {
 				for _, doc := range docs[kind] {
 					s, _ := machine(t, "linux")
 					path, err := e.Path(s, scope)

@@ -3,6 +3,7 @@ package editor
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"path/filepath"
@@ -267,4 +268,142 @@ func show(entry any) string {
 		return "" // what was read as JSON or TOML can be written as JSON, except a NaN
 	}
 	return strings.TrimSpace(string(masked(b.Bytes())))
+}
+
+// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
+func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
+	path, err := e.Path(s, scope)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	value, line, found, err := e.format.find(f.data, append(e.servers(s, scope), name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !found {
+		return nil, nil
+	}
+	return &Installed{Name: name, Server: serverOf(value), Path: path, Line: line}, nil
+}
+
+// Installed is an entry and where it stands.
+type Installed struct {
+	Name string
+	Server
+	Path string
+	Line int // 0 if it was not looked up
+}
+
+// A List is where an editor looks for servers.
+type List struct {
+	Editor Editor // as it reads this list
+	Scope  Scope
+	Path   string
+	at     []string // the members of the file that lead to them
+}
+
+// A readFile is a file of a project, and the id of the editor whose form it has, if that is another's.
+type readFile struct{ name, form string }
+
+// Lists are all places where the editor looks for servers: the user's file, what it holds for this folder alone, and the
+// files of the project.
+func (e Editor) Lists(s System) []List {
+	var lists []List
+	add := func(e Editor, scope Scope, path string) {
+		at := e.servers(s, scope)
+		lists = append(lists, List{e, scope, path, at})
+		if e.newer != "" {
+			lists = append(lists, List{e, scope, path, append(slices.Clone(at), e.newer)})
+		}
+	}
+	user, err := e.file(s)
+	if err == nil {
+		add(e, User, user)
+		if e.local != "" {
+			add(e, Local, user)
+		}
+	}
+	for i, dir := range s.projectFolders() {
+		if i > 0 && !e.upwards {
+			break
+		}
+		if path, err := first(func(System) (string, error) { return dir, nil }, e.project...)(s); err == nil && path != "" && path != user {
+			add(e, Project, path)
+		}
+		for _, f := range e.reads {
+			read := e
+			if form, ok := Lookup(f.form); ok {
+				read.Key, read.refer, read.passes.expand = form.Key, form.refer, form.passes.expand
+			}
+			if path := filepath.Join(dir, filepath.FromSlash(f.name)); exists(path) && path != user {
+				add(read, Project, path)
+			}
+		}
+	}
+	return lists
+}
+
+// projectFolders are the folder that the command was started in, and those above it in its repository.
+func (s System) projectFolders() []string {
+	folders := []string{s.Folder}
+	for dir := s.Folder; ; dir = filepath.Dir(dir) {
+		if exists(filepath.Join(dir, ".git")) {
+			return folders
+		}
+		if dir == filepath.Dir(dir) {
+			return folders[:1] // it is in none
+		}
+		folders = append(folders, filepath.Dir(dir))
+	}
+}
+
+// servers is the path of the servers of a scope in its file.
+func (e Editor) servers(s System, scope Scope) []string {
+	if scope == Local {
+		return []string{e.local, s.realFolder(), e.Key}
+	}
+	return []string{e.Key}
+}
+
+// mostLines is how many entries of one file have their line looked up, which reads the whole file each time.
+const mostLines = 20
+
+// Entries are those of a list that concern this program: the one named Name, which comes first, and those that wanted
+// picks, by their names.
+func (l List) Entries(s System, wanted func(Server) bool) ([]Installed, error) {
+	f, err := s.readConfig(l.Path)
+	if err != nil {
+		return nil, err
+	}
+	find := func(name string) (value any, line int, found bool, err error) {
+		if value, line, found, err = l.Editor.format.find(f.data, append(slices.Clone(l.at), name)); err != nil {
+			err = fmt.Errorf("%s: %w", l.Path, err)
+		}
+		return value, line, found, err
+	}
+	value, line, found, err := find(Name)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Installed
+	if found {
+		entries = append(entries, Installed{Name: Name, Server: serverOf(value), Path: l.Path, Line: line})
+	}
+	value, _, _, err = l.Editor.format.find(f.data, l.at)
+	servers, _ := value.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		entry := Installed{Name: name, Server: serverOf(servers[name]), Path: l.Path}
+		if err != nil || name == Name || !wanted(entry.Server) {
+			continue
+		}
+		if len(entries) < mostLines {
+			_, entry.Line, _, err = find(name)
+		}
+		entries = append(entries, entry)
+	}
+	return entries, err
 }

@@ -25,7 +25,7 @@ func All() []Editor {
 			},
 			// VS Code would pass the variable; the reference says in the file where the key comes from.
 			shape: standard("stdio"), refer: asEnv, always: true, prompts: true, passes: rule{expand: foldersExpand},
-			off: vscodeOff(product),
+			off: vscodeOff(product), reads: []readFile{{".mcp.json", "claude-code"}},
 		}
 	}
 	stable, insiders := vscode("Code", "com.visualstudio.code"), vscode("Code - Insiders", "com.visualstudio.code.insiders")
@@ -38,8 +38,8 @@ func All() []Editor {
 			file: below(either("CLAUDE_CONFIG_DIR", home), ".claude.json"), own: either("CLAUDE_CONFIG_DIR", below(home, ".claude")),
 			local: "projects", shape: standard("stdio"), refer: asBraced,
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
-			off:    claudeOff,
-			notes:  inProject("Claude Code asks each member once before it starts a project's server"),
+			off:    claudeOff, upwards: true,
+			notes: inProject("Claude Code asks each member once before it starts a project's server"),
 		},
 		{
 			ID: "claude-desktop", Title: "Claude Desktop", Key: "mcpServers",
@@ -69,7 +69,7 @@ func All() []Editor {
 			file: below(zedConfig, "settings.json"), own: zedConfig,
 			also:  []location{{flatpak("dev.zed.Zed*"), "config/zed/settings.json"}},
 			shape: zedShape, passes: rule{},
-			off:   zedOff,
+			off: zedOff, reads: []readFile{{name: ".zed/settings.json"}},
 			notes: always("started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login"),
 		},
 		{
@@ -83,14 +83,14 @@ func All() []Editor {
 		{
 			ID: "codex", Title: "Codex", program: "codex", Key: "mcp_servers", project: []string{".codex/config.toml"},
 			file: below(either("CODEX_HOME", below(home, ".codex")), "config.toml"), own: either("CODEX_HOME", below(home, ".codex")),
-			format: tomlFormat{}, shape: codexShape, lists: true, passes: rule{keep: codexKeeps},
+			format: tomlFormat{}, shape: codexShape, lists: true, passes: rule{keep: codexKeeps}, upwards: true,
 			notes: inProject("Codex reads a project's file in trusted projects only"),
 		},
 		{
 			ID: "copilot-cli", Title: "Copilot CLI", program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
 			file: below(either("COPILOT_HOME", below(home, ".copilot")), "mcp-config.json"), own: either("COPILOT_HOME", below(home, ".copilot")),
 			shape: copilotShape, refer: asBraced, passes: rule{expand: copilotExpand},
-			off:   copilotOff,
+			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
 			notes: inProject("Copilot CLI reads a project's file in trusted folders only"),
 		},
 		{
@@ -117,7 +117,7 @@ func All() []Editor {
 			ID: "opencode", Title: "opencode", program: "opencode", Key: "mcp", newer: "servers", project: []string{"opencode.jsonc", "opencode.json"},
 			file: first(below(xdgConfig, "opencode"), "opencode.jsonc", "opencode.json"), own: below(xdgConfig, "opencode"),
 			shape: opencodeShape, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
-			off: opencodeOff,
+			off: opencodeOff, upwards: true,
 		},
 	}
 	for i := range editors {
