@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // An installer is one run of install or uninstall.
@@ -168,7 +169,7 @@ func (i *installer) check() error {
 		return misuse(errors.New("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file"))
 	case !serverName.MatchString(i.name):
 		return misuse(&hintError{errors.New("--name has to be letters, digits, - and _, 64 at most"), "leave it out for " + editor.Name})
-	case strings.HasPrefix(i.keyFile, "lm_"):
+	case editor.HoldsKey(i.keyFile) || strings.HasPrefix(i.keyFile, "lm_"):
 		return misuse(errors.New("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history"))
 	case slices.ContainsFunc(i.args, editor.HoldsKey):
 		return misuse(&hintError{errors.New("one of the arguments holds a key, which would stand in the configuration"), "set " + editor.KeyVariable + " instead"})
@@ -180,7 +181,13 @@ func (i *installer) check() error {
 func (i *installer) locate() (err error) {
 	i.system = editor.System{GOOS: runtime.GOOS, Getenv: i.env.Getenv}
 	if i.system.Folder, err = os.Getwd(); err != nil {
-		return fmt.Errorf("finding the current folder: %w", err)
+		// It has been deleted: the user's own files are elsewhere.
+		switch i.system.Folder = ""; {
+		case i.project:
+			return &hintError{errors.New("the current folder is gone, so there is no project here"), "change to another folder"}
+		case i.keyFile != "" && !filepath.IsAbs(file.BelowHome(i.keyFile, i.env.Getenv)):
+			return &hintError{errors.New("--key-file is relative to the current folder, which is gone"), "give its whole path"}
+		}
 	}
 	if i.exe, err = os.Executable(); err != nil {
 		return fmt.Errorf("finding this program: %w", err)
@@ -200,6 +207,9 @@ func (i *installer) short(path string) string { return shorten(i.system, path) }
 
 // inFolder writes a path below the current folder relative to it.
 func inFolder(s editor.System, path string) string {
+	if s.Folder == "" {
+		return path
+	}
 	return strings.TrimPrefix(path, s.Folder+string(filepath.Separator))
 }
 
@@ -231,8 +241,8 @@ func (i *installer) command(e editor.Editor) editor.Command {
 		return c
 	}
 	c.Path = i.system.StablePath(i.exe)
-	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
-		c.KeyFile = filepath.Join(i.system.Folder, c.KeyFile)
+	if c.KeyFile != "" {
+		c.KeyFile = i.keyPath()
 	}
 	// What this user's shell has set, the program is to have from the editor too.
 	for _, name := range carried {
@@ -241,6 +251,15 @@ func (i *installer) command(e editor.Editor) editor.Command {
 		}
 	}
 	return c
+}
+
+// keyPath is the whole path of the file with the key.
+func (i *installer) keyPath() string {
+	path := file.BelowHome(i.keyFile, i.env.Getenv)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(i.system.Folder, path)
+	}
+	return path
 }
 
 // carried are the variables besides the key's without which the program could not get the key, or not

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
@@ -90,7 +91,23 @@ func (i *installer) note(what, text string) { fmt.Fprintf(i.env.Stdout, "  %s: %
 
 // advise says how the key arrives, and what else the user has to know.
 func (i *installer) advise(e editor.Editor) {
-	i.note("key", e.Delivery(i.command(e)))
+	c := i.command(e)
+	i.note("key", e.Delivery(c))
+	if i.keyFile != "" {
+		switch info, err := os.Stat(i.keyPath()); {
+		case err != nil:
+			i.note("note", i.short(i.keyPath())+" is not there yet: put the key into it, readable by you alone")
+		case !info.Mode().IsRegular():
+			i.note("note", i.short(i.keyPath())+" is no file")
+		}
+	}
+	switch passing := editor.Passing(i.exe); {
+	case i.project || passing == "":
+	case c.Path == i.exe:
+		i.note("note", i.short(c.Path)+" is in "+passing+", so it will be gone: put the program into a folder of the PATH, and run this again")
+	case !editor.SameFile(c.Path, i.exe):
+		i.note("note", "this program is in "+passing+", so the entry names the one on the PATH, "+i.short(c.Path))
+	}
 	for _, note := range e.Notes(i.scope()) {
 		i.note("note", note)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -172,6 +173,7 @@ func (s *settings) fill(getenv func(string) string) *problem.Problem {
 		}
 		f.Changed = true
 	})
+	s.caFile, s.logFile = file.BelowHome(s.caFile, getenv), file.BelowHome(s.logFile, getenv)
 	return bad
 }
 

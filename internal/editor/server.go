@@ -29,7 +29,7 @@ type Server struct {
 // whoever built it may have called it something else.
 func (s Server) Ours(program string) bool {
 	base := path.Base(strings.ReplaceAll(s.Command, `\`, "/"))
-	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && !strings.HasPrefix(strings.ReplaceAll(s.Command, `\`, "/"), "//") && sameFile(s.Command, program)
+	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && !strings.HasPrefix(strings.ReplaceAll(s.Command, `\`, "/"), "//") && SameFile(s.Command, program)
 }
 
 // LiteralKey is the name under which the entry holds a key instead of naming one, or empty: a variable, a
