@@ -173,9 +173,9 @@ func report(env *Env, err error) int {
 		hint = hinted.hint
 	}
 	// What was typed may be the key, in the wrong place.
-	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+editor.HideKeys(err.Error()))
+	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+problem.Printable(editor.HideKeys(err.Error()), 0))
 	if hint != "" {
-		fmt.Fprintln(env.Stderr, "hint: "+hint)
+		fmt.Fprintln(env.Stderr, "hint: "+problem.Printable(hint, 0))
 	}
 	return code
 }

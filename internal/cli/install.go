@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // An installer is one run of install or uninstall.
@@ -213,18 +215,20 @@ func inFolder(s editor.System, path string) string {
 	return strings.TrimPrefix(path, s.Folder+string(filepath.Separator))
 }
 
-// shorten writes a path below the current folder relative to it, and one below the home folder with ~.
+// shorten writes a path below the current folder relative to it, and one below the home folder with ~. One that would
+// end the line or steer a terminal is quoted.
 func shorten(s editor.System, path string) string {
-	if rel := inFolder(s, path); rel != path {
-		return rel
-	}
+	short := inFolder(s, path)
 	for _, name := range []string{"HOME", "USERPROFILE"} {
 		home := s.Getenv(name)
-		if rel, ok := strings.CutPrefix(path, home+string(filepath.Separator)); home != "" && ok {
-			return filepath.Join("~", rel)
+		if rel, ok := strings.CutPrefix(short, home+string(filepath.Separator)); home != "" && ok {
+			short = filepath.Join("~", rel)
 		}
 	}
-	return path
+	if problem.Printable(short, 0) != short {
+		return strconv.Quote(short)
+	}
+	return short
 }
 
 func (i *installer) request(e editor.Editor) editor.Request {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 const rotate = "create a new key at app.leadmagic.io → Settings → API and delete the old one: what stood in a file has leaked"
@@ -84,7 +85,13 @@ func (i *installer) show(e editor.Editor) error {
 
 // showDiff prints what would change. The names in its header are those that patch takes from here.
 func (i *installer) showDiff(res editor.Result) {
-	fmt.Fprint(i.env.Stdout, strings.Replace(res.Diff, res.Path, inFolder(i.system, res.Path), 2))
+	diff := strings.Replace(res.Diff, res.Path, inFolder(i.system, res.Path), 2)
+	for n, text := range strings.Split(diff, "\t") { // tabs stay
+		if n > 0 {
+			fmt.Fprint(i.env.Stdout, "\t")
+		}
+		fmt.Fprintf(i.env.Stdout, "%s", problem.PrintableJSON([]byte(text)))
+	}
 }
 
 func (i *installer) note(what, text string) { fmt.Fprintf(i.env.Stdout, "  %s: %s\n", what, text) }
@@ -138,15 +145,15 @@ func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 		return &hintError{fmt.Errorf("%s: %s leads out of this folder, to %s", e.ID, i.short(outside.Path), i.short(outside.Real)), "--force follows it"}
 	case errors.As(err, &different):
 		fmt.Fprintf(i.env.Stdout, "%s: %s, line %d:\n", e.ID, i.short(different.Path), different.Line)
-		for line := range strings.Lines(different.Entry + "\n") {
+		for line := range strings.Lines(string(problem.PrintableJSON([]byte(different.Entry))) + "\n") {
 			fmt.Fprint(i.env.Stdout, "  "+line)
 		}
-		problem := "there is another entry named " + different.Name
+		what := "there is another entry named " + different.Name
 		if different.Key != "" {
-			problem += ", with a key in it under " + different.Key
+			what += ", with a key in it under " + problem.PrintableLine(different.Key, problem.MaxName)
 			ways = []string{ways[0], "then " + rotate}
 		}
-		return &hintError{fmt.Errorf("%s: %s", e.ID, problem), strings.Join(ways, "; ")}
+		return &hintError{fmt.Errorf("%s: %s", e.ID, what), strings.Join(ways, "; ")}
 	default:
 		return fmt.Errorf("%s: %w", e.ID, err)
 	}
