@@ -18,11 +18,11 @@ import (
 
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.
 func Run(ctx context.Context, env *Env, args []string) int {
-	own := *env // a session puts another Stderr there
-	root := newRootCommand(&own)
+	env = env.redacting()
+	root := newRootCommand(env)
 	root.SetArgs(args)
-	code := report(&own, root.ExecuteContext(ctx))
-	if stderr, ok := own.Stderr.(*stdio.Lossy); ok {
+	code := report(env, root.ExecuteContext(ctx))
+	if stderr, ok := env.Stderr.(*stdio.Lossy); ok { // that of a session
 		stderr.Flush(lastWords)
 	}
 	return code

@@ -49,6 +49,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	defer ss.close()
 	ss.keys.Close()
 	ss.keys = auth.Only(key, "what was typed")
+	ss.keys.Redactor = env.redactor
 	l, err := ss.connect(ctx, "")
 	if err != nil {
 		return err

@@ -74,6 +74,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	if err != nil {
 		return err
 	}
+	env.redactor.Add(key)
 	if err := check(ctx, key); err != nil {
 		return notGood(err)
 	}
