@@ -16,16 +16,17 @@ type mutant struct {
 	function string // in which it is, "" outside of functions
 	from, to int    // the bytes that are replaced
 	old, new string
+	context  string // the line in which they begin
 }
 
 // String says where the mutant is and what it changes, in one line.
-func (m mutant) String() string {
-	return fmt.Sprintf("%s:%d: %s: %s → %s", m.file, m.line, m.function, short(m.old), short(m.new))
-}
+func (m mutant) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.change()) }
 
-// id is String without the line, which other changes to the file move.
-func (m mutant) id() string {
-	return fmt.Sprintf("%s: %s: %s → %s", m.file, m.function, short(m.old), short(m.new))
+// id is String without the number of the line, which other changes to the file move.
+func (m mutant) id() string { return m.file + ": " + m.change() }
+
+func (m mutant) change() string {
+	return fmt.Sprintf("%s: %s: %s → %s", m.function, short(m.context), short(m.old), short(m.new))
 }
 
 // apply is the source with the change.
@@ -88,6 +89,9 @@ func (c *collector) add(from, to token.Pos, replacement string) {
 		from: c.set.Position(from).Offset, to: c.set.Position(to).Offset, new: replacement,
 	}
 	m.old = string(c.source[m.from:m.to])
+	before := bytes.LastIndexByte(c.source[:m.from], '\n') + 1
+	line, _, _ := bytes.Cut(c.source[before:], []byte("\n"))
+	m.context = string(line)
 	c.list = append(c.list, m)
 }
 
@@ -120,6 +124,9 @@ func (c *collector) visit(n ast.Node) bool {
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT || n.Op == token.SUB {
 			c.replace(n, c.text(n.X))
+		}
+		if _, isNumber := n.X.(*ast.BasicLit); isNumber {
+			return false
 		}
 	case *ast.BasicLit:
 		if n.Kind == token.INT {

@@ -18,6 +18,7 @@ func TestMutantsOf(t *testing.T) {
 			[]string{"a && !b → (a && !b) && false", "a && !b → (a && !b) || true", "a && !b → a || !b", "!b → b"},
 		},
 		{"a number", "_ = 41", []string{"41 → (41 + 1)"}},
+		{"a negative number", "_ = -1", []string{"-1 → 1"}},
 		{"a truth", "_ = true", []string{"true → false"}},
 		{"an assignment", "a = b", []string{"a = → _ ="}},
 		{"one of two", "a, b.c = f()", []string{"a, b.c = → _, _ ="}},
@@ -39,7 +40,7 @@ func TestMutantsOf(t *testing.T) {
 			var got []string
 			for _, m := range list {
 				got = append(got, short(m.old)+" → "+short(m.new))
-				if m.line != 6 || m.function != "f" || !strings.HasPrefix(m.String(), "p/p.go:6: f: ") || m.id() != strings.Replace(m.String(), ":6", "", 1) {
+				if m.line != 6 || m.function != "f" || !strings.HasPrefix(m.String(), "p/p.go:6: f: "+tt.code+": ") || m.id() != strings.Replace(m.String(), ":6", "", 1) {
 					t.Errorf("got %s, id %s", m, m.id())
 				}
 				changed := string(m.apply(source))
