@@ -89,7 +89,7 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	if got, out := p.try(ctx, "whole", nil); got != survived {
 		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
 	}
-	p.timeout = 3*time.Since(start) + 5*time.Second // what a mutant takes longer is one that hangs
+	p.timeout = 5*time.Since(start) + 10*time.Second // what a mutant takes longer is one that hangs
 
 	random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // it need not be secret
 	random.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })

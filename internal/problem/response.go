@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -160,16 +161,16 @@ func (p *Problem) describeRateLimit(a Answer, d detail) {
 		p.RetryAfter = cmp.Or(d.retryAfter, ratelimit.Reset(a.Header, a.Now))
 	}
 	p.What = "LeadMagic's rate limit is reached"
-	if a.Waited > 0 {
+	if a.Waited != 0 {
 		p.What += fmt.Sprintf(", after waiting %s", roundSeconds(a.Waited))
 	}
-	if p.RetryAfter > 0 {
+	if p.RetryAfter != 0 {
 		p.Next = fmt.Sprintf("call again in %s, with fewer calls side by side", roundSeconds(p.RetryAfter))
 	}
 }
 
 func roundSeconds(d time.Duration) string {
-	return fmt.Sprintf("%d s", int((d+time.Second-1)/time.Second))
+	return fmt.Sprintf("%.0f s", math.Ceil(d.Seconds()))
 }
 
 // bearerChallenge reports whether a 401 asks for an OAuth sign-in. Source: RFC 9728 §5.1.

@@ -306,6 +306,8 @@ func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
 		{"XHTML without markup", "Application/XHTML+XML ;charset=utf-8", "blocked", "blocked"},
 		{"XML", "application/xml", `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`, ""},
 		{"words that say they are a page", "text/html", "Blocked by policy\nask the help desk", "Blocked by policy"},
+		{"words with brackets in them that say they are a page", "text/html", "E[7] {x}", "E[7] {x}"},
+		{"one letter that says it is a page", "text/html", "x", "x"},
 		{"bytes that say they are a page", "text/html", "\x80\x81", ""},
 		{"a page in UTF-16", "application/json", "\xff\xfe<\x00h\x00", ""},
 		{"a page in UTF-16, the other way round", "application/json", "\xfe\xff\x00<\x00h", ""},
@@ -518,8 +520,12 @@ func TestWhatIsNoPage(t *testing.T) {
 			if tt.answer.Header == nil {
 				tt.answer.Header = http.Header{}
 			}
-			if got := problem.FromAnswer(tt.answer); got.Code != tt.code || got.What != tt.what {
+			got := problem.FromAnswer(tt.answer)
+			if got.Code != tt.code || got.What != tt.what {
 				t.Errorf("got  %s: %s\nwant %s: %s", got.Code, got.What, tt.code, tt.what)
+			}
+			if unsure := strings.Contains(tt.what, "or something between"); unsure != strings.Contains(got.Fix(), "a company's filter") {
+				t.Errorf("got the advice %q", got.Fix())
 			}
 		})
 	}
