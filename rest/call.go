@@ -38,19 +38,10 @@ func (c *caller) handler(t *tool) mcp.ToolHandler {
 		case ctx.Err() != nil:
 			return nil, ctx.Err() // nobody waits for the answer any more
 		case timed.Err() != nil && p.HTTPStatus == 0 && p.Code != problem.RateLimited:
-			p = timedOut(p, t)
+			p = problem.New(problem.TimedOut, p.Fate, "the call took longer than --tool-timeout allows", "")
 		}
 		return c.failure(t, ans, p), nil
 	}
-}
-
-// timedOut is the problem of a call that --tool-timeout ended.
-func timedOut(p *problem.Problem, t *tool) *problem.Problem {
-	fate := p.Fate
-	if t.free() {
-		fate = problem.Refused
-	}
-	return problem.New(problem.TimedOut, fate, "the call took longer than --tool-timeout allows", "")
 }
 
 // progress tells an editor that asked for it how long a call waits for the rate limit.
