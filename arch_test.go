@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ const (
 	pflag    = "github.com/spf13/pflag"
 	hujson   = "github.com/tailscale/hujson"
 	toml     = "github.com/pelletier/go-toml/v2"
+	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	xsync    = "golang.org/x/sync"
 
@@ -39,10 +41,10 @@ const (
 // The two lines that matter most: proxy carries messages and never sees a key, auth
 // holds the key and never sees a message.
 var walls = map[string][]string{
-	".":     {"internal/cli"},
+	".":     {"internal/cli", "internal/stdio"},
 	"auth":  {"internal/file", "internal/problem", keychain},
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
-	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema},
+	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
 	"proxy/jsonrpc":    {},
 	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
@@ -52,6 +54,7 @@ var walls = map[string][]string{
 	"internal/sandbox":   {sdk, schema},
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
+	"internal/stdio":     {xsys},
 	"internal/editor":    {"internal/file", "internal/problem", hujson, toml},
 	"internal/release":   {},
 	"internal/doctor": {
@@ -59,14 +62,23 @@ var walls = map[string][]string{
 	},
 	"internal/cli": {
 		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
-		"internal/problem", "internal/sandbox", sdk, cobra, pflag, xterm,
+		"internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 
 	// Programs of the tests: they meet the finished program as strangers do.
 	"internal/conformance":         {},
 	"internal/conformance/client":  {sdk},
-	"internal/conformance/clients": {"internal/sandbox", testscript},
+	"internal/conformance/clients": {"internal/sandbox/faults", testscript},
 	"internal/conformance/front":   {},
+
+	// The sandbox as tests use it.
+	"internal/sandbox/faults": {"internal/sandbox", sdk},
+
+	// The editor's side of a session, for tests.
+	"proxy/proxytest": {},
+
+	// What measures the tests.
+	"internal/mutation": {},
 
 	// What measures the program beside others.
 	"internal/bench/compare": {},
@@ -85,6 +97,25 @@ func TestEveryImportKeepsToTheWalls(t *testing.T) {
 	for _, f := range sources(t) {
 		for _, broken := range crossings(f) {
 			t.Error(broken)
+		}
+	}
+}
+
+// What tests alone need is not in the program, not even unused.
+func TestTheProgramContainsNothingOfTheTests(t *testing.T) {
+	list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(list))
+	if !slices.Contains(deps, module+"/internal/sandbox") {
+		t.Fatalf("the program is made of %q", deps)
+	}
+	for _, dep := range deps {
+		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/conformance", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
+			if dep == no || strings.HasPrefix(dep, no+"/") {
+				t.Errorf("the program contains %s", dep)
+			}
 		}
 	}
 }

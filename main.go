@@ -25,6 +25,7 @@ import (
 	"syscall"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
 
 // version is set by the linker for a release.
@@ -51,9 +52,9 @@ func main() {
 	env := cli.Env{
 		Getenv:  os.Getenv,
 		Environ: os.Environ,
-		Stdin:   os.Stdin,
-		Stdout:  os.Stdout,
-		Stderr:  os.Stderr,
+		Stdin:   stdio.New(os.Stdin),
+		Stdout:  stdio.New(os.Stdout),
+		Stderr:  stdio.New(os.Stderr),
 		Version: ownVersion(version, built),
 	}
 	os.Exit(cli.Run(ctx, &env, os.Args[1:]))

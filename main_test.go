@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -60,7 +59,7 @@ func TestTheVersion(t *testing.T) {
 
 // TestScripts runs the real program against a sandbox of its own for each script: one behaviour each.
 //
-//	sandbox [OPTION…]      begins another sandbox: oauth-only, legacy-only, modern-only, paged, workbench, tls or down
+//	sandbox [OPTION…]      begins another sandbox: oauth-only, legacy-only, modern-only, tls or down
 //	fault JSON             arms a fault of the sandbox
 //	balance CREDITS        sets the balance of the sandbox
 //	revoke KEY             makes the sandbox accept KEY and no other
@@ -79,15 +78,16 @@ func TestScripts(t *testing.T) {
 			"revoke":   revoke,
 			"steady":   steady,
 			"converse": converse,
+			"age":      age,
 		},
 	})
 }
 
 // A stage is what a script plays on.
-type stage struct{ server *sandbox.Server }
+type stage struct{ server *faults.Server }
 
 func setUp(env *testscript.Env) error {
-	server, err := sandbox.Start(sandbox.Options{Key: canary})
+	server, err := faults.Start(faults.Options{Key: canary})
 	if err != nil {
 		return err
 	}
@@ -109,6 +109,14 @@ func setUp(env *testscript.Env) error {
 		holdsNoKey(env.T(), env.WorkDir)
 	})
 	return nil
+}
+
+// age makes files look as if they were written a minute ago: one that was written just now is waited for.
+func age(ts *testscript.TestScript, _ bool, names []string) {
+	past := time.Now().Add(-time.Minute)
+	for _, name := range names {
+		ts.Check(os.Chtimes(ts.MkAbs(name), past, past))
+	}
 }
 
 // holdsNoKey fails a script that has left the key in a file, plain or encoded. A file whose name begins with
@@ -153,25 +161,21 @@ func point(setenv func(name, value string), url string) {
 	setenv("LEADMAGIC_API_URL", url)
 }
 
-func server(ts *testscript.TestScript) *sandbox.Server { return ts.Value(stage{}).(*stage).server }
+func server(ts *testscript.TestScript) *faults.Server { return ts.Value(stage{}).(*stage).server }
 
 func begin(ts *testscript.TestScript, _ bool, args []string) {
-	o := sandbox.Options{Key: canary}
-	begin := sandbox.Start
+	o := faults.Options{Key: canary}
+	begin := faults.Start
 	for _, option := range args {
 		switch option {
 		case "oauth-only":
 			o.OAuthOnly = true
 		case "legacy-only":
-			o.LegacyOnly = true
+			o.SessionsOnly = true
 		case "modern-only":
-			o.ModernOnly = true
-		case "paged":
-			o.Paged = 5
-		case "workbench":
-			o.Workbench = true
+			o.StatelessOnly = true
 		case "tls":
-			begin = sandbox.StartTLS
+			begin = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }
 		case "down":
 		default:
 			ts.Fatalf("unknown option %q", option)
@@ -193,8 +197,8 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func fault(ts *testscript.TestScript, _ bool, args []string) {
-	var f sandbox.Fault
-	ts.Check(json.Unmarshal([]byte(strings.Join(args, " ")), &f))
+	f, err := faults.Parse(strings.Join(args, " "))
+	ts.Check(err)
 	server(ts).Fault(f)
 }
 
@@ -345,7 +349,7 @@ var environment = []string{
 	"HOME", "USERPROFILE", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS", "PATH", "TMPDIR", "SystemRoot", "GOCOVERDIR", "GORACE",
 	"LEADMAGIC_API_KEY", "LEADMAGIC_API_KEY_FILE", "LEADMAGIC_API_KEY_COMMAND", "LEADMAGIC_KEY",
 	"LEADMAGIC_MCP_URL", "LEADMAGIC_API_URL", "LEADMAGIC_UPSTREAM", "LEADMAGIC_CA_FILE", "LEADMAGIC_LOG_LEVEL", "LEADMAGIC_LOG_FILE",
-	"LEADMAGIC_TOOL_TIMEOUT", "LEADMAGIC_MAX_CREDITS",
+	"LEADMAGIC_TOOL_TIMEOUT", "LEADMAGIC_MAX_CREDITS", "LEADMAGIC_READONLY",
 }
 
 func isFile(name string) bool {

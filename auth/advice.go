@@ -33,7 +33,7 @@ func (r Report) Advice(editor string) string {
 	}
 	switch {
 	case r.NearMiss != "":
-		return "name it " + meant(r.NearMiss) + " instead of " + r.NearMiss
+		return "name it " + NearestVariable(r.NearMiss) + " instead of " + r.NearMiss
 	case r.next != "":
 		return r.next
 	}

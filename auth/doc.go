@@ -1,3 +1,3 @@
-// Package auth finds the LeadMagic API key and puts it on requests to one origin, and takes copies of it
-// out of what comes back. It knows nothing of the messages that the requests carry.
+// Package auth finds the LeadMagic API key, puts it on requests to one origin, and takes copies of it out of what the
+// program writes. It knows nothing of the messages that the requests carry.
 package auth

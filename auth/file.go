@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // maxFile is how much is read of what should be a key alone.
@@ -22,10 +24,7 @@ func (k *Keys) readKeyFile() reading {
 	if isUnset(raw) {
 		return k.unsetVariable(fileVariable, raw)
 	}
-	path := strings.TrimFunc(raw, around)
-	if rest, found := strings.CutPrefix(path, "~/"); found {
-		path = filepath.Join(k.home(), rest) // no shell stands between a config file and us
-	}
+	path := file.BelowHome(strings.TrimFunc(raw, around), k.Getenv)
 	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {
 		if strings.HasPrefix(path, Prefix) || isForeign(path) {
 			return broken(fileVariable, "holds a key and not the name of a file",

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sync"
@@ -25,8 +26,11 @@ type Keys struct {
 	// Stderr is where a key command may say something to a person. Nil is nowhere.
 	Stderr io.Writer
 
-	redactor redactor
-	fixed    *reading
+	// Redactor is told each key that is found. Nil tells nobody else.
+	Redactor *Redactor
+
+	own   Redactor
+	fixed *reading
 
 	mu     sync.Mutex
 	key    Key      // the last that was found
@@ -129,8 +133,10 @@ func (k *Keys) Close() {
 	}
 }
 
-// Redact is a text without the keys that were found so far, in whatever form.
-func (k *Keys) Redact(text string) string { return k.redactor.text(text) }
+// Redact is a text without the keys that were found so far.
+func (k *Keys) Redact(text string) string { return string(k.redactor().Redact([]byte(text))) }
+
+func (k *Keys) redactor() *Redactor { return cmp.Or(k.Redactor, &k.own) }
 
 // read begins to read the sources, or joins who does. The mutex is held.
 func (k *Keys) read(rejected bool) *flight {
@@ -148,7 +154,7 @@ func (k *Keys) read(rejected bool) *flight {
 		k.flight = nil
 		if first := seen.first(); first != nil && first.State == Found {
 			f.key = first.key
-			k.redactor.learn(first.key)
+			k.redactor().Add(first.key)
 			k.key, k.stale, k.seen = first.key, false, seen
 			return
 		}

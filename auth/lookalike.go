@@ -31,7 +31,7 @@ func unfilled(s string) string {
 		if !opens || !ends {
 			continue
 		}
-		if slices.Contains([]string{variable, fileVariable, commandVariable}, strings.TrimSpace(inner)) {
+		if slices.Contains(Variables(), strings.TrimSpace(inner)) {
 			return s
 		}
 		return shape.shown

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // readPrivate reads the file that login --file has written.
@@ -23,7 +24,7 @@ func (k *Keys) readPrivate() reading {
 // privateFiles are the places of the private file. The first is where it is written; the others are looked at
 // because an editor may not pass on the variable that moves the user's config folder.
 func (k *Keys) privateFiles() []string {
-	dirs := configFolders(runtime.GOOS, k.Getenv, k.home())
+	dirs := configFolders(runtime.GOOS, k.Getenv, file.Home(k.Getenv))
 	for i, dir := range dirs {
 		dirs[i] = filepath.Join(dir, "leadmagic-mcp-proxy", "key")
 	}
@@ -50,24 +51,6 @@ func configFolders(goos string, getenv func(string) string, home string) []strin
 		dirs = append(dirs, filepath.Join(append([]string{home}, usual...)...))
 	}
 	return dirs
-}
-
-func homeVariable(goos string) string {
-	if goos == "windows" {
-		return "USERPROFILE"
-	}
-	return "HOME"
-}
-
-// home is the user's home folder, from the variable or else as the system has it. It is empty if neither says.
-func (k *Keys) home() string {
-	if dir := k.Getenv(homeVariable(runtime.GOOS)); filepath.IsAbs(dir) {
-		return dir
-	}
-	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
-		return u.HomeDir
-	}
-	return ""
 }
 
 // writePrivate writes the private file and returns where it is. It is complete or not there at all, and never

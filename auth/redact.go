@@ -2,216 +2,214 @@ package auth
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
 )
 
-// deepScan is how far into an answer that is no event stream the encoded forms of a key are looked for. What
-// echoes a request is short; the tables that LeadMagic answers with are long, and waited for.
-const deepScan = 1 << 20
-
-// secrets are the forms of the keys that answers must not show. It is not changed once made.
-type secrets struct {
-	keys  []Key
-	plain [][]byte // as they are, or as JSON and URLs write them
-	all   [][]byte // and as base64 and hex
-}
-
-// A redactor takes keys out of answers. It is safe for concurrent use; the zero redactor knows no key.
-type redactor struct {
-	known atomic.Pointer[secrets]
+// A Redactor takes keys out of what leaves the program: the key itself, and the key where JSON escapes (\u0076) or URL
+// escapes (%76), or both, stand for any of its characters. It is for what passes last before stdout, stderr and the log, so
+// that nothing afterwards can put a copy together again. It is safe for concurrent use; the zero Redactor knows no key,
+// and a nil one learns none.
+type Redactor struct {
+	known atomic.Pointer[[]Key]
 }
 
 // maxKnown is how many keys are looked for: the one in use and some before it, whose calls may be running.
 const maxKnown = 4
 
-// learn adds a key to those that are taken out.
-func (r *redactor) learn(key Key) {
+// Add adds a key to those that are taken out.
+func (r *Redactor) Add(key Key) {
+	v := key.value()
+	if r == nil {
+		return
+	}
+	// A word that may stand in any answer is not looked for: that would spoil what was paid for.
+	if len(v) < 8 && (key.odd() || len(v) < len(Prefix)+2) {
+		return
+	}
 	for {
-		old := r.known.Load()
-		keys := []Key{key}
-		if old != nil {
-			if slices.ContainsFunc(old.keys, key.Equal) {
-				return
-			}
-			keys = append(keys, old.keys[:min(len(old.keys), maxKnown-1)]...)
+		before, keys := r.known.Load(), r.keys()
+		if slices.ContainsFunc(keys, key.Equal) {
+			return
 		}
-		if r.known.CompareAndSwap(old, newSecrets(keys)) {
+		keys = append([]Key{key}, keys[:min(len(keys), maxKnown-1)]...)
+		if r.known.CompareAndSwap(before, &keys) {
 			return
 		}
 	}
 }
 
-func newSecrets(keys []Key) *secrets {
-	s := &secrets{keys: keys}
-	for _, key := range keys {
-		v := key.value()
-		// A word that may stand in any answer is not looked for: that would spoil what was paid for.
-		if len(v) < 8 && (key.odd() || len(v) < len(Prefix)+2) {
-			continue
+// Redact is text with [redacted] in place of each key, or text itself if there is none in it.
+func (r *Redactor) Redact(text []byte) []byte {
+	var found []span
+	for _, key := range r.keys() {
+		found = findKey(found, text, key.value())
+	}
+	if len(found) == 0 {
+		return text
+	}
+	slices.SortFunc(found, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	var out []byte
+	end := 0
+	for _, s := range found {
+		if s.start >= end {
+			out = append(append(out, text[end:s.start]...), Redacted...)
 		}
-		s.plain = append(s.plain, plainForms(v)...)
-		s.all = append(s.all, encodedForms(v)...)
+		end = max(end, s.end)
 	}
-	s.plain = distinct(s.plain)
-	s.all = distinct(append(s.all, s.plain...))
-	return s
+	return append(out, text[end:]...)
 }
 
-func plainForms(v string) [][]byte {
-	quoted, _ := json.Marshal(v)
-	inJSON := quoted[1 : len(quoted)-1]
-	return [][]byte{
-		[]byte(v),
-		inJSON,
-		bytes.ReplaceAll(inJSON, []byte("/"), []byte(`\/`)),
-		[]byte(url.QueryEscape(v)),
-		[]byte(url.PathEscape(v)),
+func (r *Redactor) keys() []Key {
+	if r == nil {
+		return nil
 	}
+	if known := r.known.Load(); known != nil {
+		return *known
+	}
+	return nil
 }
 
-// encodedForms are v in hex, and in base64 at each of the three places that it can have in a longer text. At
-// the edges base64 mixes in the neighbours' bits; those digits are not part of a form.
-func encodedForms(v string) [][]byte {
-	digits := hex.EncodeToString([]byte(v))
-	forms := [][]byte{[]byte(digits), []byte(strings.ToUpper(digits))}
-	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for before := range 3 {
-			text := encoding.EncodeToString(append(make([]byte, before), v...))
-			forms = append(forms, []byte(text[(before*8+5)/6:(before+len(v))*8/6]))
+// Writer redacts what is written to w. Each write is looked at by itself, so a key has to be within one.
+func (r *Redactor) Writer(w io.Writer) io.Writer { return &redactingWriter{w, r} }
+
+type redactingWriter struct {
+	out      io.Writer
+	redactor *Redactor
+}
+
+// Write implements io.Writer.
+func (w *redactingWriter) Write(p []byte) (int, error) {
+	if n, err := w.out.Write(w.redactor.Redact(p)); err != nil {
+		return min(n, len(p)), err
+	}
+	return len(p), nil
+}
+
+// Fd is the file descriptor behind the writer, for questions about a terminal, or none.
+func (w *redactingWriter) Fd() uintptr {
+	if file, ok := w.out.(interface{ Fd() uintptr }); ok {
+		return file.Fd()
+	}
+	return ^uintptr(0)
+}
+
+// A span is a part of a text.
+type span struct{ start, end int }
+
+// findKey adds to found where key stands in text.
+func findKey(found []span, text []byte, key string) []span {
+	plain := []byte(key)
+	for from := 0; ; {
+		i := bytes.Index(text[from:], plain)
+		if i < 0 {
+			break
 		}
+		found = append(found, span{from + i, from + i + len(key)})
+		from += i + len(key)
 	}
-	return forms
+	found = findEscaped(found, text, key, `\u`)
+	found = findEscaped(found, text, key, "%")
+	return findCut(found, text, key)
 }
 
-func distinct(forms [][]byte) [][]byte {
-	slices.SortFunc(forms, bytes.Compare)
-	return slices.CompactFunc(forms, bytes.Equal)
-}
-
-// text is s without secrets.
-func (r *redactor) text(s string) string {
-	known := r.known.Load()
-	if known == nil {
-		return s
-	}
-	out, _, found := known.cut([]byte(s), true, true)
-	if !found {
-		return s
-	}
-	return string(out)
-}
-
-// failure is err without secrets. It is err itself unless its text shows one.
-func (r *redactor) failure(err error) error {
-	shown := err.Error()
-	if clean := r.text(shown); clean != shown {
-		return errors.New(clean)
-	}
-	return err
-}
-
-func (r *redactor) header(h http.Header) {
-	for _, values := range h {
-		for i, value := range values {
-			values[i] = r.text(value)
+// findEscaped adds to found where key stands in text and the first of its characters that is escaped is escaped so: as in
+// JSON, where text has \u, or as in a URL, where it has %.
+func findEscaped(found []span, text []byte, key, escape string) []span {
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte(escape))
+		if i < 0 {
+			return found
 		}
-	}
-}
-
-// response takes secrets out of an answer: at once out of its head, and out of its body and trailers as they
-// are read. ContentLength is that of the body as LeadMagic sent it, until a secret is found in there.
-func (r *redactor) response(res *http.Response) {
-	if known := r.known.Load(); known == nil {
-		return
-	}
-	res.Status = r.text(res.Status)
-	r.header(res.Header)
-	r.header(res.Trailer)
-	if res.Body == nil || res.Body == http.NoBody {
-		return
-	}
-	res.Header.Del("Content-Length")
-	res.Body = &cleanBody{
-		from:     res.Body,
-		redactor: r,
-		response: res,
-		stream:   strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream"),
-	}
-}
-
-// A cleanBody is a body without secrets. It passes on at once what cannot be part of one, so no event waits.
-type cleanBody struct {
-	from     io.ReadCloser
-	redactor *redactor
-	response *http.Response
-	stream   bool
-
-	seen  int    // bytes read
-	held  []byte // the end of what was read, which could begin a secret
-	ready []byte // what is to be given out
-	spare []byte // for reads that are smaller than what is held
-	err   error  // what ended the body
-}
-
-// Read implements io.Reader. It reads into p and looks there, so that a long answer is not copied.
-func (b *cleanBody) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for {
-		if len(b.ready) > 0 {
-			n := copy(p, b.ready)
-			b.ready = b.ready[n:]
-			return n, nil
+		start := at + i
+		at = start + len(escape)
+		for start > 0 && text[start] == '\\' && text[start-1] == '\\' {
+			start--
 		}
-		if b.err != nil {
-			return 0, b.err
-		}
-		into := p
-		if len(p) <= len(b.held) {
-			if len(b.spare) <= len(b.held) {
-				b.spare = make([]byte, len(b.held)+4096)
+		c, size := unescaped(text[start:])
+		for n := 0; n < len(key) && size > 1; n++ { // how many characters stand before the first that is escaped
+			if key[n] != c || !bytes.HasSuffix(text[:start], []byte(key[:n])) {
+				continue
 			}
-			into = b.spare
-		}
-		h := copy(into, b.held)
-		n, err := b.from.Read(into[h:])
-		b.seen += n
-		if err != nil {
-			b.end(err)
-		}
-		known := b.redactor.known.Load()
-		out, rest, found := known.cut(into[:h+n], b.stream || b.seen <= deepScan, err != nil)
-		b.held = append(b.held[:0], rest...)
-		if found {
-			b.response.ContentLength = -1
-		}
-		switch {
-		case found || len(p) < len(into):
-			b.ready = out
-		case len(out) > 0 || n == 0 && err == nil:
-			return len(out), b.err
+			if rest, ok := matchEscaped(text[start+size:], key[n+1:]); ok {
+				found = append(found, span{start - n, start + size + rest})
+			}
 		}
 	}
 }
 
-// end notes what ended the body. Trailers come with its end.
-func (b *cleanBody) end(err error) {
-	b.err = err
-	if !errors.Is(err, io.EOF) {
-		b.err = b.redactor.failure(err)
+// matchEscaped reports whether text begins with key, escaped or not, and how long it is there.
+func matchEscaped(text []byte, key string) (size int, ok bool) {
+	for i := range key {
+		if size == len(text) {
+			return 0, false
+		}
+		c, n := unescaped(text[size:])
+		if c != key[i] {
+			return 0, false
+		}
+		size += n
 	}
-	b.redactor.header(b.response.Trailer)
+	return size, true
 }
 
-// Close implements io.Closer.
-func (b *cleanBody) Close() error { return b.from.Close() }
+// maxEscapes is how often a character may be escaped: text in JSON in a URL in JSON has three.
+const maxEscapes = 8
+
+// unescaped is the character that text begins with, and of how many bytes it is made. JSON within JSON has more
+// backslashes, and a URL within a URL more percent signs.
+func unescaped(text []byte) (c byte, size int) {
+	c, size = text[0], 1
+	for range maxEscapes {
+		digits := size
+		switch c {
+		case '\\':
+			for digits < len(text) && text[digits] == '\\' {
+				digits++
+			}
+			if digits+3 > len(text) || text[digits] != 'u' || text[digits+1] != '0' || text[digits+2] != '0' {
+				return c, size
+			}
+			digits += 3
+		case '%':
+		default:
+			return c, size
+		}
+		if digits+2 > len(text) || hexadecimal[text[digits]] == 0 || hexadecimal[text[digits+1]] == 0 {
+			return c, size
+		}
+		c = (hexadecimal[text[digits]]-1)<<4 | (hexadecimal[text[digits+1]] - 1)
+		size = digits + 2
+	}
+	return c, size
+}
+
+// hexadecimal is one more than what a digit stands for, and 0 for what is no digit.
+var hexadecimal = func() (values [256]byte) {
+	for i, digit := range []byte("0123456789abcdef") {
+		values[digit], values[bytes.ToUpper([]byte{digit})[0]] = byte(i+1), byte(i+1)
+	}
+	return values
+}()
+
+// findCut adds to found where the beginning of key stands in text before an ellipsis: a text that was shortened there.
+func findCut(found []span, text []byte, key string) []span {
+	const ellipsis = "…"
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte(ellipsis))
+		if i < 0 {
+			return found
+		}
+		at += i
+		for n := len(key) - 1; n > len(Prefix); n-- {
+			if strings.HasSuffix(string(text[max(0, at-n):at]), key[:n]) {
+				found = append(found, span{at - n, at})
+				break
+			}
+		}
+		at += len(ellipsis)
+	}
+}

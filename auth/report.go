@@ -78,7 +78,7 @@ func (k *Keys) problem(seen sighting) *problem.Problem {
 		}
 	}
 	if name := k.nearMiss(); name != "" {
-		notes = append(notes, name+" is set, but the name is "+meant(name))
+		notes = append(notes, name+" is set, but the name is "+NearestVariable(name))
 	}
 	what := "no LeadMagic API key is set"
 	if len(notes) > 0 {
@@ -102,13 +102,16 @@ func (k *Keys) overdue(cause error) *problem.Problem {
 	}
 }
 
-// meant is the variable of ours for which another name is a near miss, or is empty.
-func meant(name string) string {
+// Variables are the environment variables that say what the key is, or where.
+func Variables() []string { return []string{variable, fileVariable, commandVariable} }
+
+// NearestVariable is the one of Variables for which another name is a near miss, or is empty.
+func NearestVariable(name string) string {
 	bare := strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
 	has := func(part string) bool { return strings.Contains(bare, part) }
 	secret := has("LEADMAGIC") && (has("KEY") || has("TOKEN") || has("SECRET"))
 	switch {
-	case slices.Contains([]string{variable, fileVariable, commandVariable}, name):
+	case slices.Contains(Variables(), name):
 		return ""
 	case !secret && !slices.Contains([]string{"LEADMAGICAPI", "LMAPIKEY", "LMKEY"}, bare):
 		return ""
@@ -136,7 +139,7 @@ func (k *Keys) nearMiss() string {
 		return usualMisses[i]
 	}
 	for _, entry := range k.Environ() {
-		if name, value, _ := strings.Cut(entry, "="); meant(name) != "" && !isUnset(value) {
+		if name, value, _ := strings.Cut(entry, "="); NearestVariable(name) != "" && !isUnset(value) {
 			return name
 		}
 	}

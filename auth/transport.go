@@ -11,13 +11,10 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A Transport puts the key on requests to one origin and takes copies of it out of the answers. A request to
-// anywhere else is refused, and so is one without a key: both errors are a *problem.Problem, and nothing was
-// sent. It is safe for concurrent use; its fields are set before.
+// A Transport puts the key on requests to one origin. A request to anywhere else is refused, and so is one without a
+// key: both errors are a *problem.Problem, and nothing was sent. It is safe for concurrent use; its fields are set before.
 //
-// Answers are searched as they come out of Base, which therefore has to undo their compression: an
-// http.Transport does, as long as it asked for that itself. It follows that a request's own Accept-Encoding
-// is not sent on.
+// Answers are not searched for copies of the key: that is for a Redactor, where they leave the program.
 type Transport struct {
 	// Base makes the connections. Nil is a transport like net/http's default.
 	Base http.RoundTripper
@@ -86,7 +83,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 	out.Header = req.Header.Clone()
 	out.Body = body
 	// The three are the headers in which LeadMagic takes a key: what a caller put there is not for it.
-	taken := []string{"X-Leadmagic-Key", "X-Api-Key", "Authorization", "Accept-Encoding", t.Header}
+	taken := []string{"X-Leadmagic-Key", "X-Api-Key", "Authorization", t.Header}
 	for name := range out.Header {
 		if slices.ContainsFunc(taken, func(t string) bool { return strings.EqualFold(t, name) }) {
 			delete(out.Header, name)
@@ -102,7 +99,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 	}
 	res, err := t.base().RoundTrip(out)
 	if err != nil {
-		return nil, t.Keys.redactor.failure(err)
+		return nil, err
 	}
 	res.Request = req // out shows the key
 	if _, err := res.Location(); err != nil {
@@ -110,7 +107,6 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 		// would know that LeadMagic refused.
 		res.Header.Del("Location")
 	}
-	t.Keys.redactor.response(res)
 	return res, nil
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -55,7 +54,7 @@ func readAll(t *testing.T, res *http.Response) string {
 	return string(body)
 }
 
-func TestTheKeyGoesOutAndDoesNotComeBack(t *testing.T) {
+func TestTheKeyGoesOut(t *testing.T) {
 	for _, tt := range []struct{ header, sent, value string }{
 		{"x-leadmagic-key", "X-Leadmagic-Key", canary},
 		{"X-API-Key", "X-Api-Key", canary},
@@ -78,11 +77,8 @@ func TestTheKeyGoesOutAndDoesNotComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if body, want := readAll(t, res), strings.ReplaceAll(`{"echo":"`+tt.value+`"}`, canary, Redacted); body != want {
-				t.Errorf("the body is not %s", want)
-			}
-			if res.Header.Get("X-Echo") != strings.ReplaceAll(tt.value, canary, Redacted) {
-				t.Error("the echoed header is not redacted")
+			if readAll(t, res) != `{"echo":"`+tt.value+`"}` || res.Header.Get("X-Echo") != tt.value {
+				t.Error("the answer is not what LeadMagic sent: to take keys out is for who writes it")
 			}
 			if got.Get(tt.sent) != tt.value || got.Get("User-Agent") != "test/1" {
 				t.Error("the key or the user agent was not sent")
@@ -95,31 +91,7 @@ func TestTheKeyGoesOutAndDoesNotComeBack(t *testing.T) {
 			if len(before) != len(req.Header) || req.Header.Get("User-Agent") != "" || res.Request != req {
 				t.Error("the caller's request was changed, or the answer shows the one with the key")
 			}
-			if res.ContentLength != -1 || res.Header.Get("Content-Length") != "" {
-				t.Error("the answer keeps a length that is no longer its own")
-			}
 		})
-	}
-}
-
-func TestACompressedAnswerIsSearched(t *testing.T) {
-	transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Accept-Encoding") != "gzip" {
-			t.Errorf("asked for %q, want what is undone again", r.Header.Get("Accept-Encoding"))
-		}
-		w.Header().Set("Content-Encoding", "gzip")
-		zip := gzip.NewWriter(w)
-		_, _ = io.WriteString(zip, "was "+canary)
-		_ = zip.Close()
-	})
-	req := post(t, transport.Origin, "{}")
-	req.Header.Set("Accept-Encoding", "br, gzip")
-	res, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := readAll(t, res); got != "was [redacted]" {
-		t.Error("the answer is not the clear text without the key")
 	}
 }
 
@@ -231,7 +203,7 @@ func TestARejectedKeyIsReplacedOnceForAllCalls(t *testing.T) {
 				}
 				return &http.Response{
 					StatusCode: status, Header: http.Header{},
-					Body: io.NopCloser(strings.NewReader("old " + canary + ", new " + second)),
+					Body: io.NopCloser(strings.NewReader("new")),
 				}, nil
 			}),
 		}
@@ -243,8 +215,8 @@ func TestARejectedKeyIsReplacedOnceForAllCalls(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if got := readAll(t, res); res.StatusCode != http.StatusOK || got != "old [redacted], new [redacted]" {
-					t.Errorf("status %d, or one of the keys is shown", res.StatusCode)
+				if got := readAll(t, res); res.StatusCode != http.StatusOK || got != "new" {
+					t.Errorf("status %d, the answer is %q", res.StatusCode, got)
 				}
 			})
 		}
@@ -261,13 +233,13 @@ func TestARefusalStandsWhereThereIsNoOtherKey(t *testing.T) {
 		tries++
 		w.Header().Set("Www-Authenticate", "Bearer")
 		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, "no "+canary)
+		_, _ = io.WriteString(w, "no")
 	})
 	res, err := transport.RoundTrip(post(t, transport.Origin, "{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, res); res.StatusCode != http.StatusUnauthorized || got != "no [redacted]" || res.Header.Get("Www-Authenticate") != "Bearer" || tries != 1 {
+	if got := readAll(t, res); res.StatusCode != http.StatusUnauthorized || got != "no" || res.Header.Get("Www-Authenticate") != "Bearer" || tries != 1 {
 		t.Errorf("status %d, %d tries; want the refusal itself, once", res.StatusCode, tries)
 	}
 }
@@ -315,21 +287,6 @@ func TestABodyThatCannotBeHadAgainIsSentOnce(t *testing.T) {
 		}
 		if got := readAll(t, res); got != "no" || tries != 1 {
 			t.Errorf("%s: got %q after %d tries, want the refusal after one", name, got, tries)
-		}
-	}
-}
-
-func TestAnErrorOfTheConnectionShowsNoKey(t *testing.T) {
-	shown, plain := errors.New(`malformed HTTP response "`+canary+`"`), errors.New("refused")
-	for _, cause := range []error{shown, plain} {
-		hidden := errors.Is(cause, shown)
-		transport := &Transport{
-			Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "x-leadmagic-key", Keys: Only(mustParse(t, canary), "a test"),
-			Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
-		}
-		_, err := transport.RoundTrip(post(t, transport.Origin, "{}")) //nolint:bodyclose // there is no answer
-		if err == nil || leaks(err.Error()) || errors.Is(err, plain) == hidden {
-			t.Error("the error shows the key, or is not the one that there was")
 		}
 	}
 }

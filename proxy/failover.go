@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"log/slog"
@@ -186,14 +185,10 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 	return response
 }
 
-// call sends a request to a candidate, and keeps what its response says of LeadMagic itself. A tool of LeadMagic's that
-// has the name of ours is dropped before anybody reads the list.
+// call sends a request to a candidate, and keeps what its response says of LeadMagic itself.
 func (f *Failover) call(ctx context.Context, c *Candidate, request *jsonrpc.Message) *jsonrpc.Message {
 	response := c.Upstream.Call(ctx, request)
 	f.recordOutage(problemOf(response))
-	if request.Method == "tools/list" && bytes.Contains(response.Result, []byte("leadmagic")) {
-		return withoutStatusTool(response)
-	}
 	return response
 }
 
@@ -525,23 +520,6 @@ func needsLeadMagic(m *jsonrpc.Message) bool {
 		return false
 	}
 	return true
-}
-
-// withoutStatusTool is a response to tools/list without tools that have the name of ours.
-func withoutStatusTool(response *jsonrpc.Message) *jsonrpc.Message {
-	var kept [][]byte
-	dropped := false
-	for tool := range jsonrpc.Elements(jsonrpc.Get(response.Result, "tools")) {
-		if name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name")); name == problem.StatusTool {
-			dropped = true
-			continue
-		}
-		kept = append(kept, tool)
-	}
-	if !dropped {
-		return response
-	}
-	return withTools(response, kept)
 }
 
 func isKeyProblem(p *problem.Problem) bool {

@@ -53,8 +53,8 @@ func (f *Filter) Start(notify func(*jsonrpc.Message)) {
 // Call implements Upstream.
 func (f *Filter) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
 	if ambiguous(request) {
-		return failed(request, problem.New(problem.BadRequest, problem.NotSent,
-			"the message names a member twice, or in other letters than the protocol has; it was not sent", ""))
+		return jsonrpc.NewError(request.ID, jsonrpc.CodeInvalidRequest,
+			"the message names a member twice, or in other letters than the protocol has; it was not sent", nil)
 	}
 	switch request.Method {
 	case "initialize":
@@ -218,12 +218,7 @@ func (f *Filter) withoutHidden(request, response *jsonrpc.Message) *jsonrpc.Mess
 	if warn {
 		f.Log.Warn("no tool is left: --tools, --exclude-tools and --read-only hide them all", "listed", total)
 	}
-	return withTools(response, kept)
-}
-
-// withTools is response, to a tools/list, with those tools in place of its own.
-func withTools(response *jsonrpc.Message, tools [][]byte) *jsonrpc.Message {
-	return response.WithResult(jsonrpc.Splice(response.Result, jsonrpc.Get(response.Result, "tools"), jsonrpc.Array(tools)))
+	return response.WithResult(jsonrpc.Splice(response.Result, jsonrpc.Get(response.Result, "tools"), jsonrpc.Array(kept)))
 }
 
 // shows reports whether a tool, as it is listed, is shown to the editor.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // lookups are calls of tools that the sandbox finds something for, and nothing.
@@ -18,7 +18,7 @@ const (
 
 func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 50})
 		const calls = 200
 		var ids []string
@@ -51,7 +51,7 @@ func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 
 func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
 		if got := a.call("find_company_funding", funded); got.refused {
 			t.Fatalf("the first call: %q", got.text)
@@ -82,7 +82,7 @@ func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 
 func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		for range 5 {
 			if got := a.call("find_work_email", missing); got.refused {
@@ -103,7 +103,7 @@ func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
 
 func TestGuardHoldsFractionsExactly(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
 		for i := range 5 {
 			if got := a.call("validate_work_email", valid1); got.refused != (i >= 3) {
@@ -118,7 +118,7 @@ func TestGuardHoldsFractionsExactly(t *testing.T) {
 
 func TestGuardReportsBalanceAndRequest(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
-		s := startSandbox(t, sandbox.Options{Credits: 100})
+		s := startSandbox(t, faults.Options{Credits: 100})
 		a := employ(t, era, upstreamTo(t, way{era, "rest"}, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("check_credits", "{}")
@@ -137,21 +137,21 @@ func TestGuardReportsBalanceAndRequest(t *testing.T) {
 func TestGuardSettlesEachFailure(t *testing.T) {
 	tests := []struct {
 		name  string
-		fault sandbox.Fault
+		fault faults.Fault
 		want  []string
 	}{
-		{"no credits", sandbox.Fault{Kind: sandbox.Problem, Status: 402}, []string{"find_mobile_number 0 refused"}},
-		{"bad arguments", sandbox.Fault{Kind: sandbox.Problem, Status: 400}, []string{"find_mobile_number 0 refused"}},
-		{"not allowed", sandbox.Fault{Kind: sandbox.Problem, Status: 403, Code: "insufficient_permissions"}, []string{"find_mobile_number 0 refused"}},
-		{"LeadMagic fails", sandbox.Fault{Kind: sandbox.Problem, Status: 500}, []string{"find_mobile_number 5 worst case"}},
-		{"the connection breaks", sandbox.Fault{Kind: sandbox.Cut}, []string{"find_mobile_number 5 worst case"}},
-		{"the answer is cut", sandbox.Fault{Kind: sandbox.CutStream}, []string{"find_mobile_number 5 worst case"}},
-		{"a captive portal answers", sandbox.Fault{Kind: sandbox.HTML}, []string{"find_mobile_number 5 worst case"}},
+		{"no credits", faults.Fault{Kind: faults.Problem, Status: 402}, []string{"find_mobile_number 0 refused"}},
+		{"bad arguments", faults.Fault{Kind: faults.Problem, Status: 400}, []string{"find_mobile_number 0 refused"}},
+		{"not allowed", faults.Fault{Kind: faults.Problem, Status: 403, Code: "insufficient_permissions"}, []string{"find_mobile_number 0 refused"}},
+		{"LeadMagic fails", faults.Fault{Kind: faults.Problem, Status: 500}, []string{"find_mobile_number 5 worst case"}},
+		{"the connection breaks", faults.Fault{Kind: faults.Cut}, []string{"find_mobile_number 5 worst case"}},
+		{"the answer is cut", faults.Fault{Kind: faults.CutStream}, []string{"find_mobile_number 5 worst case"}},
+		{"a captive portal answers", faults.Fault{Kind: faults.HTML}, []string{"find_mobile_number 5 worst case"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
-				s := startSandbox(t, sandbox.Options{})
+				s := startSandbox(t, faults.Options{})
 				a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 9})
 				fault := tt.fault
 				if w.upstream == "rest" {
@@ -182,7 +182,7 @@ func TestGuardSettlesEachFailure(t *testing.T) {
 
 func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		if got := a.call("find_personal_email", `{"profile_url":"ada"}`); !got.refused {
 			t.Errorf("got %s", got.line)
@@ -198,7 +198,7 @@ func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
 
 func TestGuardWithoutALimitOnlyCounts(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{Workbench: w.upstream == "mcp"})
+		s := startSandbox(t, faults.Options{TestTools: w.upstream == "mcp"})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("find_company_employees", `{"company_domain":"acme.example","limit":3}`)
@@ -226,7 +226,7 @@ func TestGuardMeasuresACallOfUnknownCost(t *testing.T) {
 		return prices(tool, args)
 	}
 	eachWay(t, func(t *testing.T, w way) {
-		s := startSandbox(t, sandbox.Options{Credits: 100})
+		s := startSandbox(t, faults.Options{Credits: 100})
 		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
 		for i, want := range []bool{false, false, true} {
 			if got := a.call("find_company_funding", funded); got.refused != want {

@@ -17,6 +17,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -52,9 +53,9 @@ func (k keyedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // startSandbox is LeadMagic for the length of a test.
-func startSandbox(t testing.TB, o sandbox.Options) *sandbox.Server {
+func startSandbox(t testing.TB, o faults.Options) *faults.Server {
 	t.Helper()
-	s, err := sandbox.Start(o)
+	s, err := faults.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func startSandbox(t testing.TB, o sandbox.Options) *sandbox.Server {
 }
 
 // upstreamTo is the upstream of w to a sandbox.
-func upstreamTo(t testing.TB, w way, s *sandbox.Server) Upstream {
+func upstreamTo(t testing.TB, w way, s *faults.Server) Upstream {
 	t.Helper()
 	dial := func() *http.Client {
 		base := &http.Transport{MaxIdleConnsPerHost: 256}
@@ -337,7 +338,7 @@ func toolNames(t testing.TB, line string) []string {
 }
 
 // reached is how many requests to a sandbox have text in their body or path.
-func reached(s *sandbox.Server, text string) int {
+func reached(s *faults.Server, text string) int {
 	n := 0
 	for _, r := range s.Requests() {
 		if strings.Contains(r.Path, text) || strings.Contains(string(r.Body), text) {

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
-
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
 const ada = `{"full_name":"Ada Lovelace","domain":"analytical.example"}`
@@ -102,7 +101,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				for _, first := range []string{"tools/list", "tools/call"} {
 					t.Run(first+" comes first", func(t *testing.T) {
-						s := startSandbox(t, sandbox.Options{})
+						s := startSandbox(t, faults.Options{})
 						guard := limits{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
 						a := employ(t, w.era, upstreamTo(t, w, s), &guard)
 						list := func() {
@@ -156,7 +155,7 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		for _, paged := range []int{0, 3} {
 			t.Run(fmt.Sprintf("pages of %d", paged), func(t *testing.T) {
-				s := startSandbox(t, sandbox.Options{Paged: paged})
+				s := startSandbox(t, faults.Options{PageSize: paged})
 				w := way{era, "mcp"}
 				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
 				cut := employ(t, era, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
@@ -180,7 +179,7 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 
 func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
-		s := startSandbox(t, sandbox.Options{})
+		s := startSandbox(t, faults.Options{})
 		want := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
 		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
 		if got != want {
@@ -210,7 +209,7 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 
 func TestGuardPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), &limits{Exclude: []string{"*"}})
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), &limits{Exclude: []string{"*"}})
 		line := a.ask("tools/list", "{}")
 		if !strings.Contains(line, `"tools":[]`) {
 			t.Errorf("the list is %s", line)
@@ -224,7 +223,7 @@ func TestGuardPatternsThatHideEverything(t *testing.T) {
 func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := &limits{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, sandbox.Options{})), g)
+		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
 		if got := g.filter.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
 		}
@@ -341,7 +340,7 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
 		} {
 			got := readOutcome(t, a.ask("tools/call", params))
-			if !got.refused || !strings.Contains(got.text, "the message names a member twice") {
+			if !got.refused || !strings.Contains(got.text, "the message names a member twice, or in other letters than the protocol has; it was not sent") {
 				t.Errorf("%s: got %q", params, got.text)
 			}
 		}
@@ -357,7 +356,7 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 }
 
 func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
-	s := startSandbox(t, sandbox.Options{})
+	s := startSandbox(t, faults.Options{})
 	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
 	a.open(batchVersion)
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +

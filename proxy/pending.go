@@ -13,6 +13,7 @@ import (
 type request struct {
 	*jsonrpc.Message
 	cancel context.CancelCauseFunc // ends the context of its Call
+	leave  func()                  // gives its slot back, once
 	batch  *batch                  // the array that it came in, nil if it came alone
 	timer  *time.Timer             // responds in LeadMagic's stead, nil if nothing does
 }

@@ -54,7 +54,7 @@ type Options struct {
 // A session is the state of one Run.
 type session struct {
 	Options
-	state   jsonrpc.SessionState
+	version atomic.Value // string: the protocol version that was agreed on
 	pending *pending
 	slots   slots
 
@@ -171,7 +171,7 @@ func (s *session) read() error {
 		line = jsonrpc.TrimBlanks(line)
 		switch {
 		case len(line) == 0:
-		case line[0] == '[' && s.state.Version() == batchVersion && jsonrpc.Valid(line):
+		case line[0] == '[' && s.version.Load() == batchVersion && jsonrpc.Valid(line):
 			s.takeBatch(line)
 		default:
 			s.take(line, nil)
@@ -209,7 +209,6 @@ func (s *session) take(line []byte, b *batch) {
 		return
 	}
 	s.Editor.sent(m)
-	s.state.Sent(m)
 	switch {
 	case m.Kind == jsonrpc.Request:
 		s.call(m, b)
@@ -248,7 +247,7 @@ func (s *session) reject(m *jsonrpc.Message, b *batch, why error) {
 // and none of a session before that session's initialize has its response, even if the editor does not wait for that.
 func (s *session) call(m *jsonrpc.Message, b *batch) {
 	ctx, cancel := context.WithCancelCause(s.requests)
-	r := &request{Message: m, cancel: cancel, batch: b}
+	r := &request{Message: m, cancel: cancel, leave: func() {}, batch: b}
 	initialize, notification, answered := s.initialize, s.notification, func() {}
 	slot := opened
 	switch {
@@ -258,9 +257,9 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 	case m.Stateless():
 		initialize = opened
 	}
-	waits := m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m)
-	if waits {
+	if m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m) {
 		slot = s.slots.enter()
+		r.leave = sync.OnceFunc(func() { s.slots.leave(slot) })
 	}
 	if m.Method == "server/discover" {
 		r.timer = time.AfterFunc(discoverFor, func() {
@@ -271,9 +270,7 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 	s.start(func() {
 		defer answered()
 		defer cancel(nil)
-		if waits {
-			defer s.slots.leave(slot)
-		}
+		defer r.leave()
 		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) {
 			s.finish(r, notSentResponse(ctx, m))
 			return
@@ -324,6 +321,10 @@ func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struc
 
 // cancel ends the Call of a request that the editor no longer wants. What was not sent yet never will be.
 func (s *session) cancel(m *jsonrpc.Message) {
+	if ambiguous(m) {
+		s.Log.Debug("a cancellation that can be read in two ways was dropped")
+		return
+	}
 	r := s.pending.removeCancelled(m)
 	if r == nil {
 		return
@@ -331,6 +332,7 @@ func (s *session) cancel(m *jsonrpc.Message) {
 	s.respond(r.batch, nil)
 	s.pending.finish(r)
 	r.cancel(&jsonrpc.Cancelled{Notification: m})
+	r.leave()
 }
 
 // finish writes the response to a request, unless it has one or was cancelled.
@@ -354,7 +356,10 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 		if !bytes.Equal(response.ID, r.ID) {
 			raw = response.WithID(r.ID).Raw // the peer wrote it in another form
 		}
-		s.state.Answered(r.Message, response)
+		if r.Method == "initialize" && response.Result != nil {
+			version, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "protocolVersion"))
+			s.version.Store(version)
+		}
 		s.Editor.answered(r.Message, response)
 	}
 	s.respond(r.batch, raw)

@@ -10,39 +10,152 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
-// An api is LeadMagic's REST API and what is known of its rate limit.
+// Bounds of what a session asks of LeadMagic and holds of its answers at once.
+const (
+	maxInFlight  = 128       // calls; others wait in the order in which they came
+	maxBody      = 256 << 20 // bytes of one answer
+	smallBody    = 1 << 20   // bytes of an answer of which there may be as many as there are calls
+	maxLarge     = 2         // answers that are longer
+	maxLargeWait = time.Minute
+	maxRefusal   = 64 << 10 // bytes that are read of an answer that is no success
+)
+
+// Bounds of what is tried again. Credits are money: a paid call is sent once more only if nothing of it was
+// written, or if LeadMagic refused it for its rate limit.
+const (
+	maxConnecting  = 4 * time.Second  // from the start, while there is no connection
+	maxLimitWait   = 20 * time.Second // for the rate limit, in all
+	maxReads       = 3                // of a free call that LeadMagic fails
+	firstRetryWait = 200 * time.Millisecond
+	lastRetryWait  = time.Second
+	firstLimitWait = 2 * time.Second // where LeadMagic does not say how long
+)
+
+// An api is LeadMagic's REST API, as one session uses it.
 type api struct {
-	client *http.Client
-	base   string
-	log    *slog.Logger
-	gate   gate
+	client   *http.Client
+	base     string
+	log      *slog.Logger
+	limit    ratelimit.Limiter
+	inFlight *semaphore.Weighted
+	large    *semaphore.Weighted
 }
 
 func newAPI(client *http.Client, base string, log *slog.Logger) *api {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	// Go carries a custom header across a redirect, whatever its host.
+	// Go takes a custom header along when it follows a redirect, whatever its host.
 	follow := *client
 	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &api{client: &follow, base: base, log: log}
+	return &api{
+		client: &follow, base: base, log: log,
+		inFlight: semaphore.NewWeighted(maxInFlight), large: semaphore.NewWeighted(maxLarge),
+	}
 }
 
-// An answer is what LeadMagic says to one request. Its body is valid JSON.
+// An answer is what LeadMagic answered. The body of a success is valid JSON; otherwise there is none. Who has done
+// with it calls close.
 type answer struct {
 	header http.Header
 	body   []byte
+	large  *semaphore.Weighted // of which the body has its share, or nil
 }
 
-// once makes one request. The answer is nil when there is a problem, except for its headers.
-func (r *api) once(ctx context.Context, t *tool, a arguments, waited time.Duration) (*answer, *problem.Problem) {
-	var sent atomic.Bool
+func (a *answer) close() {
+	if a.large != nil {
+		a.large.Release(1)
+	}
+}
+
+// attempts is what was tried of one call so far.
+type attempts struct {
+	start             time.Time
+	unreached, failed int
+	limited           int
+	limitWait         time.Duration       // in all
+	tellWait          func(time.Duration) // that the call will wait so long for the rate limit
+}
+
+// call makes one call: one request, or as many as are allowed until it is answered. The answer is never nil.
+func (r *api) call(ctx context.Context, t *tool, a arguments, tellWait func(time.Duration)) (*answer, *problem.Problem) {
+	if r.inFlight.Acquire(ctx, 1) != nil {
+		return &answer{}, problem.FromError(context.Cause(ctx), false)
+	}
+	defer r.inFlight.Release(1)
+	tried := attempts{start: time.Now(), tellWait: tellWait}
+	for {
+		if p := r.waitForLimit(ctx, &tried); p != nil {
+			return &answer{}, p
+		}
+		ans, p := r.send(ctx, t, a, tried.limitWait)
+		if p == nil || ctx.Err() != nil || !r.waitToRetry(ctx, t, &tried, p) {
+			return ans, p
+		}
+	}
+}
+
+// waitForLimit waits until the rate limit lets calls through. The problem is why this one is not let through.
+func (r *api) waitForLimit(ctx context.Context, tried *attempts) *problem.Problem {
+	for {
+		wait := r.limit.Left()
+		if wait == 0 {
+			return nil
+		}
+		if tried.limitWait+wait > maxLimitWait {
+			return problem.New(problem.RateLimited, problem.NotSent, "LeadMagic's rate limit is reached, and other calls wait for it too",
+				"call again in a minute, with fewer calls side by side")
+		}
+		tried.tellWait(wait)
+		start := time.Now()
+		if err := ratelimit.Sleep(ctx, ratelimit.Jitter(wait)); err != nil {
+			return problem.FromError(err, false)
+		}
+		tried.limitWait += time.Since(start)
+	}
+}
+
+// waitToRetry decides whether a call is sent once more after p, and waits before it.
+func (r *api) waitToRetry(ctx context.Context, t *tool, tried *attempts, p *problem.Problem) bool {
+	switch {
+	case p.Code == problem.Unreachable:
+		wait := ratelimit.Backoff(tried.unreached, firstRetryWait, lastRetryWait)
+		tried.unreached++
+		return time.Since(tried.start)+wait < maxConnecting && ratelimit.Sleep(ctx, wait) == nil
+	case p.HTTPStatus == http.StatusTooManyRequests:
+		wait := p.RetryAfter
+		if wait == 0 {
+			wait = ratelimit.Backoff(tried.limited, firstLimitWait, maxLimitWait)
+		}
+		tried.limited++
+		if tried.limitWait+wait > maxLimitWait {
+			return false // nor does one absurd wait hold back others
+		}
+		r.limit.Pause(wait)
+		return true
+	case t.free() && (p.Code == problem.Failed || p.Code == problem.Cut || p.HTTPStatus >= 500):
+		wait := max(ratelimit.Backoff(tried.failed, firstRetryWait, lastRetryWait), p.RetryAfter)
+		tried.failed++
+		return tried.failed < maxReads && wait < maxLimitWait && ratelimit.Sleep(ctx, wait) == nil
+	}
+	return false
+}
+
+// send makes one request. waited is how long the call was held back for the rate limit before.
+func (r *api) send(ctx context.Context, t *tool, a arguments, waited time.Duration) (*answer, *problem.Problem) {
+	var sent atomic.Bool // something of the request may have been written
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { sent.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
@@ -53,39 +166,148 @@ func (r *api) once(ctx context.Context, t *tool, a arguments, waited time.Durati
 		p.Cause = err
 		return &answer{}, p
 	}
-	req.Header.Set("Accept", "application/json")
 	start := time.Now()
 	res, err := r.client.Do(req)
 	if err != nil {
-		return &answer{}, broken(err, sent.Load(), !t.free())
+		return &answer{}, t.broken(err, sent.Load())
 	}
 	defer func() { _ = res.Body.Close() }()
 	ans := &answer{header: res.Header}
-	ans.body, err = readBody(res.Body)
+	refused := problem.Answer{Status: res.StatusCode, Header: res.Header, Asked: req.URL, Paid: !t.free(), Waited: waited, Now: time.Now()}
+	if res.StatusCode/100 == 2 {
+		err = r.read(ctx, ans, res.Body)
+		refused.Body = ans.body[:min(len(ans.body), maxRefusal)]
+	} else {
+		refused.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+	}
 	r.log.DebugContext(ctx, "answer of the REST API", "tool", t.name, "status", res.StatusCode,
-		"request", res.Header.Get("X-Request-Id"), "bytes", len(ans.body), "took", time.Since(start))
-	switch {
-	case err != nil && !errors.Is(err, errTooLong) && succeeded(res.StatusCode):
-		return ans, broken(err, true, !t.free())
-	case err == nil && succeeded(res.StatusCode) && json.Valid(ans.body):
+		"request", res.Header.Get("X-Request-Id"), "bytes", len(ans.body)+len(refused.Body), "took", time.Since(start))
+	if err == nil && res.StatusCode/100 == 2 && json.Valid(ans.body) {
 		return ans, nil
 	}
-	return ans, refusal(problem.Answer{
-		Status: res.StatusCode, Header: res.Header, Body: ans.body[:min(len(ans.body), 64<<10)],
-		Asked: req.URL, Paid: !t.free(), Waited: waited, Now: time.Now(),
-	}, len(a.values) > 0)
+	ans.close()
+	ans = &answer{header: res.Header}
+	if err != nil {
+		return ans, t.broken(err, true)
+	}
+	return ans, t.refusal(refused, len(a.values) > 0)
 }
 
-// maxBody bounds an answer. The largest that LeadMagic documents, 10,000 people, are half of it.
-const maxBody = 64 << 20
-
-var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxBody)
-
-// readBody reads a whole answer, without blanks around it and a byte order mark before it.
-func readBody(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		return nil, errTooLong
+// read reads the body of a success into ans, without blanks around it and a byte order mark before it. One that is
+// long waits until few others are.
+func (r *api) read(ctx context.Context, ans *answer, body io.Reader) error {
+	data, err := io.ReadAll(io.LimitReader(body, smallBody))
+	if err == nil && len(data) == smallBody {
+		wait, cancel := context.WithTimeoutCause(ctx, maxLargeWait, errCrowded)
+		defer cancel()
+		if r.large.Acquire(wait, 1) != nil {
+			return context.Cause(wait)
+		}
+		ans.large = r.large
+		data, err = io.ReadAll(io.LimitReader(io.MultiReader(bytes.NewReader(data), body), maxBody+1))
 	}
-	return bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\uFEFF"))), err
+	if len(data) > maxBody {
+		return errTooLong
+	}
+	ans.body = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	return err
+}
+
+var (
+	errTooLong = fmt.Errorf("LeadMagic's answer is broken: it is longer than %d MiB", maxBody>>20)
+	errCrowded = errors.New("LeadMagic's answer is too long to be read beside other long ones")
+)
+
+// broken is the problem of a request that brought no whole answer. sent says that some of it may have reached
+// LeadMagic. What became of a free call does not matter: it may simply be made again.
+func (t *tool) broken(err error, sent bool) *problem.Problem {
+	if errors.Is(err, errTooLong) || errors.Is(err, errCrowded) {
+		p := problem.New(problem.BrokenAnswer, problem.Refused, err.Error(), "")
+		if !t.free() {
+			p.Fate = problem.Unknown
+		}
+		return p
+	}
+	p := problem.FromError(err, sent)
+	if p.Code == problem.Cut && t.free() {
+		p.Fate, p.Next = problem.Refused, "call again: the call is free"
+	}
+	return p
+}
+
+// refusal is the problem that an answer stands for, as the REST API means it. named says that the call has
+// arguments.
+func (t *tool) refusal(a problem.Answer, named bool) *problem.Problem {
+	// Here the key is the only way in: a challenge says nothing more than that it was rejected.
+	a.Header = a.Header.Clone()
+	a.Header.Del("Www-Authenticate")
+	p := problem.FromAnswer(a)
+	switch {
+	case p.Code == problem.Redirected:
+		p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
+	case p.Code == problem.NotFound && !named:
+		// A call that names nothing has not named the wrong thing.
+		p.What = fmt.Sprintf("LeadMagic's REST API is not at this address (HTTP %d)", a.Status)
+		p.Next = "check --api-url (LEADMAGIC_API_URL)"
+	}
+	return p
+}
+
+// request is the call as LeadMagic takes it. What a model wrote is escaped, so that it reaches no other path.
+func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Request, error) {
+	path := t.path
+	if t.route != nil {
+		path = t.route(a)
+	}
+	query := url.Values{}
+	content := objectOf(t.params, func(p param) json.RawMessage {
+		value := a.value(p)
+		switch {
+		case value == nil:
+		case p.place == inPath:
+			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(text(value)))
+			return nil
+		case p.place == inQuery:
+			query.Set(p.name, text(value))
+			return nil
+		}
+		return value
+	})
+	target, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	target = target.JoinPath(path)
+	if len(query) > 0 {
+		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query.Encode(), "&")
+	}
+	if t.method == http.MethodGet {
+		content = nil
+	}
+	req, err := http.NewRequestWithContext(ctx, t.method, target.String(), bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if content != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// objectOf is a JSON object of the fields that have a value.
+func objectOf(fields []param, value func(param) json.RawMessage) []byte {
+	object := []byte("{")
+	for _, field := range fields {
+		v := value(field)
+		if v == nil {
+			continue
+		}
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(strconv.AppendQuote(object, field.name), ':')
+		object = append(object, v...)
+	}
+	return append(object, '}')
 }

@@ -2,11 +2,16 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // arguments are what a call gives, as JSON: values are passed on as they came, so that no number loses a
@@ -118,4 +123,241 @@ func text(raw json.RawMessage) string {
 		return s
 	}
 	return string(raw)
+}
+
+// A fault is what is wrong with one argument.
+type fault struct{ field, why string }
+
+// maxFaults is how many are named: as many as can be read at once.
+const maxFaults = 8
+
+// refuse is the problem of a call that is not sent for its faults.
+func (t *tool) refuse(faults []fault) *problem.Problem {
+	var why, fields []string
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		why = append(why, f.field+" "+f.why)
+		if !slices.Contains(fields, f.field) {
+			fields = append(fields, f.field)
+		}
+	}
+	if len(faults) > maxFaults {
+		why = append(why, "and more")
+	}
+	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.name + " takes " + t.signature()
+	return problem.New(problem.BadRequest, problem.NotSent, t.name+" was not sent: "+strings.Join(why, "; "), next)
+}
+
+// signature names the arguments.
+func (t *tool) signature() string {
+	if len(t.params) == 0 {
+		return "no arguments"
+	}
+	var names []string
+	for _, p := range t.params {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// unknown are the faults of members that no field takes, in the order of their names. path is where they stand.
+func unknown(path string, members map[string]json.RawMessage, fields []param) []fault {
+	var faults []fault
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch {
+		case slices.ContainsFunc(fields, func(p param) bool { return p.name == name }):
+		case name == "preview":
+			faults = append(faults, fault{path + name, "is for LeadMagic's own app and is never sent"})
+		default:
+			faults = append(faults, fault{path + shown(name), "is not an argument"})
+		}
+	}
+	return faults
+}
+
+// shown is a name that a model made up, as it can be repeated to it.
+func shown(name string) string {
+	name = problem.PrintableLine(name, 40)
+	if name == "" || strings.ContainsAny(name, ` ,;"`) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// check says what is wrong with a value that is given. path names it.
+func (p param) check(path string, raw json.RawMessage) []fault {
+	if why := p.checkKind(raw); why != "" {
+		return []fault{{path, why}}
+	}
+	switch p.kind {
+	case "array":
+		return p.checkItems(path, raw)
+	case "object":
+		return p.checkFields(path, raw)
+	case "string":
+		return p.checkText(path, text(raw))
+	case "integer", nameOrID:
+		if raw[0] == '"' {
+			return nil
+		}
+		n, _ := strconv.ParseFloat(string(raw), 64) // beyond all bounds it is ±Inf
+		faults := p.checkBounds(path, "be", n)
+		if digits, _ := whole(string(raw)); digits == "" && faults == nil {
+			faults = []fault{{path, "is too large"}}
+		}
+		return faults
+	}
+	return nil
+}
+
+// checkKind says what a value must be, unless it is that.
+func (p param) checkKind(raw json.RawMessage) string {
+	is := kindOf(raw)
+	ok, must := is == p.kind, map[string]string{
+		"string": "text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object",
+		nameOrID: "text or a whole number",
+	}[p.kind]
+	if p.kind == nameOrID {
+		ok = is == "string" || is == "integer"
+	}
+	if ok {
+		return ""
+	}
+	return "must be " + must + ", not " + map[string]string{
+		"string": "text", "integer": "a number", "number": "a fraction", "boolean": "true or false", "array": "a list", "object": "an object",
+		"null": "null",
+	}[is]
+}
+
+// kindOf is the JSON Schema type of a value.
+func kindOf(raw json.RawMessage) string {
+	switch raw[0] {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	if _, ok := whole(string(raw)); !ok {
+		return "number"
+	}
+	return "integer"
+}
+
+// whole is a JSON number in digits alone, if it is a whole number in whatever notation: 5.0 and 50e-1 are 5. It is
+// empty for one that is far too large for that.
+func whole(number string) (digits string, ok bool) {
+	const far = 40
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	before, after, _ := strings.Cut(mantissa, ".")
+	digits = strings.TrimRight(before+after, "0")
+	if digits == "" {
+		return "0", true
+	}
+	point, err := strconv.Atoi(cmp.Or(exponent, "0")) // then how many digits stand before the point
+	switch point += len(before); {
+	case err != nil:
+		return "", !strings.HasPrefix(exponent, "-")
+	case point < len(digits):
+		return "", false
+	case point > far:
+		return "", true
+	}
+	digits = strings.TrimLeft(digits+strings.Repeat("0", point-len(digits)), "0")
+	if negative {
+		digits = "-" + digits
+	}
+	return digits, true
+}
+
+// sent is a value that check has found good, as it is sent: integers in digits alone, all else as it came.
+func (p param) sent(raw json.RawMessage) json.RawMessage {
+	switch {
+	case p.kind == "integer", p.kind == nameOrID && raw[0] != '"':
+		digits, _ := whole(string(raw))
+		return json.RawMessage(digits)
+	case p.kind == "array":
+		var items []json.RawMessage
+		_ = json.Unmarshal(raw, &items) // it was checked
+		list := []byte("[")
+		for i, item := range items {
+			if i > 0 {
+				list = append(list, ',')
+			}
+			list = append(list, p.items.sent(item)...)
+		}
+		return append(list, ']')
+	case p.kind == "object" && p.fields != nil:
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(raw, &members) // it was checked
+		return objectOf(p.fields, func(field param) json.RawMessage {
+			if value, ok := members[field.name]; ok {
+				return field.sent(value)
+			}
+			return nil
+		})
+	}
+	return raw
+}
+
+// maxPlaced bounds what goes into a URL, in bytes: servers cut connections over lines that are too long.
+const maxPlaced = 200
+
+func (p param) checkText(path, value string) []fault {
+	switch {
+	case p.enum != nil && !slices.Contains(p.enum, value):
+		return []fault{{path, "must be one of " + strings.Join(p.enum, ", ")}}
+	case p.place != "" && len(value) > maxPlaced:
+		return []fault{{path, fmt.Sprintf("must not be longer than %d bytes", maxPlaced)}}
+	case p.place == inPath && (value == "." || value == ".."):
+		// Escaping leaves them alone, and they lead to another path.
+		return []fault{{path, "must not be . or .."}}
+	}
+	return nil
+}
+
+func (p param) checkBounds(path, must string, n float64) []fault {
+	switch {
+	case p.least != nil && n < float64(*p.least):
+		return []fault{{path, fmt.Sprintf("must %s at least %d", must, *p.least)}}
+	case p.most != nil && n > float64(*p.most):
+		return []fault{{path, fmt.Sprintf("must %s at most %d", must, *p.most)}}
+	}
+	return nil
+}
+
+func (p param) checkItems(path string, raw json.RawMessage) []fault {
+	var items []json.RawMessage
+	_ = json.Unmarshal(raw, &items) // it begins as a list and is valid JSON
+	faults := p.checkBounds(path, "have a length of", float64(len(items)))
+	for i, item := range items {
+		if len(faults) > maxFaults {
+			break
+		}
+		faults = append(faults, p.items.check(fmt.Sprintf("%s[%d]", path, i), item)...)
+	}
+	return faults
+}
+
+func (p param) checkFields(path string, raw json.RawMessage) []fault {
+	if p.fields == nil {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &members) // it begins as an object and is valid JSON
+	faults := unknown(path+".", members, p.fields)
+	for _, field := range p.fields {
+		switch value, ok := members[field.name]; {
+		case ok:
+			faults = append(faults, field.check(path+"."+field.name, value)...)
+		case field.required:
+			faults = append(faults, fault{path + "." + field.name, "is missing"})
+		}
+	}
+	return faults
 }

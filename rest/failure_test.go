@@ -98,7 +98,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(tt.status, tt.body, tt.header...))
+			leadmagic := newServer(t, says(tt.status, tt.body, tt.header...))
 			result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
 			got := text(result)
 			if !result.IsError || result.StructuredContent != nil {
@@ -129,7 +129,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 }
 
 func TestAPageThatComesCompressedIsSeen(t *testing.T) {
-	leadmagic := newStage(t, func(w http.ResponseWriter, r *http.Request) {
+	leadmagic := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			t.Error("the request does not say that an answer may be compressed")
 		}
@@ -158,7 +158,7 @@ func TestACutPaidCallIsNotRepeated(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, tt.answer)
+			leadmagic := newServer(t, tt.answer)
 			result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
 			for _, want := range []string{"the connection to LeadMagic broke before the answer was complete; " + fate, balance} {
 				if !result.IsError || !strings.Contains(text(result), want) {
@@ -173,7 +173,7 @@ func TestACutPaidCallIsNotRepeated(t *testing.T) {
 }
 
 func TestAnAnswerWithoutEndIsNotReadToItsEnd(t *testing.T) {
-	leadmagic := newStage(t, func(w http.ResponseWriter, _ *http.Request) {
+	leadmagic := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		blank := bytes.Repeat([]byte(" "), 1<<20)
 		for {
 			if _, err := w.Write(blank); err != nil {
@@ -190,7 +190,7 @@ func TestAnAnswerWithoutEndIsNotReadToItsEnd(t *testing.T) {
 }
 
 func TestATextNamesOnlyToolsOfTheSession(t *testing.T) {
-	leadmagic := newStage(t, says(500, ``))
+	leadmagic := newServer(t, says(500, ``))
 	o := options(leadmagic.URL)
 	o.HasTool = func(string) bool { return false }
 	if got := text(call(t, connect(t, o, nil), "search_profile", paidCall)); strings.Contains(got, "check_credits") {
@@ -199,7 +199,7 @@ func TestATextNamesOnlyToolsOfTheSession(t *testing.T) {
 }
 
 func TestAProblemIsDescribedByWhoKnowsMore(t *testing.T) {
-	leadmagic := newStage(t, says(401, ``))
+	leadmagic := newServer(t, says(401, ``))
 	o := options(leadmagic.URL)
 	o.Describe = func(p *problem.Problem) *problem.Problem {
 		said := *p
@@ -220,8 +220,8 @@ func TestAnAddressThatIsNoneIsTold(t *testing.T) {
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {
-	elsewhere := newStage(t, says(200, `{"credits":1}`))
-	leadmagic := newStage(t, says(302, ``, "Location", elsewhere.URL))
+	elsewhere := newServer(t, says(200, `{"credits":1}`))
+	leadmagic := newServer(t, says(302, ``, "Location", elsewhere.URL))
 	result := call(t, connect(t, options(leadmagic.URL), nil), "check_credits", `{}`)
 	if !result.IsError || !strings.Contains(text(result), "points to another origin, "+elsewhere.URL) {
 		t.Errorf("got %q, want it to name where LeadMagic points to", text(result))
@@ -250,7 +250,7 @@ func TestCreditsProvesAKey(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, tt.answer)
+			leadmagic := newServer(t, tt.answer)
 			got, err := rest.Credits(t.Context(), options("").Client, leadmagic.URL)
 			if got.CreditsLeft.String() != tt.want {
 				t.Errorf("got %q credits, want %q", got.CreditsLeft, tt.want)

@@ -34,16 +34,16 @@ type request struct {
 	Header            http.Header
 }
 
-// A stage is a LeadMagic that answers as the test says and remembers what it was asked.
-type stage struct {
+// A server is a LeadMagic that answers as the test says and records the requests.
+type server struct {
 	*httptest.Server
 	mu       sync.Mutex
 	requests []request
 }
 
-func newStage(t *testing.T, answer http.HandlerFunc) *stage {
+func newServer(t *testing.T, answer http.HandlerFunc) *server {
 	t.Helper()
-	s := &stage{}
+	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -58,7 +58,7 @@ func newStage(t *testing.T, answer http.HandlerFunc) *stage {
 	return s
 }
 
-func (s *stage) seen() []request {
+func (s *server) seen() []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]request(nil), s.requests...)

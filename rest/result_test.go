@@ -28,7 +28,7 @@ func TestAnAnswerIsPassedOnAsItIs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(200, tt.body))
+			leadmagic := newServer(t, says(200, tt.body))
 			toServer, fromServer := serve(t, options(leadmagic.URL))
 			raw := converse(t, toServer, fromServer, initialize, toolCall(`1`, "list_job_types", `{}`))[1]
 			var message struct {
@@ -104,7 +104,7 @@ func TestAResultSaysWhatItUsedAndWhatIsLeft(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(200, tt.body, tt.header...))
+			leadmagic := newServer(t, says(200, tt.body, tt.header...))
 			got := usage(t, call(t, connect(t, options(leadmagic.URL), nil), tt.tool, tt.args))
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v (%+v), want %+v (%+v)", got, got.RateLimit, tt.want, tt.want.RateLimit)
@@ -124,7 +124,7 @@ func TestARefusalCostsWhatLeadMagicSays(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(404, `{"code":"profile_not_found"}`, tt.header...))
+			leadmagic := newServer(t, says(404, `{"code":"profile_not_found"}`, tt.header...))
 			got := usage(t, call(t, connect(t, options(leadmagic.URL), nil), "search_profile", `{"profile_url":"ada"}`))
 			if got.CreditsUsed.String() != tt.want {
 				t.Errorf("got %q credits used, want %s", got.CreditsUsed, tt.want)
@@ -155,7 +155,7 @@ func TestAMissSaysSo(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(200, tt.body))
+			leadmagic := newServer(t, says(200, tt.body))
 			result := call(t, connect(t, options(leadmagic.URL), nil), tt.tool, tt.args)
 			got := texts(result)[1:]
 			var want []string

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,36 +19,36 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// A script is a LeadMagic without a network: each request gets the next line, the last one for ever.
-type script struct {
-	mu    sync.Mutex
-	lines []line
-	at    []time.Duration // when each request came, from the first on
-	start time.Time
+// A fakeTransport is a LeadMagic without a network: each request gets the next outcome, the last one for ever.
+type fakeTransport struct {
+	mu       sync.Mutex
+	outcomes []outcome
+	at       []time.Duration // when each request came, from the first on
+	start    time.Time
 }
 
-func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *fakeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	if s.start.IsZero() {
 		s.start = time.Now()
 	}
 	s.at = append(s.at, time.Since(s.start))
-	next := s.lines[0]
-	if len(s.lines) > 1 {
-		s.lines = s.lines[1:]
+	next := s.outcomes[0]
+	if len(s.outcomes) > 1 {
+		s.outcomes = s.outcomes[1:]
 	}
 	s.mu.Unlock()
-	return next.of(req)
+	return next.to(req)
 }
 
-func (s *script) times() []time.Duration {
+func (s *fakeTransport) times() []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]time.Duration(nil), s.at...)
 }
 
-// A line is what becomes of one request. The zero line breaks before a connection stands.
-type line struct {
+// An outcome is what becomes of one request. The zero outcome is that no connection can be made.
+type outcome struct {
 	status    int // 0 for no answer
 	body      string
 	header    []string
@@ -54,25 +56,32 @@ type line struct {
 	hangs     bool
 }
 
-func answers(status int, body string, header ...string) line {
-	return line{status: status, body: body, header: header, connected: true}
+func answers(status int, body string, header ...string) outcome {
+	return outcome{status: status, body: body, header: header, connected: true}
 }
 
-func (l line) of(req *http.Request) (*http.Response, error) {
-	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && l.connected {
+// connected says that a request has a connection, as the transport of net/http does.
+func connected(req *http.Request) {
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil {
 		trace.GetConn("")
 		trace.GotConn(httptrace.GotConnInfo{})
 	}
-	if l.hangs {
+}
+
+func (o outcome) to(req *http.Request) (*http.Response, error) {
+	if o.connected {
+		connected(req)
+	}
+	if o.hangs {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
-	if l.status == 0 {
+	if o.status == 0 {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("cannot be reached")}
 	}
-	res := &http.Response{StatusCode: l.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(l.body)), Request: req}
-	for i := 0; i < len(l.header); i += 2 {
-		res.Header.Set(l.header[i], l.header[i+1])
+	res := &http.Response{StatusCode: o.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(o.body)), Request: req}
+	for i := 0; i < len(o.header); i += 2 {
+		res.Header.Set(o.header[i], o.header[i+1])
 	}
 	return res, nil
 }
@@ -81,43 +90,43 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 	ok := answers(200, `{"full_name":"Ada","credits":1}`)
 	tests := []struct {
 		name, tool string
-		lines      []line
+		outcomes   []outcome
 		requests   int
 		least      time.Duration // from the first request to the last
 		most       time.Duration
 		want       string // in the failure; empty for a result
 	}{
-		{"a paid call that is answered", "search_profile", []line{ok}, 1, 0, 0, ""},
-		{"no connection at first", "search_profile", []line{{}, {}, ok}, 3, 500 * time.Millisecond, time.Second, ""},
-		{"no connection for long", "search_profile", []line{{}}, 6, 3 * time.Second, 4 * time.Second, "LeadMagic is not reachable: no connection could be made\nthe agent can try again: nothing was sent"},
-		{"a connection that broke", "search_profile", []line{{connected: true}, ok}, 1, 0, 0, fate},
-		{"a free call whose connection broke", "check_credits", []line{{connected: true}, {connected: true}, ok}, 3, 500 * time.Millisecond, time.Second, ""},
-		{"a free call whose connection breaks each time", "check_credits", []line{{connected: true}}, 3, 500 * time.Millisecond, time.Second, "next: call again: the call is free"},
-		{"a rate limit that says how long", "search_profile", []line{answers(429, ``, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
-		{"a rate limit that says it twice", "search_profile", []line{answers(429, ``, "Retry-After", "3"), answers(429, ``, "Retry-After", "5"), ok}, 3, 8 * time.Second, 9 * time.Second, ""},
-		{"Retry-After counts before RateLimit-Reset", "search_profile", []line{answers(429, ``, "Retry-After", "2", "RateLimit-Reset", "15"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
-		{"the body counts before RateLimit-Reset", "search_profile", []line{answers(429, `{"errors":[{"context":{"retry_after_seconds":2}}]}`, "RateLimit-Reset", "15"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
-		{"RateLimit-Reset in seconds", "search_profile", []line{answers(429, ``, "RateLimit-Reset", "4"), ok}, 2, 4 * time.Second, 5 * time.Second, ""},
-		{"RateLimit-Reset that is no number", "search_profile", []line{answers(429, ``, "RateLimit-Reset", "NaN"), ok}, 2, time.Second, 2 * time.Second, ""},
-		{"a rate limit that does not say how long", "search_profile", []line{answers(429, ``), answers(429, ``), ok}, 3, 3 * time.Second, 4 * time.Second, ""},
-		{"a rate limit that does not end", "search_profile", []line{answers(429, ``)}, 4, 7 * time.Second, 22 * time.Second, "after waiting"},
-		{"a rate limit of something in between", "search_profile", []line{answers(429, page, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
-		{"a page of a gateway, for a free call", "check_credits", []line{answers(502, page), ok}, 2, 200 * time.Millisecond, time.Second, ""},
-		{"a page of a gateway, for a paid call", "search_profile", []line{answers(502, page), ok}, 1, 0, 0, fate},
-		{"an absurd wait", "search_profile", []line{answers(429, ``, "Retry-After", "3600"), ok}, 1, 0, 0, "next: call again in 3600 s"},
-		{"a wait until a date", "search_profile", []line{answers(429, ``, "Retry-After", "Sat, 01 Jan 2000 00:00:05 GMT"), ok}, 2, 5 * time.Second, 6 * time.Second, ""},
-		{"a failure of a paid call", "search_profile", []line{answers(500, ``), ok}, 1, 0, 0, fate},
-		{"a paid call while there is no service", "search_profile", []line{answers(503, ``, "Retry-After", "1"), ok}, 1, 0, 0, fate},
-		{"a failure of a free call", "check_credits", []line{answers(500, ``), answers(502, ``), ok}, 3, 500 * time.Millisecond, time.Second, ""},
-		{"a failure of a free call that stays", "check_credits", []line{answers(500, ``)}, 3, 500 * time.Millisecond, time.Second, "LeadMagic failed with HTTP 500"},
-		{"a free call while there is no service", "check_credits", []line{answers(503, ``, "Retry-After", "2"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
-		{"a free call while there is no service for long", "check_credits", []line{answers(503, ``, "Retry-After", "600"), ok}, 1, 0, 0, "LeadMagic failed with HTTP 503"},
-		{"a refusal of a free call", "check_credits", []line{answers(403, ``), ok}, 1, 0, 0, "LeadMagic, or something between you and LeadMagic, does not allow this"},
+		{"a paid call that is answered", "search_profile", []outcome{ok}, 1, 0, 0, ""},
+		{"no connection at first", "search_profile", []outcome{{}, {}, ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
+		{"no connection for long", "search_profile", []outcome{{}}, 0, 2 * time.Second, 4 * time.Second, "LeadMagic is not reachable: no connection could be made\nthe agent can try again: nothing was sent"},
+		{"a connection that broke", "search_profile", []outcome{{connected: true}, ok}, 1, 0, 0, fate},
+		{"a free call whose connection broke", "check_credits", []outcome{{connected: true}, {connected: true}, ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
+		{"a free call whose connection breaks each time", "check_credits", []outcome{{connected: true}}, 3, 300 * time.Millisecond, 600 * time.Millisecond, "next: call again: the call is free"},
+		{"a rate limit that says how long", "search_profile", []outcome{answers(429, ``, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
+		{"a rate limit that says it twice", "search_profile", []outcome{answers(429, ``, "Retry-After", "3"), answers(429, ``, "Retry-After", "5"), ok}, 3, 8 * time.Second, 9 * time.Second, ""},
+		{"Retry-After counts before RateLimit-Reset", "search_profile", []outcome{answers(429, ``, "Retry-After", "2", "RateLimit-Reset", "15"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
+		{"the body counts before RateLimit-Reset", "search_profile", []outcome{answers(429, `{"errors":[{"context":{"retry_after_seconds":2}}]}`, "RateLimit-Reset", "15"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
+		{"RateLimit-Reset in seconds", "search_profile", []outcome{answers(429, ``, "RateLimit-Reset", "4"), ok}, 2, 4 * time.Second, 5 * time.Second, ""},
+		{"RateLimit-Reset that is no number", "search_profile", []outcome{answers(429, ``, "RateLimit-Reset", "NaN"), ok}, 2, time.Second, 2200 * time.Millisecond, ""},
+		{"a rate limit that does not say how long", "search_profile", []outcome{answers(429, ``), answers(429, ``), ok}, 3, 3 * time.Second, 6600 * time.Millisecond, ""},
+		{"a rate limit that does not end", "search_profile", []outcome{answers(429, ``)}, 0, 7 * time.Second, 22 * time.Second, "after waiting"},
+		{"a rate limit of something in between", "search_profile", []outcome{answers(429, page, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
+		{"a page of a gateway, for a free call", "check_credits", []outcome{answers(502, page), ok}, 2, 100 * time.Millisecond, 200 * time.Millisecond, ""},
+		{"a page of a gateway, for a paid call", "search_profile", []outcome{answers(502, page), ok}, 1, 0, 0, fate},
+		{"an absurd wait", "search_profile", []outcome{answers(429, ``, "Retry-After", "3600"), ok}, 1, 0, 0, "next: call again in 3600 s"},
+		{"a wait until a date", "search_profile", []outcome{answers(429, ``, "Retry-After", "Sat, 01 Jan 2000 00:00:05 GMT"), ok}, 2, 5 * time.Second, 6 * time.Second, ""},
+		{"a failure of a paid call", "search_profile", []outcome{answers(500, ``), ok}, 1, 0, 0, fate},
+		{"a paid call while there is no service", "search_profile", []outcome{answers(503, ``, "Retry-After", "1"), ok}, 1, 0, 0, fate},
+		{"a failure of a free call", "check_credits", []outcome{answers(500, ``), answers(502, ``), ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
+		{"a failure of a free call that stays", "check_credits", []outcome{answers(500, ``)}, 3, 300 * time.Millisecond, 600 * time.Millisecond, "LeadMagic failed with HTTP 500"},
+		{"a free call while there is no service", "check_credits", []outcome{answers(503, ``, "Retry-After", "2"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
+		{"a free call while there is no service for long", "check_credits", []outcome{answers(503, ``, "Retry-After", "600"), ok}, 1, 0, 0, "LeadMagic failed with HTTP 503"},
+		{"a refusal of a free call", "check_credits", []outcome{answers(403, ``), ok}, 1, 0, 0, "LeadMagic, or something between you and LeadMagic, does not allow this"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &script{lines: tt.lines}
+				s := &fakeTransport{outcomes: tt.outcomes}
 				args := `{}`
 				if tt.tool == "search_profile" {
 					args = paidCall
@@ -130,7 +139,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 				}
 				times := s.times()
 				last := times[len(times)-1]
-				if len(times) != tt.requests || last < tt.least || last > tt.most {
+				if tt.requests != 0 && len(times) != tt.requests || last < tt.least || last > tt.most {
 					t.Errorf("got %d requests, the last after %v, want %d and between %v and %v", len(times), last, tt.requests, tt.least, tt.most)
 				}
 			})
@@ -140,7 +149,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 
 func TestARateLimitHoldsBackAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{lines: []line{answers(429, ``, "Retry-After", "5"), answers(200, `{"full_name":"Ada"}`)}}
+		s := &fakeTransport{outcomes: []outcome{answers(429, ``, "Retry-After", "5"), answers(200, `{"full_name":"Ada"}`)}}
 		o := options("http://leadmagic.invalid")
 		o.Client = &http.Client{Transport: s}
 		session := connect(t, o, nil)
@@ -172,7 +181,7 @@ func TestARateLimitHoldsBackAllCalls(t *testing.T) {
 
 func TestAnAbsurdWaitHoldsBackNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{lines: []line{answers(429, ``, "Retry-After", "86400"), answers(200, `{"credits":1}`)}}
+		s := &fakeTransport{outcomes: []outcome{answers(429, ``, "Retry-After", "86400"), answers(200, `{"credits":1}`)}}
 		o := options("http://leadmagic.invalid")
 		o.Client = &http.Client{Transport: s}
 		session := connect(t, o, nil)
@@ -188,7 +197,7 @@ func TestAnAbsurdWaitHoldsBackNobodyElse(t *testing.T) {
 
 func TestProgressIsToldWhileACallWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{lines: []line{
+		s := &fakeTransport{outcomes: []outcome{
 			answers(429, ``, "Retry-After", "2"), answers(429, ``, "Retry-After", "3"), answers(200, `{"full_name":"Ada"}`),
 		}}
 		o := options("http://leadmagic.invalid")
@@ -219,17 +228,17 @@ func TestProgressIsToldWhileACallWaits(t *testing.T) {
 func TestAToolTimeoutEndsACall(t *testing.T) {
 	tests := []struct {
 		name, tool, args string
-		line             line
+		outcome          outcome
 		unknown          bool
 	}{
-		{"a paid call that was sent", "search_profile", paidCall, line{connected: true, hangs: true}, true},
-		{"a free call that was sent", "check_credits", `{}`, line{connected: true, hangs: true}, false},
+		{"a paid call that was sent", "search_profile", paidCall, outcome{connected: true, hangs: true}, true},
+		{"a free call that was sent", "check_credits", `{}`, outcome{connected: true, hangs: true}, false},
 		{"a paid call that waits for the rate limit", "search_profile", paidCall, answers(429, ``, "Retry-After", "15"), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &script{lines: []line{tt.line}}
+				s := &fakeTransport{outcomes: []outcome{tt.outcome}}
 				o := options("http://leadmagic.invalid")
 				o.Client, o.ToolTimeout = &http.Client{Transport: s}, 10*time.Second
 				session := connect(t, o, nil)
@@ -241,6 +250,192 @@ func TestAToolTimeoutEndsACall(t *testing.T) {
 				}
 				if took := time.Since(start); took != 10*time.Second {
 					t.Errorf("got the failure after %v, want 10 s", took)
+				}
+			})
+		})
+	}
+}
+
+// inFlight is a transport whose requests are answered when the test says so.
+type inFlight struct {
+	mu      sync.Mutex
+	bodies  []string // of the requests, in the order in which they came
+	release chan string
+	deaf    bool // to the end of a request's context
+}
+
+func (f *inFlight) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(req.Body)
+	connected(req)
+	f.mu.Lock()
+	f.bodies = append(f.bodies, string(body))
+	f.mu.Unlock()
+	ended := req.Context().Done()
+	if f.deaf {
+		ended = nil
+	}
+	select {
+	case answer := <-f.release:
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
+	case <-ended:
+		return nil, req.Context().Err()
+	}
+}
+
+func (f *inFlight) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.bodies...)
+}
+
+func TestSoManyCallsAreInFlightAndTheOthersWaitInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const bound, all = 128, 300
+		f := &inFlight{release: make(chan string)}
+		o := options("http://leadmagic.invalid")
+		o.Client = &http.Client{Transport: f}
+		session := connect(t, o, nil)
+		var calls sync.WaitGroup
+		cancelled, cancel := context.WithCancel(t.Context())
+		for i := range all {
+			calls.Go(func() {
+				ctx := t.Context()
+				if i == 200 {
+					ctx = cancelled
+				}
+				args := map[string]any{"profile_url": fmt.Sprint(i)}
+				result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "search_profile", Arguments: args})
+				if (err != nil) != (i == 200) || err == nil && result.IsError {
+					t.Errorf("call %d: got %v, %v", i, result, err)
+				}
+			})
+			synctest.Wait() // so that it has come before the next
+		}
+		if got := len(f.seen()); got != bound {
+			t.Fatalf("got %d requests in flight, want %d", got, bound)
+		}
+		cancel()
+		synctest.Wait() // this one gets through, and ends the call that waits
+		for range all - 1 {
+			f.release <- `{"full_name":"Ada"}`
+			synctest.Wait()
+		}
+		calls.Wait()
+		var want []string
+		for i := range all {
+			if i != 200 {
+				want = append(want, fmt.Sprintf(`{"profile_url":"%d"}`, i))
+			}
+		}
+		if got := f.seen(); !slices.Equal(got, want) {
+			t.Errorf("got the requests %v, want them in order and without the one that was cancelled", got)
+		}
+	})
+}
+
+func TestACallThatTimesOutWhileItWaitsForOthersWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &inFlight{release: make(chan string), deaf: true}
+		o := options("http://leadmagic.invalid")
+		o.Client, o.ToolTimeout = &http.Client{Transport: f}, time.Second
+		session := connect(t, o, nil)
+		var calls sync.WaitGroup
+		for range 128 {
+			calls.Go(func() { call(t, session, "search_profile", paidCall) })
+		}
+		synctest.Wait()
+		got := text(call(t, session, "search_profile", paidCall))
+		if want := "the call took longer than --tool-timeout allows"; !strings.Contains(got, want) || strings.Contains(got, fate) {
+			t.Errorf("got %q, want it to say %q and nothing of an unknown outcome", got, want)
+		}
+		for range 128 {
+			f.release <- `{}`
+		}
+		calls.Wait()
+		if len(f.seen()) != 128 {
+			t.Errorf("got %d requests, want 128", len(f.seen()))
+		}
+	})
+}
+
+// longBody is an answer of more than 1 MiB, whose end comes later.
+type longBody struct {
+	io.Reader
+	read   atomic.Int64
+	closed atomic.Bool
+}
+
+func newLongBody(second <-chan struct{}) *longBody {
+	b := &longBody{}
+	half := strings.Repeat(" ", 1<<20)
+	b.Reader = io.MultiReader(strings.NewReader(`{"a":`+half), gate(second), strings.NewReader(`1}`))
+	return b
+}
+
+func (b *longBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.read.Add(int64(n))
+	return n, err
+}
+
+func (b *longBody) Close() error { b.closed.Store(true); return nil }
+
+// gate is a reader of nothing that ends when the channel is closed.
+type gate <-chan struct{}
+
+func (g gate) Read([]byte) (int, error) { <-g; return 0, io.EOF }
+
+func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		after time.Duration // until the first has come to its end
+		want  string        // in the failure of the third; empty for its result
+	}{
+		{"the third waits until one is done with", 59 * time.Second, ""},
+		{"but not for ever", 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones; " + fate},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				second := make(chan struct{})
+				var mu sync.Mutex
+				var bodies []*longBody
+				o := options("http://leadmagic.invalid")
+				o.Client = &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
+					connected(req)
+					mu.Lock()
+					defer mu.Unlock()
+					b := newLongBody(second)
+					bodies = append(bodies, b)
+					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: b, Request: req}, nil
+				})}
+				session := connect(t, o, nil)
+				var calls sync.WaitGroup
+				for i := range 3 {
+					calls.Go(func() {
+						result := call(t, session, "search_profile", paidCall)
+						if want := tt.want; i < 2 || want == "" {
+							if result.IsError {
+								t.Errorf("call %d: got %q", i, text(result))
+							}
+						} else if !result.IsError || !strings.Contains(text(result), want) {
+							t.Errorf("call %d: got %.200q, want it to say %q", i, text(result), want)
+						}
+					})
+					synctest.Wait()
+				}
+				time.Sleep(tt.after)
+				close(second)
+				calls.Wait()
+				for i, b := range bodies {
+					if !b.closed.Load() {
+						t.Errorf("the body of answer %d was not closed", i)
+					}
+				}
+				if got := bodies[2].read.Load(); tt.want != "" && got > 1<<20 {
+					t.Errorf("got %d bytes read of the third, want no more than it may have beside others", got)
+				}
+				if result := call(t, session, "search_profile", paidCall); result.IsError {
+					t.Errorf("later: got %q", text(result))
 				}
 			})
 		})

@@ -2,24 +2,23 @@ package rest_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 // startSandbox is a LeadMagic by another hand, and the options of a session with it.
-func startSandbox(t *testing.T) (*sandbox.Sandbox, rest.Options) {
+func startSandbox(t *testing.T) (*faults.Server, rest.Options) {
 	t.Helper()
-	box := sandbox.New(sandbox.Options{Credits: 100_000})
-	server := httptest.NewServer(box)
-	t.Cleanup(func() {
-		box.Close()
-		server.Close()
-	})
-	o := options(server.URL)
+	box, err := faults.Start(faults.Options{Credits: 100_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(box.Close)
+	o := options(box.URL)
 	o.Client = &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Header.Set("X-API-Key", sandbox.Key)
@@ -127,22 +126,22 @@ func TestTheSandboxRefuses(t *testing.T) {
 		defer box.SetKey(sandbox.Key)
 		refused(t, "LeadMagic rejected the API key")
 	})
-	for _, form := range []string{sandbox.FormErrors, sandbox.FormFlat, sandbox.FormMessage, sandbox.FormNested} {
+	for _, form := range []string{faults.FormErrors, faults.FormFlat, faults.FormMessage, faults.FormNested} {
 		t.Run("a problem in the form "+form, func(t *testing.T) {
-			box.Fault(sandbox.Fault{Path: "/v1/", Kind: sandbox.Problem, Status: 400, Form: form, Detail: "no such profile", Times: 1})
+			box.Fault(faults.Fault{Path: "/v1/", Kind: faults.Problem, Status: 400, Form: form, Detail: "no such profile", Times: 1})
 			refused(t, "LeadMagic did not accept the call (HTTP 400): no such profile", "req_sandbox_fault")
 		})
 	}
 	t.Run("half an answer", func(t *testing.T) {
-		box.Fault(sandbox.Fault{Path: "/v1/", Kind: sandbox.Truncate, Times: 1})
+		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.Truncate, Times: 1})
 		refused(t, "broken", fate)
 	})
 	t.Run("a cut", func(t *testing.T) {
-		box.Fault(sandbox.Fault{Path: "/v1/", Kind: sandbox.Cut, Times: 1})
+		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.Cut, Times: 1})
 		refused(t, "broke before the answer was complete", fate)
 	})
 	t.Run("a page", func(t *testing.T) {
-		box.Fault(sandbox.Fault{Path: "/v1/", Kind: sandbox.HTML, Times: 1})
+		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.HTML, Times: 1})
 		refused(t, "a web page came", fate)
 	})
 }

@@ -2,7 +2,8 @@ package rest
 
 import (
 	"cmp"
-	"slices"
+	"encoding/json"
+	"math"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -21,13 +22,6 @@ type tool struct {
 	rule         func(arguments) []fault // what arguments of the right types may still do wrong
 	route        func(arguments) string  // the path, where it depends on the arguments
 	hits         []string                // members of an answer that are all empty when nothing was found
-}
-
-// table is every tool, by name. It is built when it is needed: most sessions are not served from here.
-func table() []tool {
-	list := slices.Concat(accountTools(), peopleTools(), companyTools(), jobTools(), adTools())
-	slices.SortFunc(list, func(a, b tool) int { return cmp.Compare(a.name, b.name) })
-	return list
 }
 
 func (t *tool) free() bool { return t.price.most == nil }
@@ -106,3 +100,144 @@ func byName(list []tool) map[string]*tool {
 	}
 	return names
 }
+
+// A param is one argument of a tool: what its schema says of it, and what is checked before anything is sent.
+type param struct {
+	name     string
+	kind     string // a JSON Schema type, or nameOrID
+	what     string
+	required bool
+	format   string   // a hint for the model: LeadMagic judges it, for free
+	enum     []string // of a string
+	least    *int     // of an integer, or of the length of an array
+	most     *int
+	preset   any     // what holds when it is not given
+	send     bool    // the preset is ours and is sent; otherwise it is LeadMagic's own
+	place    string  // where it goes: inQuery, inPath, or else the body
+	items    *param  // of an array
+	fields   []param // of an object; without any, an object holds what it likes
+}
+
+// nameOrID is the kind of what LeadMagic takes by its name or by its number.
+const nameOrID = "name or id"
+
+// Places of an argument other than the body.
+const (
+	inQuery = "query"
+	inPath  = "path"
+)
+
+// must is p as an argument that a call cannot do without.
+func (p param) must() param {
+	p.required = true
+	return p
+}
+
+// schema is what a model is told of p.
+func (p param) schema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: p.kind, Description: p.what, Format: p.format}
+	switch p.kind {
+	case nameOrID:
+		s.Type, s.AnyOf = "", []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}
+	case "integer":
+		s.Minimum, s.Maximum = number(p.least), number(p.most)
+	case "array":
+		s.MinItems, s.MaxItems, s.Items = p.least, p.most, p.items.schema()
+	case "object":
+		if p.fields != nil {
+			describeFields(s, p.fields)
+		}
+	}
+	for _, value := range p.enum {
+		s.Enum = append(s.Enum, value)
+	}
+	if p.preset != nil {
+		s.Default, _ = json.Marshal(p.preset) // an int, a bool or a string
+	}
+	return s
+}
+
+// describeFields makes s an object with these fields and no others.
+func describeFields(s *jsonschema.Schema, fields []param) {
+	s.Type = "object"
+	s.Properties = make(map[string]*jsonschema.Schema, len(fields))
+	s.AdditionalProperties = &jsonschema.Schema{Not: &jsonschema.Schema{}} // written as false
+	for _, p := range fields {
+		s.Properties[p.name] = p.schema()
+		s.PropertyOrder = append(s.PropertyOrder, p.name)
+		if p.required {
+			s.Required = append(s.Required, p.name)
+		}
+	}
+}
+
+func number(n *int) *float64 {
+	if n == nil {
+		return nil
+	}
+	return new(float64(*n))
+}
+
+// A price is what a call costs. The zero price is free.
+type price struct {
+	short string // in a table, as "5 if found"
+	text  string // in a sentence, after "Costs"
+	// most is the worst case of a call in credits.
+	most func(arguments) float64
+	// rows is the argument that bounds the rows paid for, if they are paid for one by one.
+	rows string
+}
+
+// flat is a price that does not depend on the arguments.
+func flat(credits float64, short, text string) price {
+	return price{short: short, text: text, most: func(arguments) float64 { return credits }}
+}
+
+// perRow is a price of base and of each row that the argument rows allows.
+func perRow(base, each float64, rows, short, text string) price {
+	return price{short: short, text: text, rows: rows, most: func(a arguments) float64 { return base + each*a.number(rows) }}
+}
+
+// Costs is the worst-case cost of calls over the REST API, in credits. A call that is refused before it is
+// sent costs nothing. The cost is not known of tools that are not in the table.
+func Costs() func(tool string, args []byte) (credits float64, known bool) {
+	tools := byName(table())
+	return func(name string, args []byte) (float64, bool) {
+		t := tools[name]
+		switch {
+		case t == nil:
+			return 0, false
+		case t.free():
+			return 0, true
+		}
+		a, faults := t.read(args)
+		if faults != nil {
+			return 0, true
+		}
+		return t.worst(a), true
+	}
+}
+
+// HostedCosts is the worst-case cost of calls to the hosted server, as far as the same table tells: its tools
+// of these names run the same lookups, but may take other arguments and other limits. So the cost is known
+// of free tools, and of calls whose arguments the table knows and which say how many rows they want.
+func HostedCosts() func(tool string, args []byte) (credits float64, known bool) {
+	tools := byName(table())
+	return func(name string, args []byte) (float64, bool) {
+		t := tools[name]
+		switch {
+		case t == nil:
+			return 0, false
+		case t.free():
+			return 0, true
+		}
+		a, faults := t.read(args)
+		if faults != nil || t.price.rows != "" && !a.given(t.price.rows) {
+			return 0, false
+		}
+		return t.worst(a), true
+	}
+}
+
+// worst rounds to what LeadMagic bills, so that 3 × 0.05 is 0.15.
+func (t *tool) worst(a arguments) float64 { return math.Round(t.price.most(a)*100) / 100 }

@@ -124,7 +124,7 @@ var routes = []struct {
 func TestACallIsOneRequest(t *testing.T) {
 	for _, tt := range routes {
 		t.Run(tt.name, func(t *testing.T) {
-			leadmagic := newStage(t, says(200, `{"credits":1}`))
+			leadmagic := newServer(t, says(200, `{"credits":1}`))
 			result := call(t, connect(t, options(leadmagic.URL), nil), tt.tool, tt.args)
 			if result.IsError {
 				t.Fatalf("got the failure %q", text(result))
@@ -178,7 +178,7 @@ func sample(schema map[string]any, integer string) (value string, hasInteger boo
 
 // JSON Schema takes 5.0 for an integer, and models write it: LeadMagic gets 5, in each argument that is one.
 func TestIntegersAreSentInDigits(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"credits":1}`))
+	leadmagic := newServer(t, says(200, `{"credits":1}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	list, err := session.ListTools(t.Context(), nil)
 	if err != nil {
@@ -239,7 +239,7 @@ func TestIntegersAreSentInDigits(t *testing.T) {
 }
 
 func TestWholeNumbers(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{"jobs":[]}`))
+	leadmagic := newServer(t, says(200, `{"jobs":[]}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	for _, tt := range []struct{ given, sent string }{ // sent is empty for what is refused
 		{"0", "0"}, {"-0", "0"}, {"0.0", "0"}, {"0e99999999999999999999", "0"}, {"-7.0", "-7"}, {"1E2", "100"}, {"1200e-2", "12"}, {"0.001e3", "1"}, {"100", "100"},
@@ -291,7 +291,7 @@ func TestABaseURLMayHaveAPathAndAQuery(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.want, func(t *testing.T) {
-			leadmagic := newStage(t, says(200, `{}`))
+			leadmagic := newServer(t, says(200, `{}`))
 			call(t, connect(t, options(leadmagic.URL+tt.base), nil), "get_account_analytics", tt.args)
 			if got := leadmagic.seen(); len(got) != 1 || got[0].URI != tt.want {
 				t.Errorf("got %v, want one request for %s", got, tt.want)
@@ -301,7 +301,7 @@ func TestABaseURLMayHaveAPathAndAQuery(t *testing.T) {
 }
 
 func TestAnUnknownToolIsAnError(t *testing.T) {
-	leadmagic := newStage(t, says(200, `{}`))
+	leadmagic := newServer(t, says(200, `{}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	for _, name := range []string{"find_everything", "", "../credits", "check_credits "} {
 		if _, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: name}); err == nil {

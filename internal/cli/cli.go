@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -12,17 +13,28 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
 
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.
 func Run(ctx context.Context, env *Env, args []string) int {
+	env = env.redacting()
 	root := newRootCommand(env)
 	root.SetArgs(args)
-	return report(env, root.ExecuteContext(ctx))
+	code := report(env, root.ExecuteContext(ctx))
+	if stderr, ok := env.Stderr.(*stdio.Lossy); ok { // that of a session
+		stderr.Flush(lastWords)
+	}
+	return code
 }
 
-func newRootCommand(env *Env) *cobra.Command {
-	s := newSettings()
+// lastWords is how long the end of the program waits for a slow reader of stderr.
+const lastWords = 200 * time.Millisecond
+
+func newRootCommand(env *Env) *cobra.Command { return newCommands(env, newSettings()) }
+
+// newCommands makes all commands, whose settings are s once their flags were read.
+func newCommands(env *Env, s *settings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "leadmagic-mcp-proxy",
 		Short: "LeadMagic for local editors, with the API key kept out of config files",
@@ -115,15 +127,21 @@ func knownFlag(cmd *cobra.Command, err error) error {
 	if !ok || unknown.GetSpecifiedShortnames() != "" {
 		return err
 	}
-	// The rule for commands is good for flags too.
-	flags := &cobra.Command{SuggestionsMinimumDistance: mistyped}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if near := flags.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+	if near := similar(unknown.GetSpecifiedName(), flags, mistyped); len(near) > 0 {
 		return fmt.Errorf("%w (did you mean --%s?)", err, strings.Join(near, " or --"))
 	}
 	return err
+}
+
+// similar are the names that begin with name, or differ from it in at most that many letters, by cobra's rule for commands.
+func similar(name string, names []string, letters int) []string {
+	commands := &cobra.Command{SuggestionsMinimumDistance: letters}
+	for _, other := range names {
+		commands.AddCommand(&cobra.Command{Use: other, Run: func(*cobra.Command, []string) {}})
+	}
+	return commands.SuggestionsFor(name)
 }
 
 // noArguments refuses arguments, without repeating them: one may be a key.
@@ -136,7 +154,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // report says what went wrong, once, and returns the exit code.
 func report(env *Env, err error) int {
-	if err == nil {
+	if err == nil || readerGone(err) {
 		return 0
 	}
 	code, hint := exitFailed, ""
@@ -155,9 +173,9 @@ func report(env *Env, err error) int {
 		hint = hinted.hint
 	}
 	// What was typed may be the key, in the wrong place.
-	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+editor.HideKeys(err.Error()))
+	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+problem.Printable(editor.HideKeys(err.Error()), 0))
 	if hint != "" {
-		fmt.Fprintln(env.Stderr, "hint: "+hint)
+		fmt.Fprintln(env.Stderr, "hint: "+problem.Printable(hint, 0))
 	}
 	return code
 }

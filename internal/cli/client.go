@@ -27,6 +27,7 @@ const patience = 5 * time.Second
 
 // connect opens a session as an editor would.
 func connect(ctx context.Context, env *Env, s *settings) (*local, error) {
+	sayStray(env)
 	ss, refusal := newSession(env, s)
 	if refusal != nil {
 		return nil, refusal
@@ -48,6 +49,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	defer ss.close()
 	ss.keys.Close()
 	ss.keys = auth.Only(key, "what was typed")
+	ss.keys.Redactor = env.redactor
 	l, err := ss.connect(ctx, "")
 	if err != nil {
 		return err

@@ -38,20 +38,18 @@ func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem 
 }
 
 // describeToEditor is describe for the editor of the session.
-func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem {
-	return ss.describe(p, ss.editor.Name())
-}
+func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem { return ss.describe(p, ss.editor.Name()) }
 
 // state is what the status tool says.
 func (ss *session) state() explain.State {
 	status, editor := ss.status.Report(), ss.editor.Name()
 	s := explain.State{
-		Problem: status.Problem,
-		Restart: status.Restart,
-		Healed:  status.Recovered,
-		Editor:  editor,
-		Source:  ss.keys.Describe().Source,
-		LastTry: status.LastTry,
+		Problem:   status.Problem,
+		Restart:   status.Restart,
+		Recovered: status.Recovered,
+		Editor:    editor,
+		Source:    ss.keys.Describe().Source,
+		LastTry:   status.LastTry,
 	}
 	if s.Problem != nil {
 		s.Problem = ss.describe(s.Problem, editor)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // examination is what a person wants of doctor.
@@ -96,7 +98,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	default:
 		err = writeReport(env.Stdout, report, colours(env))
 	}
-	if err == nil && !report.Healthy {
+	if (err == nil || readerGone(err)) && !report.Healthy {
 		err = &exitError{code: exitFailed}
 	}
 	return err
@@ -124,7 +126,9 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
-		Editors:    editor.All(),
+		Settings:   entrySettings,
+		Stray:      stray,
+		Editors:    editor.Here(system),
 	}, nil
 }
 
@@ -152,6 +156,73 @@ func (ss *session) route() *doctor.Route {
 			}, nil
 		},
 	}
+}
+
+// entrySettings are the settings that the program would start with if an editor gave it these arguments and variables.
+// Nothing is opened for it.
+func entrySettings(args []string, getenv func(string) string) doctor.Settings {
+	s := newSettings()
+	out := doctor.Settings{From: map[string]string{}, Value: map[string]string{}}
+	root := newCommands(&Env{Getenv: getenv, Environ: func() []string { return nil }, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard}, s)
+	cmd, rest, err := root.Find(args)
+	if err == nil {
+		cmd.InitDefaultHelpFlag()
+		cmd.InitDefaultVersionFlag()
+		err = cmd.ParseFlags(rest)
+	}
+	if cmd != root {
+		out.Command = cmd.Name()
+	} else if words := root.Flags().Args(); len(words) > 0 {
+		out.Command = words[0]
+	}
+	for _, name := range []string{"help", "version"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
+			out.Command = "--" + name
+		}
+	}
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			out.From[f.Name] = "--" + f.Name
+		}
+	})
+	if err == nil {
+		out.Refusal = s.fill(getenv)
+	} else {
+		out.Refusal = badSetting(err.Error(), "")
+	}
+	out.Sandbox = s.sandbox
+	s.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			out.From[f.Name] = cmp.Or(out.From[f.Name], variable(f.Name))
+			out.Value[f.Name] = strings.TrimSpace(f.Value.String())
+		}
+	})
+	if out.Refusal == nil {
+		out.Refusal = problem.As(s.check())
+	}
+	if out.Refusal == nil {
+		s.caFile = "" // it would be read
+		_, err := newBaseTransport(s, getenv)
+		out.Refusal = problem.As(err)
+	}
+	if out.Refusal == nil && !s.sandbox {
+		if s.upstream != "rest" {
+			out.MCP = s.mcp
+		}
+		if s.upstream != "mcp" {
+			out.API = s.api
+		}
+	}
+	return out
+}
+
+// stray says of each variable that means nothing to this program that it does.
+func stray(environ []string) []string {
+	var said []string
+	for _, v := range strayVariables(environ) {
+		said = append(said, v.String())
+	}
+	return said
 }
 
 // given are the settings that are not left to their defaults, as variables.

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,7 +21,7 @@ func editorIDs() []string {
 func (i *installer) chosen() ([]editor.Editor, error) {
 	var out []editor.Editor
 	if i.all {
-		for _, e := range editor.All() {
+		for _, e := range editor.Here(i.system) {
 			if e.Found(i.system) && (!i.project || e.HasProject()) {
 				out = append(out, e)
 			}
@@ -32,6 +31,7 @@ func (i *installer) chosen() ([]editor.Editor, error) {
 		}
 		return out, nil
 	}
+	paths := map[string]bool{}
 	for _, id := range i.editors {
 		if id == "vscode" && i.insiders {
 			id = "vscode-insiders"
@@ -39,16 +39,19 @@ func (i *installer) chosen() ([]editor.Editor, error) {
 		e, ok := editor.Lookup(id)
 		switch {
 		case id == editor.Generic().ID:
-			e = editor.Generic()
+			out = append(out, editor.Generic())
+			continue
 		case !ok:
 			return nil, unknownEditor(id)
 		case i.project && !e.HasProject():
 			return nil, misuse(&hintError{fmt.Errorf("%s has no project file", e.Title), "leave out --project"})
 		}
 		for _, form := range e.Forms(i.system) {
-			if !slices.ContainsFunc(out, func(o editor.Editor) bool { return o.ID == form.ID }) {
+			path, err := form.Path(i.system, editor.User)
+			if (err != nil || !paths[path]) && (!i.project || form.HasProject()) {
 				out = append(out, form)
 			}
+			paths[path] = true
 		}
 	}
 	return out, nil
@@ -66,7 +69,7 @@ func unknownEditor(id string) error {
 func (i *installer) list() error {
 	out := tabwriter.NewWriter(i.env.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "EDITOR\tFOUND\tLEADMAGIC\tFILE")
-	for _, e := range editor.All() {
+	for _, e := range editor.Here(i.system) {
 		found, there := "no", "no"
 		if e.Found(i.system) {
 			found = "yes"

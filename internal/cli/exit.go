@@ -1,5 +1,12 @@
 package cli
 
+import (
+	"errors"
+	"io/fs"
+	"runtime"
+	"syscall"
+)
+
 // Exit codes: 0 is done, 1 is failed or found, 2 is misuse.
 const (
 	exitFailed = 1
@@ -34,3 +41,14 @@ type hintError struct {
 func (e *hintError) Error() string { return e.err.Error() }
 
 func (e *hintError) Unwrap() error { return e.err }
+
+// readerGone reports whether a command ended since nobody reads its output any more, such as head. Connections to LeadMagic
+// have errors of another type.
+func readerGone(err error) bool {
+	write, ok := errors.AsType[*fs.PathError](err)
+	if !ok || write.Op != "write" {
+		return false
+	}
+	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // of Windows: winerror.h
+	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" && (errors.Is(err, brokenPipe) || errors.Is(err, noData))
+}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // An installer is one run of install or uninstall.
@@ -83,7 +86,7 @@ func (i *installer) common(f *pflag.FlagSet) {
 	f.BoolVar(&i.all, "all", false, "all editors that are found on this machine")
 	f.BoolVar(&i.insiders, "insiders", false, "VS Code Insiders instead of VS Code")
 	f.BoolVar(&i.dryRun, "dry-run", false, "show the difference and change nothing")
-	f.BoolVar(&i.force, "force", false, "replace or remove an entry of that name even if it is another one")
+	f.BoolVar(&i.force, "force", false, "replace or remove an entry of that name even if it is another one, and follow a link out of the project")
 	f.StringVar(&i.name, "name", editor.Name, "the name of the server in the editor")
 }
 
@@ -168,7 +171,7 @@ func (i *installer) check() error {
 		return misuse(errors.New("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file"))
 	case !serverName.MatchString(i.name):
 		return misuse(&hintError{errors.New("--name has to be letters, digits, - and _, 64 at most"), "leave it out for " + editor.Name})
-	case strings.HasPrefix(i.keyFile, "lm_"):
+	case editor.HoldsKey(i.keyFile) || strings.HasPrefix(i.keyFile, "lm_"):
 		return misuse(errors.New("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history"))
 	case slices.ContainsFunc(i.args, editor.HoldsKey):
 		return misuse(&hintError{errors.New("one of the arguments holds a key, which would stand in the configuration"), "set " + editor.KeyVariable + " instead"})
@@ -180,7 +183,13 @@ func (i *installer) check() error {
 func (i *installer) locate() (err error) {
 	i.system = editor.System{GOOS: runtime.GOOS, Getenv: i.env.Getenv}
 	if i.system.Folder, err = os.Getwd(); err != nil {
-		return fmt.Errorf("finding the current folder: %w", err)
+		// It has been deleted: the user's own files are elsewhere.
+		switch i.system.Folder = ""; {
+		case i.project:
+			return &hintError{errors.New("the current folder is gone, so there is no project here"), "change to another folder"}
+		case i.keyFile != "" && !filepath.IsAbs(file.BelowHome(i.keyFile, i.env.Getenv)):
+			return &hintError{errors.New("--key-file is relative to the current folder, which is gone"), "give its whole path"}
+		}
 	}
 	if i.exe, err = os.Executable(); err != nil {
 		return fmt.Errorf("finding this program: %w", err)
@@ -200,21 +209,26 @@ func (i *installer) short(path string) string { return shorten(i.system, path) }
 
 // inFolder writes a path below the current folder relative to it.
 func inFolder(s editor.System, path string) string {
+	if s.Folder == "" {
+		return path
+	}
 	return strings.TrimPrefix(path, s.Folder+string(filepath.Separator))
 }
 
-// shorten writes a path below the current folder relative to it, and one below the home folder with ~.
+// shorten writes a path below the current folder relative to it, and one below the home folder with ~. One that would
+// end the line or steer a terminal is quoted.
 func shorten(s editor.System, path string) string {
-	if rel := inFolder(s, path); rel != path {
-		return rel
-	}
+	short := inFolder(s, path)
 	for _, name := range []string{"HOME", "USERPROFILE"} {
 		home := s.Getenv(name)
-		if rel, ok := strings.CutPrefix(path, home+string(filepath.Separator)); home != "" && ok {
-			return filepath.Join("~", rel)
+		if rel, ok := strings.CutPrefix(short, home+string(filepath.Separator)); home != "" && ok {
+			short = filepath.Join("~", rel)
 		}
 	}
-	return path
+	if problem.Printable(short, 0) != short {
+		return strconv.Quote(short)
+	}
+	return short
 }
 
 func (i *installer) request(e editor.Editor) editor.Request {
@@ -231,8 +245,8 @@ func (i *installer) command(e editor.Editor) editor.Command {
 		return c
 	}
 	c.Path = i.system.StablePath(i.exe)
-	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
-		c.KeyFile = filepath.Join(i.system.Folder, c.KeyFile)
+	if c.KeyFile != "" {
+		c.KeyFile = i.keyPath()
 	}
 	// What this user's shell has set, the program is to have from the editor too.
 	for _, name := range carried {
@@ -241,6 +255,15 @@ func (i *installer) command(e editor.Editor) editor.Command {
 		}
 	}
 	return c
+}
+
+// keyPath is the whole path of the file with the key.
+func (i *installer) keyPath() string {
+	path := file.BelowHome(i.keyFile, i.env.Getenv)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(i.system.Folder, path)
+	}
+	return path
 }
 
 // carried are the variables besides the key's without which the program could not get the key, or not

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 const rotate = "create a new key at app.leadmagic.io → Settings → API and delete the old one: what stood in a file has leaked"
@@ -83,14 +85,36 @@ func (i *installer) show(e editor.Editor) error {
 
 // showDiff prints what would change. The names in its header are those that patch takes from here.
 func (i *installer) showDiff(res editor.Result) {
-	fmt.Fprint(i.env.Stdout, strings.Replace(res.Diff, res.Path, inFolder(i.system, res.Path), 2))
+	diff := strings.Replace(res.Diff, res.Path, inFolder(i.system, res.Path), 2)
+	for n, text := range strings.Split(diff, "\t") { // tabs stay
+		if n > 0 {
+			fmt.Fprint(i.env.Stdout, "\t")
+		}
+		fmt.Fprintf(i.env.Stdout, "%s", problem.PrintableJSON([]byte(text)))
+	}
 }
 
 func (i *installer) note(what, text string) { fmt.Fprintf(i.env.Stdout, "  %s: %s\n", what, text) }
 
 // advise says how the key arrives, and what else the user has to know.
 func (i *installer) advise(e editor.Editor) {
-	i.note("key", e.Delivery(i.command(e)))
+	c := i.command(e)
+	i.note("key", e.Delivery(c))
+	if i.keyFile != "" {
+		switch info, err := os.Stat(i.keyPath()); {
+		case err != nil:
+			i.note("note", i.short(i.keyPath())+" is not there yet: put the key into it, readable by you alone")
+		case !info.Mode().IsRegular():
+			i.note("note", i.short(i.keyPath())+" is no file")
+		}
+	}
+	switch passing := editor.Passing(i.exe); {
+	case i.project || passing == "":
+	case c.Path == i.exe:
+		i.note("note", i.short(c.Path)+" is in "+passing+", so it will be gone: put the program into a folder of the PATH, and run this again")
+	case !editor.SameFile(c.Path, i.exe):
+		i.note("note", "this program is in "+passing+", so the entry names the one on the PATH, "+i.short(c.Path))
+	}
 	for _, note := range e.Notes(i.scope()) {
 		i.note("note", note)
 	}
@@ -107,6 +131,7 @@ func (i *installer) leaked(res editor.Result) {
 func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 	var different *editor.DifferentError
 	var missing *editor.MissingError
+	var outside *editor.OutsideError
 	switch {
 	case errors.Is(err, editor.ErrNotProject):
 		return misuse(&hintError{fmt.Errorf("%s: %w", e.ID, err), "leave out --project"})
@@ -116,17 +141,19 @@ func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 			hint += ", or use --project"
 		}
 		return &hintError{fmt.Errorf("%s: %w", e.ID, err), hint}
+	case errors.As(err, &outside):
+		return &hintError{fmt.Errorf("%s: %s leads out of this folder, to %s", e.ID, i.short(outside.Path), i.short(outside.Real)), "--force follows it"}
 	case errors.As(err, &different):
 		fmt.Fprintf(i.env.Stdout, "%s: %s, line %d:\n", e.ID, i.short(different.Path), different.Line)
-		for line := range strings.Lines(different.Entry + "\n") {
+		for line := range strings.Lines(string(problem.PrintableJSON([]byte(different.Entry))) + "\n") {
 			fmt.Fprint(i.env.Stdout, "  "+line)
 		}
-		problem := "there is another entry named " + different.Name
+		what := "there is another entry named " + different.Name
 		if different.Key != "" {
-			problem += ", with a key in it under " + different.Key
+			what += ", with a key in it under " + problem.PrintableLine(different.Key, problem.MaxName)
 			ways = []string{ways[0], "then " + rotate}
 		}
-		return &hintError{fmt.Errorf("%s: %s", e.ID, problem), strings.Join(ways, "; ")}
+		return &hintError{fmt.Errorf("%s: %s", e.ID, what), strings.Join(ways, "; ")}
 	default:
 		return fmt.Errorf("%s: %w", e.ID, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
@@ -46,7 +48,9 @@ func (s *shelf) run(args ...string) int {
 		Stdout:  &s.out,
 		Stderr:  &s.err,
 	}
-	code := Run(s.t.Context(), env, args)
+	var code int
+	// With a clock of its own: a file that was written just now is waited for.
+	synctest.Test(s.t, func(t *testing.T) { code = Run(t.Context(), env, args) })
 	if shown := s.out.String() + s.err.String(); strings.Contains(shown, "lm_canary") {
 		s.t.Errorf("%v shows the key:\n%s", args, shown)
 	}
@@ -138,6 +142,54 @@ func TestANameCannotEndItsLine(t *testing.T) {
 	for name, want := range map[string]string{"a b.env": "a b.env", "ключ.env": "ключ.env", "a\n\x1b[2Jb.env": `"a\n\x1b[2Jb.env"`} {
 		if got := inOneLine(name); got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestForeignTextDoesNotActOnTheTerminal(t *testing.T) {
+	const act = "\x1b]52;c;bGVhZA==\a\u202e\u009b2J\u0085\r"
+	tests := []struct {
+		name, text string
+		args       []string
+		code       int
+		want       string
+	}{
+		{"another entry", `{"mcpServers":{"leadmagic":{"command":"npx\u001b[2J` + "\u202e" + `"}}}`, []string{"install", "--project", "cursor"}, 1, `"command": "npx\u001b[2J\u202e"`},
+		{"one that is not ours", `{"mcpServers":{"leadmagic":{"command":"npx` + "\u202e" + `"}}}`, []string{"uninstall", "--project", "cursor"}, 1, `"npx\u202e"`},
+		{"the name that holds a key", `{"mcpServers":{"leadmagic":{"command":"npx","env":{"a\nleadmagic-mcp-proxy: b":"` + leakedKey + `"}}}}`, []string{"install", "--project", "cursor"}, 1, "under a leadmagic-mcp-proxy: b"},
+		{"a difference", "{\n\t// " + act + "\n\t\"mcpServers\": {}\n}\n", []string{"install", "--project", "--dry-run", "cursor"}, 0, " \t" + `// \u001b]52;c;bGVhZA==\u0007\u202e\u009b2J\u0085`},
+		{"a file that cannot be read", `{"a": ` + act + `}`, []string{"install", "--project", "cursor"}, 1, "line 1, column"},
+		{"a list in place of an object", `{"` + "\u202e" + `": 1, "mcpServers": []}`, []string{"install", "--project", "cursor"}, 1, "is a list"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newShelf(t)
+			s.put(".cursor/mcp.json", tt.text)
+			code := s.run(tt.args...)
+			shown := s.out.String() + s.err.String()
+			if code != tt.code || !strings.Contains(shown, tt.want) {
+				t.Errorf("%d, got\n%s\nwant a word of %s", code, shown, tt.want)
+			}
+			if strings.ContainsFunc(shown, func(r rune) bool { return r != '\n' && r != '\t' && r != ' ' && !unicode.IsPrint(r) }) {
+				t.Errorf("it acts on the terminal: %q", shown)
+			}
+			if strings.Contains(shown, "\nleadmagic-mcp-proxy: b") {
+				t.Errorf("a line passes for ours: %q", shown)
+			}
+		})
+	}
+}
+
+func TestAPathDoesNotActOnTheTerminal(t *testing.T) {
+	s := editor.System{Folder: filepath.FromSlash("/project"), Getenv: func(name string) string {
+		return filepath.FromSlash(map[string]string{"HOME": "/home/ada"}[name])
+	}}
+	for path, want := range map[string]string{
+		"/project/a  b.json": "a  b.json", "/home/ada/ключ.json": "~/ключ.json", "/else/x": "/else/x",
+		"/project/a\n\x1b[2Jb": `"a\n\x1b[2Jb"`, "/project/\u202ex": `"\u202ex"`, "/project/\xff": `"\xff"`,
+	} {
+		if got := filepath.ToSlash(shorten(s, filepath.FromSlash(path))); got != filepath.ToSlash(want) {
+			t.Errorf("%q: got %s, want %s", path, got, want)
 		}
 	}
 }

@@ -17,7 +17,7 @@ const levelTrace = slog.LevelDebug - 4
 func newLog(env *Env, s *settings) *slog.Logger {
 	out := env.Stderr
 	if s.logFile != "" {
-		out = &logFile{name: s.logFile, stderr: env.Stderr}
+		out = env.redactor.Writer(&logFile{name: s.logFile, stderr: env.Stderr})
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{
 		Level: s.level(),

@@ -74,6 +74,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	if err != nil {
 		return err
 	}
+	env.redactor.Add(key)
 	if err := check(ctx, key); err != nil {
 		return notGood(err)
 	}
@@ -91,10 +92,13 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 // notGood says that a key was not kept, and why.
 func notGood(err error) error {
 	hint := "try again, or skip the question with --no-check"
-	if p := problem.As(err); p != nil && p.Code == problem.KeyRejected {
+	switch p := problem.As(err); {
+	case p == nil: // the fix of most problems is for a session
+	case p.Code == problem.KeyRejected, p.Code == problem.BadSetting && p.Next != "":
 		hint = p.Fix()
+	case p.Code == problem.NotLeadMagic, p.Code == problem.Untrusted:
+		hint = p.Fix() + "; --no-check skips the question"
 	}
-	// The problem's own fix is for a session; here there is another.
 	return &hintError{fmt.Errorf("nothing was kept: %s", err.Error()), hint}
 }
 

@@ -30,13 +30,6 @@ func newSandboxCommand(env *Env) *cobra.Command {
 	f.IntVar(&port, "port", 0, "the port to listen on; 0 is any that is free")
 	f.Float64Var(&o.Credits, "credits", 1000, "the opening balance")
 	f.BoolVar(&o.OAuthOnly, "oauth-only", false, "let the hosted server ask for a sign-in instead of a key, as LeadMagic's may")
-	f.BoolVar(&o.LegacyOnly, "legacy-only", false, "speak only the protocol versions with sessions")
-	f.BoolVar(&o.ModernOnly, "modern-only", false, "speak only the protocol version without sessions")
-	f.IntVar(&o.Paged, "page-size", 0, "the size of a page of a list; 0 is one page")
-	f.BoolVar(&o.JSON, "json-answers", false, "answer with JSON bodies instead of event streams")
-	f.BoolVar(&o.EventIDs, "event-ids", false, "give events ids, so that a cut stream can go on")
-	f.BoolVar(&o.Workbench, "workbench", false, "add tools that use every part of the protocol")
-	f.BoolVar(&o.Bench, "bench", false, "add a tool that answers fast, and keep no record of requests")
 	return cmd
 }
 

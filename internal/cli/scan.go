@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -135,7 +134,7 @@ func printFindings(env *Env, s editor.System, rep editor.Report) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(out); err != nil {
-		return fmt.Errorf("writing the findings: %w", errors.Unwrap(err))
+		return fmt.Errorf("writing the findings: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
 
 // serve speaks MCP on stdin and stdout until the editor is done. A refusal that is not nil is explained in
@@ -20,6 +21,8 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 			"leadmagic-mcp-proxy install puts it into your editor, call --sandbox check_credits tries it here, --help shows the rest",
 		})
 	}
+	env.Stderr = stdio.NewLossy(env.Stderr) // no session waits for whoever should read the log
+	sayStray(env)
 	ss, _ := newSession(env, s)
 	defer ss.close()
 	ss.explained = ss.sayExplained

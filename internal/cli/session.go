@@ -127,6 +127,7 @@ func (ss *session) startSandbox() error {
 	ss.sandbox = server
 	ss.settings.api, ss.settings.mcp = api, api.JoinPath("mcp")
 	ss.keys = auth.Only(key, "the sandbox's own key")
+	ss.keys.Redactor = ss.env.redactor
 	return nil
 }
 
@@ -219,7 +220,7 @@ func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	o := proxy.Options{In: in, Out: out, Upstream: ss.upstream(), Editor: ss.editor, Describe: ss.describeToEditor, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
-			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", ss.keys.Redact(string(line)))
+			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", string(line))
 		}
 	}
 	return proxy.Run(ctx, o)
@@ -240,5 +241,8 @@ func (ss *session) sayExplained(p *problem.Problem) {
 
 // newKeys looks for the key in all the places that a user may keep it in.
 func newKeys(env *Env) *auth.Keys {
-	return &auth.Keys{Getenv: env.Getenv, Environ: env.Environ, Stderr: env.Stderr}
+	if key, err := auth.Parse(env.Getenv("LEADMAGIC_API_KEY")); err == nil {
+		env.redactor.Add(key) // before anything asks for it
+	}
+	return &auth.Keys{Getenv: env.Getenv, Environ: env.Environ, Stderr: env.Stderr, Redactor: env.redactor}
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -70,6 +73,76 @@ func variable(flag string) string {
 	return "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// A strayVariable is one whose name begins like those of this program, and means nothing to it: a limit that somebody
+// believes to be set.
+type strayVariable struct {
+	Name  string
+	Meant []string // what was probably meant, if anything is close
+}
+
+func (v strayVariable) String() string {
+	said := problem.PrintableLine(v.Name, problem.MaxName) + " is set and means nothing to this program"
+	if len(v.Meant) > 0 {
+		said += "; did you mean " + strings.Join(v.Meant, " or ") + "?"
+	}
+	return said
+}
+
+// strayVariables finds such variables in an environment.
+func strayVariables(environ []string) []strayVariable {
+	known := auth.Variables()
+	newSettings().flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "sandbox" {
+			known = append(known, variable(f.Name))
+		}
+	})
+	var stray []strayVariable
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		usual := strings.ToUpper(name)
+		if !strings.HasPrefix(usual, "LEADMAGIC_") || strings.TrimSpace(value) == "" || slices.Contains(known, name) ||
+			runtime.GOOS == "windows" && slices.Contains(known, usual) {
+			continue
+		}
+		stray = append(stray, strayVariable{name, meant(usual, known)})
+	}
+	return stray
+}
+
+// meant are the known names that are nearest to name.
+func meant(name string, known []string) []string {
+	if slices.Contains(known, name) { // in another case
+		return []string{name}
+	}
+	if nearest := auth.NearestVariable(name); nearest != "" {
+		return []string{nearest}
+	}
+	spelled := make(map[string]string, len(known))
+	bare := func(name string) string { return strings.ReplaceAll(strings.TrimPrefix(name, "LEADMAGIC_"), "_", "") }
+	for _, name := range known {
+		spelled[bare(name)] = name
+	}
+	name = bare(name)
+	var near []string
+	for letters := 0; len(near) == 0 && letters <= max(3, len(name)/2) && name != ""; letters++ {
+		near = similar(name, slices.Sorted(maps.Keys(spelled)), letters)
+	}
+	for i := range near {
+		near[i] = spelled[near[i]]
+	}
+	return near
+}
+
+// sayStray says of each variable that means nothing that it does.
+func sayStray(env *Env) {
+	if env.Environ == nil {
+		return
+	}
+	for _, stray := range strayVariables(env.Environ()) {
+		fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: %s\n", stray)
+	}
+}
+
 // patterns are patterns of tool names, separated by commas or line ends.
 type patterns []string
 
@@ -100,6 +173,7 @@ func (s *settings) fill(getenv func(string) string) *problem.Problem {
 		}
 		f.Changed = true
 	})
+	s.caFile, s.logFile = file.BelowHome(s.caFile, getenv), file.BelowHome(s.logFile, getenv)
 	return bad
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -51,5 +52,46 @@ func TestTheSandboxTakesNoAddressFromVariables(t *testing.T) {
 	}
 	if _, bad := settle(t, nil, "--sandbox", "--mcp-url=https://mcp.example/mcp"); bad == nil {
 		t.Error("an address as a flag beside --sandbox is taken")
+	}
+}
+
+func TestVariablesThatMeanNothing(t *testing.T) {
+	tests := []struct {
+		entry string
+		want  []string // what was meant; nil for a variable that nothing is said of
+	}{
+		{"LEADMAGIC_READ_ONLY=1", nil},
+		{"LEADMAGIC_API_KEY_FILE=key", nil},
+		{"LEADMAGIC_READONLY=", nil},
+		{"LEADMAGICAL=1", nil},
+		{"PATH=LEADMAGIC_READONLY=1", nil},
+		{"LEADMAGIC_READONLY=1", []string{"LEADMAGIC_READ_ONLY"}},
+		{"LEADMAGIC_MAXCREDITS=5", []string{"LEADMAGIC_MAX_CREDITS"}},
+		{"LEADMAGIC_MAX_CREDIT=5", []string{"LEADMAGIC_MAX_CREDITS"}},
+		{"LEADMAGIC_CREDITS=5", []string{"LEADMAGIC_MAX_CREDITS"}},
+		{"LEADMAGIC_MAX=5", []string{"LEADMAGIC_MAX_CREDITS"}},
+		{"LEADMAGIC_EXCLUDE_TOOL=find_*", []string{"LEADMAGIC_EXCLUDE_TOOLS"}},
+		{"LEADMAGIC_URL=https://mcp.example", []string{"LEADMAGIC_API_URL", "LEADMAGIC_MCP_URL"}},
+		{"LEADMAGIC_KEY=lm_1", []string{"LEADMAGIC_API_KEY"}},
+		{"LEADMAGIC_KEY_FILE=key", []string{"LEADMAGIC_API_KEY_FILE"}},
+		{"LEADMAGIC_LOGLEVEL=debug", []string{"LEADMAGIC_LOG_LEVEL"}},
+		{"LEADMAGIC_UPSTREAMS=rest", []string{"LEADMAGIC_UPSTREAM"}},
+		{"LEADMAGIC_SOMETHING_ELSE_ENTIRELY=1", []string{}},
+		{"LEADMAGIC_SANDBOX=1", []string{}},
+		{"LEADMAGIC_=1", []string{}},
+	}
+	for _, tt := range tests {
+		stray := strayVariables([]string{"HOME=/", tt.entry})
+		switch {
+		case tt.want == nil:
+			if len(stray) > 0 {
+				t.Errorf("%s: said %q, want nothing", tt.entry, stray)
+			}
+		case len(stray) != 1 || !slices.Equal(stray[0].Meant, tt.want):
+			t.Errorf("%s: said %q, want that %q was meant", tt.entry, stray, tt.want)
+		}
+	}
+	if got := strayVariables([]string{"Leadmagic_Read_Only=1"}); (len(got) == 0) != (runtime.GOOS == "windows") {
+		t.Errorf("in another case: said %q", got)
 	}
 }

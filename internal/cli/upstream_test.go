@@ -12,7 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -48,10 +48,10 @@ var questions = map[string]string{
 }
 
 // stand is a sandbox and the surroundings of a program that goes there, over that upstream.
-func stand(t *testing.T, upstream string, o sandbox.Options) (*Env, *sandbox.Server) {
+func stand(t *testing.T, upstream string, o faults.Options) (*Env, *faults.Server) {
 	t.Helper()
 	o.Key, o.Credits = canary, 10_000
-	box, err := sandbox.Start(o)
+	box, err := faults.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +67,9 @@ func stand(t *testing.T, upstream string, o sandbox.Options) (*Env, *sandbox.Ser
 }
 
 // open is an editor's session with a sandbox, over that upstream.
-func open(t *testing.T, upstream string) (*local, *sandbox.Server) {
+func open(t *testing.T, upstream string) (*local, *faults.Server) {
 	t.Helper()
-	env, box := stand(t, upstream, sandbox.Options{})
+	env, box := stand(t, upstream, faults.Options{})
 	l, err := connect(t.Context(), env, newSettings())
 	if err != nil {
 		t.Fatal(err)
@@ -174,33 +174,33 @@ func TestTheSameQuestionsOverBothUpstreams(t *testing.T) {
 }
 
 func TestWhatBecomesOfASessionWhoseHostedServerRefuses(t *testing.T) {
-	gone := func(status int) sandbox.Fault {
-		return sandbox.Fault{Path: "/mcp", Kind: sandbox.Status, Status: status}
+	gone := func(status int) faults.Fault {
+		return faults.Fault{Path: "/mcp", Kind: faults.Status, Status: status}
 	}
-	balance := func(status int) sandbox.Fault {
-		return sandbox.Fault{Path: "/v1/credits", Kind: sandbox.Problem, Status: status}
+	balance := func(status int) faults.Fault {
+		return faults.Fault{Path: "/v1/credits", Kind: faults.Problem, Status: status}
 	}
 	tests := []struct {
 		name, upstream string
 		signIn         bool
-		faults         []sandbox.Fault
+		faults         []faults.Fault
 		served         string // in the instructions of a session over REST
 		refused        string // or why there is none
 	}{
 		{"it wants a sign-in", "auto", true, nil, "asks for a sign-in instead of an API key, so these tools call LeadMagic's REST API", ""},
-		{"it is not there", "auto", false, []sandbox.Fault{gone(404)}, "is not at this address (HTTP 404), so these tools call LeadMagic's REST API", ""},
-		{"it is not there any more", "auto", false, []sandbox.Fault{gone(410)}, "is not at this address (HTTP 410), so these tools", ""},
-		{"it wants a sign-in, and the key is dead", "auto", true, []sandbox.Fault{balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
-		{"it is not there, and the key is dead", "auto", false, []sandbox.Fault{gone(404), balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
-		{"it wants a sign-in, and the REST API fails", "auto", true, []sandbox.Fault{balance(503)}, "", "LeadMagic failed with HTTP 503: refused on request"},
-		{"neither is there", "auto", false, []sandbox.Fault{gone(404), balance(404)}, "", "LeadMagic's REST API is not at this address (HTTP 404)"},
-		{"it is not there, and no other is wanted", "mcp", false, []sandbox.Fault{gone(404)}, "", "LeadMagic's hosted server is not at this address (HTTP 404)"},
+		{"it is not there", "auto", false, []faults.Fault{gone(404)}, "is not at this address (HTTP 404), so these tools call LeadMagic's REST API", ""},
+		{"it is not there any more", "auto", false, []faults.Fault{gone(410)}, "is not at this address (HTTP 410), so these tools", ""},
+		{"it wants a sign-in, and the key is dead", "auto", true, []faults.Fault{balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
+		{"it is not there, and the key is dead", "auto", false, []faults.Fault{gone(404), balance(401)}, "", "LeadMagic rejected the API key from LEADMAGIC_API_KEY"},
+		{"it wants a sign-in, and the REST API fails", "auto", true, []faults.Fault{balance(503)}, "", "LeadMagic failed with HTTP 503: refused on request"},
+		{"neither is there", "auto", false, []faults.Fault{gone(404), balance(404)}, "", "LeadMagic's REST API is not at this address (HTTP 404)"},
+		{"it is not there, and no other is wanted", "mcp", false, []faults.Fault{gone(404)}, "", "LeadMagic's hosted server is not at this address (HTTP 404)"},
 		{"it wants a sign-in, and no other is wanted", "mcp", true, nil, "", "LeadMagic's hosted server asks for a sign-in instead of an API key"},
 	}
 	for _, protocol := range []string{"2025-11-25", "2026-07-28"} {
 		for _, tt := range tests {
 			t.Run(tt.name+" "+protocol, func(t *testing.T) {
-				env, box := stand(t, tt.upstream, sandbox.Options{OAuthOnly: tt.signIn})
+				env, box := stand(t, tt.upstream, faults.Options{OAuthOnly: tt.signIn})
 				for _, fault := range tt.faults {
 					box.Fault(fault)
 				}

@@ -3,7 +3,6 @@ package docs
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -18,7 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // canary is the key of every stage. No output may show it.
@@ -30,7 +29,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 //	exit=CODE        what the last command ends with; 0 if not said
 //	key=TEXT         what LEADMAGIC_API_KEY holds instead of a good key; none: it is not set
 //	sandbox=KIND     oauth-only, tls (by an authority that nobody trusts) or down
-//	fault=JSON       what goes wrong there: a sandbox.Fault
+//	fault=JSON       what goes wrong there: a faults.Fault
 //	balance=CREDITS  what is left there
 //	home=NAME        files of the home folder, from testdata/NAME.txtar; {{program}} in them is the program
 //	folder=NAME      files of the project, likewise; they are in a git repository
@@ -41,7 +40,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 // a config that it is not as install writes it.
 type stage struct {
 	home, folder string
-	server       *sandbox.Server
+	server       *faults.Server
 	env          map[string]string
 	stdin        string
 }
@@ -66,13 +65,13 @@ func newStage(t *testing.T, options map[string]string) *stage {
 	if options["stdin"] == "key" {
 		s.stdin = canary + "\n"
 	}
-	o := sandbox.Options{Key: canary}
-	begin := sandbox.Start
+	o := faults.Options{Key: canary}
+	begin := faults.Start
 	switch options["sandbox"] {
 	case "oauth-only":
 		o.OAuthOnly = true
 	case "tls":
-		begin = sandbox.StartTLS
+		begin = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }
 	}
 	var err error
 	if s.server, err = begin(o); err != nil {
@@ -80,8 +79,8 @@ func newStage(t *testing.T, options map[string]string) *stage {
 	}
 	t.Cleanup(s.server.Close)
 	if text := options["fault"]; text != "" {
-		var f sandbox.Fault
-		if err := json.Unmarshal([]byte(text), &f); err != nil {
+		f, err := faults.Parse(text)
+		if err != nil {
 			t.Fatalf("fault=%s: %v", text, err)
 		}
 		s.server.Fault(f)

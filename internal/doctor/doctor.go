@@ -34,6 +34,11 @@ type Doctor struct {
 	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
 	// variables that change what the program does, and Carried those of them that install has an entry name.
 	Given, Wanted, Carried []string
+	// Settings are those that this program would start with if an editor gave it some arguments and variables.
+	Settings func(args []string, getenv func(string) string) Settings
+	// Stray says of each variable in an environment that begins as those of this program, and means nothing to it, what
+	// was probably meant.
+	Stray func(environ []string) []string
 	// Refusal is why the settings cannot be used. Route is nil then.
 	Refusal *problem.Problem
 	Route   *Route

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"path"
@@ -15,27 +16,36 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
-// editors looks at each editor that is on this machine: what it would start, and whether the key would arrive
-// there. keyed says that the user has a key at all. They are looked at side by side, since each may name a program
-// that does not answer.
+// editors checks each editor that is on this machine: what it would start, and whether the key would arrive there.
+// keyed says that the user has a key at all. They are checked side by side, since each may name a program that does
+// not answer.
 func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
-	var patients []*patient
+	var all []*editorCheck
 	var work sync.WaitGroup
-	kept := &kept{doctor: d, ctx: ctx}
+	kept := &keptKey{doctor: d, ctx: ctx}
 	for _, e := range d.Editors {
 		if !d.Named && !e.Found(d.System) {
 			continue
 		}
-		x := &patient{
+		x := &editorCheck{
 			doctor: d, editor: e, keyed: keyed, kept: kept,
 			notes: &notes{stage: atEditors, editor: e.ID},
 		}
-		patients = append(patients, x)
-		work.Go(func() { x.examine(ctx) })
+		all = append(all, x)
+		work.Go(func() { x.run(ctx) })
 	}
 	work.Wait()
 	var checks []Check
-	for _, x := range patients {
+	for i, x := range all {
+		same := func(o *editorCheck) bool { return o.editor.ID == x.editor.ID }
+		// One that was installed in several ways needs an entry in one of them.
+		if !slices.ContainsFunc(all, func(o *editorCheck) bool { return same(o) && o.found }) && !slices.ContainsFunc(all[:i], same) {
+			status := Skipped
+			if d.Named {
+				status = Fail
+			}
+			x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
+		}
 		checks = append(checks, x.checks...)
 	}
 	if checks == nil {
@@ -46,98 +56,210 @@ func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 	return checks
 }
 
-// A patient is one editor that is looked at.
-type patient struct {
+// An editorCheck checks one editor, one entry after the other.
+type editorCheck struct {
 	*notes
 	doctor *Doctor
 	editor editor.Editor
 	keyed  bool
-	kept   *kept
+	kept   *keptKey
+	found  bool // an entry for LeadMagic
 
-	scope editor.Scope
-	entry *editor.Installed
+	scope    editor.Scope
+	form     editor.Editor // as it reads the file that is looked at
+	entry    editor.Installed
+	passed   editor.Passed
+	launch   editor.Launch
+	settings Settings
+	// getenv has the variables that what is started gets, and unread the files that the entry names for some of them and
+	// that could not be read.
+	getenv func(string) string
+	unread []string
 }
 
-// examine looks at the user's entry and at those for this folder.
-func (x *patient) examine(ctx context.Context) {
-	found, fault := false, ""
-	for _, scope := range x.editor.Scopes() {
-		x.scope = scope
-		entry, err := x.editor.Entry(x.doctor.System, scope, editor.Name)
-		switch {
-		case errors.Is(err, editor.ErrNotProject):
-		case err != nil && err.Error() == fault: // the same file
-		case err != nil:
-			found, fault = true, err.Error()
+// mostEntries is more than anybody has in one file. Each of them may take a while.
+const mostEntries = 20
+
+// run checks the user's entries and those for this folder. Without any for LeadMagic there are no checks.
+func (x *editorCheck) run(ctx context.Context) {
+	broken := map[string]bool{}
+	for _, list := range x.editor.Lists(x.doctor.System) {
+		x.scope, x.form = list.Scope, list.Editor
+		entries, err := list.Entries(x.doctor.System, x.concerns)
+		if err != nil && !broken[err.Error()] { // the same file may have several lists
+			broken[err.Error()] = true
+			x.entry = editor.Installed{Name: editor.Name}
 			x.fail(x.name("entry"), err.Error(), "correct the file by hand, or put it aside")
-		case entry != nil:
-			found = true
-			x.entry = entry
-			x.server(ctx)
+			x.found = true
+		}
+		for i, entry := range entries {
+			if i == mostEntries {
+				x.warn(x.name("entries"), fmt.Sprintf("%d more of %s were not looked at", len(entries)-i, entry.Path), "take out those that you do not know")
+				break
+			}
+			x.found = x.server(ctx, entry) || x.found
 		}
 	}
-	if found {
-		return
-	}
-	status := Skipped
-	if x.doctor.Named {
-		status = Fail
-	}
-	x.add("entry", status, "there is none for "+editor.Name, editor.Program+" install "+x.editor.ID)
 }
 
-// name is what a check is called: an entry for this folder is another than the one for all.
-func (x *patient) name(what string) string {
+// concerns reports whether an entry of another name starts this program, or is given the key for another.
+func (x *editorCheck) concerns(s editor.Server) bool {
+	x.resolve(s, nil) // there may be many
+	_, ours := x.launched()
+	return ours || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
+}
+
+// resolve finds out what the editor would make of an entry, if it were started from this shell.
+func (x *editorCheck) resolve(s editor.Server, read func(string) ([]byte, error)) {
+	x.unread = nil
+	x.passed = x.form.Environment(s, editor.Process{
+		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, Folder: x.doctor.System.Folder, ReadFile: read,
+	})
+	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
+}
+
+// launched says how the entry starts this program.
+func (x *editorCheck) launched() (editor.Launch, bool) {
+	return editor.FindLaunch(x.passed.Command, x.passed.Args, x.isThisProgram, x.getenv)
+}
+
+// isThisProgram reports whether a command leads to the file that runs now: whoever built it may have called it something
+// else.
+func (x *editorCheck) isThisProgram(command string) bool {
+	switch {
+	case command == "" || onNetwork(command):
+		return false
+	case path.Base(filepath.ToSlash(command)) == command:
+		command = x.doctor.System.Program(command)
+	case !filepath.IsAbs(command):
+		command = filepath.Join(x.doctor.System.Folder, command)
+	}
+	return command != "" && sameFile(command, x.doctor.Executable)
+}
+
+// givesKey reports whether an entry speaks of the key, or has a key in its address or its headers.
+func (x *editorCheck) givesKey(s editor.Server) bool {
+	if s.NamesKey || s.LiteralKey() != "" {
+		return true
+	}
+	sent := x.passed.URL
+	for name := range s.Env {
+		sent += "\n" + x.getenv(name)
+	}
+	return s.URL != "" && x.doctor.Keys.Redact(sent) != sent
+}
+
+// name is what a check is called: an entry for this folder is another than the one for all, and so is one of another name.
+func (x *editorCheck) name(what string) string {
 	switch x.scope {
 	case editor.Project:
-		return "project " + what
+		what = "project " + what
 	case editor.Local:
-		return "local " + what
+		what = "local " + what
+	}
+	if x.entry.Name != editor.Name {
+		what += " (" + x.entry.Name + ")"
 	}
 	return what
 }
 
 // install is what puts an entry in order.
-func (x *patient) install() string { return x.editor.Replace(x.scope) }
-
-// server looks at one entry.
-func (x *patient) server(ctx context.Context) {
-	s := x.entry.Server
-	switch {
-	case s.Disabled:
-		x.warn(x.name("entry"), x.place()+" is disabled", "enable "+editor.Name+" in "+x.editor.Title)
-	case s.URL != "":
-		x.ok(x.name("entry"), "%s connects to %s by itself, without this program", x.place(), hostOf(s.URL))
-	case !s.Ours(x.doctor.Executable):
-		x.warn(x.name("entry"), x.place()+" starts "+base(s.Command)+", not this program", x.install())
-	default:
-		x.ok(x.name("entry"), "%s", x.place())
+func (x *editorCheck) install() string {
+	if own, err := x.editor.Path(x.doctor.System, x.scope); x.entry.Name != editor.Name || err != nil || own != x.entry.Path {
+		return "correct it in " + x.entry.Path + ", or take it out"
 	}
-	ours := s.Ours(x.doctor.Executable) && s.URL == ""
-	if ours {
-		x.command(ctx)
-	}
-	name := s.LiteralKey()
-	if slices.ContainsFunc(s.Args, editor.HoldsKey) {
-		name = "an argument"
-	}
-	switch {
-	case name != "":
-		x.fail(x.name("key"), name+" holds a key itself",
-			x.install()+", then create a new key at app.leadmagic.io, Settings → API, and delete this one")
-	case ours:
-		x.arrival(ctx)
-	}
+	return x.editor.Replace(x.scope)
 }
 
 // place is where the entry stands.
-func (x *patient) place() string { return place(x.entry.Path, x.entry.Line) }
+func (x *editorCheck) place() string { return place(x.entry.Path, x.entry.Line) }
 
-// command looks at what the entry starts.
-func (x *patient) command(ctx context.Context) {
-	name, command := x.name("command"), x.passed().Command
+// server checks one entry, and reports whether it is one for LeadMagic.
+func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
+	x.entry = entry
+	x.resolve(entry.Server, x.read)
+	s := entry.Server
+	launch, ours := x.launched()
+	x.launch = launch
+	if ours {
+		x.settings = x.doctor.Settings(launch.Args, lookup(x.doctor.System.GOOS, x.environ()))
+	}
+	off := ""
+	if entry.Name == editor.Name || ours {
+		off = x.editor.Off(x.doctor.System, x.scope, entry.Name)
+	}
+	switch name := x.name("entry"); {
+	case s.Disabled:
+		x.warn(name, x.place()+" is disabled", "enable "+entry.Name+" in "+x.editor.Title)
+	case off != "":
+		x.warn(name, x.place()+" is switched off: "+off, "enable "+entry.Name+" in "+x.editor.Title)
+	case s.URL != "":
+		x.remote(name)
+	case !ours && entry.Name == editor.Name:
+		x.warn(name, x.place()+" starts "+base(x.passed.Command)+", not this program", x.install())
+	case !ours:
+		x.warn(name, x.place()+" gives the key to "+base(x.passed.Command)+", which is not this program", "take it out unless you trust whoever wrote it")
+	default:
+		x.ok(name, "%s", x.place())
+	}
+	if s.URL != "" && (s.Disabled || off != "") {
+		x.remote(x.name("address"))
+	}
+	if ours {
+		x.command(ctx)
+	}
+	switch literal := s.LiteralKey(); {
+	case literal != "":
+		if literal == "args" {
+			literal = "an argument"
+		}
+		x.fail(x.name("key"), literal+" holds a key itself",
+			x.install()+", then create a new key at app.leadmagic.io, Settings → API, and delete this one")
+	case ours:
+		x.key(ctx)
+	}
+	if ours {
+		x.checkSettings()
+	}
+	return ours || entry.Name == editor.Name
+}
+
+// remote checks an entry that connects to a server by itself.
+func (x *editorCheck) remote(name string) {
+	host := "another server"
+	u, err := url.Parse(strings.TrimSpace(x.passed.URL))
+	if err == nil && u.Host != "" {
+		host = u.Host
+		if u.Scheme != "https" {
+			host = u.Scheme + "://" + u.Host
+		}
+	}
+	gives := ""
+	if x.givesKey(x.entry.Server) {
+		gives = " and gives it the key"
+	}
+	switch {
+	case err == nil && u.Scheme == "https" && isLeadMagic(u):
+		x.ok(name, "%s connects to %s by itself, without this program", x.place(), host)
+	case err == nil && isHere(u) && x.scope != editor.Project:
+		x.ok(name, "%s connects to %s on this machine by itself, without this program", x.place(), host)
+	default:
+		x.warn(name, x.place()+" connects to "+host+" by itself"+gives+"; that is not LeadMagic over https", "take it out unless you trust it")
+	}
+}
+
+// command checks what the entry starts.
+func (x *editorCheck) command(ctx context.Context) {
+	name, command := x.name("command"), x.passed.Command
 	program := command
-	if path.Base(filepath.ToSlash(command)) == command {
+	switch by := x.launch.By; {
+	case by != "" && x.scope == editor.Project:
+		x.warn(name, base(by)+" starts this program, and may do anything before", x.install())
+		return
+	case by != "":
+		x.ok(name, "%s starts this program, which was not tried", base(by))
+		return
+	case path.Base(filepath.ToSlash(command)) == command:
 		if program = x.system().Program(command); program == "" {
 			x.fail(name, command+" is not on the PATH that "+x.editor.Title+" passes on", "put its folder on the PATH, or run: "+x.install())
 			return
@@ -148,14 +270,14 @@ func (x *patient) command(ctx context.Context) {
 				"take PATH out of it unless you trust it, or run: "+x.install())
 			return
 		}
-	} else if !filepath.IsAbs(command) || x.scope == editor.Project {
+	case !filepath.IsAbs(command) || x.scope == editor.Project:
 		// What a file of somebody else's names is not started.
 		x.warn(name, base(command)+" is named by a path that others may not have", x.install())
 		return
 	}
-	if args := x.entry.Args; len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	if x.settings.Command != "" {
 		// The word itself may be a secret.
-		x.fail(name, "its arguments begin with a word that is no setting, so it starts no server", x.install())
+		x.fail(name, "its arguments have a word that is no setting, so it starts no server", x.install())
 		return
 	}
 	version, err := x.doctor.version(ctx, program)
@@ -174,45 +296,41 @@ func (x *patient) command(ctx context.Context) {
 }
 
 // system is the machine as the server sees it.
-func (x *patient) system() editor.System {
+func (x *editorCheck) system() editor.System {
 	s := x.doctor.System
-	passed := lookup(s.GOOS, x.passed().Environ)
-	if passed("PATH") == "" {
+	if x.getenv("PATH") == "" {
 		return s
 	}
 	s.Getenv = func(name string) string {
 		if name != "PATH" || x.scope != editor.Project {
-			return passed(name)
+			return x.getenv(name)
 		}
-		dirs := slices.DeleteFunc(filepath.SplitList(passed(name)), onNetwork)
+		dirs := slices.DeleteFunc(filepath.SplitList(x.getenv(name)), onNetwork)
 		return strings.Join(dirs, string(filepath.ListSeparator))
 	}
 	return s
-}
-
-// passed is what the server gets from the editor, if that was started from this shell.
-func (x *patient) passed() editor.Passed {
-	return x.editor.Environment(x.entry.Server, editor.Process{
-		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, ReadFile: x.read,
-	})
 }
 
 // maxVariables is more than any file of variables holds.
 const maxVariables = 1 << 20
 
 // read reads what an entry names besides the variables of the shell.
-func (x *patient) read(name string) ([]byte, error) {
-	if x.scope == editor.Project && onNetwork(name) {
-		return nil, fs.ErrPermission
-	}
+func (x *editorCheck) read(name string) (data []byte, err error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(x.doctor.System.Folder, name)
 	}
-	data, _, err := file.Read(name, maxVariables)
+	if x.scope == editor.Project && onNetwork(name) {
+		err = fs.ErrPermission
+	} else {
+		data, _, err = file.Read(name, maxVariables)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		x.unread = append(x.unread, name)
+	}
 	return data, err
 }
 
-// lookup finds variables in a list of NAME=value, in whichever case on Windows.
+// lookup finds variables in a list of NAME=value, in whichever case on Windows. Of two the last counts.
 func lookup(goos string, environ []string) func(string) string {
 	fold := func(name string) string { return name }
 	if goos == "windows" {
@@ -224,14 +342,6 @@ func lookup(goos string, environ []string) func(string) string {
 		values[fold(name)] = value
 	}
 	return func(name string) string { return values[fold(name)] }
-}
-
-// hostOf is all that is shown of a URL in a config file.
-func hostOf(raw string) string {
-	if u, err := url.Parse(raw); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return "another server"
 }
 
 // base is all that is shown of a command that is not ours: its words may hold secrets.

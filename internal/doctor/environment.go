@@ -20,6 +20,9 @@ func (d *Doctor) environment(ctx context.Context) []Check {
 	default:
 		n.ok("settings", "given: %s", strings.Join(d.Given, ", "))
 	}
+	if stray := d.Stray(d.Environ); stray != nil {
+		n.warn("variables", strings.Join(stray, "; "), "correct them: a limit that is spelled wrongly limits nothing")
+	}
 	return n.checks
 }
 

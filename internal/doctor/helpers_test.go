@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,13 +12,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 const canary = "lm_canary_5f1c0e9a7b3d2468"
@@ -52,11 +56,50 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 		VersionOf:  func(context.Context, string) (string, error) { return "", errors.New("nothing runs here") },
 		Keys:       &auth.Keys{Getenv: getenv, Environ: func() []string { return environ }, Keychain: keychain},
 		Keychain:   keychain,
-		Offline:    true,
-		Editors:    editor.All(),
+		Settings:   readSettings,
+		Stray: func(environ []string) []string {
+			if slices.Contains(environ, "LEADMAGIC_READONLY=1") {
+				return []string{"LEADMAGIC_READONLY is set and means nothing to this program; did you mean LEADMAGIC_READ_ONLY?"}
+			}
+			return nil
+		},
+		Offline: true,
+		Editors: editor.All(),
 	}
 	t.Cleanup(d.Keys.Close)
 	return d
+}
+
+// readSettings has a few of the program's settings, which go by the same rules.
+func readSettings(args []string, getenv func(string) string) Settings {
+	s := Settings{From: map[string]string{}, Value: map[string]string{}}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, name := range []string{"mcp-url", "api-url", "http-proxy", "ca-file", "log-file", "upstream"} {
+		flags.String(name, "", "")
+	}
+	flags.BoolVar(&s.Sandbox, "sandbox", false, "")
+	err := flags.Parse(args)
+	flags.VisitAll(func(f *pflag.Flag) {
+		s.From[f.Name], s.Value[f.Name] = "--"+f.Name, f.Value.String()
+		if !f.Changed {
+			s.From[f.Name], s.Value[f.Name] = variable(f.Name), strings.TrimSpace(getenv(variable(f.Name)))
+		}
+		if s.Value[f.Name] == "" {
+			delete(s.From, f.Name)
+		}
+	})
+	if err != nil {
+		s.Refusal = problem.New(problem.BadSetting, problem.NotSent, err.Error(), "")
+		return s
+	}
+	if flags.NArg() > 0 {
+		s.Command = flags.Arg(0)
+	}
+	if !s.Sandbox {
+		s.MCP, _ = url.Parse(cmp.Or(s.Value["mcp-url"], "https://mcp.leadmagic.io/mcp"))
+		s.API, _ = url.Parse(cmp.Or(s.Value["api-url"], "https://api.leadmagic.io"))
+	}
+	return s
 }
 
 // write puts a file into the home folder, or into the current one if its name begins with a dot and a slash.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // A wire is the network of a test: what listens, and how it is dialled.
@@ -25,22 +25,14 @@ type wire struct {
 }
 
 // secured is a LeadMagic with a certificate of an authority that only those know who are told.
-func secured(t *testing.T, leaf sandbox.Leaf) (*sandbox.Server, *x509.CertPool) {
+func secured(t *testing.T, leaf faults.Leaf) (*faults.Server, *x509.CertPool) {
 	t.Helper()
-	authority, err := sandbox.NewAuthority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := authority.Issue(leaf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := sandbox.StartTLSWith(sandbox.Options{Key: canary}, authority, certificate)
+	server, err := faults.StartTLS(faults.Options{Key: canary}, leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	return server, authority.Pool()
+	return server, server.Authority.Pool()
 }
 
 // silent accepts connections and says nothing.
@@ -76,19 +68,19 @@ func TestHowFarAHostIsReached(t *testing.T) {
 		detail, hint string
 	}{
 		{"a certificate of a known authority", func(t *testing.T) wire {
-			server, pool := secured(t, sandbox.Leaf{})
+			server, pool := secured(t, faults.Leaf{})
 			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		}, "mcp tls", OK, "TLS 1.3, certificate issued by CN=sandbox authority", ""},
 		{"a certificate of an unknown authority", func(t *testing.T) wire {
-			server, _ := secured(t, sandbox.Leaf{})
+			server, _ := secured(t, faults.Leaf{})
 			return wire{url: server.URL}
 		}, "mcp tls", Fail, "signed by an unknown authority (a company proxy?); the certificate was issued by CN=sandbox authority", "export LEADMAGIC_CA_FILE=FILE"},
 		{"a certificate for another name", func(t *testing.T) wire {
-			server, pool := secured(t, sandbox.Leaf{Hosts: []string{"portal.example"}})
+			server, pool := secured(t, faults.Leaf{Hosts: []string{"portal.example"}})
 			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		}, "mcp tls", Fail, "company proxy?); the certificate was issued by CN=sandbox authority", "sign in to the network"},
 		{"a certificate that has expired", func(t *testing.T) wire {
-			server, pool := secured(t, sandbox.Leaf{Expires: time.Now().Add(-time.Hour)})
+			server, pool := secured(t, faults.Leaf{Expires: time.Now().Add(-time.Hour)})
 			return wire{url: server.URL, base: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		}, "mcp tls", Fail, "is the clock of this machine right?", "the clock of this machine"},
 		{"http where https is due", func(t *testing.T) wire {

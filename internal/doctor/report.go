@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // format is the number of the report's JSON form. It changes when a member is renamed, removed or means something
@@ -47,7 +48,7 @@ func (d *Doctor) report(checks []Check) *Report {
 	}
 	for i := range r.Checks {
 		c := &r.Checks[i]
-		c.Detail, c.Hint = d.tidy(c.Detail), d.tidy(c.Hint)
+		c.Name, c.Detail, c.Hint = d.tidy(c.Name), d.tidy(c.Detail), d.tidy(c.Hint)
 		switch c.Status {
 		case OK:
 			r.Summary.OK++
@@ -69,17 +70,11 @@ const maxText = 500
 // tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
 // folder. Much of it was written by others: servers, editors, config files.
 func (d *Doctor) tidy(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
-	}), " ")
-	s = editor.HideKeys(d.Keys.Redact(s))
+	s = editor.HideKeys(d.Keys.Redact(problem.PrintableLine(s, 0)))
 	for _, f := range d.folders() {
 		s = f.shorten(s)
 	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "…"
-	}
-	return s
+	return problem.PrintableLine(s, maxText)
 }
 
 // A folder has a name that is shorter than its path, and tells less of the user.

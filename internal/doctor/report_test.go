@@ -25,10 +25,10 @@ func TestWhatOthersHaveWrittenIsMadeFitToBeShown(t *testing.T) {
 		{"where it leads to", "/data/home/ada/bin/x", "~/bin/x"},
 		{"a file in this folder", "/home/ada/project/.mcp.json, line 2", "./.mcp.json, line 2"},
 		{"another one's home", "/home/adam/x /mnt/home/ada/y", "/home/adam/x /mnt/home/ada/y"},
-		{"several lines and control characters", "one\r\ntwo\x1b[31m three\u202e\x07", "one two [31m three"},
+		{"several lines and control characters", "one\r\ntwo\x1b[31m three\u202e\x07", "one two three"},
 		{"the key", "it is secret-without-prefix-0123456789", "it is [redacted]"},
 		{"another key", "it is lm_leaked_5f1c0e9a7b3d2468", "it is <hidden>"},
-		{"more than anybody reads", strings.Repeat("ä", 400), strings.Repeat("ä", 250) + "…"},
+		{"more than anybody reads", strings.Repeat("ä", 600), strings.Repeat("ä", 499) + "…"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

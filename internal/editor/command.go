@@ -3,22 +3,69 @@ package editor
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
-// StablePath is the path by which a program is best started for years: not the one of a version that the
-// next upgrade removes. Homebrew keeps versions in Cellar and Caskroom and links the newest in bin; Scoop
-// has one link per program. Of the folders on the PATH, one that leads to the same program is preferred.
+// passing are folders whose content goes by itself: caches, and what belongs to one version of a program and goes with
+// the next upgrade. Each is found in a path with slashes.
+var passing = []struct {
+	what   string
+	folder *regexp.Regexp
+}{
+	{"Go's build cache", regexp.MustCompile(`/go-build[^/]*/`)},
+	{"npm's cache", regexp.MustCompile(`/(_npx|_cacache|npm-cache)/`)},
+	{"pnpm's cache", regexp.MustCompile(`(?i)/pnpm(-cache)?/(dlx|store)\b|/\.pnpm-store/`)},
+	{"Yarn's cache", regexp.MustCompile(`/(xfs|dlx)-[^/]+/|/\.yarn/(berry/)?cache/`)},
+	{"Bun's cache", regexp.MustCompile(`/bunx-[^/]+/|/\.bun/install/cache/`)},
+	{"uv's cache", regexp.MustCompile(`/uv/(cache/)?(archive|builds|environments)-v\d+/`)},
+	{"Homebrew's folder of one version", regexp.MustCompile(`/(Cellar|Caskroom)/`)},
+	{"mise's folder of one version", regexp.MustCompile(`/(mise|rtx)/installs/`)},
+	{"asdf's folder of one version", regexp.MustCompile(`/\.?asdf(-data)?/installs/`)},
+	{"fnm's folder of one shell", regexp.MustCompile(`/fnm_multishells/`)},
+	{"the Nix store", regexp.MustCompile(`/nix/store/`)},
+	{"the Guix store", regexp.MustCompile(`/gnu/store/`)},
+	{"a snap's folder of one version", regexp.MustCompile(`/snap/[^/]+/x?\d+/`)},
+	{"a copy that macOS has made of a download", regexp.MustCompile(`/AppTranslocation/`)},
+	{"an AppImage", regexp.MustCompile(`/\.mount_[^/]+/`)},
+	{"the folder of one version", regexp.MustCompile(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`)},
+}
+
+// Passing says which folder, whose content goes by itself, a path leads through; empty if there is none.
+func Passing(path string) string {
+	path = strings.ReplaceAll(filepath.ToSlash(path), `\`, "/")
+	for _, p := range passing {
+		if p.folder.MatchString(path) {
+			return p.what
+		}
+	}
+	return ""
+}
+
+// StablePath is the path by which a program is best started for years: the one that its package manager keeps, or one
+// in a folder of the PATH that leads to it. For a program that will be gone, it may be another of the same name there.
 // exe is absolute.
 func (s System) StablePath(exe string) string {
 	if kept := KeptPath(exe); kept != "" {
 		return kept
 	}
+	other := ""
 	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
 		candidate := filepath.Join(dir, filepath.Base(exe))
-		if filepath.IsAbs(dir) && !strings.Contains(dir, "Cellar") && !strings.Contains(dir, "Caskroom") && sameFile(candidate, exe) {
+		info, err := os.Stat(candidate)
+		if !filepath.IsAbs(dir) || Passing(candidate) != "" || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if SameFile(candidate, exe) {
 			return candidate
 		}
+		// What a project brings along may be anybody's.
+		if other == "" && (s.Folder == "" || !within(candidate, s.Folder)) {
+			other = candidate
+		}
+	}
+	if other != "" && Passing(exe) != "" {
+		return other
 	}
 	return exe
 }
@@ -38,14 +85,15 @@ func KeptPath(exe string) string {
 			rest := append([]string{prefix, part, parts[i+1], "current"}, parts[i+3:]...)
 			kept = filepath.Join(rest...)
 		}
-		if kept != "" && kept != exe && sameFile(kept, exe) {
+		if kept != "" && kept != exe && SameFile(kept, exe) {
 			return kept
 		}
 	}
 	return ""
 }
 
-func sameFile(a, b string) bool {
+// SameFile says whether two paths lead to the same file.
+func SameFile(a, b string) bool {
 	x, errA := os.Stat(a)
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)

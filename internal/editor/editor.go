@@ -3,6 +3,7 @@ package editor
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -38,12 +39,17 @@ type Editor struct {
 	// Key is the member of the config file that holds the servers.
 	Key string
 
-	file    folder   // the user's config file
-	project []string // the team's config file below a project, with slashes: the first that exists, or the last
-	local   string   // the member of the user's file that holds folders with servers of their own; empty: there is none
-	own     folder   // the folder that exists once the editor has run
-	program string   // its command, for editors that have one
-	second  string   // another form of the same editor, with a file of its own
+	file    folder     // the user's config file
+	project []string   // the team's config file below a project, with slashes: the first that exists, or the last
+	reads   []readFile // what else of a project it reads, in which nothing is written
+	upwards bool       // it reads the files of the folders above, too, as far as the repository goes
+	newer   string     // the member of Key in which newer versions keep servers too; empty: there is none
+	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none
+	own     folder     // the folder that exists once the editor has run
+	also    []location // where else it may have been installed, or has profiles
+	extra   bool       // this is one of those
+	program string     // its command, for editors that have one
+	second  string     // another form of the same editor, with a file of its own
 	format  format
 	shape   shape
 	refer   func(variable string) string // how a config value names a variable; nil: it cannot
@@ -51,23 +57,12 @@ type Editor struct {
 	always  bool                         // names the key's variable even though it may be inherited
 	prompts bool                         // can ask for a value and keep it
 	passes  rule
-	notes   func(Scope) []string // what the user has to know or do
+	off     func(s System, scope Scope, name string) string // where its settings switch a server off; nil: nowhere
+	notes   func(Scope) []string                            // what the user has to know or do
 }
 
 // HasProject says whether the editor reads a file that a team can commit.
 func (e Editor) HasProject() bool { return len(e.project) > 0 }
-
-// Scopes are where the editor looks for servers.
-func (e Editor) Scopes() []Scope {
-	scopes := []Scope{User}
-	if e.local != "" {
-		scopes = append(scopes, Local)
-	}
-	if e.HasProject() {
-		scopes = append(scopes, Project)
-	}
-	return scopes
-}
 
 // Path is the config file of a scope.
 func (e Editor) Path(s System, scope Scope) (string, error) {
@@ -118,17 +113,57 @@ func Lookup(id string) (Editor, bool) {
 	return All()[i], true
 }
 
+// A location is where an editor that was installed in another way, or a profile of it, keeps its user's servers.
+type location struct {
+	folders func(System) []string // those there are; the editor makes them
+	file    string                // below one of them, with slashes
+}
+
+// Here are the editors as they are on this machine: one that was installed in several ways, or has profiles, is there
+// for each of them, with the same id.
+func Here(s System) []Editor {
+	var out []Editor
+	for _, e := range All() {
+		out = append(out, e.copies(s)...)
+	}
+	return out
+}
+
 // Forms are the forms of an editor that are meant by its id: those that are found, or else the usual one.
-// Only Cline has two, its extension and its command.
 func (e Editor) Forms(s System) []Editor {
+	forms := e.copies(s)
 	other, ok := Lookup(e.second)
 	switch {
 	case !ok || !other.Found(s):
-		return []Editor{e}
-	case e.Found(s):
-		return []Editor{e, other}
+		return forms
+	case forms[0].Found(s):
+		return append(forms, other.copies(s)...)
 	}
-	return []Editor{other}
+	return other.copies(s)
+}
+
+// copies are one editor in each place where it is found. The first has the project's file.
+func (e Editor) copies(s System) []Editor {
+	var out []Editor
+	if e.Found(s) {
+		out = append(out, e)
+	}
+	for _, p := range e.also {
+		for _, dir := range p.folders(s) {
+			c := e
+			c.own = func(System) (string, error) { return dir, nil }
+			c.file = below(c.own, filepath.FromSlash(p.file))
+			c.also, c.second, c.extra = nil, "", true
+			if len(out) > 0 {
+				c.project, c.local = nil, ""
+			}
+			out = append(out, c)
+		}
+	}
+	if out == nil {
+		return []Editor{e}
+	}
+	return out
 }
 
 // Nearest is the id that was probably meant by a mistyped one, or empty.
@@ -145,35 +180,4 @@ func Nearest(id string) string {
 		}
 	}
 	return ""
-}
-
-// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
-func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
-	path, err := e.Path(s, scope)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.readConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	at := []string{e.Key, name}
-	if scope == Local {
-		at = append([]string{e.local, s.realFolder()}, at...)
-	}
-	value, line, found, err := e.format.find(f.data, at)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if !found {
-		return nil, nil
-	}
-	return &Installed{Server: serverOf(value), Path: path, Line: line}, nil
-}
-
-// Installed is an entry and where it stands.
-type Installed struct {
-	Server
-	Path string
-	Line int
 }

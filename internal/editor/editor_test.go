@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -187,6 +188,96 @@ func TestClineMeansTheFormsThatAreFound(t *testing.T) {
 	put(t, filepath.Join(home, ".config", "Code", "User", "globalStorage", "saoudrizwan.claude-dev", "x"), "")
 	if got := ids(); got != "cline cline-cli" {
 		t.Errorf("with both found: %s", got)
+	}
+}
+
+func TestAnEditorIsInstalledInSeveralWays(t *testing.T) {
+	tests := []struct {
+		name, id, goos string
+		there          []string // below the home folder
+		vars           map[string]string
+		want           []string // the files, below it too
+	}{
+		{"Claude Desktop as a package of Windows", "claude-desktop", "windows", []string{"Local/Packages/Claude_pzs8sxrjxfjjc/x"}, map[string]string{"LOCALAPPDATA": "Local"},
+			[]string{"Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"}},
+		{"where LOCALAPPDATA is not set", "claude-desktop", "windows", []string{"AppData/Local/Packages/Claude_1/x", "AppData/Local/Packages/Claudette_1/x"}, nil,
+			[]string{"AppData/Local/Packages/Claude_1/LocalCache/Roaming/Claude/claude_desktop_config.json"}},
+		{"both of them", "claude-desktop", "windows", []string{"AppData/Roaming/Claude/x", "AppData/Local/Packages/Claude_1/x"}, nil,
+			[]string{"AppData/Roaming/Claude/claude_desktop_config.json", "AppData/Local/Packages/Claude_1/LocalCache/Roaming/Claude/claude_desktop_config.json"}},
+		{"such a folder on another system", "claude-desktop", "linux", []string{"AppData/Local/Packages/Claude_1/x"}, nil,
+			[]string{".config/Claude/claude_desktop_config.json"}},
+		{"profiles of VS Code", "vscode", "linux", []string{".config/Code/User/profiles/-5f2/settings.json", ".config/Code/User/profiles/1a/mcp.json"}, nil,
+			[]string{".config/Code/User/mcp.json", ".config/Code/User/profiles/-5f2/mcp.json", ".config/Code/User/profiles/1a/mcp.json"}},
+		{"profiles on macOS", "vscode-insiders", "darwin", []string{"Library/Application Support/Code - Insiders/User/profiles/1a/x"}, nil,
+			[]string{"Library/Application Support/Code - Insiders/User/mcp.json", "Library/Application Support/Code - Insiders/User/profiles/1a/mcp.json"}},
+		{"VS Code as a Flatpak, with a profile", "vscode", "linux", []string{".var/app/com.visualstudio.code/config/Code/User/profiles/1a/x"}, nil,
+			[]string{".var/app/com.visualstudio.code/config/Code/User/mcp.json", ".var/app/com.visualstudio.code/config/Code/User/profiles/1a/mcp.json"}},
+		{"Zed as a Flatpak", "zed", "linux", []string{".var/app/dev.zed.Zed/x"}, nil,
+			[]string{".var/app/dev.zed.Zed/config/zed/settings.json"}},
+		{"Cline in other programs", "cline", "linux", []string{".config/Cursor/User/globalStorage/saoudrizwan.claude-dev/x", ".vscode-server/data/User/globalStorage/saoudrizwan.claude-dev/x", ".config/Cursor Nightly/x"}, nil,
+			[]string{".config/Cursor/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json", ".vscode-server/data/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
+		{"Copilot CLI in a folder of its own", "copilot-cli", "linux", []string{"c/x"}, map[string]string{"COPILOT_HOME": "c"},
+			[]string{"c/mcp-config.json"}},
+		{"none of them", "vscode", "linux", nil, nil, []string{".config/Code/User/mcp.json"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, home := machine(t, tt.goos)
+			s.Getenv = func(name string) string {
+				switch value, ok := tt.vars[name]; {
+				case ok:
+					return filepath.Join(home, value)
+				case name == "HOME" || name == "USERPROFILE":
+					return home
+				}
+				return ""
+			}
+			for _, name := range tt.there {
+				put(t, filepath.Join(home, filepath.FromSlash(name)), "")
+			}
+			before := files(t, home)
+			forms := lookup(t, tt.id).Forms(s)
+			if here := slices.DeleteFunc(Here(s), func(e Editor) bool { return e.ID != tt.id }); len(here) != len(forms) {
+				t.Errorf("there are %d here, and %d forms", len(here), len(forms))
+			}
+			var got []string
+			for i, e := range forms {
+				path, err := e.Path(s, User)
+				rel, _ := filepath.Rel(home, path)
+				if got = append(got, filepath.ToSlash(rel)); err != nil {
+					t.Fatal(err)
+				}
+				if e.HasProject() != (i == 0 && lookup(t, tt.id).HasProject()) {
+					t.Errorf("%s has the project's file: %v", rel, e.HasProject())
+				}
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				put(t, path, `{"x": {"env": {"LEADMAGIC_API_KEY": "`+canary+`"}}}`)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+			rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
+			if err != nil || len(rep.Findings) != len(got) {
+				t.Errorf("scan found %d keys in %d files (%v)", len(rep.Findings), rep.Files, err)
+			}
+			for i, e := range forms {
+				path, _ := e.Path(s, User)
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if text, ok := before[got[i]]; ok {
+					put(t, path, text)
+				}
+				roundTrip(t, e, s, request())
+			}
+			for name := range before {
+				if !exists(filepath.Join(home, filepath.FromSlash(name))) {
+					t.Errorf("%s is gone", name)
+				}
+			}
+		})
 	}
 }
 

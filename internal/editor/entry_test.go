@@ -191,3 +191,45 @@ func TestAnEntryThatStartsThisVeryFileIsOurs(t *testing.T) {
 		}
 	}
 }
+
+func TestHowACommandLineStartsThisProgram(t *testing.T) {
+	tests := []struct {
+		name string
+		line []string
+		by   string
+		args string // joined with commas
+		env  string
+		none bool
+	}{
+		{name: "by its name", line: []string{"leadmagic-mcp-proxy", "-a"}, args: "-a"},
+		{name: "by its path", line: []string{"/opt/bin/leadmagic-mcp-proxy"}},
+		{name: "on Windows", line: []string{`C:\bin\LeadMagic-MCP-Proxy.EXE`, "-a"}, args: "-a"},
+		{name: "by a link of npm", line: []string{`C:\npm\leadmagic-mcp-proxy.cmd`}},
+		{name: "under another name", line: []string{"/opt/lm", "-a"}, args: "-a"},
+		{name: "npx", line: []string{"npx", "-y", "leadmagic-mcp-proxy", "-a", "b"}, by: "npx", args: "-a,b"},
+		{name: "a package of somebody's", line: []string{"npx", "--yes", "@x/leadmagic-mcp-proxy@1.2", "-a"}, by: "npx", args: "-a"},
+		{name: "an option's value", line: []string{"npx", "-p", "x", "--", "leadmagic-mcp-proxy", "-a"}, by: "npx", args: "-a"},
+		{name: "go run", line: []string{"go", "run", "github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy@latest", "-a"}, by: "go", args: "-a"},
+		{name: "env", line: []string{"env", "-i", "A=b", "leadmagic-mcp-proxy"}, by: "env", env: "A=b"},
+		{name: "a password manager", line: []string{"op", "run", "--env-file=x", "--", "leadmagic-mcp-proxy", "-a"}, by: "op", args: "-a"},
+		{name: "a container", line: []string{"docker", "run", "-e", "A=b", "--env=C=d", "x/leadmagic-mcp-proxy:latest", "-a"}, by: "docker", args: "-a", env: "A=b,C=d"},
+		{name: "a shell", line: []string{"sh", "-c", "A='b' exec leadmagic-mcp-proxy -a \"$X\" && echo", "ignored"}, by: "sh", args: "-a,x", env: "A=b"},
+		{name: "a shell with arguments", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`, "name", "-a"}, by: "bash", args: "-a"},
+		{name: "a shell of Windows", line: []string{"cmd", "/c", "leadmagic-mcp-proxy -a", "b"}, by: "cmd", args: "-a,b"},
+		{name: "a shell that begins something else", line: []string{"sh", "-c", "cd /x; leadmagic-mcp-proxy -a; rm y"}, by: "sh", args: "-a"},
+		{name: "a default in a shell", line: []string{"sh", "-c", "leadmagic-mcp-proxy -a ${NOPE:-d} ${X:-d}"}, by: "sh", args: "-a,d,x"},
+		{name: "another program", line: []string{"npx", "mcp-remote", "https://mcp.leadmagic.io"}, none: true},
+		{name: "a longer name", line: []string{"npx", "leadmagic-mcp-proxy-evil"}, none: true},
+		{name: "nothing", line: []string{""}, none: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			is := func(word string) bool { return word == "/opt/lm" }
+			getenv := func(name string) string { return map[string]string{"X": "x"}[name] }
+			l, ok := FindLaunch(tt.line[0], tt.line[1:], is, getenv)
+			if ok == tt.none || l.By != tt.by || strings.Join(l.Args, ",") != tt.args || strings.Join(l.Env, ",") != tt.env {
+				t.Errorf("got %+v, %v", l, ok)
+			}
+		})
+	}
+}

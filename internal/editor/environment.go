@@ -11,19 +11,24 @@ import (
 type Process struct {
 	GOOS    string
 	Environ []string // NAME=value
+	Folder  string   // that it was opened with
 	// ReadFile reads what an entry's envFile or ${file:…} names; nil: such files count as empty.
 	ReadFile func(string) ([]byte, error)
 }
 
 // Passed is what a server gets from an editor.
 type Passed struct {
-	// Command and Args are what is started, with the references filled in that the editor knows.
+	// Command and Args are what is started, and URL is what is connected to instead, with the references filled in
+	// that the editor knows.
 	Command string
 	Args    []string
+	URL     string
 	Environ []string // NAME=value, sorted
-	// Asked are the variables whose values the editor asks the user for: they arrive, but nobody can
-	// say from outside with what.
+	// Asked are the variables whose values the editor asks the user for, or gets from elsewhere: they arrive, but
+	// nobody can say from outside with what.
 	Asked []string
+	// AsksMore says that Command, Args or URL have parts of that kind.
+	AsksMore bool
 }
 
 // A rule is what an editor does to the environment of the servers it starts.
@@ -110,14 +115,17 @@ func (e Editor) Environment(s Server, run Process) Passed {
 	}
 	var asked []string
 	for name, value := range s.Env {
-		if e.prompts && strings.HasPrefix(value, "${input:") {
+		if e.asks(value) {
 			asked = append(asked, name)
 			delete(out, p.key(name))
 			continue
 		}
 		put(name, e.expand(value, p))
 	}
-	passed := Passed{Command: e.expand(s.Command, p), Asked: slices.Sorted(slices.Values(asked))}
+	passed := Passed{
+		Command: e.expand(s.Command, p), URL: e.expand(s.URL, p), Asked: slices.Sorted(slices.Values(asked)),
+		AsksMore: e.asks(s.Command) || e.asks(s.URL) || slices.ContainsFunc(s.Args, e.asks),
+	}
 	for _, arg := range s.Args {
 		passed.Args = append(passed.Args, e.expand(arg, p))
 	}
@@ -125,6 +133,12 @@ func (e Editor) Environment(s Server, run Process) Passed {
 		passed.Environ = append(passed.Environ, names[key]+"="+out[key])
 	}
 	return passed
+}
+
+// asks reports whether a value has a part that the editor asks the user for, or that its settings or a command of its
+// own give.
+func (e Editor) asks(value string) bool {
+	return e.prompts && (strings.Contains(value, "${input:") || strings.Contains(value, "${config:") || strings.Contains(value, "${command:"))
 }
 
 func (e Editor) expand(value string, p process) string {

@@ -2,6 +2,7 @@ package editor
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ func TestWhatAServerSees(t *testing.T) {
 		{"Claude Code expands braces", "claude-code", "linux", ref("${LEADMAGIC_API_KEY}"), []string{key}, nil},
 		{"Claude Code knows defaults", "claude-code", "linux", ref("${NOPE:-d}e"), []string{"LEADMAGIC_API_KEY=de"}, nil},
 		{"Claude Code leaves what is not set", "claude-code", "linux", ref("${NOPE}"), []string{"LEADMAGIC_API_KEY=${NOPE}"}, nil},
+		{"Claude Code takes any name", "claude-code", "linux", ref("${a b?:-d:-e}"), []string{"LEADMAGIC_API_KEY=d"}, nil},
 		{"Claude Code leaves a bare dollar", "claude-code", "linux", ref("$LEADMAGIC_API_KEY"), []string{"LEADMAGIC_API_KEY=$LEADMAGIC_API_KEY"}, nil},
 		{"Claude Desktop passes a short list", "claude-desktop", "darwin", Server{}, []string{"PATH=/bin", "HOME=/h"}, []string{noKey, "HTTPS_PROXY", "LANG"}},
 		{"Claude Desktop expands nothing", "claude-desktop", "darwin", ref("${LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=${LEADMAGIC_API_KEY}"}, nil},
@@ -34,6 +36,8 @@ func TestWhatAServerSees(t *testing.T) {
 		{"Cursor expands its own syntax", "cursor", "linux", ref("${env:LEADMAGIC_API_KEY}"), []string{key}, nil},
 		{"Cursor does not expand the shell's", "cursor", "linux", ref("${LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=${LEADMAGIC_API_KEY}"}, nil},
 		{"Cursor without the variable", "cursor", "linux", ref("${env:NOPE}"), []string{"LEADMAGIC_API_KEY="}, nil},
+		{"Cursor knows folders", "cursor", "linux", Server{EnvFile: "${userHome}/e", Env: map[string]string{"A": "${workspaceFolder}${/}x"}}, []string{"A=/work" + string(filepath.Separator) + "x", "LEADMAGIC_API_KEY=F"}, nil},
+		{"Cline does not", "cline", "linux", ref("${workspaceFolder}"), []string{"LEADMAGIC_API_KEY=${workspaceFolder}"}, nil},
 		{"VS Code passes all", "vscode", "linux", Server{}, []string{key}, nil},
 		{"VS Code reads an envFile", "vscode", "linux", Server{EnvFile: "/e"}, []string{"LEADMAGIC_API_KEY=F"}, nil},
 		{"what is asked for replaces what is inherited", "vscode", "linux", ref("${input:leadmagic-key}"), nil, []string{noKey}},
@@ -64,9 +68,9 @@ func TestWhatAServerSees(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			run := Process{GOOS: tt.goos, Environ: shell, ReadFile: func(path string) ([]byte, error) {
+			run := Process{GOOS: tt.goos, Environ: shell, Folder: "/work", ReadFile: func(path string) ([]byte, error) {
 				switch path {
-				case "/e":
+				case "/e", "/h/e":
 					return []byte("# comment\nexport LEADMAGIC_API_KEY=\"F\"\nA = b\n"), nil
 				case "/k":
 					return []byte("from a file\n"), nil

@@ -1,15 +1,17 @@
 package editor
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 )
 
 // The syntaxes in which editors name a variable. What is not one of its own, an editor leaves as it is.
 var (
-	braced    = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`)
+	braced    = regexp.MustCompile(`\$\{([^}]+)\}`)
 	shellLike = regexp.MustCompile(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
 	prefixed  = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
+	folders   = regexp.MustCompile(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
 	curly     = regexp.MustCompile(`\{env:([^}]*)\}`)
 )
 
@@ -38,13 +40,18 @@ func orDefault(dflt, unset string) string {
 	return unset
 }
 
-// claudeExpand: ${NAME}, ${NAME:-default}; unset, it stays as it is.
+// claudeExpand: ${NAME}, ${NAME:-default}, where NAME may be anything; unset, it stays as it is.
 func claudeExpand(s string, p process) string {
 	return substitute(braced, s, func(g []string) string {
-		if v, ok := p.get(g[1]); ok {
+		words := strings.SplitN(g[1], ":-", 3)
+		v, ok := p.get(words[0])
+		switch {
+		case ok:
 			return v
+		case len(words) > 1:
+			return words[1]
 		}
-		return orDefault(g[2], g[0])
+		return g[0]
 	})
 }
 
@@ -68,7 +75,7 @@ func geminiExpand(s string, p process) string {
 	})
 }
 
-// prefixedExpand: ${env:NAME} of Cursor, VS Code and Cline; unset, it is empty.
+// prefixedExpand: ${env:NAME} of Cline; unset, it is empty.
 func prefixedExpand(s string, p process) string {
 	return substitute(prefixed, s, func(g []string) string {
 		if g[1] != "env" {
@@ -77,6 +84,27 @@ func prefixedExpand(s string, p process) string {
 		v, _ := p.get(g[2])
 		return v
 	})
+}
+
+// foldersExpand: the same of Cursor and VS Code, and the names of folders.
+func foldersExpand(s string, p process) string {
+	s = substitute(folders, s, func(g []string) string {
+		switch g[1] {
+		case "workspaceFolder":
+			return p.Folder
+		case "workspaceFolderBasename":
+			return filepath.Base(p.Folder)
+		case "userHome":
+			if p.GOOS == "windows" {
+				home, _ := p.get("USERPROFILE")
+				return home
+			}
+			home, _ := p.get("HOME")
+			return home
+		}
+		return string(filepath.Separator)
+	})
+	return prefixedExpand(s, p)
 }
 
 // windsurfExpand: ${env:NAME}, and ${file:/path} for a file's content.

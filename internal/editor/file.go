@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
@@ -16,38 +20,100 @@ import (
 const maxFile = 64 << 20
 
 // errChanged says that a file is not what was read any more.
-var errChanged = errors.New("another program changed the file in the meantime")
+var errChanged = errors.New("another program keeps changing the file: close it, or try again")
 
 // A configFile is a config file as it was read.
 type configFile struct {
 	path string // as it was named
-	real string // what a symbolic link leads to
+	real string // what symbolic links lead to, also where there is no file yet
 	data []byte
 	info fs.FileInfo // nil: there is no file yet
 
-	write func(*os.File, []byte) error
+	write  func(*os.File, []byte) error
+	rename func(from, to string) error
 }
 
 // readConfig reads a file that may be missing. Symbolic links are followed; one that leads nowhere is an
 // error, since a file put in its place would cut the link.
 func (s System) readConfig(path string) (*configFile, error) {
-	f := &configFile{path: path, real: path, write: s.write}
+	f := &configFile{path: path, real: path, write: s.write, rename: s.rename}
 	if f.write == nil {
 		f.write = writeAll
+	}
+	if f.rename == nil {
+		f.rename = os.Rename
 	}
 	real, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		f.real = realPath(path)
 		return f, dangling(path)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
 	}
 	f.real = real
 	f.data, f.info, err = readRegular(real)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // removed a moment ago
+		return f, nil
+	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
 	}
 	return f, nil
+}
+
+const (
+	// quiet is how long a file has to stay the same before it is believed.
+	quiet = time.Second
+	// pause is the time between two looks at a file.
+	pause = quiet / 10
+	// patience is how long other programs that keep changing a file are waited for.
+	patience = 5 * quiet
+)
+
+// settled is a file as it is when nobody is writing it. A program that truncates its file and writes it anew leaves a
+// moment in which the file is empty, or half of it is there. So a file that is empty or was changed within the last
+// second is read again, until all reads of a second are the same.
+func (s System) settled(f *configFile) (*configFile, error) {
+	if f.info == nil || !blank(f.data) && time.Since(f.info.ModTime()) >= quiet {
+		return f, nil
+	}
+	start := time.Now()
+	for same := start; time.Since(same) < quiet; {
+		if time.Since(start) >= patience {
+			return nil, fmt.Errorf("%s: %w", f.path, errChanged)
+		}
+		time.Sleep(pause)
+		next, err := s.readConfig(f.path)
+		if err != nil {
+			return nil, err
+		}
+		if next.info == nil || !bytes.Equal(next.data, f.data) {
+			same = time.Now()
+		}
+		f = next
+	}
+	return f, nil
+}
+
+// realPath is a path without symbolic links, as far as it exists.
+func realPath(path string) string {
+	rest := ""
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}
+
+// within says whether a path is a folder's own, or below it.
+func within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // dangling is the error that a path which does not exist, or a folder above it, is a symbolic link that leads
@@ -140,10 +206,46 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 			return changedIf(errors.Is(err, fs.ErrExist))
 		}
 	}
-	if err := os.Rename(temp.Name(), f.real); err != nil {
+	if linkCount(f.real) > 1 {
+		return f.overwrite(data)
+	}
+	switch err := f.rename(temp.Name(), f.real); {
+	case errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.EXDEV): // a mount point
+		return f.overwrite(data)
+	case err != nil:
 		return fmt.Errorf("replacing %s: %w", f.path, bare(err))
 	}
 	return nil
+}
+
+// overwrite writes data into the file itself, for one that must not be replaced: a mount point, or a file that has
+// other names (hard links). Meanwhile a temporary file with the same data stands beside it. If it fails, the file gets
+// back what it held.
+func (f *configFile) overwrite(data []byte) error {
+	file, err := os.OpenFile(f.real, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.path, bare(err))
+	}
+	err = hold(file, data, f.write)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("writing %s: %w", f.path, bare(err)), hold(file, f.data, writeAll))
+	}
+	return errors.Join(err, file.Close())
+}
+
+// hold makes data all that a file holds, on the disk.
+func hold(file *os.File, data []byte, write func(*os.File, []byte) error) error {
+	_, err := file.Seek(0, io.SeekStart)
+	if err == nil {
+		err = write(file, data)
+	}
+	if err == nil {
+		err = file.Truncate(int64(len(data)))
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return err
 }
 
 func changedIf(changed bool) error {
@@ -183,7 +285,7 @@ func writeAll(file *os.File, data []byte) error {
 
 // unchanged compares the file with what was read.
 func (f *configFile) unchanged() error {
-	data, err := os.ReadFile(f.real)
+	data, _, err := readRegular(f.real)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return changedIf(f.info != nil)
@@ -213,4 +315,65 @@ func (f *configFile) remove(own string) error {
 func removeEmpty(dir string) bool {
 	info, err := os.Lstat(dir)
 	return err == nil && info.IsDir() && os.Remove(dir) == nil
+}
+
+// backupSign is part of the name of every backup: <file>.leadmagic-2006-01-02.bak
+const backupSign = ".leadmagic-"
+
+// backups are the backups beside a file, oldest first.
+func (f *configFile) backups() []string {
+	entries, err := os.ReadDir(filepath.Dir(f.real))
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), filepath.Base(f.real)+backupSign) && strings.HasSuffix(e.Name(), ".bak") {
+			paths = append(paths, filepath.Join(filepath.Dir(f.real), e.Name()))
+		}
+	}
+	slices.Sort(paths) // the date sorts as text
+	return paths
+}
+
+// before is the file as it was when install first changed it; ok is false if there was none, or if the
+// backup is gone.
+func (f *configFile) before() (data []byte, ok bool) {
+	paths := f.backups()
+	if len(paths) == 0 {
+		return nil, false
+	}
+	data, _, err := readRegular(paths[0])
+	return data, err == nil
+}
+
+// backUp copies the file once, beside it, and returns the copy's path. Keys of LeadMagic are left out of
+// it: a leaked key needs no second home.
+func (f *configFile) backUp(now time.Time) (path string, err error) {
+	if f.info == nil || len(f.backups()) > 0 {
+		return "", nil
+	}
+	path = f.real + backupSign + now.Format(time.DateOnly) + ".bak"
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("making a backup of %s: %w", f.path, bare(err))
+	}
+	if err := f.fill(file, withoutKeys(f.data), f.info.Mode().Perm()); err != nil {
+		return "", errors.Join(fmt.Errorf("making a backup of %s: %w", f.path, bare(err)), discard(path))
+	}
+	return path, nil
+}
+
+// dropBackups removes the backups that say nothing any more: those equal to the file as it is now.
+func (f *configFile) dropBackups(now []byte) error {
+	for _, path := range f.backups() {
+		data, _, err := readRegular(path)
+		if err != nil || !bytes.Equal(data, now) {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing %s: %w", path, bare(err))
+		}
+	}
+	return nil
 }

@@ -1,11 +1,13 @@
 package editor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,7 +20,7 @@ type Request struct {
 	Scope   Scope
 	Name    string // of the server; empty: Name
 	Command Command
-	// Force replaces or removes an entry that is not ours.
+	// Force replaces or removes an entry that is not ours, and follows a link out of the project.
 	Force bool
 	// DryRun changes nothing; the result has the difference.
 	DryRun bool
@@ -85,7 +87,7 @@ func (e Editor) Install(s System, r Request) (Result, error) {
 			return change{}, err
 		}
 		if found && satisfies(have, want) {
-			return change{data: f.data}, nil
+			return change{data: f.data, wanted: want}, nil
 		}
 		c := change{outcome: Added, wanted: want}
 		if found {
@@ -158,6 +160,13 @@ func (e Editor) different(path string, line int, r Request, have any) error {
 	}
 }
 
+// An OutsideError says that a symbolic link leads from a project's file out of the project.
+type OutsideError struct{ Path, Real string }
+
+func (e *OutsideError) Error() string {
+	return fmt.Sprintf("%s leads out of the project, to %s", e.Path, e.Real)
+}
+
 // A change is what is to become of a file.
 type change struct {
 	data    []byte
@@ -167,17 +176,24 @@ type change struct {
 	gone    bool
 }
 
-// edit reads the config file, has it changed, and writes it.
+// edit reads the config file, has it changed, and writes it. If another program changes the file meanwhile, it begins
+// anew.
 func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)) (Result, error) {
 	path, err := e.Path(s, r.Scope)
 	if err != nil {
 		return Result{}, err
 	}
-	for try := 1; ; try++ {
+	var last Result
+	for try, start := 1, time.Now(); ; try++ {
 		res, err := e.editOnce(s, r, path, plan)
-		if !errors.Is(err, errChanged) || try == tries {
+		if err == nil && res.Outcome == Unchanged && try > 1 {
+			return last, nil // what was written before is still there
+		}
+		res.Backup = cmp.Or(res.Backup, last.Backup)
+		if !errors.Is(err, errChanged) || try == tries || time.Since(start) >= patience {
 			return res, err
 		}
+		last = res
 	}
 }
 
@@ -186,7 +202,16 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err != nil {
 		return Result{}, err
 	}
+	if r.Scope == Project && !r.Force && !within(f.real, s.realFolder()) {
+		return Result{}, &OutsideError{Path: path, Real: f.real}
+	}
 	c, err := plan(f)
+	if err != nil || c.outcome != Unchanged || c.wanted == nil { // an entry that is there needs no second look
+		if f, err = s.settled(f); err != nil {
+			return Result{}, err
+		}
+		c, err = plan(f)
+	}
 	res := Result{Path: path, Outcome: c.outcome, HeldKey: c.heldKey, Gone: c.gone}
 	switch _, different := errors.AsType[*DifferentError](err); {
 	case different:
@@ -203,16 +228,23 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		res.Diff = f.diff(c)
 		return res, nil
 	}
-	if c.gone {
-		return res, f.remove(e.ownFolder(s, r.Scope, path))
+	if c.gone && linkCount(f.real) == 1 { // other names (hard links) would keep the entry: such a file is emptied
+		if err := f.remove(e.ownFolder(s, r.Scope, path)); !errors.Is(err, syscall.EBUSY) { // a mount point is emptied too
+			return res, err
+		}
 	}
+	res.Gone = false
 	if c.outcome != Removed {
 		if res.Backup, err = f.backUp(r.Now); err != nil {
 			return res, err
 		}
 	}
 	if err := f.replace(c.data, newMode(r.Scope)); err != nil {
-		return res, errors.Join(err, undoBackup(res.Backup))
+		if res.Backup != "" && (errors.Is(err, errChanged) || f.unchanged() == nil) {
+			err = errors.Join(err, discard(res.Backup))
+			res.Backup = ""
+		}
+		return res, err
 	}
 	if err := e.check(s, r, path, c.wanted); err != nil {
 		return res, err
@@ -223,26 +255,15 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	return res, err
 }
 
-// undoBackup removes the backup of a change that was not made.
-func undoBackup(path string) error {
-	if path == "" {
-		return nil
-	}
-	return discard(path)
-}
-
-// check reads the file again.
+// check reads the file again. The error is errChanged if another program has written it since.
 func (e Editor) check(s System, r Request, path string, wanted Object) error {
 	f, err := s.readConfig(path)
 	if err != nil {
 		return err
 	}
 	have, _, found, err := e.format.find(f.data, e.path(r))
-	if err != nil {
-		return fmt.Errorf("reading %s again: %w", path, err)
-	}
-	if found != (wanted != nil) || found && !satisfies(have, wanted) {
-		return fmt.Errorf("%s was written, but does not hold what was written; another program may have changed it", path)
+	if err != nil || found != (wanted != nil) || found && !satisfies(have, wanted) {
+		return fmt.Errorf("%s was written, and does not hold what was written: %w", path, errChanged)
 	}
 	return nil
 }
@@ -264,8 +285,11 @@ func (e Editor) ownFolder(s System, scope Scope, path string) string {
 		return ""
 	}
 	dir, err := e.own(s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ""
+	case e.extra: // it was there before, so only what is below it may go
+		return dir + string(filepath.Separator)
 	}
 	return dir
 }

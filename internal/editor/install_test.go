@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -17,6 +18,19 @@ var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func request() Request {
 	return Request{Command: Command{Path: "/opt/bin/leadmagic-mcp-proxy", Vars: []string{KeyVariable}}, Now: today}
+}
+
+// install and uninstall run with a clock of their own: they wait for files that have just been written.
+func install(t *testing.T, e Editor, s System, r Request) (res Result, err error) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { res, err = e.Install(s, r) })
+	return res, err
+}
+
+func uninstall(t *testing.T, e Editor, s System, r Request) (res Result, err error) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { res, err = e.Uninstall(s, r) })
+	return res, err
 }
 
 // files are all files below a folder, by their path in it.
@@ -31,6 +45,11 @@ func files(t *testing.T, dir string) map[string]string {
 		if d.IsDir() {
 			out[filepath.ToSlash(rel)+"/"] = ""
 			return nil
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(path)
+			out[filepath.ToSlash(rel)] = "-> " + target
+			return err
 		}
 		b, err := os.ReadFile(path)
 		out[filepath.ToSlash(rel)] = string(b)
@@ -108,7 +127,7 @@ func TestUninstallAfterInstallLeavesNoTrace(t *testing.T) {
 func roundTrip(t *testing.T, e Editor, s System, r Request) {
 	t.Helper()
 	for i, want := range []Outcome{Added, Unchanged} {
-		res, err := e.Install(s, r)
+		res, err := install(t, e, s, r)
 		if err != nil || res.Outcome != want {
 			t.Fatalf("install %d: %v, %v", i, res.Outcome, err)
 		}
@@ -118,7 +137,7 @@ func roundTrip(t *testing.T, e Editor, s System, r Request) {
 		t.Fatalf("the entry is %+v (%v)", entry, err)
 	}
 	for i, want := range []Outcome{Removed, Unchanged} {
-		res, err := e.Uninstall(s, r)
+		res, err := uninstall(t, e, s, r)
 		if err != nil || res.Outcome != want {
 			t.Fatalf("uninstall %d: %v, %v", i, res.Outcome, err)
 		}
@@ -132,7 +151,7 @@ func TestADryRunShowsTheDifferenceAndWritesNothing(t *testing.T) {
 	before := files(t, home)
 	r := request()
 	r.DryRun = true
-	res, err := lookup(t, "cursor").Install(s, r)
+	res, err := install(t, lookup(t, "cursor"), s, r)
 	if err != nil || res.Outcome != Added {
 		t.Fatal(res, err)
 	}
@@ -144,7 +163,7 @@ func TestADryRunShowsTheDifferenceAndWritesNothing(t *testing.T) {
 	if want = strings.ReplaceAll(want, "PATH", path); res.Diff != want {
 		t.Errorf("got\n%s\nwant\n%s", res.Diff, want)
 	}
-	if res, err = lookup(t, "zed").Install(s, r); err != nil || !strings.HasPrefix(res.Diff, "--- /dev/null\n+++ "+home) {
+	if res, err = install(t, lookup(t, "zed"), s, r); err != nil || !strings.HasPrefix(res.Diff, "--- /dev/null\n+++ "+home) {
 		t.Errorf("a new file: got\n%s(%v)", res.Diff, err)
 	}
 }
@@ -156,8 +175,8 @@ func TestAnotherEntryIsShownAndReplacedOnlyWithForce(t *testing.T) {
 	put(t, path, original)
 	e, r := lookup(t, "cursor"), request()
 	var different *DifferentError
-	for _, act := range []func(System, Request) (Result, error){e.Install, e.Uninstall} {
-		_, err := act(s, r)
+	for _, act := range []func(*testing.T, Editor, System, Request) (Result, error){install, uninstall} {
+		_, err := act(t, e, s, r)
 		if !errors.As(err, &different) || different.Line != 3 || different.Key != "x-leadmagic-key" {
 			t.Fatalf("got %v (%+v)", err, different)
 		}
@@ -169,7 +188,7 @@ func TestAnotherEntryIsShownAndReplacedOnlyWithForce(t *testing.T) {
 		t.Errorf("the file was changed to %s", got)
 	}
 	r.Force = true
-	res, err := e.Install(s, r)
+	res, err := install(t, e, s, r)
 	if err != nil || res.Outcome != Replaced || !res.HeldKey {
 		t.Fatalf("got %+v (%v)", res, err)
 	}
@@ -188,12 +207,12 @@ func TestTheBackupIsMadeOnce(t *testing.T) {
 	s, home := machine(t, "linux")
 	put(t, filepath.Join(home, ".codex", "config.toml"), "a = 1\n")
 	e, r := lookup(t, "codex"), request()
-	first, err := e.Install(s, r)
+	first, err := install(t, e, s, r)
 	if want := filepath.Join(home, ".codex", "config.toml.leadmagic-2026-11-23.bak"); err != nil || first.Backup != want {
 		t.Fatalf("got %s (%v), want %s", first.Backup, err, want)
 	}
 	r.Name, r.Now = "second", today.AddDate(0, 0, 1)
-	second, err := e.Install(s, r)
+	second, err := install(t, e, s, r)
 	if err != nil || second.Backup != "" {
 		t.Errorf("a second backup %s (%v)", second.Backup, err)
 	}
@@ -210,7 +229,7 @@ func TestUninstallLeavesNoLinkToNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := lookup(t, "cursor")
-	if res, err := e.Uninstall(s, request()); err != nil || res.Gone {
+	if res, err := uninstall(t, e, s, request()); err != nil || res.Gone {
 		t.Fatalf("gone: %v (%v)", res.Gone, err)
 	}
 	if _, err := os.Stat(link); err != nil {
@@ -258,7 +277,7 @@ func TestFilesThatWillNotBeWritten(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = os.Chmod(filepath.Dir(path), 0o700) })
 			before, _ := os.ReadDir(filepath.Dir(path))
-			_, err := lookup(t, "cursor").Install(s, request())
+			_, err := install(t, lookup(t, "cursor"), s, request())
 			want := strings.NewReplacer("PATH", path, "DIR", filepath.Dir(path)).Replace(tt.want)
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v, want %s", err, want)
@@ -273,7 +292,7 @@ func TestFilesThatWillNotBeWritten(t *testing.T) {
 func TestAFileInTheWayOfAFolder(t *testing.T) {
 	s, home := machine(t, "linux")
 	put(t, filepath.Join(home, ".cursor"), "")
-	if _, err := lookup(t, "cursor").Install(s, request()); err == nil || !strings.Contains(err.Error(), "not a") {
+	if _, err := install(t, lookup(t, "cursor"), s, request()); err == nil || !strings.Contains(err.Error(), "not a") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -295,7 +314,7 @@ func TestAFullDiskLeavesTheFileAsItWas(t *testing.T) {
 			}
 			return writeAll(f, b)
 		}
-		_, err := lookup(t, "cursor").Install(s, request())
+		_, err := install(t, lookup(t, "cursor"), s, request())
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no space left") {
 			t.Errorf("got %v", err)
 		}
@@ -315,7 +334,7 @@ func TestAFileThatChangesMeanwhileIsReadAgain(t *testing.T) {
 		}
 		return writeAll(f, b)
 	}
-	if _, err := e.Install(s, request()); err != nil {
+	if _, err := install(t, e, s, request()); err != nil {
 		t.Fatal(err)
 	}
 	if text := files(t, home)[".claude.json"]; !strings.HasPrefix(text, "   {\"turns\": 1, ") || !strings.Contains(text, "leadmagic") {
@@ -328,7 +347,7 @@ func TestAFileThatChangesMeanwhileIsReadAgain(t *testing.T) {
 		put(t, path, strings.Repeat(" ", turns)+"{}")
 		return writeAll(f, b)
 	}
-	_, err := e.Install(s, request())
+	_, err := install(t, e, s, request())
 	if !errors.Is(err, errChanged) {
 		t.Errorf("got %v, want %v", err, errChanged)
 	}
@@ -348,7 +367,7 @@ func TestAFileThatAppearsMeanwhileIsNotOverwritten(t *testing.T) {
 		}
 		return writeAll(f, b)
 	}
-	if _, err := lookup(t, "cursor").Install(s, request()); err != nil {
+	if _, err := install(t, lookup(t, "cursor"), s, request()); err != nil {
 		t.Fatal(err)
 	}
 	if text := files(t, home)[".cursor/mcp.json"]; !strings.Contains(text, `"mine":1`) || !strings.Contains(text, "leadmagic") {
@@ -361,14 +380,14 @@ func TestUninstallKeepsWhatOthersHaveAddedSince(t *testing.T) {
 	e := lookup(t, "vscode")
 	r := request()
 	r.Command.Prompt = true
-	if _, err := e.Install(s, r); err != nil {
+	if _, err := install(t, e, s, r); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(home, ".config", "Code", "User", "mcp.json")
 	text := files(t, home)[".config/Code/User/mcp.json"]
 	text = strings.Replace(text, "\"servers\": {", "\"servers\": {\n    \"other\": {\"env\": {\"A\": \"${input:leadmagic-key}\"}},", 1)
 	put(t, path, text)
-	res, err := e.Uninstall(s, r)
+	res, err := uninstall(t, e, s, r)
 	if err != nil || res.Gone {
 		t.Fatal(res, err)
 	}

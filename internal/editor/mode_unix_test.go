@@ -20,7 +20,7 @@ func TestModeAndLinksAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := lookup(t, "cursor")
-	if _, err := e.Install(s, request()); err != nil {
+	if _, err := install(t, e, s, request()); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(real)
@@ -33,7 +33,7 @@ func TestModeAndLinksAreKept(t *testing.T) {
 	if text, _ := os.ReadFile(real); !strings.Contains(string(text), "leadmagic") {
 		t.Errorf("the file behind the link holds %q", text)
 	}
-	if _, err := lookup(t, "zed").Install(s, request()); err != nil {
+	if _, err := install(t, lookup(t, "zed"), s, request()); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(filepath.Join(home, ".config", "zed", "settings.json")); info.Mode().Perm() != 0o600 {

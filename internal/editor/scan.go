@@ -115,7 +115,7 @@ func (s System) from(path string) string {
 // userFiles are the config files of this user's editors that exist, with their backups.
 func (s Scanner) userFiles() []source {
 	var out []source
-	for _, e := range All() {
+	for _, e := range Here(s.System) {
 		path, err := e.file(s.System)
 		if err != nil {
 			continue // there is no such place on this machine

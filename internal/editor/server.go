@@ -3,6 +3,7 @@ package editor
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"path/filepath"
@@ -20,13 +21,15 @@ type Server struct {
 	URL     string // of a remote server: the editor then starts no process
 	// Disabled says that the editor leaves it alone.
 	Disabled bool
+	// NamesKey says that some value of the entry speaks of the key's variable.
+	NamesKey bool
 }
 
 // Ours says whether the entry starts this program, going by its name, or because it is the one at a path:
 // whoever built it may have called it something else.
 func (s Server) Ours(program string) bool {
 	base := path.Base(strings.ReplaceAll(s.Command, `\`, "/"))
-	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && !strings.HasPrefix(strings.ReplaceAll(s.Command, `\`, "/"), "//") && sameFile(s.Command, program)
+	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && !strings.HasPrefix(strings.ReplaceAll(s.Command, `\`, "/"), "//") && SameFile(s.Command, program)
 }
 
 // LiteralKey is the name under which the entry holds a key instead of naming one, or empty: a variable, a
@@ -82,7 +85,114 @@ func serverOf(value any) Server {
 	off, _ := outer["disabled"].(bool)
 	on, given := outer["enabled"].(bool)
 	s.Disabled = off || given && !on
+	s.NamesKey = speaksOf(value, KeyVariable)
 	return s
+}
+
+// speaksOf reports whether a text is part of any value or member name in value.
+func speaksOf(value any, text string) bool {
+	switch value := value.(type) {
+	case string:
+		return strings.Contains(strings.ToUpper(value), text)
+	case []any:
+		return slices.ContainsFunc(value, func(v any) bool { return speaksOf(v, text) })
+	case map[string]any:
+		for name, v := range value {
+			if speaksOf(name, text) || speaksOf(v, text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A Launch is how a command line starts this program.
+type Launch struct {
+	By   string   // the launcher that starts it, such as npx, sh or env; empty if nothing is in between
+	Args []string // what this program is given
+	Env  []string // NAME=value that the launcher adds
+}
+
+// FindLaunch finds this program in a command line: as the command itself, or as the first word after a launcher with
+// options of its own, also in a line for a shell. is reports whether a word names this program besides by its name,
+// and getenv has the variables of the shell.
+func FindLaunch(command string, args []string, is func(word string) bool, getenv func(string) string) (Launch, bool) {
+	if named(command) || is(command) {
+		return Launch{Args: args}, true
+	}
+	l := Launch{By: command}
+	for i, arg := range args {
+		words, rest := []string{arg}, args[i+1:]
+		if strings.ContainsAny(arg, " \t\r\n;&|") {
+			words = shellWords(arg, getenv)
+			switch passed := strings.Contains(arg, "$@") || strings.Contains(arg, "$*"); {
+			case passed && len(rest) > 0:
+				rest = rest[1:] // the first is the shell's own name
+			case strings.HasSuffix(strings.TrimSuffix(command, ".exe"), "sh"):
+				rest = nil
+			}
+		}
+		for j, word := range words {
+			word = strings.TrimPrefix(word, "--env=")
+			switch name, _, assigns := strings.Cut(word, "="); {
+			case named(word):
+				l.Args = slices.Concat(upToOperator(words[j+1:]), rest)
+				return l, true
+			case assigns && isVariable(name):
+				l.Env = append(l.Env, strings.TrimRight(word, ";&"))
+			}
+		}
+	}
+	return Launch{}, false
+}
+
+// named reports whether a word is the name of this program, or a path or a package with that name.
+func named(word string) bool {
+	base := strings.ToLower(path.Base(strings.ReplaceAll(word, `\`, "/")))
+	if at := strings.LastIndexAny(base, "@:"); at > 0 {
+		base = base[:at] // the version of a package or an image
+	}
+	switch ext := path.Ext(base); ext {
+	case ".exe", ".cmd", ".bat", ".ps1":
+		base = strings.TrimSuffix(base, ext)
+	}
+	return base == Program
+}
+
+// shellWords are the words of a line for a shell, roughly: without quotes, and with variables filled in.
+func shellWords(line string, getenv func(string) string) []string {
+	line = substitute(shellLike, line, func(g []string) string {
+		if v := getenv(g[1] + g[2]); v != "" {
+			return v
+		}
+		return orDefault(g[3], "")
+	})
+	var words []string
+	for _, word := range strings.Fields(line) {
+		if word = strings.NewReplacer(`"`, "", "'", "").Replace(word); word != "" && word != "$@" && word != "$*" {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// upToOperator are the words before one with which a shell begins something else.
+func upToOperator(words []string) []string {
+	for i, word := range words {
+		if bare, cut := strings.CutSuffix(word, ";"); cut {
+			return append(words[:i:i], bare)
+		}
+		if strings.ContainsAny(word[:1], ";&|<>)}") {
+			return words[:i]
+		}
+	}
+	return words
+}
+
+func isVariable(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // texts is a list of strings; Codex also takes tables with a name in its list of variables.
@@ -158,4 +268,142 @@ func show(entry any) string {
 		return "" // what was read as JSON or TOML can be written as JSON, except a NaN
 	}
 	return strings.TrimSpace(string(masked(b.Bytes())))
+}
+
+// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
+func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
+	path, err := e.Path(s, scope)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	value, line, found, err := e.format.find(f.data, append(e.servers(s, scope), name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !found {
+		return nil, nil
+	}
+	return &Installed{Name: name, Server: serverOf(value), Path: path, Line: line}, nil
+}
+
+// Installed is an entry and where it stands.
+type Installed struct {
+	Name string
+	Server
+	Path string
+	Line int // 0 if it was not looked up
+}
+
+// A List is where an editor looks for servers.
+type List struct {
+	Editor Editor // as it reads this list
+	Scope  Scope
+	Path   string
+	at     []string // the members of the file that lead to them
+}
+
+// A readFile is a file of a project, and the id of the editor whose form it has, if that is another's.
+type readFile struct{ name, form string }
+
+// Lists are all places where the editor looks for servers: the user's file, what it holds for this folder alone, and the
+// files of the project.
+func (e Editor) Lists(s System) []List {
+	var lists []List
+	add := func(e Editor, scope Scope, path string) {
+		at := e.servers(s, scope)
+		lists = append(lists, List{e, scope, path, at})
+		if e.newer != "" {
+			lists = append(lists, List{e, scope, path, append(slices.Clone(at), e.newer)})
+		}
+	}
+	user, err := e.file(s)
+	if err == nil {
+		add(e, User, user)
+		if e.local != "" {
+			add(e, Local, user)
+		}
+	}
+	for i, dir := range s.projectFolders() {
+		if i > 0 && !e.upwards {
+			break
+		}
+		if path, err := first(func(System) (string, error) { return dir, nil }, e.project...)(s); err == nil && path != "" && path != user {
+			add(e, Project, path)
+		}
+		for _, f := range e.reads {
+			read := e
+			if form, ok := Lookup(f.form); ok {
+				read.Key, read.refer, read.passes.expand = form.Key, form.refer, form.passes.expand
+			}
+			if path := filepath.Join(dir, filepath.FromSlash(f.name)); exists(path) && path != user {
+				add(read, Project, path)
+			}
+		}
+	}
+	return lists
+}
+
+// projectFolders are the folder that the command was started in, and those above it in its repository.
+func (s System) projectFolders() []string {
+	folders := []string{s.Folder}
+	for dir := s.Folder; ; dir = filepath.Dir(dir) {
+		if exists(filepath.Join(dir, ".git")) {
+			return folders
+		}
+		if dir == filepath.Dir(dir) {
+			return folders[:1] // it is in none
+		}
+		folders = append(folders, filepath.Dir(dir))
+	}
+}
+
+// servers is the path of the servers of a scope in its file.
+func (e Editor) servers(s System, scope Scope) []string {
+	if scope == Local {
+		return []string{e.local, s.realFolder(), e.Key}
+	}
+	return []string{e.Key}
+}
+
+// mostLines is how many entries of one file have their line looked up, which reads the whole file each time.
+const mostLines = 20
+
+// Entries are those of a list that concern this program: the one named Name, which comes first, and those that wanted
+// picks, by their names.
+func (l List) Entries(s System, wanted func(Server) bool) ([]Installed, error) {
+	f, err := s.readConfig(l.Path)
+	if err != nil {
+		return nil, err
+	}
+	find := func(name string) (value any, line int, found bool, err error) {
+		if value, line, found, err = l.Editor.format.find(f.data, append(slices.Clone(l.at), name)); err != nil {
+			err = fmt.Errorf("%s: %w", l.Path, err)
+		}
+		return value, line, found, err
+	}
+	value, line, found, err := find(Name)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Installed
+	if found {
+		entries = append(entries, Installed{Name: Name, Server: serverOf(value), Path: l.Path, Line: line})
+	}
+	value, _, _, err = l.Editor.format.find(f.data, l.at)
+	servers, _ := value.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		entry := Installed{Name: name, Server: serverOf(servers[name]), Path: l.Path}
+		if err != nil || name == Name || !wanted(entry.Server) {
+			continue
+		}
+		if len(entries) < mostLines {
+			_, entry.Line, _, err = find(name)
+		}
+		entries = append(entries, entry)
+	}
+	return entries, err
 }

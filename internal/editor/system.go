@@ -17,8 +17,10 @@ type System struct {
 	// Folder is where the command was started: project files stand in it.
 	Folder string
 
-	// write is how the bytes of a new file reach the disk; nil is the usual way. Tests put faults here.
-	write func(*os.File, []byte) error
+	// write is how bytes reach a file, and rename how a new file takes the place of another; nil is the usual way. Tests
+	// put faults here.
+	write  func(*os.File, []byte) error
+	rename func(from, to string) error
 }
 
 // A MissingError says that a file cannot be located, since a variable is not set.
@@ -111,6 +113,52 @@ func zedConfig(s System) (string, error) {
 		return below(home, ".config", "zed")(s)
 	default:
 		return below(xdgConfig, "zed")(s)
+	}
+}
+
+// localAppData is where programs of Windows keep what stays on this machine.
+func localAppData(s System) (string, error) {
+	if dir, err := s.variable("LOCALAPPDATA", "the settings folder"); err == nil {
+		return dir, nil
+	}
+	return below(home, "AppData", "Local")(s)
+}
+
+// flatpak is where a program that was installed as a Flatpak keeps its settings.
+func flatpak(id string) func(System) []string {
+	return on("linux", each(below(home, ".var", "app"), id))
+}
+
+// each are the folders in a folder whose names match a pattern.
+func each(f folder, pattern string, below ...string) func(System) []string {
+	return func(s System) []string {
+		dir, err := f(s)
+		if err != nil {
+			return nil
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil
+		}
+		var out []string
+		for _, entry := range entries {
+			path := filepath.Join(append([]string{dir, entry.Name()}, below...)...)
+			info, err := os.Stat(path)
+			if match, _ := filepath.Match(pattern, entry.Name()); match && err == nil && info.IsDir() {
+				out = append(out, path)
+			}
+		}
+		return out
+	}
+}
+
+// on are the folders that there are on one system alone.
+func on(goos string, folders func(System) []string) func(System) []string {
+	return func(s System) []string {
+		if s.GOOS != goos {
+			return nil
+		}
+		return folders(s)
 	}
 }
 

@@ -1,8 +1,9 @@
-// Package explain is the MCP server that stands in while LeadMagic cannot be used: it opens the session, so
-// that the editor shows something, and says why there are no tools and what to do about it. It calls nobody.
+// Package explain is the MCP server of a session while LeadMagic cannot be used: it answers initialize, so
+// that the editor shows something, and says why there are no tools and what to do about it. It sends nothing anywhere.
 package explain
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,29 +16,30 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A State is what there is to say.
+// A State is what a session has to say of itself.
 type State struct {
 	// Problem is why LeadMagic cannot be used, nil if it can.
 	Problem *problem.Problem
 	// Restart says that LeadMagic can be used, but not by this session.
 	Restart bool
-	// Healed says that the editor may not know the tools yet.
-	Healed bool
-	// Editor is the editor's own name, empty if it gave none.
+	// Recovered says that LeadMagic can be used since some time after the start, so that the editor may not have
+	// its tools yet.
+	Recovered bool
+	// Editor is the name that the editor gave itself, empty if it gave none.
 	Editor string
 	// Source says where the key comes from, never what it is.
 	Source string
-	// Endpoint and Upstream are where calls go, and what carries them there.
+	// Endpoint is where calls go, and Upstream is what answers them: the hosted server or the REST API.
 	Endpoint, Upstream string
 	// LastTry is when LeadMagic was last asked, zero if never.
 	LastTry time.Time
 }
 
-// A Server makes sessions that explain.
+// A Server runs sessions that explain.
 type Server struct {
 	// Version of the program.
 	Version string
-	// State is asked whenever something is said.
+	// State is called each time that something is to be said.
 	State func() State
 }
 
@@ -47,9 +49,7 @@ func (s *Server) Serve(ctx context.Context, in io.ReadCloser, out io.WriteCloser
 }
 
 func (s *Server) server() *mcp.Server {
-	accept := func(context.Context, *mcp.SubscribeRequest) error { return nil }
-	release := func(context.Context, *mcp.UnsubscribeRequest) error { return nil }
-	// The session that takes over may offer any of these, and an editor asks only once what is offered.
+	// LeadMagic may offer any of these later in the session, and an editor asks only once what is offered.
 	server := mcp.NewServer(&mcp.Implementation{
 		Name: problem.ServerName, Title: problem.ServerTitle, Version: s.Version,
 	}, &mcp.ServerOptions{
@@ -61,8 +61,8 @@ func (s *Server) server() *mcp.Server {
 			Completions: &mcp.CompletionCapabilities{},
 			Logging:     &mcp.LoggingCapabilities{},
 		},
-		SubscribeHandler:   accept,
-		UnsubscribeHandler: release,
+		SubscribeHandler:   func(context.Context, *mcp.SubscribeRequest) error { return nil },
+		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
 	})
 	server.AddTool(&mcp.Tool{
 		Name:  problem.StatusTool,
@@ -103,10 +103,7 @@ func (s *Server) status() *mcp.CallToolResult {
 	if !state.LastTry.IsZero() {
 		report.LastTry = state.LastTry.UTC().Format(time.RFC3339)
 	}
-	editor := state.Editor
-	if editor == "" {
-		editor = "the editor"
-	}
+	editor := cmp.Or(problem.PrintableLine(state.Editor, problem.MaxName), "the editor")
 	switch {
 	case state.Problem != nil:
 		report.Problem = problem.Scrub(state.Problem.What)
@@ -116,7 +113,7 @@ func (s *Server) status() *mcp.CallToolResult {
 		report.Fix = "restart leadmagic in " + editor
 	default:
 		report.Usable = true
-		if state.Healed {
+		if state.Recovered {
 			report.Fix = "if the tools of LeadMagic are not listed, restart leadmagic in " + editor
 		}
 	}

@@ -93,11 +93,11 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 			},
 		},
 		"a session that cannot go over to LeadMagic": {
-			state: explain.State{Restart: true, Editor: "Zed"},
+			state: explain.State{Restart: true, Editor: "Z\x1b[31med\u202e"},
 			want:  []string{"problem: LeadMagic can be used now", "fix: restart leadmagic in Zed"},
 		},
 		"a session that has gone over, in an editor without a name": {
-			state: explain.State{Healed: true}, usable: true,
+			state: explain.State{Recovered: true}, usable: true,
 			want:     []string{"LeadMagic can be used", "restart leadmagic in the editor"},
 			unwanted: "problem",
 		},

@@ -8,6 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 )
 
@@ -64,4 +68,33 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 		return nil, nil, &TooLargeError{limit}
 	}
 	return data, info, nil
+}
+
+// Home is the user's home folder, from the variable of the system or else as the system knows it. It is empty if neither
+// says.
+func Home(getenv func(string) string) string {
+	variable := "HOME"
+	if runtime.GOOS == "windows" {
+		variable = "USERPROFILE"
+	}
+	if dir := getenv(variable); filepath.IsAbs(dir) {
+		return dir
+	}
+	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+		return u.HomeDir
+	}
+	return ""
+}
+
+// BelowHome is a path with the home folder in place of the ~ it may begin with: no shell stands between a configuration
+// and this program. The homes of others (~name) are not known.
+func BelowHome(path string, getenv func(string) string) string {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && !os.IsPathSeparator(rest[0]) {
+		return path
+	}
+	if home := Home(getenv); home != "" {
+		return filepath.Join(home, rest)
+	}
+	return path
 }

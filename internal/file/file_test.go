@@ -48,3 +48,27 @@ func TestWhatIsNoFileIsNotRead(t *testing.T) {
 		t.Errorf("nothing there: got %v", err)
 	}
 }
+
+func TestAPathBelowTheHomeFolder(t *testing.T) {
+	home := t.TempDir()
+	getenv := func(name string) string {
+		if name == "HOME" || name == "USERPROFILE" {
+			return home
+		}
+		return ""
+	}
+	for path, want := range map[string]string{
+		"~/key": filepath.Join(home, "key"), "~": home, "~/": home, "~/a/../key": filepath.Join(home, "key"),
+		"~ada/key": "~ada/key", "key": "key", "a/~/key": "a/~/key", "": "",
+	} {
+		if got := BelowHome(path, getenv); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+	if got := Home(func(string) string { return "" }); !filepath.IsAbs(got) {
+		t.Errorf("without a variable: got %q, want what the system says", got)
+	}
+	if got := Home(func(string) string { return "relative" }); !filepath.IsAbs(got) {
+		t.Errorf("with a variable that does not count: got %q, want what the system says", got)
+	}
+}

@@ -199,6 +199,16 @@ func TestFromAnswer(t *testing.T) {
 			problem.Problem{Code: problem.Redirected, Fate: problem.Refused, What: "LeadMagic points to another path, https://mcp.leadmagic.io/v2; the key was not sent there"},
 		},
 		{
+			"one of several places",
+			problem.Answer{Status: 300, Body: []byte(`{"detail":"choose"}`)},
+			problem.Problem{Code: problem.Redirected, Fate: problem.Refused, What: "LeadMagic answered HTTP 300 without saying where to go; nothing was followed"},
+		},
+		{
+			"names of parameters that act on a terminal",
+			problem.Answer{Status: 400, Body: []byte(`{"errors":[{"detail":"no","param":["e\u001b[31mmail","\u202edomain"]}]}`)},
+			problem.Problem{Code: problem.BadRequest, Fate: problem.Refused, What: "LeadMagic did not accept the call (HTTP 400): no (email, domain)", Next: "correct email, domain and call again"},
+		},
+		{
 			"nowhere",
 			problem.Answer{Status: 302},
 			problem.Problem{Code: problem.Redirected, Fate: problem.Refused, What: "LeadMagic answered HTTP 302 without saying where to go; nothing was followed"},
@@ -244,6 +254,27 @@ func TestFromAnswer(t *testing.T) {
 	}
 }
 
+func TestARateLimitThatDoesNotSayHowLongHasTheUsualAdvice(t *testing.T) {
+	p := problem.FromAnswer(problem.Answer{Status: 429, Header: http.Header{}, Now: now})
+	if want := "wait a minute, then call again with fewer calls side by side"; p.Fix() != want {
+		t.Errorf("got %q, want %q", p.Fix(), want)
+	}
+}
+
+func TestLinksToLeadMagicsPages(t *testing.T) {
+	long := "https://leadmagic.io/" + strings.Repeat("x", problem.MaxLine-len("https://leadmagic.io/"))
+	for _, tt := range []struct{ docs, want string }{
+		{"https://leadmagic.io/docs", "https://leadmagic.io/docs"},
+		{"http://leadmagic.io/docs", ""}, {"https:///docs", ""}, {"https:docs", ""}, {"javascript:alert(1)", ""}, {"//leadmagic.io", ""}, {"https://%zz", ""},
+		{long, long}, {long + "x", ""}, {"https://leadmagic.io/\u202ex", "https://leadmagic.io/x"},
+	} {
+		body := fmt.Sprintf(`{"detail":"no","docs":%q}`, tt.docs)
+		if got := problem.FromAnswer(problem.Answer{Status: 400, Header: http.Header{}, Body: []byte(body)}).Docs; got != tt.want {
+			t.Errorf("%s: got %q", tt.docs, got)
+		}
+	}
+}
+
 func mustParse(s string) *url.URL {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -275,6 +306,8 @@ func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
 		{"XHTML without markup", "Application/XHTML+XML ;charset=utf-8", "blocked", "blocked"},
 		{"XML", "application/xml", `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`, ""},
 		{"words that say they are a page", "text/html", "Blocked by policy\nask the help desk", "Blocked by policy"},
+		{"words with brackets in them that say they are a page", "text/html", "E[7] {x}", "E[7] {x}"},
+		{"one letter that says it is a page", "text/html", "x", "x"},
 		{"bytes that say they are a page", "text/html", "\x80\x81", ""},
 		{"a page in UTF-16", "application/json", "\xff\xfe<\x00h\x00", ""},
 		{"a page in UTF-16, the other way round", "application/json", "\xfe\xff\x00<\x00h", ""},
@@ -352,18 +385,20 @@ func utf16be(s string) string {
 func TestPagesInEncodingsThatNobodyAskedFor(t *testing.T) {
 	const brotli = "[\x8f\x00\x80"
 	for _, tt := range []struct {
-		contentType, encoding string
-		code                  problem.Code
+		contentType, encoding, body string
+		code                        problem.Code
 	}{
-		{"text/html", "br", problem.NotLeadMagic},
-		{"text/html", "", problem.NotLeadMagic}, // no JSON is in that
-		{"application/json", "br", problem.KeyRejected},
+		{"text/html", "br", brotli, problem.NotLeadMagic},
+		{"text/html", "", brotli, problem.NotLeadMagic}, // no JSON is in that
+		{"application/json", "br", brotli, problem.KeyRejected},
+		{"text/html", "br", "[\x01\x02", problem.NotLeadMagic},
+		{"text/html", "", `["x"]`, problem.KeyRejected},
 	} {
 		h := header("Content-Type", tt.contentType)
 		if tt.encoding != "" {
 			h.Set("Content-Encoding", tt.encoding)
 		}
-		if got := problem.FromAnswer(problem.Answer{Status: 401, Header: h, Body: []byte(brotli)}); got.Code != tt.code {
+		if got := problem.FromAnswer(problem.Answer{Status: 401, Header: h, Body: []byte(tt.body)}); got.Code != tt.code || strings.Contains(got.What, "titled") {
 			t.Errorf("%s in %q: got %s: %s", tt.contentType, tt.encoding, got.Code, got.What)
 		}
 	}
@@ -485,8 +520,12 @@ func TestWhatIsNoPage(t *testing.T) {
 			if tt.answer.Header == nil {
 				tt.answer.Header = http.Header{}
 			}
-			if got := problem.FromAnswer(tt.answer); got.Code != tt.code || got.What != tt.what {
+			got := problem.FromAnswer(tt.answer)
+			if got.Code != tt.code || got.What != tt.what {
 				t.Errorf("got  %s: %s\nwant %s: %s", got.Code, got.What, tt.code, tt.what)
+			}
+			if unsure := strings.Contains(tt.what, "or something between"); unsure != strings.Contains(got.Fix(), "a company's filter") {
+				t.Errorf("got the advice %q", got.Fix())
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func printed(r rune) rune {
 	switch {
 	case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 		return -1
-	case unicode.IsSpace(r), unicode.Is(unicode.Z, r):
+	case unicode.IsSpace(r):
 		return ' '
 	case unicode.IsPrint(r):
 		return r
@@ -88,10 +88,9 @@ func printed(r rune) rune {
 	return -1
 }
 
-// indent joins lines so that the first begins at the margin, and the others, as indented among each other as before,
+// indent joins lines, which it changes, so that the first begins at the margin, and the others, as indented among each other as before,
 // at two blanks. Several empty lines become one.
 func indent(lines []string) string {
-	lines = slices.Clone(lines)
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
@@ -112,8 +111,8 @@ func indent(lines []string) string {
 			lines[i] = "  " + line[margin:]
 		}
 	}
-	lines = slices.CompactFunc(lines, func(a, b string) bool { return a == "" && b == "" })
-	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+	one := func(a, b string) bool { return a == "" && b == "" }
+	return strings.TrimRight(strings.Join(slices.CompactFunc(lines, one), "\n"), "\n")
 }
 
 // shorten cuts s to limit characters, an ellipsis among them, and not between a letter and its marks.

@@ -66,6 +66,8 @@ func TestPrintable(t *testing.T) {
 		{name: "indented lines", text: "list\n- a\n  - b\n\n\n- c  \n", line: "list - a - b - c", block: "list\n  - a\n    - b\n\n  - c"},
 		{name: "lines alike", text: "a\nb\nb", line: "a b b", block: "a\n  b\n  b"},
 		{name: "deeply indented lines", text: "  list\n        a\n      b", line: "list a b", block: "list\n    a\n  b"},
+		{name: "a line that is indented more at the end", text: "a\nb\n  c", line: "a b c", block: "a\n  b\n    c"},
+		{name: "an empty line before", text: "\na", line: "a"},
 		{name: "empty lines before", text: "\n\n  a\nb", line: "a b", block: "a\n  b"},
 
 		{name: "as long as may be", text: "abcde", limit: 5, line: "abcde"},
@@ -74,6 +76,11 @@ func TestPrintable(t *testing.T) {
 		{name: "cut at a blank", text: "abc def", limit: 5, line: "abc…"},
 		{name: "cut at a mark", text: "abce\u0301\u0323f", limit: 6, line: "abc…"},
 		{name: "cut at a skin tone", text: "ab👍🏽c", limit: 4, line: "ab…"},
+		{name: "cut at the first skin tone", text: "ab👍🏻c", limit: 4, line: "ab…"},
+		{name: "cut at the last skin tone", text: "ab👍🏿c", limit: 4, line: "ab…"},
+		{name: "cut at what comes before and after them", text: "ab\U0001F3FAc\U0001F400d", limit: 4, line: "ab\U0001F3FA…"},
+		{name: "the same", text: "ab👍\U0001F400d", limit: 4, line: "ab👍…"},
+		{name: "marks alone", text: "\u0301\u0301\u0301", limit: 2, line: "…"},
 		{name: "cut to nothing", text: "e\u0301\u0301", limit: 2, line: "…"},
 		{name: "cut at a line", text: "ab\n    c\nd", limit: 11, line: "ab c d", block: "ab\n  c…"},
 		{name: "cut after a line", text: "ab\ncd", limit: 4, line: "ab…"},
@@ -102,6 +109,7 @@ func TestPrintableJSON(t *testing.T) {
 		{"direction marks", "\"a\u202eb\u2069\"", `"a\u202eb\u2069"`},
 		{"line separators", "\"a\u2028b\u0085\x7f\"", `"a\u2028b\u0085\u007f"`},
 		{"beyond the first plane", "\"👍\U000e0041\"", `"👍\udb40\udc41"`},
+		{"the ends of the planes", "\"\uffff\U00010000\U0010ffff\"", "\"\\uffff\U00010000\\udbff\\udfff\""},
 		{"invalid UTF-8", "\"a\xff\"", "\"a\ufffd\""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 
 // Sleep blocks for d. When ctx ends first, or has ended, its cause is returned.
 func Sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 || ctx.Err() != nil {
+	if d <= 0 {
 		return context.Cause(ctx)
 	}
 	timer := time.NewTimer(d)

@@ -224,7 +224,7 @@ func TestSeconds(t *testing.T) {
 		seconds float64
 		want    time.Duration
 	}{
-		{1.5, 1500 * time.Millisecond}, {0, 0}, {-1, 0}, {math.NaN(), 0}, {math.Inf(1), 24 * time.Hour}, {math.Inf(-1), 0}, {1e300, 24 * time.Hour},
+		{1.5, 1500 * time.Millisecond}, {0.5, 500 * time.Millisecond}, {1, time.Second}, {0, 0}, {-1, 0}, {math.NaN(), 0}, {math.Inf(1), 24 * time.Hour}, {math.Inf(-1), 0}, {1e300, 24 * time.Hour},
 	} {
 		if got := ratelimit.Seconds(tt.seconds); got != tt.want {
 			t.Errorf("%v: got %v, want %v", tt.seconds, got, tt.want)

@@ -14,13 +14,14 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // What an installer of bundles does: unpack, put the user's answers into the variables,
 // start the command with nothing else of the environment, and speak MCP to it. The
 // sandbox answers nobody without the key.
 func TestABundleStartsASession(t *testing.T) {
-	leadmagic, err := sandbox.Start(sandbox.Options{})
+	leadmagic, err := faults.Start(faults.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

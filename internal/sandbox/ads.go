@@ -35,9 +35,9 @@ func adOperations() []*operation {
 				}
 				url := strings.TrimRight(in.text("ad_url"), "/")
 				id := url[strings.LastIndexByte(url, '/')+1:]
-				m := museOf("ad", id)
+				g := generatorOf("ad", id)
 				return found(2, "Ad found", object{
-					"company":    object{"name": m.pick(lastNames)},
+					"company":    object{"name": g.pick(lastNames)},
 					"ad_details": object{"ad_id": id, "headline": "Buy what does not exist", "ad_type": "single_image", "raw": object{}},
 				})
 			},
@@ -52,13 +52,13 @@ func searchAds(in input, network string, base float64) answer {
 		return a
 	}
 	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
-	m := museOf("ads", network, domain)
-	count := min(m.between(2, 30), in.number("limit", 100))
+	g := generatorOf("ads", network, domain)
+	count := min(g.between(2, 30), in.number("limit", 100))
 	ads := make([]object, 0, count)
 	for range count {
-		id := m.between(100_000, 999_999)
+		id := g.between(100_000, 999_999)
 		ads = append(ads, object{
-			"ad_id": id, "advertiser_name": company, "headline": "Buy what does not exist", "format": m.pick([]string{"text", "image", "video"}),
+			"ad_id": id, "advertiser_name": company, "headline": "Buy what does not exist", "format": g.pick([]string{"text", "image", "video"}),
 			"original_url": "https://ads.example/" + slug(company), "start": "2026-10-01", "last_seen": "2026-11-20",
 		})
 	}

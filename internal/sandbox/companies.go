@@ -23,13 +23,13 @@ func companyOperations() []*operation {
 					return missed("Company not found", "basicInfo", "financialInfo", "fundingHistory", "leadership", "news")
 				}
 				domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
-				m := museOf("funding", domain)
+				g := generatorOf("funding", domain)
 				lead := personAt(domain, company, 0, "Chief Executive Officer")
 				return found(4, "Company found", object{
-					"basicInfo":     object{"companyName": company, "website": domain, "founded": m.between(1980, 2020)},
-					"financialInfo": object{"totalFunding": m.between(1, 90) * 1_000_000, "currency": "USD"},
+					"basicInfo":     object{"companyName": company, "website": domain, "founded": g.between(1980, 2020)},
+					"financialInfo": object{"totalFunding": g.between(1, 90) * 1_000_000, "currency": "USD"},
 					"fundingHistory": []object{
-						{"round": "Series A", "date": "2022-05-10", "amount": m.between(1, 40) * 1_000_000, "investors": []string{capital(m.pick(lastNames)) + " Ventures"}},
+						{"round": "Series A", "date": "2022-05-10", "amount": g.between(1, 40) * 1_000_000, "investors": []string{capital(g.pick(lastNames)) + " Ventures"}},
 					},
 					"leadership":     object{"ceo": lead.name()},
 					"topCompetitors": competitorsOf(domain), "news": []object{}, "pressReleases": []object{}, "acquisitions": []object{},
@@ -63,10 +63,10 @@ func companyOperations() []*operation {
 					a.body.(object)["data"] = []object{}
 					return a
 				}
-				m := museOf("tech", in.text("company_domain"))
-				start := m.between(0, len(techs)-1)
+				g := generatorOf("tech", in.text("company_domain"))
+				start := g.between(0, len(techs)-1)
 				data := make([]object, 0, 3)
-				for n := range m.between(1, 3) {
+				for n := range g.between(1, 3) {
 					data = append(data, object{"name": techs[(start+n)%len(techs)], "description": "An invented product", "categories": []string{"Analytics"}, "sub_technologies": []string{}})
 				}
 				return found(1, "Technologies found", object{"data": data})
@@ -85,32 +85,32 @@ func enrichCompany(in input, _ *account) answer {
 		name = p.name()
 	}
 	domain, name = companyOf(domain, name)
-	m := museOf("company", domain)
-	industry := m.pick(industries)
-	founded := m.between(1980, 2020)
-	employees := museOf("size", domain).between(12, 400)
+	g := generatorOf("company", domain)
+	industry := g.pick(industries)
+	founded := g.between(1980, 2020)
+	employees := generatorOf("size", domain).between(12, 400)
 	revenue := employees * 150_000
 	return found(1, "Company found", object{
-		"companyName": name, "companyId": m.between(100_000, 999_999), "industry": industry,
+		"companyName": name, "companyId": g.between(100_000, 999_999), "industry": industry,
 		"employeeCount": employees, "employeeCountRange": object{"start": 11, "end": 500}, "employee_range": "11-500",
-		"specialities": []string{industry}, "tagline": "Nothing here is real", "followerCount": m.between(50, 90_000),
+		"specialities": []string{industry}, "tagline": "Nothing here is real", "followerCount": g.between(50, 90_000),
 		"description": name + " does not exist.", "websiteUrl": "https://" + domain, "universalName": slug(name),
-		"headquarter": object{"city": m.pick(cities), "country": m.pick(countries)},
-		"locations":   []object{{"city": m.pick(cities), "country": m.pick(countries)}},
+		"headquarter": object{"city": g.pick(cities), "country": g.pick(countries)},
+		"locations":   []object{{"city": g.pick(cities), "country": g.pick(countries)}},
 		"foundedOn":   object{"year": founded}, "founded_year": founded, "ownership_status": "private",
-		"revenue": revenue, "revenue_formatted": cents(revenue * 100).String(), "total_funding": m.between(0, 90) * 1_000_000,
+		"revenue": revenue, "revenue_formatted": cents(revenue * 100).String(), "total_funding": g.between(0, 90) * 1_000_000,
 		"competitors": []string{}, "b2b_profile_url": "https://profiles.example/company/" + slug(name),
 	})
 }
 
 func competitorsOf(domain string) []object {
-	m := museOf("competitors", domain)
+	g := generatorOf("competitors", domain)
 	list := make([]object, 0, 3)
-	for range m.between(1, 3) {
-		name := m.pick(lastNames) + " " + m.pick([]string{"Works", "Labs", "Group"})
+	for range g.between(1, 3) {
+		name := g.pick(lastNames) + " " + g.pick([]string{"Works", "Labs", "Group"})
 		list = append(list, object{
-			"name": name, "shortDescription": name + " does not exist.", "founded_year": m.between(1980, 2020),
-			"hq": m.pick(cities), "employeesCount": m.between(10, 5000), "tags": []string{m.pick(industries)},
+			"name": name, "shortDescription": name + " does not exist.", "founded_year": g.between(1980, 2020),
+			"hq": g.pick(cities), "employeesCount": g.between(10, 5000), "tags": []string{g.pick(industries)},
 		})
 	}
 	return list

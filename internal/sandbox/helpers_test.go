@@ -12,17 +12,18 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 const (
-	legacy = "2025-11-25"
-	modern = "2026-07-28"
+	withSessions = "2025-11-25" // the last protocol version with sessions
+	stateless    = "2026-07-28"
 )
 
 // start serves a sandbox for the length of a test.
-func start(t *testing.T, opts sandbox.Options) *sandbox.Server {
+func start(t *testing.T, opts faults.Options) *faults.Server {
 	t.Helper()
-	s, err := sandbox.Start(opts)
+	s, err := faults.Start(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func until(t *testing.T, happened func() bool) {
 }
 
 // connect opens a session with an SDK client.
-func connect(t *testing.T, s *sandbox.Server, version string, opts *mcp.ClientOptions) *mcp.ClientSession {
+func connect(t *testing.T, s *faults.Server, version string, opts *mcp.ClientOptions) *mcp.ClientSession {
 	t.Helper()
 	c := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "0"}, opts)
 	session, err := c.Connect(t.Context(), &mcp.StreamableClientTransport{
@@ -128,7 +129,7 @@ type request struct {
 	header             map[string]string // key headers are set by path unless they are here; "" leaves one out
 }
 
-func (q request) build(t *testing.T, ctx context.Context, s *sandbox.Server) *http.Request {
+func (q request) build(t *testing.T, ctx context.Context, s *faults.Server) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, q.method, s.URL+q.path, strings.NewReader(q.body))
 	if err != nil {
@@ -160,7 +161,7 @@ type reply struct {
 	err    error // of the request, or of reading the body
 }
 
-func send(t *testing.T, s *sandbox.Server, q request) reply {
+func send(t *testing.T, s *faults.Server, q request) reply {
 	t.Helper()
 	response, err := client(t).Do(q.build(t, t.Context(), s))
 	if err != nil {
@@ -191,11 +192,11 @@ func (a reply) answer(t *testing.T) map[string]any {
 	return decode(t, last)
 }
 
-// initialize asks for a legacy session.
+// initialize asks for a session.
 var initialize = request{method: "POST", path: "/mcp", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}`}
 
-// open opens a legacy session over raw HTTP and returns its id.
-func open(t *testing.T, s *sandbox.Server) string {
+// open opens a session over raw HTTP and returns its id.
+func open(t *testing.T, s *faults.Server) string {
 	t.Helper()
 	got := send(t, s, initialize)
 	id := got.header.Get("Mcp-Session-Id")
@@ -210,7 +211,7 @@ func open(t *testing.T, s *sandbox.Server) string {
 
 // inSession is a POST within a session.
 func inSession(id, body string) request {
-	return request{method: "POST", path: "/mcp", body: body, header: map[string]string{"Mcp-Session-Id": id, "Mcp-Protocol-Version": legacy}}
+	return request{method: "POST", path: "/mcp", body: body, header: map[string]string{"Mcp-Session-Id": id, "Mcp-Protocol-Version": withSessions}}
 }
 
 // toolCall is a tools/call within a session.
@@ -218,8 +219,7 @@ func toolCall(session, tool, args string) request {
 	return inSession(session, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"`+tool+`","arguments":`+args+`}}`)
 }
 
-// control uses the control path.
-func control(t *testing.T, s *sandbox.Server, method, path, body string) reply {
-	t.Helper()
-	return send(t, s, request{method: method, path: "/_sandbox/" + path, body: body, header: map[string]string{"X-API-Key": ""}})
+// find is a paid call within a session.
+func find(session string) request {
+	return toolCall(session, "find_work_email", `{"full_name":"Ada Lovelace","domain":"a.example"}`)
 }

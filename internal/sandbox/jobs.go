@@ -70,7 +70,7 @@ func findJobs(in input, _ *account) answer {
 	page, perPage := in.number("page", 1), in.number("per_page", 20)
 	total := 0
 	if !in.misses() {
-		total = museOf("jobs", in.text("company_name"), in.text("company_website"), in.text("job_title")).between(3, 120)
+		total = generatorOf("jobs", in.text("company_name"), in.text("company_website"), in.text("job_title")).between(3, 120)
 	}
 	results := jobsFrom(in, total, (page-1)*perPage, perPage)
 	message := "Jobs found"
@@ -86,19 +86,19 @@ func findJobs(in input, _ *account) answer {
 func jobsFrom(in input, total, offset, limit int) []object {
 	jobs := []object{}
 	for n := max(0, offset); n < min(total, offset+limit); n++ {
-		m := museOf("job", in.text("company_name"), in.text("job_title"), string(rune('a'+n%26)), string(rune('a'+n/26)))
+		g := generatorOf("job", in.text("company_name"), in.text("job_title"), string(rune('a'+n%26)), string(rune('a'+n/26)))
 		company := in.text("company_name")
 		if company == "" {
-			company = m.pick(lastNames)
+			company = g.pick(lastNames)
 		}
 		title := in.text("job_title")
 		if title == "" {
-			title = m.pick(titles)
+			title = g.pick(titles)
 		}
 		_, company = companyOf("", company)
 		jobs = append(jobs, object{
-			"id": m.between(1_000_000, 9_999_999), "title": title, "company": object{"name": company},
-			"location": m.pick(cities) + ", " + m.pick(countries), "posted_date": "2026-11-02", "has_remote": m.between(0, 1) == 1,
+			"id": g.between(1_000_000, 9_999_999), "title": title, "company": object{"name": company},
+			"location": g.pick(cities) + ", " + g.pick(countries), "posted_date": "2026-11-02", "has_remote": g.between(0, 1) == 1,
 			"application_url": "https://jobs.example/" + slug(company) + "/" + slug(title),
 		})
 	}

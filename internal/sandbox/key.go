@@ -34,8 +34,8 @@ func (s *Sandbox) accepts(key string) bool {
 	return subtle.ConstantTimeCompare([]byte(key), []byte(s.key)) == 1
 }
 
-// admitMCP checks the key of a request to /mcp and answers those it refuses.
-func (s *Sandbox) admitMCP(w http.ResponseWriter, r *http.Request) bool {
+// authorizeMCP checks the key of a request to /mcp and answers those it refuses.
+func (s *Sandbox) authorizeMCP(w http.ResponseWriter, r *http.Request) bool {
 	if s.opts.OAuthOnly {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", resource_metadata="`+origin(r)+`/.well-known/oauth-protected-resource/mcp"`)
 		writeJSON(w, http.StatusUnauthorized, object{"error": "invalid_token", "error_description": "sign in to use this server"})
@@ -53,8 +53,8 @@ func (s *Sandbox) admitMCP(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// admitREST checks the key of a request to the REST API.
-func (s *Sandbox) admitREST(r *http.Request) *refusal {
+// authorizeREST checks the key of a request to the REST API.
+func (s *Sandbox) authorizeREST(r *http.Request) *refusal {
 	key, shown := presented(r, restKeyHeader)
 	switch {
 	case !shown:

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 func TestKeys(t *testing.T) {
@@ -24,7 +25,7 @@ func TestKeys(t *testing.T) {
 		{"a wrong key beside a good token", map[string]string{"x-leadmagic-key": "lm_wrong", "Authorization": "Bearer " + sandbox.Key}, 401, "Invalid"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			s := start(t, sandbox.Options{})
+			s := start(t, faults.Options{})
 			got := send(t, s, request{method: "POST", path: "/mcp", body: ping, header: test.header})
 			if got.status != test.want || !strings.Contains(got.body, test.body) || strings.Contains(got.body, "canary") {
 				t.Errorf("got %d %q", got.status, got.body)
@@ -35,7 +36,7 @@ func TestKeys(t *testing.T) {
 		})
 	}
 	t.Run("two keys are none", func(t *testing.T) {
-		s := start(t, sandbox.Options{})
+		s := start(t, faults.Options{})
 		r := request{method: "POST", path: "/mcp", body: ping}.build(t, t.Context(), s)
 		r.Header.Add("x-leadmagic-key", sandbox.Key)
 		response, err := client(t).Do(r)
@@ -48,7 +49,7 @@ func TestKeys(t *testing.T) {
 		}
 	})
 	t.Run("a rotated key", func(t *testing.T) {
-		s := start(t, sandbox.Options{})
+		s := start(t, faults.Options{})
 		s.SetKey("lm_next")
 		if got := send(t, s, request{method: "POST", path: "/mcp", body: ping}); got.status != 401 {
 			t.Errorf("the old key: %d", got.status)
@@ -60,7 +61,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestOAuthOnly(t *testing.T) {
-	s := start(t, sandbox.Options{OAuthOnly: true})
+	s := start(t, faults.Options{OAuthOnly: true})
 	for _, method := range []string{"POST", "GET"} {
 		got := send(t, s, request{method: method, path: "/mcp"})
 		want := `resource_metadata="` + s.URL + `/.well-known/oauth-protected-resource/mcp"`
@@ -78,25 +79,23 @@ func TestOAuthOnly(t *testing.T) {
 }
 
 func TestNoCreditsRemain(t *testing.T) {
-	for _, test := range []struct{ option, want int }{{0, 403}, {402, 402}} {
-		s := start(t, sandbox.Options{Credits: 3, CreditStatus: test.option})
-		id := open(t, s)
-		got := send(t, s, toolCall(id, "find_mobile_number", `{"profile_url":"ada"}`))
-		body := decode(t, got.body)
-		if got.status != test.want || !strings.Contains(got.body, "No credits remaining") || body["credits_required"] != 5.0 || body["credits_available"] != 3.0 {
-			t.Errorf("a call that costs more: %d %s", got.status, got.body)
-		}
-		if got := send(t, s, toolCall(id, "check_credits", `{}`)); got.status != 200 {
-			t.Errorf("a free call: %d", got.status)
-		}
-		if got := send(t, s, toolCall(id, "find_mobile_number", `{"profile_url":"nobody"}`)); got.status != 200 {
-			t.Errorf("a miss: %d", got.status)
-		}
-		if got := send(t, s, toolCall(id, "find_work_email", `{"full_name":"Ada","domain":"a.example"}`)); got.status != 200 || s.Balance() != 2 {
-			t.Errorf("a call that is covered: %d, balance %v", got.status, s.Balance())
-		}
+	s := start(t, faults.Options{Credits: 3})
+	id := open(t, s)
+	got := send(t, s, toolCall(id, "find_mobile_number", `{"profile_url":"ada"}`))
+	body := decode(t, got.body)
+	if got.status != 403 || !strings.Contains(got.body, "No credits remaining") || body["credits_required"] != 5.0 || body["credits_available"] != 3.0 {
+		t.Errorf("a call that costs more: %d %s", got.status, got.body)
 	}
-	if s := start(t, sandbox.Options{Credits: -1}); s.Balance() != 0 {
+	if got := send(t, s, toolCall(id, "check_credits", `{}`)); got.status != 200 {
+		t.Errorf("a free call: %d", got.status)
+	}
+	if got := send(t, s, toolCall(id, "find_mobile_number", `{"profile_url":"nobody"}`)); got.status != 200 {
+		t.Errorf("a miss: %d", got.status)
+	}
+	if got := send(t, s, toolCall(id, "find_work_email", `{"full_name":"Ada","domain":"a.example"}`)); got.status != 200 || s.Balance() != 2 {
+		t.Errorf("a call that is covered: %d, balance %v", got.status, s.Balance())
+	}
+	if s := start(t, faults.Options{Credits: -1}); s.Balance() != 0 {
 		t.Errorf("balance = %v, want 0", s.Balance())
 	}
 }

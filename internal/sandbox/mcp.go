@@ -1,216 +1,221 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
+// statelessVersion is the first protocol version without sessions.
+const statelessVersion = "2026-07-28"
+
 // sessionTimeout is how long a session lives that nobody uses or ends.
 const sessionTimeout = 24 * time.Hour
 
-// upstream is the hosted MCP server: one SDK server per era, each built when the first request needs it.
-type upstream struct {
-	mu             sync.Mutex
-	legacy, modern *era
-	lostAs         int                   // the status that an unknown session is answered with, 404 or 400
-	tools          map[string]*operation // by every name
-	greetings      greetings
+// hosted is the hosted MCP server: an SDK server with sessions and a stateless one, each built when the first request needs it.
+type hosted struct {
+	mu                  sync.Mutex
+	sessions, stateless http.Handler
+	servers             []*mcp.Server
+	tools               map[string]*operation // by every name
 }
 
-// era is one SDK server and the HTTP side of it.
-type era struct {
-	server  *mcp.Server
-	handler http.Handler
+// close ends the sessions and waits for the tools that still run in them.
+func (h *hosted) close() {
+	h.mu.Lock()
+	servers := h.servers
+	h.mu.Unlock()
+	for _, server := range servers {
+		for session := range server.Sessions() {
+			_ = session.Close() // it is gone either way
+		}
+	}
 }
 
-// serveMCP carries out a request to the MCP endpoint.
-func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request, in incoming) {
-	if !s.admitMCP(w, r) {
+// message is what the sandbox itself reads of a JSON-RPC message.
+type message struct {
+	Method string `json:"method"`
+	Params struct {
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"arguments"`
+		Meta struct {
+			Version string `json:"io.modelcontextprotocol/protocolVersion"`
+		} `json:"_meta"`
+	} `json:"params"`
+}
+
+// readMessages reads the messages of a body: one, or a batch. A member of an unexpected type reads as absent.
+func readMessages(body []byte) []message {
+	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['}) {
+		body = slices.Concat([]byte{'['}, body, []byte{']'})
+	}
+	var messages []message
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(body, &messages), &syntax) {
+		return nil
+	}
+	return messages
+}
+
+// serveMCP answers a request to the MCP endpoint.
+func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
+	if !s.authorizeMCP(w, r) {
 		return
 	}
-	if r.Method == http.MethodGet && s.opts.NoGET {
-		w.Header().Set("Allow", "POST, DELETE")
-		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-		return
+	var messages []message
+	if r.Method == http.MethodPost {
+		body, ok := readBody(w, r)
+		if !ok {
+			return
+		}
+		messages = readMessages(body)
 	}
-	modern := s.isModern(r, in.messages)
-	for _, m := range in.messages {
+	for _, m := range messages {
 		if why := s.overdrawn(m); why != nil {
-			why.Status = s.opts.CreditStatus
-			writeJSON(w, why.Status, object{
-				"error": http.StatusText(why.Status), "message": "No credits remaining: " + why.Detail,
+			writeJSON(w, http.StatusForbidden, object{
+				"error": http.StatusText(http.StatusForbidden), "message": "No credits remaining: " + why.Detail,
 				"credits_required": why.Context["credits_required"], "credits_available": why.Context["credits_available"],
 			})
 			return
 		}
 	}
-	if s.offersEcho() && len(in.messages) == 1 && in.messages[0].tool() == echoTool {
-		s.serveEcho(w, r, in.messages[0], modern)
-		return
-	}
-	e := s.era(modern)
-	if e == nil {
-		http.Error(w, "sandbox is closed", http.StatusServiceUnavailable)
-		return
-	}
-	if !modern {
-		w = s.upstream.disown(w)
-	}
-	e.handler.ServeHTTP(w, r)
+	s.server(s.isStateless(r, messages)).ServeHTTP(w, r)
 }
 
-// isModern tells the era of a request: by its version header, or by the version in its body. GET and DELETE are about
-// sessions, which only the legacy era has.
-func (s *Sandbox) isModern(r *http.Request, messages []message) bool {
+// isStateless reports whether a request is of the stateless protocol, by its version header or by the version in its body.
+// GET and DELETE concern sessions.
+func (s *Sandbox) isStateless(r *http.Request, messages []message) bool {
 	switch {
-	case s.opts.LegacyOnly:
+	case s.opts.Hooks.SessionsOnly:
 		return false
-	case s.opts.ModernOnly:
+	case s.opts.Hooks.StatelessOnly:
 		return true
 	case r.Method != http.MethodPost:
 		return false
-	case r.Header.Get("Mcp-Protocol-Version") >= modernVersion:
-		return true
 	}
-	for _, m := range messages {
-		if m.Params.Meta.Version >= modernVersion || m.Method == "server/discover" || m.Method == "subscriptions/listen" {
-			return true
-		}
-	}
-	return false
+	return r.Header.Get("Mcp-Protocol-Version") >= statelessVersion || slices.ContainsFunc(messages, func(m message) bool {
+		return m.Params.Meta.Version >= statelessVersion || m.Method == "server/discover" || m.Method == "subscriptions/listen"
+	})
 }
 
 // overdrawn refuses a call that costs more than is left. The hosted server says so in HTTP, before MCP sees the call.
 func (s *Sandbox) overdrawn(m message) *refusal {
-	name := m.tool()
-	if name == "" {
-		return nil
-	}
-	op := s.tool(name)
-	if op == nil || !op.paid {
+	op := s.tool(m.Params.Name)
+	if m.Method != "tools/call" || op == nil || !op.paid {
 		return nil
 	}
 	in, why := decodeInput(m.Params.Args)
 	if why != nil || op.check(in) != nil {
 		return nil // the tool says so
 	}
-	if price := op.answer(in, s.account).credits; !s.account.covers(price) {
-		return noCredits(price, s.account.balance())
+	if price, left := op.answer(in, s.account).credits, s.account.balance(); price > left {
+		return noCredits(price, left)
 	}
 	return nil
 }
 
-// tool is the operation behind a tool name, or nil.
+// tool is the operation of a tool, or nil.
 func (s *Sandbox) tool(name string) *operation {
-	s.upstream.mu.Lock()
-	defer s.upstream.mu.Unlock()
-	if s.upstream.tools == nil {
-		s.upstream.tools = map[string]*operation{}
+	s.mcp.mu.Lock()
+	defer s.mcp.mu.Unlock()
+	if s.mcp.tools == nil {
+		s.mcp.tools = map[string]*operation{}
 		for _, op := range operations() {
-			if op.hidden {
-				continue
-			}
-			for _, name := range append([]string{op.tool}, op.also...) {
-				s.upstream.tools[name] = op
+			for _, name := range op.toolNames() {
+				s.mcp.tools[name] = op
 			}
 		}
 	}
-	return s.upstream.tools[name]
+	return s.mcp.tools[name]
 }
 
-// era is the server for one era, or nil once the sandbox is closed.
-func (s *Sandbox) era(modern bool) *era {
-	u := &s.upstream
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	slot := &u.legacy
-	if modern {
-		slot = &u.modern
+// server is the handler of one of the two servers.
+func (s *Sandbox) server(stateless bool) http.Handler {
+	h := &s.mcp
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	handler := &h.sessions
+	if stateless {
+		handler = &h.stateless
 	}
-	if *slot == nil {
-		*slot = s.newEra(modern)
+	if *handler == nil {
+		*handler = s.newServer(stateless)
 	}
-	return *slot
+	return *handler
 }
 
-func (s *Sandbox) newEra(modern bool) *era {
-	opts := &mcp.ServerOptions{
+func (s *Sandbox) newServer(stateless bool) http.Handler {
+	options := &mcp.ServerOptions{
 		Instructions: "LeadMagic sandbox, an unofficial stand-in: every answer is invented. Start with check_credits, which is free.",
-		PageSize:     s.opts.Paged,
 		SubscribeHandler: func(context.Context, *mcp.SubscribeRequest) error {
 			return nil // the SDK keeps the list
 		},
 		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
 		CompletionHandler:  complete,
 	}
-	if s.opts.Workbench {
-		opts.InitializedHandler = s.greet
+	if s.opts.Hooks.StatelessOnly {
+		options.SupportedProtocolVersions = []string{statelessVersion}
 	}
-	if s.opts.ModernOnly {
-		opts.SupportedProtocolVersions = []string{modernVersion}
-	}
-	server := mcp.NewServer(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Title: "LeadMagic (unofficial)", Version: "sandbox"}, opts)
-	server.AddReceivingMiddleware(s.bounded)
-	s.addTools(server)
-	addDocs(server)
-	addPrompts(server)
-	if s.opts.Workbench {
-		s.addWorkbench(server)
-	}
-	e := &era{server: server}
-	httpOpts := &mcp.StreamableHTTPOptions{
-		Stateless:                    modern,
-		JSONResponse:                 s.opts.JSON,
+	httpOptions := &mcp.StreamableHTTPOptions{
+		Stateless:                    stateless,
 		SessionTimeout:               sessionTimeout,
-		DisableLocalhostProtection:   true, // ServeHTTP has seen to it
+		DisableLocalhostProtection:   true, // rebound checks the host
 		MaxRequestBodyBytes:          maxBody,
 		PropagateRequestCancellation: true,
 	}
-	if s.opts.EventIDs {
-		httpOpts.EventStore = mcp.NewMemoryEventStore(nil)
+	if s.opts.Hooks.Configure != nil {
+		s.opts.Hooks.Configure(options, httpOptions)
 	}
-	e.handler = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, httpOpts)
-	return e
-}
-
-// addTools adds the hosted server's tools.
-func (s *Sandbox) addTools(server *mcp.Server) {
-	if s.offersEcho() {
-		s.addEcho(server)
-	}
+	server := mcp.NewServer(&mcp.Implementation{Name: "leadmagic-mcp-proxy", Title: "LeadMagic (unofficial)", Version: "sandbox"}, options)
+	server.AddReceivingMiddleware(s.endsWithSandbox)
 	for _, op := range operations() {
-		if !op.hidden {
-			s.addTool(server, op)
+		for _, name := range op.toolNames() {
+			server.AddTool(&mcp.Tool{
+				Name: name, Title: op.title, Description: op.what, InputSchema: op.schema(), Annotations: op.annotations(),
+			}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+				return s.callTool(op, req.Params.Arguments), nil
+			})
 		}
 	}
+	addDocs(server)
+	addPrompts(server)
+	if s.opts.Hooks.Extend != nil {
+		s.opts.Hooks.Extend(server)
+	}
+	s.mcp.servers = append(s.mcp.servers, server)
+	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, httpOptions)
 }
 
-// addTool adds an operation under each of its names.
-func (s *Sandbox) addTool(server *mcp.Server, op *operation) {
-	schema := op.schema()
-	for _, name := range append([]string{op.tool}, op.also...) {
-		server.AddTool(&mcp.Tool{
-			Name: name, Title: op.title, Description: op.what, InputSchema: schema, Annotations: op.annotations(),
-		}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return s.callTool(op, req.Params.Arguments), nil
-		})
+// endsWithSandbox ends what a message has started when the sandbox ends: in a session it outlives its request.
+func (s *Sandbox) endsWithSandbox(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		ctx, cancel := s.bind(ctx)
+		defer cancel()
+		return next(ctx, method, req)
 	}
 }
 
 // callTool carries a tool call out. What is wrong with it is told to the model, as the hosted server does.
 func (s *Sandbox) callTool(op *operation, raw json.RawMessage) *mcp.CallToolResult {
+	failed := func(text string) *mcp.CallToolResult {
+		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: text}}}
+	}
 	in, why := decodeInput(raw)
 	var got answer
 	if why == nil {
-		got, why = s.carry("mcp", op, in, raw)
+		got, why = s.carryOut("mcp", op, in, raw)
 	}
 	if why != nil {
-		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: why.String()}}}
+		return failed(why.String())
 	}
 	body := got.body
 	if list, ok := body.([]object); ok {
@@ -218,19 +223,73 @@ func (s *Sandbox) callTool(op *operation, raw json.RawMessage) *mcp.CallToolResu
 	}
 	data, err := json.Marshal(body)
 	if err != nil {
-		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "sandbox: " + err.Error()}}}
+		return failed("sandbox: " + err.Error())
 	}
-	return &mcp.CallToolResult{
-		Content:           []mcp.Content{&mcp.TextContent{Text: string(data)}},
-		StructuredContent: json.RawMessage(data),
-	}
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(data)}}, StructuredContent: json.RawMessage(data)}
 }
 
-// bounded ends whatever a message has started when the sandbox ends: in the legacy era it outlives its request.
-func (s *Sandbox) bounded(next mcp.MethodHandler) mcp.MethodHandler {
-	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
-		ctx, cancel := s.bind(ctx)
-		defer cancel()
-		return next(ctx, method, req)
+// docsURI is the one resource of the hosted server.
+const docsURI = "leadmagic://docs"
+
+// addDocs adds the hosted server's one resource.
+func addDocs(server *mcp.Server) {
+	server.AddResource(&mcp.Resource{
+		URI: docsURI, Name: "docs", Title: "Tool reference", Description: "What each tool does and what it costs", MIMEType: "text/markdown",
+	}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, MIMEType: "text/markdown", Text: reference()}}}, nil
+	})
+}
+
+// addPrompts adds the hosted server's two prompts.
+func addPrompts(server *mcp.Server) {
+	add := func(p *mcp.Prompt, text func(args map[string]string) string) {
+		server.AddPrompt(p, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return &mcp.GetPromptResult{
+				Description: p.Description,
+				Messages:    []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: text(req.Params.Arguments) + " (Sandbox: the data is invented.)"}}},
+			}, nil
+		})
 	}
+	add(&mcp.Prompt{
+		Name: "account_research", Title: "Account research", Description: "Research a company before a first call",
+		Arguments: []*mcp.PromptArgument{{Name: "company_domain", Description: "domain of the company", Required: true}},
+	}, func(args map[string]string) string {
+		return "Research " + args["company_domain"] + " with LeadMagic: enrich_company first, then find_people_by_role for the head of sales. Say what each step costs."
+	})
+	add(&mcp.Prompt{
+		Name: "contact_lookup", Title: "Contact lookup", Description: "Find how to reach a person",
+		Arguments: []*mcp.PromptArgument{
+			{Name: "full_name", Description: "name of the person", Required: true},
+			{Name: "company_domain", Description: "domain of the person's company", Required: true},
+		},
+	}, func(args map[string]string) string {
+		return "Find a work email for " + args["full_name"] + " at " + args["company_domain"] + " with find_work_email, then check it with validate_work_email."
+	})
+}
+
+// reference is the text of the resource.
+func reference() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# LeadMagic sandbox\n\nEverything here is %s.\n\n", notice)
+	for _, op := range operations() {
+		if !op.hidden {
+			fmt.Fprintf(&b, "- `%s`: %s\n", op.tool, op.what)
+		}
+	}
+	return b.String()
+}
+
+// complete suggests invented values for the prompts' arguments.
+func complete(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
+	suggestions := map[string][]string{
+		"company_domain": {"analytical.example", "ashgrove.example", "birchwick.example"},
+		"full_name":      {"Ada Lovelace", "Blaise Birchwick", "Nobody"},
+	}
+	values := []string{}
+	for _, value := range suggestions[req.Params.Argument.Name] {
+		if strings.HasPrefix(strings.ToLower(value), strings.ToLower(req.Params.Argument.Value)) {
+			values = append(values, value)
+		}
+	}
+	return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: values, Total: len(values)}}, nil
 }

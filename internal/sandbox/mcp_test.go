@@ -1,26 +1,25 @@
 package sandbox_test
 
 import (
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
-// eras runs a test in both eras.
-func eras(t *testing.T, test func(t *testing.T, version string)) {
-	for _, version := range []string{legacy, modern} {
+// modes runs a test with a session and stateless.
+func modes(t *testing.T, test func(t *testing.T, version string)) {
+	for _, version := range []string{withSessions, stateless} {
 		t.Run(version, func(t *testing.T) { test(t, version) })
 	}
 }
 
 func TestDocsPromptsAndCompletion(t *testing.T) {
-	eras(t, func(t *testing.T, version string) {
-		session := connect(t, start(t, sandbox.Options{}), version, nil)
+	modes(t, func(t *testing.T, version string) {
+		session := connect(t, start(t, faults.Options{}), version, nil)
 		docs, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "leadmagic://docs"})
 		if err != nil || !strings.Contains(docs.Contents[0].Text, "`find_work_email`") {
 			t.Errorf("docs: %v %v", docs, err)
@@ -43,8 +42,8 @@ func TestDocsPromptsAndCompletion(t *testing.T) {
 }
 
 func TestPagedLists(t *testing.T) {
-	s := start(t, sandbox.Options{Paged: 5})
-	session := connect(t, s, legacy, nil)
+	s := start(t, faults.Options{PageSize: 5})
+	session := connect(t, s, withSessions, nil)
 	page, err := session.ListTools(t.Context(), nil)
 	if err != nil || len(page.Tools) != 5 || page.NextCursor == "" {
 		t.Fatalf("first page: %d tools, cursor %q, %v", len(page.Tools), page.NextCursor, err)
@@ -63,42 +62,23 @@ func TestPagedLists(t *testing.T) {
 
 func TestOptionsOfTheEndpoint(t *testing.T) {
 	t.Run("the bare root serves MCP too", func(t *testing.T) {
-		s := start(t, sandbox.Options{})
+		s := start(t, faults.Options{})
 		got := send(t, s, request{method: "POST", path: "/", body: `{"jsonrpc":"2.0","id":1,"method":"ping"}`, header: map[string]string{"x-leadmagic-key": sandbox.Key, "Accept": "application/json, text/event-stream"}})
 		if got.status != 200 || !strings.Contains(got.body, `"id":1`) {
 			t.Errorf("got %d %q", got.status, got.body)
 		}
 	})
-	t.Run("GET can be missing", func(t *testing.T) {
-		s := start(t, sandbox.Options{NoGET: true})
-		if got := send(t, s, request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": open(t, s)}}); got.status != 405 {
-			t.Errorf("status = %d", got.status)
-		}
-	})
-	t.Run("answers can be plain JSON", func(t *testing.T) {
-		s := start(t, sandbox.Options{JSON: true})
-		got := send(t, s, toolCall(open(t, s), "check_credits", `{}`))
-		if got.header.Get("Content-Type") != "application/json" || got.answer(t)["id"] != 7.0 {
-			t.Errorf("got %q %q", got.header.Get("Content-Type"), got.body)
-		}
-	})
-	t.Run("events can carry ids", func(t *testing.T) {
-		s := start(t, sandbox.Options{EventIDs: true})
-		if got := send(t, s, toolCall(open(t, s), "check_credits", `{}`)); !strings.Contains(got.body, "\nid: ") {
-			t.Errorf("got %q", got.body)
-		}
-	})
-	t.Run("only the legacy era", func(t *testing.T) {
-		s := start(t, sandbox.Options{LegacyOnly: true})
-		got := send(t, s, modernCall("tools/list", "", `{}`))
+	t.Run("only sessions", func(t *testing.T) {
+		s := start(t, faults.Options{SessionsOnly: true})
+		got := send(t, s, statelessCall("tools/list", "", `{}`))
 		if got.status != 400 || got.answer(t)["error"].(map[string]any)["code"] != -32022.0 {
 			t.Errorf("got %d %q", got.status, got.body)
 		}
 	})
-	t.Run("only the modern era", func(t *testing.T) {
-		s := start(t, sandbox.Options{ModernOnly: true})
-		if got := send(t, s, modernCall("tools/list", "", `{}`)); got.status != 200 {
-			t.Errorf("modern: %d %q", got.status, got.body)
+	t.Run("only stateless", func(t *testing.T) {
+		s := start(t, faults.Options{StatelessOnly: true})
+		if got := send(t, s, statelessCall("tools/list", "", `{}`)); got.status != 200 {
+			t.Errorf("stateless: %d %q", got.status, got.body)
 		}
 		if got := send(t, s, request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": "x"}}); got.status != 405 {
 			t.Errorf("GET: %d", got.status)
@@ -106,90 +86,32 @@ func TestOptionsOfTheEndpoint(t *testing.T) {
 	})
 }
 
-// modernCall is a request of the modern era with all its headers.
-func modernCall(method, name, params string) request {
-	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientInfo":{"name":"t","version":"0"},"io.modelcontextprotocol/clientCapabilities":{}}`
+// statelessCall is a stateless request with all its headers.
+func statelessCall(method, name, params string) request {
+	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + stateless + `","io.modelcontextprotocol/clientInfo":{"name":"t","version":"0"},"io.modelcontextprotocol/clientCapabilities":{}}`
 	if params = strings.TrimSuffix(strings.TrimPrefix(params, "{"), "}"); params != "" {
 		params += ","
 	}
 	return request{
 		method: "POST", path: "/mcp", body: `{"jsonrpc":"2.0","id":7,"method":"` + method + `","params":{` + params + meta + `}}`,
-		header: map[string]string{"Mcp-Protocol-Version": modern, "Mcp-Method": method, "Mcp-Name": name},
+		header: map[string]string{"Mcp-Protocol-Version": stateless, "Mcp-Method": method, "Mcp-Name": name},
 	}
 }
 
-func TestTheModernEraChecksItsHeaders(t *testing.T) {
-	s := start(t, sandbox.Options{Workbench: true})
-	good := modernCall("tools/call", "check_credits", `{"name":"check_credits","arguments":{}}`)
+func TestStatelessRequestsHaveTheirHeadersChecked(t *testing.T) {
+	s := start(t, faults.Options{})
+	good := statelessCall("tools/call", "check_credits", `{"name":"check_credits","arguments":{}}`)
 	if got := send(t, s, good); got.status != 200 || got.header.Get("Mcp-Session-Id") != "" {
 		t.Errorf("good: %d %q", got.status, got.body)
 	}
-	bad := modernCall("tools/call", "find_jobs", `{"name":"check_credits","arguments":{}}`)
+	bad := statelessCall("tools/call", "find_jobs", `{"name":"check_credits","arguments":{}}`)
 	if got := send(t, s, bad); got.status != 400 || got.answer(t)["error"].(map[string]any)["code"] != -32020.0 {
 		t.Errorf("another name in the header: %d %q", got.status, got.body)
 	}
-	region := modernCall("tools/call", "regional", `{"name":"regional","arguments":{"region":"eu"}}`)
-	if got := send(t, s, region); got.status != 400 {
-		t.Errorf("a missing parameter header: %d %q", got.status, got.body)
-	}
-	region.header["Mcp-Param-Region"] = "eu"
-	if got := send(t, s, region); got.status != 200 || !strings.Contains(got.body, `Mcp-Param-Region\":[\"eu\"]`) {
-		t.Errorf("a parameter header: %d %q", got.status, got.body)
-	}
-	echo := modernCall("tools/call", "other", `{"name":"echo","arguments":{}}`)
-	if got := send(t, s, echo); got.status != 400 {
-		t.Errorf("the short cut takes a wrong header: %d", got.status)
-	}
-}
-
-func TestLostSessions(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	id := open(t, s)
-	if got := s.Sessions(); got != 1 {
-		t.Fatalf("%d sessions, want 1", got)
-	}
-	standing := standingStream(t, s, id)
-	s.DropSessions()
-	if got := <-standing; got != nil {
-		t.Errorf("the standing stream ended with %v", got)
-	}
-	if got := send(t, s, toolCall(id, "check_credits", `{}`)); got.status != http.StatusNotFound {
-		t.Errorf("a lost session: %d %q", got.status, got.body)
-	}
-	if got := send(t, s, toolCall(open(t, s), "check_credits", `{}`)); got.status != 200 {
-		t.Errorf("a new session: %d %q", got.status, got.body)
-	}
-	if got := send(t, s, request{method: "DELETE", path: "/mcp", header: map[string]string{"Mcp-Session-Id": open(t, s)}}); got.status != 204 {
-		t.Errorf("DELETE: %d", got.status)
-	}
-	if got := s.Sessions(); got != 1 {
-		t.Errorf("%d sessions, want 1", got)
-	}
-}
-
-// standingStream opens the GET stream of a session; the channel tells how it ended.
-func standingStream(t *testing.T, s *sandbox.Server, id string) <-chan error {
-	t.Helper()
-	q := request{method: "GET", path: "/mcp", header: map[string]string{"Mcp-Session-Id": id, "Mcp-Protocol-Version": legacy}}.build(t, t.Context(), s)
-	c := client(t)
-	stands, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		response, err := c.Do(q)
-		close(stands)
-		if err != nil {
-			ended <- err
-			return
-		}
-		defer func() { _ = response.Body.Close() }()
-		_, err = io.Copy(io.Discard, response.Body)
-		ended <- err
-	}()
-	<-stands
-	return ended
 }
 
 func TestHealthAndUnknownPaths(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, faults.Options{})
 	if got := send(t, s, request{method: "GET", path: "/health", header: map[string]string{"X-API-Key": ""}}); got.status != 200 || !strings.Contains(got.body, "ok") {
 		t.Errorf("health: %d %q", got.status, got.body)
 	}

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // operation is one thing LeadMagic does: a REST route and, under the hosted server's name, an MCP tool. Both surfaces are
@@ -22,6 +25,14 @@ type operation struct {
 	oneOf             [][]string // of each group at least one is needed
 	paid              bool
 	answer            func(input, *account) answer
+}
+
+// toolNames are the names under which the hosted server offers the operation.
+func (op *operation) toolNames() []string {
+	if op.hidden {
+		return nil
+	}
+	return append([]string{op.tool}, op.also...)
 }
 
 // param is one argument.
@@ -184,15 +195,17 @@ func (p param) bounds(n int, must string) string {
 	return ""
 }
 
-// carry carries a call out: it checks the arguments, finds the answer, charges for it and writes the call down.
-func (s *Sandbox) carry(upstream string, op *operation, in input, raw json.RawMessage) (answer, *refusal) {
+// carryOut checks the arguments of a call, finds the answer and charges for it.
+func (s *Sandbox) carryOut(upstream string, op *operation, in input, raw json.RawMessage) (answer, *refusal) {
 	if why := op.check(in); why != nil {
 		return answer{}, why
 	}
 	found := op.answer(in, s.account)
-	call := Call{Upstream: upstream, Tool: op.tool, Args: raw, Credits: found.credits}
-	if _, ok := s.account.charge(call); !ok {
+	if !s.account.charge(found.credits) {
 		return answer{}, noCredits(found.credits, s.account.balance())
+	}
+	if s.opts.Hooks.Called != nil {
+		s.opts.Hooks.Called(Call{Upstream: upstream, Tool: op.tool, Args: raw, Credits: found.credits})
 	}
 	return found, nil
 }
@@ -200,4 +213,56 @@ func (s *Sandbox) carry(upstream string, op *operation, in input, raw json.RawMe
 // operations is every operation of LeadMagic's that the sandbox knows.
 func operations() []*operation {
 	return slices.Concat(accountOperations(), peopleOperations(), companyOperations(), jobOperations(), adOperations(), searchOperations())
+}
+
+// schema is the input schema of the operation's tool.
+func (op *operation) schema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "object", Properties: map[string]*jsonschema.Schema{}}
+	for _, p := range op.params {
+		s.Properties[p.name] = p.schema()
+		s.PropertyOrder = append(s.PropertyOrder, p.name)
+		if p.required {
+			s.Required = append(s.Required, p.name)
+		}
+	}
+	return s
+}
+
+func (p param) schema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: p.kind, Description: p.what}
+	if p.format != "" {
+		s.Format = p.format
+	}
+	for _, value := range p.enum {
+		s.Enum = append(s.Enum, value)
+	}
+	if p.def != nil {
+		s.Default, _ = json.Marshal(p.def) // an int or a string
+	}
+	switch p.kind {
+	case "integer":
+		s.Minimum, s.Maximum = bound(p.min), bound(p.max)
+	case "array":
+		if p.min != 0 {
+			s.MinItems = &p.min
+		}
+		if p.max != 0 {
+			s.MaxItems = &p.max
+		}
+	}
+	return s
+}
+
+func bound(n int) *float64 {
+	if n == 0 {
+		return nil
+	}
+	f := float64(n)
+	return &f
+}
+
+// annotations tell a client that free tools change nothing and that paid ones do: they spend credits.
+func (op *operation) annotations() *mcp.ToolAnnotations {
+	no, yes := false, true
+	return &mcp.ToolAnnotations{Title: op.title, ReadOnlyHint: !op.paid, DestructiveHint: &no, OpenWorldHint: &yes}
 }

@@ -177,12 +177,12 @@ func validateEmail(in input, _ *account) answer {
 		status, message = "invalid", "Email is invalid"
 	}
 	domain, company := companyOf(domain, "")
-	m := museOf("company", domain)
+	g := generatorOf("company", domain)
 	return found(0.25, message, object{
 		"email": email, "email_status": status, "is_domain_catch_all": false,
 		"mx_record": "mx1." + domain, "mx_provider": "Siltmail", "mx_security_gateway": false,
-		"company_name": company, "company_industry": m.pick(industries), "company_size": "51-200",
-		"company_founded": m.between(1980, 2020), "company_location": object{"city": m.pick(cities), "country": m.pick(countries)},
+		"company_name": company, "company_industry": g.pick(industries), "company_size": "51-200",
+		"company_founded": g.between(1980, 2020), "company_location": object{"city": g.pick(cities), "country": g.pick(countries)},
 	})
 }
 
@@ -209,18 +209,18 @@ func searchProfile(in input, _ *account) answer {
 		return missed("Profile not found", "profile_url", "first_name", "last_name", "full_name", "professional_title", "company_name", "work_experience", "education")
 	}
 	p := personBehind(in.text("profile_url"))
-	m := museOf("profile", p.name(), p.domain)
+	g := generatorOf("profile", p.name(), p.domain)
 	return found(1, "Profile found", object{
 		"profile_url": in.text("profile_url"), "first_name": p.first, "last_name": p.last, "full_name": p.name(),
 		"professional_title": p.title, "bio": "Works on things that do not exist.",
-		"company_name": p.company, "company_website": p.domain, "company_industry": m.pick(industries),
-		"total_tenure_months": m.between(6, 240), "followers_range": "500+",
-		"country": m.pick(countries), "location": m.pick(cities),
+		"company_name": p.company, "company_website": p.domain, "company_industry": g.pick(industries),
+		"total_tenure_months": g.between(6, 240), "followers_range": "500+",
+		"country": g.pick(countries), "location": g.pick(cities),
 		"work_experience": []object{
 			{"company": p.company, "title": p.title, "start_date": "2021-04", "end_date": nil},
-			{"company": capital(m.pick(lastNames)), "title": m.pick(titles), "start_date": "2016-09", "end_date": "2021-03"},
+			{"company": capital(g.pick(lastNames)), "title": g.pick(titles), "start_date": "2016-09", "end_date": "2021-03"},
 		},
-		"education":      []object{{"school": "University of " + m.pick(cities), "degree": "BSc"}},
+		"education":      []object{{"school": "University of " + g.pick(cities), "degree": "BSc"}},
 		"certifications": []object{}, "honors": []object{},
 	})
 }
@@ -233,7 +233,7 @@ func detectJobChange(in input, _ *account) answer {
 	}
 	p := personBehind(in.text("profile_url"))
 	_, expected := companyOf(in.text("company_domain"), in.text("company_name"))
-	changed := museOf("change", p.name(), expected).between(0, 1) == 1
+	changed := generatorOf("change", p.name(), expected).between(0, 1) == 1
 	status, current := "NO_CHANGE", expected
 	if changed {
 		status, current = "JOB_CHANGE_DETECTED", p.company
@@ -253,13 +253,13 @@ func findEmployees(in input, _ *account) answer {
 		return a
 	}
 	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
-	total := museOf("size", domain).between(12, 400)
+	total := generatorOf("size", domain).between(12, 400)
 	people := make([]object, 0, 10)
 	for n := range min(total, in.number("limit", 10)) {
 		p := personAt(domain, company, n, "")
 		people = append(people, object{
 			"first_name": p.first, "last_name": p.last, "full_name": p.name(), "profile_url": p.profile(),
-			"job_title": p.title, "location": museOf("home", p.name()).pick(cities),
+			"job_title": p.title, "location": generatorOf("home", p.name()).pick(cities),
 		})
 	}
 	return found(float64(len(people))*0.05, "Employees found", object{"employees": people, "total_count": total, "company_name": company})

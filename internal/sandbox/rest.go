@@ -24,7 +24,7 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 	s.rest.once.Do(s.buildREST)
 	id := fmt.Sprintf("req_sandbox_%08d", s.rest.served.Add(1))
 	now := time.Now()
-	left, reset := s.account.tick(now)
+	left, reset := s.account.rate(now, 1)
 	h := w.Header()
 	h.Set("X-Request-Id", id)
 	h.Set("RateLimit-Limit", strconv.Itoa(rateLimit))
@@ -40,11 +40,13 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 	} else {
 		h.Set("RateLimit-Reset", strconv.Itoa(int(reset.Sub(now).Seconds())+1))
 	}
-	if why := s.admitREST(r); why != nil {
+	if why := s.authorizeREST(r); why != nil {
 		s.refuseREST(w, why)
 		return
 	}
-	s.rest.mux.ServeHTTP(w, r)
+	if _, ok := readBody(w, r); ok {
+		s.rest.mux.ServeHTTP(w, r)
+	}
 }
 
 func (s *Sandbox) buildREST() {
@@ -80,7 +82,7 @@ func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *ope
 	in, raw, why := restInput(r, op)
 	if why == nil {
 		var found answer
-		if found, why = s.carry("rest", op, in, raw); why == nil {
+		if found, why = s.carryOut("rest", op, in, raw); why == nil {
 			h := w.Header()
 			for name, value := range found.header {
 				h.Set(name, value)
@@ -97,7 +99,7 @@ func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *ope
 // restInput gathers the arguments of a REST call from body, query and path. The raw form is what the caller sent as JSON,
 // or, for a GET, the arguments as JSON.
 func restInput(r *http.Request, op *operation) (input, json.RawMessage, *refusal) {
-	raw, err := io.ReadAll(r.Body) // from memory: see ServeHTTP
+	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, nil, refuse(http.StatusBadRequest, "invalid_json", "the body cannot be read")
 	}
@@ -144,5 +146,88 @@ func (s *Sandbox) refuseREST(w http.ResponseWriter, why *refusal) {
 	if why.Status != http.StatusUnauthorized {
 		h.Set("X-Credits-Remaining", toCents(s.account.balance()).String())
 	}
-	writeBody(w, why.Status, why.body(FormErrors, h.Get("X-Request-Id")))
+	writeBody(w, why.Status, why.body(h.Get("X-Request-Id")))
+}
+
+// object is a JSON object in an answer; encoding/json sorts its names, so that answers are deterministic.
+type object = map[string]any
+
+// refusal is why a call was not carried out. Nothing is charged for it.
+type refusal struct {
+	Status  int
+	Code    string // LeadMagic's error code
+	Detail  string
+	Param   []string // the fields to blame
+	Action  string   // what to do about it
+	Context object   // numbers that go with the code
+}
+
+func refuse(status int, code, detail string, param ...string) *refusal {
+	return &refusal{Status: status, Code: code, Detail: detail, Param: param}
+}
+
+// noCredits is the refusal of a call that costs more than is left.
+func noCredits(required, available float64) *refusal {
+	r := refuse(http.StatusPaymentRequired, "insufficient_credits", "not enough credits for this request")
+	r.Action = "buy credits at https://app.leadmagic.io/settings/billing"
+	r.Context = object{
+		"credits_required":  required,
+		"credits_available": available,
+		"credits_needed":    (toCents(required) - toCents(available)).credits(),
+	}
+	return r
+}
+
+// body is the refusal as LeadMagic writes it: RFC 9457 objects in an array.
+func (r *refusal) body(requestID string) object {
+	p := object{
+		"type":   "https://api.leadmagic.io/errors/" + r.Code,
+		"title":  http.StatusText(r.Status),
+		"status": r.Status,
+		"detail": r.Detail,
+		"code":   r.Code,
+		"docs":   "https://leadmagic.io/docs",
+	}
+	if r.Action != "" {
+		p["action"] = r.Action
+	}
+	if len(r.Param) > 0 {
+		p["param"] = r.Param
+	}
+	if r.Context != nil {
+		p["context"] = r.Context
+	}
+	return object{
+		"success": false,
+		"errors":  []object{p},
+		"meta":    object{"request_id": requestID, "timestamp": "2026-11-23T12:00:00Z", "environment": "sandbox"},
+	}
+}
+
+// String is the refusal as a hosted tool would tell a model.
+func (r *refusal) String() string {
+	text := r.Detail
+	if len(r.Param) > 0 {
+		text += " (" + strings.Join(r.Param, ", ") + ")"
+	}
+	if r.Action != "" {
+		text += "; " + r.Action
+	}
+	return text
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	writeBody(w, status, body)
+}
+
+// writeBody writes body as JSON under the content type already set.
+func writeBody(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "sandbox: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // the peer may be gone
 }

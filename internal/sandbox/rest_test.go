@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 func TestRESTRoutes(t *testing.T) {
-	s := start(t, sandbox.Options{Credits: 10_000})
+	s := start(t, faults.Options{Credits: 10_000})
 	for _, test := range []struct {
 		method, path, body string
 		want               string // in the answer
@@ -99,7 +100,7 @@ func diff(before, after float64) float64 {
 }
 
 func TestRESTHeaders(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, faults.Options{})
 	first := send(t, s, request{method: "GET", path: "/v1/credits"}).header
 	second := send(t, s, request{method: "GET", path: "/v1/credits"}).header
 	if a, b := first.Get("X-Request-Id"), second.Get("X-Request-Id"); a == "" || a == b {
@@ -155,7 +156,7 @@ func TestRESTRefusals(t *testing.T) {
 		{"a wrong method", request{method: "GET", path: "/v1/people/email-finder"}, 405, "method_not_allowed", ""},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			s := start(t, sandbox.Options{Credits: 3})
+			s := start(t, faults.Options{Credits: 3})
 			got := send(t, s, test.q)
 			if got.status != test.want || got.header.Get("Content-Type") != "application/problem+json" {
 				t.Fatalf("got %d %s %s", got.status, got.header.Get("Content-Type"), got.body)
@@ -184,7 +185,7 @@ func TestRESTRefusals(t *testing.T) {
 }
 
 func TestRESTTakesABearerToken(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, faults.Options{})
 	got := send(t, s, request{method: "GET", path: "/v1/credits", header: map[string]string{"X-API-Key": "", "Authorization": "Bearer " + sandbox.Key}})
 	if got.status != http.StatusOK {
 		t.Errorf("status = %d", got.status)
@@ -192,7 +193,7 @@ func TestRESTTakesABearerToken(t *testing.T) {
 }
 
 func TestSearchesHavePages(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, faults.Options{})
 	seen, cursor, pages := map[string]bool{}, "", 0
 	var total float64
 	for {
@@ -220,7 +221,7 @@ func TestSearchesHavePages(t *testing.T) {
 }
 
 func TestArgumentsAreKeptAsTheyCame(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, faults.Options{})
 	const body = `{"email":"a@b.example",  "unknown":9007199254740993.0}`
 	if got := send(t, s, request{method: "POST", path: "/v1/people/email-validation", body: body}); got.status != 200 {
 		t.Fatalf("got %d %s", got.status, got.body)

@@ -148,7 +148,7 @@ func seed(in input) string {
 
 func searchPeople(in input, _ *account) answer {
 	offset, limit := page(in, 25)
-	total := museOf("people", seed(in)).between(3, 200)
+	total := generatorOf("people", seed(in)).between(3, 200)
 	if in.misses() {
 		total = 0
 	}
@@ -179,23 +179,23 @@ func searchPeople(in input, _ *account) answer {
 
 func searchCompanies(in input, price float64) answer {
 	offset, limit := page(in, 10)
-	m := museOf("companies", seed(in))
-	total := m.between(3, 60)
+	g := generatorOf("companies", seed(in))
+	total := g.between(3, 60)
 	if in.misses() {
 		total = 0
 	}
 	rows := []object{}
 	for n := offset; n < min(total, offset+limit); n++ {
-		m := museOf("row", seed(in), strconv.Itoa(n))
-		domain, name := companyOf("", m.pick(lastNames)+" "+m.pick([]string{"Works", "Labs", "Group", "Partners"}))
-		rows = append(rows, object{"name": name, "domain": domain, "industry": m.pick(industries), "employee_count": m.between(10, 5000), "country": m.pick(countries)})
+		g := generatorOf("row", seed(in), strconv.Itoa(n))
+		domain, name := companyOf("", g.pick(lastNames)+" "+g.pick([]string{"Works", "Labs", "Group", "Partners"}))
+		rows = append(rows, object{"name": name, "domain": domain, "industry": g.pick(industries), "employee_count": g.between(10, 5000), "country": g.pick(countries)})
 	}
 	return found(price*float64(len(rows)), "Search done", pageBody("companies", rows, total, offset))
 }
 
 func searchJobs(in input, _ *account) answer {
 	offset, limit := page(in, 10)
-	total := museOf("jobs", seed(in)).between(3, 120)
+	total := generatorOf("jobs", seed(in)).between(3, 120)
 	if in.misses() {
 		total = 0
 	}

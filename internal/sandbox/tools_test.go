@@ -7,12 +7,12 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 func TestTools(t *testing.T) {
-	eras(t, func(t *testing.T, version string) {
-		s := start(t, sandbox.Options{})
+	modes(t, func(t *testing.T, version string) {
+		s := start(t, faults.Options{})
 		session := connect(t, s, version, nil)
 		if got := session.InitializeResult().ProtocolVersion; got != version {
 			t.Fatalf("protocol version = %s, want %s", got, version)
@@ -103,8 +103,8 @@ func TestToolAnswers(t *testing.T) {
 		{"job types are wrapped, since a result is an object", "list_job_types", nil, nil, 0},
 	} {
 		t.Run(test.what, func(t *testing.T) {
-			s := start(t, sandbox.Options{})
-			session := connect(t, s, legacy, nil)
+			s := start(t, faults.Options{})
+			session := connect(t, s, withSessions, nil)
 			got := call(t, session, test.tool, test.args)
 			for name, want := range test.want {
 				if value, ok := got[name]; !ok || mustMarshal(t, value) != mustMarshal(t, want) {
@@ -129,8 +129,8 @@ func TestTheSameQuestionHasTheSameAnswer(t *testing.T) {
 	args := map[string]any{"company_domain": "acme.example", "limit": 5}
 	var answers []string
 	for range 2 {
-		s := start(t, sandbox.Options{})
-		answers = append(answers, mustMarshal(t, call(t, connect(t, s, legacy, nil), "find_company_employees", args)))
+		s := start(t, faults.Options{})
+		answers = append(answers, mustMarshal(t, call(t, connect(t, s, withSessions, nil), "find_company_employees", args)))
 	}
 	if answers[0] != answers[1] {
 		t.Errorf("answers differ:\n%s\n%s", answers[0], answers[1])
@@ -138,8 +138,8 @@ func TestTheSameQuestionHasTheSameAnswer(t *testing.T) {
 }
 
 func TestBadArgumentsAreToldToTheModelForFree(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	session := connect(t, s, legacy, nil)
+	s := start(t, faults.Options{})
+	session := connect(t, s, withSessions, nil)
 	for _, test := range []struct{ tool, args, want string }{
 		{"find_work_email", `{"domain":"a.example"}`, "first_name, full_name"},
 		{"validate_work_email", `{}`, "email is required"},

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 const (
@@ -25,7 +25,7 @@ func TestAKilledEditorTakesTheProgramWithIt(t *testing.T) {
 		{"while a call is on its way", hello + slowCall},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := startSandbox(t, sandbox.Options{Bench: true})
+			s := startSandbox(t, faults.Options{TestTools: true})
 			// Both processes hold the write end; the read end is at its end when both are gone.
 			living, held, err := os.Pipe()
 			if err != nil {
@@ -84,7 +84,7 @@ func TestPipesAreClosedInAnyOrder(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := startSandbox(t, sandbox.Options{Bench: true})
+			s := startSandbox(t, faults.Options{TestTools: true})
 			p := start(t, at(s))
 			if _, err := io.WriteString(p.stdin, hello); err != nil {
 				t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // A lookup is a paid call that no other is like: LeadMagic's own record says how often it was carried out.
@@ -58,11 +58,8 @@ func newLedger() *ledger {
 	return &ledger{times: make(map[string]int), credits: make(map[string]float64)}
 }
 
-// add enters a sandbox's own record. The count is of all calls, which the record must have.
-func (l *ledger) add(calls []sandbox.Call, count int, charged float64) error {
-	if len(calls) != count {
-		return fmt.Errorf("the sandbox has kept %d of %d calls", len(calls), count)
-	}
+// add enters a sandbox's own record.
+func (l *ledger) add(calls []faults.Call, charged float64) error {
 	for _, call := range calls {
 		var args struct {
 			Domain string `json:"domain"`

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // TestAThousandCallsAtOnce has them all on their way at the same time: LeadMagic holds each until the last is there.
@@ -15,9 +15,9 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 	const calls = 1000
 	tests := []struct {
 		name, proto string
-		start       func(*testing.T, sandbox.Options) (*sandbox.Server, []string)
+		start       func(*testing.T, faults.Options) (*faults.Server, []string)
 	}{
-		{"over HTTP/1.1", "HTTP/1.1", func(t *testing.T, o sandbox.Options) (*sandbox.Server, []string) {
+		{"over HTTP/1.1", "HTTP/1.1", func(t *testing.T, o faults.Options) (*faults.Server, []string) {
 			s := startSandbox(t, o)
 			return s, at(s)
 		}},
@@ -25,8 +25,8 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, env := tt.start(t, sandbox.Options{KeepCalls: 2 * calls, KeepRequests: 4 * calls})
-			s.Fault(sandbox.Fault{Kind: sandbox.Hold, RPC: "tools/call"})
+			s, env := tt.start(t, faults.Options{})
+			s.Fault(faults.Fault{Kind: faults.Hold, RPC: "tools/call"})
 			e := sit(t, start(t, env), legacy)
 
 			answers := make([]<-chan *answer, calls)
@@ -49,7 +49,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 			e.leave()
 
 			book := newLedger()
-			if err := book.add(s.Calls(), s.CallCount(), s.Charged()); err != nil {
+			if err := book.add(s.Calls(), s.Charged()); err != nil {
 				t.Fatal(err)
 			}
 			for i := range calls {
@@ -70,7 +70,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 }
 
 // asked is how many requests with a message of that method have come in.
-func asked(s *sandbox.Server, method string) (n int) {
+func asked(s *faults.Server, method string) (n int) {
 	for _, r := range s.Requests() {
 		if bytes.Contains(r.Body, []byte(`"method":"`+method+`"`)) {
 			n++
@@ -80,10 +80,10 @@ func asked(s *sandbox.Server, method string) (n int) {
 }
 
 // startTLS starts a sandbox with TLS, under an authority that the variables name.
-func startTLS(t *testing.T, o sandbox.Options) (*sandbox.Server, []string) {
+func startTLS(t *testing.T, o faults.Options) (*faults.Server, []string) {
 	t.Helper()
 	o.Key, o.Credits = canary, 10_000_000
-	s, err := sandbox.StartTLS(o)
+	s, err := faults.StartTLS(o, faults.Leaf{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func startTLS(t *testing.T, o sandbox.Options) (*sandbox.Server, []string) {
 	return s, append(at(s), "LEADMAGIC_CA_FILE="+caFile(t, s.Authority))
 }
 
-func caFile(t *testing.T, authority *sandbox.Authority) string {
+func caFile(t *testing.T, authority *faults.Authority) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(name, authority.PEM(), 0o600); err != nil {

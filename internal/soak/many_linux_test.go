@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // TestFiftySideBySide has as many sessions as a team's machine may have windows.
 func TestFiftySideBySide(t *testing.T) {
 	const programs, calls = 50, 20
-	s := startSandbox(t, sandbox.Options{KeepCalls: 2 * programs * calls})
+	s := startSandbox(t, faults.Options{})
 	editors := make([]*editor, programs)
 	begun := time.Now()
 	var starts sync.WaitGroup
@@ -53,7 +53,7 @@ func TestFiftySideBySide(t *testing.T) {
 		e.leave()
 	}
 	book := newLedger()
-	if err := book.add(s.Calls(), s.CallCount(), s.Charged()); err != nil {
+	if err := book.add(s.Calls(), s.Charged()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range programs * calls {
@@ -76,7 +76,7 @@ func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
 	}
 	t.Logf("repeat it with %s", command(t, drawn))
 	draw := rand.New(rand.NewPCG(drawn, 0))
-	s := startSandbox(t, sandbox.Options{})
+	s := startSandbox(t, faults.Options{})
 	ends := make(map[string]int)
 	for i := range 100 {
 		with := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[draw.IntN(4)]

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // TestAPositionIndependentBuild runs the program as distributions build it: what the loader has relocated must not be
@@ -15,7 +15,7 @@ func TestAPositionIndependentBuild(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildmode=pie", "-o", pie, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("building it: %v\n%s", err, out)
 	}
-	s := startSandbox(t, sandbox.Options{})
+	s := startSandbox(t, faults.Options{})
 	p := prepare(t, at(s))
 	p.cmd.Path = pie
 	if err := p.cmd.Start(); err != nil {

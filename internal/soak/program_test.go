@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // patience is how long anything may take that should be soon, on a machine that is busy.
@@ -68,7 +68,7 @@ func scratch(dir string) []string {
 }
 
 // at are the variables for a sandbox with the canary as key.
-func at(s *sandbox.Server) []string {
+func at(s *faults.Server) []string {
 	return []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + s.URL + "/mcp"}
 }
 
@@ -99,10 +99,10 @@ func (p *program) awaitEnd() {
 }
 
 // startSandbox starts one with the canary as key and credits enough for any test.
-func startSandbox(t *testing.T, o sandbox.Options) *sandbox.Server {
+func startSandbox(t *testing.T, o faults.Options) *faults.Server {
 	t.Helper()
 	o.Key, o.Credits = canary, 10_000_000
-	s, err := sandbox.Start(o)
+	s, err := faults.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

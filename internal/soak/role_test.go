@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -9,10 +10,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
+	"strings"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // roleVariable makes the test program play a part in a process of its own; partVariable says more of it.
@@ -41,10 +41,9 @@ func play(role string) int {
 
 // A record is what a sandbox says at its end.
 type record struct {
-	Calls   []sandbox.Call `json:"calls"`
-	Count   int            `json:"count"`
-	Charged float64        `json:"charged"`
-	Balance float64        `json:"balance"`
+	Calls   []faults.Call `json:"calls"`
+	Charged float64       `json:"charged"`
+	Balance float64       `json:"balance"`
 }
 
 // opening is the balance of a sandbox that has just started.
@@ -57,32 +56,49 @@ type sandboxPart struct {
 	Certificate, PEM []byte // of TLS and its key; none for plain HTTP
 }
 
-// playSandbox serves a sandbox until SIGTERM. It prints its address, and a record at its end.
+// playSandbox serves a sandbox until its stdin ends. It prints its address, obeys the commands on stdin, each with a line of
+// its own as the answer, and prints a record at its end.
 func playSandbox(said string) error {
 	var part sandboxPart
 	if err := json.Unmarshal([]byte(said), &part); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", part.Address)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", part.Address)
 	if err != nil {
 		return err
 	}
-	s := sandbox.New(sandbox.Options{Key: part.Key, Credits: opening, KeepCalls: 1 << 20, KeepRequests: -1})
-	fmt.Println(listener.Addr())
-	if part.Certificate == nil {
-		err = s.Serve(ctx, listener)
-	} else {
-		var certificate tls.Certificate
-		if certificate, err = tls.X509KeyPair(part.Certificate, part.PEM); err == nil {
-			err = s.ServeTLS(ctx, listener, certificate)
+	address := listener.Addr()
+	if part.Certificate != nil {
+		certificate, err := tls.X509KeyPair(part.Certificate, part.PEM)
+		if err != nil {
+			return err
 		}
+		listener = faults.TLSListener(listener, certificate)
 	}
-	if err != nil {
-		return err
+	s := faults.StartOn(listener, faults.Options{Key: part.Key, Credits: opening, EventIDs: true})
+	fmt.Println(address)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		command, rest, _ := strings.Cut(in.Text(), " ")
+		switch command {
+		case "fault":
+			f, err := faults.Parse(rest)
+			if err != nil {
+				return err
+			}
+			s.Fault(f)
+		case "clear":
+			s.ClearFaults()
+		case "lose-sessions":
+			s.DropSessions()
+		case "key":
+			s.SetKey(rest)
+		default:
+			return fmt.Errorf("there is no command %q", command)
+		}
+		fmt.Println("done")
 	}
-	return json.NewEncoder(os.Stdout).Encode(record{s.Calls(), s.CallCount(), s.Charged(), s.Balance()})
+	s.Close()
+	return json.NewEncoder(os.Stdout).Encode(record{s.Calls(), s.Charged(), s.Balance()})
 }
 
 // playEditor starts a program as an editor does, opens a session, prints a line and then waits for its own end. What the

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // TestAnEditorThatDoesNotRead leaves results and notifications unread for a while. What waits for it must not pile up
@@ -14,7 +14,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 	pause := pick(time.Second, 10*time.Second)
 	t.Run("the results of calls", func(t *testing.T) {
 		const calls, size = 32, 1 << 20
-		s := startSandbox(t, sandbox.Options{Bench: true})
+		s := startSandbox(t, faults.Options{TestTools: true})
 		e := sit(t, start(t, at(s)), legacy)
 		before := memory(t, e.cmd.Process.Pid)
 		e.stall()
@@ -39,7 +39,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 	})
 	t.Run("what comes beside a result", func(t *testing.T) {
 		steps := pick(20_000, 500_000)
-		s := startSandbox(t, sandbox.Options{Workbench: true})
+		s := startSandbox(t, faults.Options{TestTools: true})
 		e := sit(t, start(t, at(s)), legacy)
 		before := memory(t, e.cmd.Process.Pid)
 		e.stall()

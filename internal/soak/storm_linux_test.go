@@ -2,7 +2,6 @@ package soak
 
 import (
 	"fmt"
-	"net/http"
 	"syscall"
 	"time"
 )
@@ -28,14 +27,14 @@ func (w *weather) happen() {
 		w.signal(syscall.SIGCONT)
 	case 3, 4:
 		w.note("lose sessions")
-		w.control(http.MethodDelete, "sessions", "")
+		w.tell("lose-sessions")
 	case 5:
 		w.note("lose sessions with 400")
-		w.control(http.MethodPost, "faults", `{"kind":"lost-session","rpc":"tools/call","status":400,"times":1}`)
+		w.tell(`fault {"kind":"lost-session","rpc":"tools/call","status":400,"times":1}`)
 	case 6:
 		w.note("new key")
 		w.cutKey() // first: between the two the old one is as good
-		w.control(http.MethodPatch, "state", fmt.Sprintf(`{"key":%q}`, w.part.Key))
+		w.tell("key " + w.part.Key)
 	case 7, 8:
 		w.strike("rate limit", `"kind":"status","status":429,"retry_after":"1"`)
 	case 9:
@@ -45,7 +44,10 @@ func (w *weather) happen() {
 	case 11:
 		w.strike("cut in the answer", `"kind":"cut-stream"`)
 	case 12:
-		w.strike("cut in an answer that goes on", `"kind":"cut-stream","ids":true,"retry":"50ms","cuts":%d`, 1+w.draw.IntN(3))
+		w.strike("cut in an answer that goes on", `"kind":"cut-stream","ids":true,"retry":"50ms"`)
+		if again := w.draw.IntN(3); again > 0 { // the resumed streams too
+			w.tell(fmt.Sprintf(`fault {"method":"GET","kind":"cut-stream","ids":true,"retry":"50ms","times":%d}`, again))
+		}
 	case 13:
 		w.strike("half an answer", `"kind":"truncate"`)
 	}
@@ -56,11 +58,11 @@ func (w *weather) strike(name, format string, args ...any) {
 	w.t.Helper()
 	what := []string{`"rpc":"tools/call"`, `"path":"/v1/people"`}[w.draw.IntN(2)]
 	w.note(name)
-	w.control(http.MethodPost, "faults", fmt.Sprintf(`{%s,"times":%d,`+format+`}`, append([]any{what, 1 + w.draw.IntN(5)}, args...)...))
+	w.tell(fmt.Sprintf(`fault {%s,"times":%d,`+format+`}`, append([]any{what, 1 + w.draw.IntN(5)}, args...)...))
 }
 
 // clear ends all that is still to happen.
-func (w *weather) clear() { w.control(http.MethodDelete, "faults", "") }
+func (w *weather) clear() { w.tell("clear") }
 
 func (w *weather) note(what string, took ...time.Duration) {
 	w.counts[what]++

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // outsider is a name that leads nowhere but through the tunnel.
@@ -19,14 +19,14 @@ const outsider = "leadmagic.invalid"
 func TestOnlyTrustedCertificates(t *testing.T) {
 	tests := []struct {
 		name  string
-		leaf  sandbox.Leaf
+		leaf  faults.Leaf
 		trust bool   // --ca-file names the authority
 		want  string // part of why it cannot be used; empty if it can
 	}{
-		{"one of an authority in --ca-file is taken", sandbox.Leaf{}, true, ""},
-		{"one of an unknown authority is not", sandbox.Leaf{}, false, "certificate"},
-		{"one that has expired is not", sandbox.Leaf{Expires: time.Now().Add(-time.Hour)}, true, "expired"},
-		{"one for another name is not", sandbox.Leaf{Hosts: []string{"leadmagic.example"}}, true, "certificate"},
+		{"one of an authority in --ca-file is taken", faults.Leaf{}, true, ""},
+		{"one of an unknown authority is not", faults.Leaf{}, false, "certificate"},
+		{"one that has expired is not", faults.Leaf{Expires: time.Now().Add(-time.Hour)}, true, "expired"},
+		{"one for another name is not", faults.Leaf{Hosts: []string{"leadmagic.example"}}, true, "certificate"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -45,17 +45,9 @@ func TestOnlyTrustedCertificates(t *testing.T) {
 	}
 }
 
-func startTLSWith(t *testing.T, leaf sandbox.Leaf) *sandbox.Server {
+func startTLSWith(t *testing.T, leaf faults.Leaf) *faults.Server {
 	t.Helper()
-	authority, err := sandbox.NewAuthority()
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := authority.Issue(leaf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sandbox.StartTLSWith(sandbox.Options{Key: canary, AnyHost: true}, authority, certificate)
+	s, err := faults.StartTLS(faults.Options{Key: canary, AnyHost: true}, leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +56,7 @@ func startTLSWith(t *testing.T, leaf sandbox.Leaf) *sandbox.Server {
 }
 
 // works ends a session that is carried by s.
-func works(t *testing.T, e *editor, s *sandbox.Server) {
+func works(t *testing.T, e *editor, s *faults.Server) {
 	t.Helper()
 	a, err := e.await(t.Context(), e.call(lookup(0).tool(), lookup(0).arguments()))
 	if o, _, wrong := lookup(0).judge(a); err != nil || wrong != nil || o != succeeded {
@@ -80,7 +72,7 @@ func works(t *testing.T, e *editor, s *sandbox.Server) {
 }
 
 // explains ends a session that says why it cannot use s, to which nothing has come.
-func explains(t *testing.T, e *editor, s *sandbox.Server, want string) {
+func explains(t *testing.T, e *editor, s *faults.Server, want string) {
 	t.Helper()
 	a, err := e.await(t.Context(), e.call(lookup(0).tool(), lookup(0).arguments()))
 	if err != nil || !a.Result.IsError || !strings.Contains(a.text(), want) {
@@ -152,7 +144,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 			if host == "" {
 				host = outsider
 			}
-			s := startTLSWith(t, sandbox.Leaf{Hosts: []string{host}})
+			s := startTLSWith(t, faults.Leaf{Hosts: []string{host}})
 			at, err := url.Parse(s.URL)
 			if err != nil {
 				t.Fatal(err)
@@ -194,7 +186,7 @@ func TestWhatIsNotHTTPSGoesThroughNoProxy(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST"} {
 		for _, setting := range []string{"HTTP_PROXY", "http_proxy", "LEADMAGIC_HTTP_PROXY"} {
 			t.Run(setting+" for "+host, func(t *testing.T) {
-				s := startSandbox(t, sandbox.Options{AnyHost: true})
+				s := startSandbox(t, faults.Options{AnyHost: true})
 				d := dig(t, strings.TrimPrefix(s.URL, "http://"), "")
 				endpoint := strings.Replace(s.URL, "127.0.0.1", host, 1) + "/mcp"
 				works(t, sit(t, start(t, []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + endpoint, setting + "=http://" + d.address}), legacy), s)
@@ -213,7 +205,7 @@ func TestACAFileThatIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{empty, filepath.Join(t.TempDir(), "missing.pem")} {
-		s := startTLSWith(t, sandbox.Leaf{})
+		s := startTLSWith(t, faults.Leaf{})
 		explains(t, sit(t, start(t, at(s), "--ca-file", file), legacy), s, "--ca-file")
 	}
 }

@@ -2,16 +2,13 @@ package soak
 
 import (
 	"bufio"
-	"bytes"
-	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // A weather is a LeadMagic to which things happen: a sandbox in a process of its own, at one address through all its lives.
@@ -30,16 +27,16 @@ type weather struct {
 	begun   time.Time
 	scheme  string
 	part    sandboxPart
-	keys    int          // that there were
-	keyFile string       // where the present one stands
-	caFile  string       // empty without TLS
-	client  *http.Client // for the control path
+	keys    int    // that there were
+	keyFile string // where the present one stands
+	caFile  string // empty without TLS
 	book    *ledger
 	counts  map[string]int // of what has happened
 	lives   int
 	balance float64 // left in all lives together
 
 	cmd    *exec.Cmd // of the present life
+	stdin  io.WriteCloser
 	stdout *bufio.Reader
 }
 
@@ -49,24 +46,22 @@ func startWeather(t *testing.T, draw *rand.Rand, scheme string) *weather {
 		t: t, draw: draw, begun: time.Now(), scheme: scheme, part: sandboxPart{Address: "127.0.0.1:0"},
 		keyFile: filepath.Join(t.TempDir(), "key"), book: newLedger(), counts: make(map[string]int),
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
 	if scheme == "https" {
-		transport.TLSClientConfig = w.certify()
+		w.certify()
 	}
-	w.client = &http.Client{Transport: transport}
 	w.cutKey()
 	w.rise()
 	return w
 }
 
 // certify makes a certificate for all lives.
-func (w *weather) certify() *tls.Config {
+func (w *weather) certify() {
 	w.t.Helper()
-	authority, err := sandbox.NewAuthority()
+	authority, err := faults.NewAuthority()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	certificate, err := authority.Issue(sandbox.Leaf{})
+	certificate, err := authority.Issue(faults.Leaf{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -77,7 +72,6 @@ func (w *weather) certify() *tls.Config {
 	w.part.Certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
 	w.part.PEM = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	w.caFile = caFile(w.t, authority)
-	return &tls.Config{RootCAs: authority.Pool(), MinVersion: tls.VersionTLS12}
 }
 
 // cutKey makes a new key, as a user does, and puts it where the editors' programs look for it.
@@ -117,6 +111,9 @@ func (w *weather) rise() {
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // even if it is frozen when the test is interrupted
 	stdout, err := w.cmd.StdoutPipe()
 	if err == nil {
+		w.stdin, err = w.cmd.StdinPipe()
+	}
+	if err == nil {
 		err = w.cmd.Start()
 	}
 	if err != nil {
@@ -136,14 +133,14 @@ func (w *weather) rise() {
 // set ends a life in order, and enters what it has carried out into the book.
 func (w *weather) set() {
 	w.t.Helper()
-	w.signal(syscall.SIGTERM)
+	_ = w.stdin.Close()
 	text, err := io.ReadAll(w.stdout)
 	var r record
 	if err == nil {
 		err = json.Unmarshal(text, &r)
 	}
 	if err == nil {
-		err = w.book.add(r.Calls, r.Count, r.Charged)
+		err = w.book.add(r.Calls, r.Charged)
 	}
 	if err == nil {
 		err = w.cmd.Wait()
@@ -161,22 +158,18 @@ func (w *weather) signal(s os.Signal) {
 	}
 }
 
-// control uses the sandbox's control path.
-func (w *weather) control(method, path, body string) {
+// tell gives the sandbox a command and waits until it is carried out.
+func (w *weather) tell(command string) {
 	w.t.Helper()
-	ctx, stop := context.WithTimeout(w.t.Context(), patience)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, method, w.url()+"/_sandbox/"+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		w.t.Fatal(err)
+	_, err := io.WriteString(w.stdin, command+"\n")
+	if err == nil {
+		var line string
+		line, err = w.stdout.ReadString('\n')
+		if err == nil && line != "done\n" {
+			err = errors.New(line)
+		}
 	}
-	res, err := w.client.Do(req)
 	if err != nil {
-		w.t.Fatal(err)
-	}
-	text, _ := io.ReadAll(res.Body)
-	_ = res.Body.Close()
-	if res.StatusCode >= 300 {
-		w.t.Fatalf("%s %s: %s %s", method, path, res.Status, text)
+		w.t.Fatalf("%s: %v", command, err)
 	}
 }

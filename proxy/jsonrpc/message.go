@@ -285,20 +285,30 @@ func NormalizeID(id []byte) string {
 	return string(id)
 }
 
-// SimilarID reports whether id may be what a peer makes of sent that keeps numbers in floating point, or that makes
-// numbers of texts or texts of numbers.
-func SimilarID(id, sent []byte) bool {
-	f, err := strconv.ParseFloat(idText(id), 64)
-	g, sentErr := strconv.ParseFloat(idText(sent), 64)
+// SameID reports whether id is that of sent, as it is or as a peer writes it that keeps numbers as floating point.
+func SameID(id, sent []byte) bool {
+	if NormalizeID(id) == NormalizeID(sent) {
+		return true
+	}
+	f, err := strconv.ParseFloat(string(id), 64)
+	g, sentErr := strconv.ParseFloat(string(sent), 64)
 	return err == nil && sentErr == nil && f == g
 }
 
-func idText(id []byte) string {
-	if s, isText := Unquote(id); isText {
-		return s
+// IsRetypedID reports whether id is what a peer that confuses text and numbers makes of sent: "7" for 7, or 7 for "7".
+func IsRetypedID(id, sent []byte) bool {
+	text, isText := Unquote(id)
+	number := sent
+	if !isText {
+		if text, isText = Unquote(sent); !isText {
+			return false
+		}
+		number = id
 	}
-	return string(id)
+	return isNumber(number) && isNumber([]byte(text)) && NormalizeID([]byte(text)) == NormalizeID(number)
 }
+
+func isNumber(b []byte) bool { return ValidID(b) && b[0] != '"' && Valid(b) }
 
 // Cancelled is the cause of a request's context when the editor has cancelled the request.
 type Cancelled struct {

@@ -48,7 +48,7 @@ const (
 	sseType   = "Content-Type: text/event-stream"
 )
 
-var faults = []fault{
+var failures = []fault{
 	{"400 without a body", status(400, "", ""), []string{`"isError":true`, "did not accept the call (HTTP 400)"}, nil, 1},
 	{"400 with LeadMagic's problem", status(400, jsonType, `{"errors":[{"detail":"domain is missing","param":["domain"]}]}`), []string{`"isError":true`, "domain is missing (domain)"}, nil, 1},
 	{"400 with a JSON-RPC error", status(400, jsonType, `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32602,"message":"bad"}}`), []string{`"error":{"code":-32602,"message":"bad"}`}, nil, 1},
@@ -101,7 +101,7 @@ var faults = []fault{
 }
 
 func TestRule2OneAnswerPerCallWhateverHappens(t *testing.T) {
-	for _, f := range faults {
+	for _, f := range failures {
 		t.Run(f.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newOffice(t)
@@ -201,7 +201,7 @@ func TestRule2HundredsOfCallsAtOnceThroughEveryFault(t *testing.T) {
 			if m.Method != "tools/call" || rand.IntN(2) == 0 {
 				return false
 			}
-			faults[rand.IntN(len(faults))].do(w, r, m)
+			failures[rand.IntN(len(failures))].do(w, r, m)
 			return true
 		}
 		d := o.visit()

@@ -17,6 +17,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 )
@@ -167,22 +168,22 @@ type editor struct {
 	*mcp.ClientSession
 	t         *testing.T
 	version   string
-	leadMagic *sandbox.Server
+	leadMagic *faults.Server
 	lines     []string
 	heard     chan string
 }
 
 // A way is how an editor's messages come to LeadMagic.
-type way func(t *testing.T, s *sandbox.Server) mcp.Transport
+type way func(t *testing.T, s *faults.Server) mcp.Transport
 
 // reached is the way without anything between.
-func reached(t *testing.T, s *sandbox.Server) mcp.Transport {
+func reached(t *testing.T, s *faults.Server) mcp.Transport {
 	t.Helper()
 	return &mcp.StreamableClientTransport{Endpoint: s.URL + "/mcp", HTTPClient: keyed(t), MaxRetries: -1}
 }
 
 // carried is the way through the proxy.
-func carried(t *testing.T, s *sandbox.Server) mcp.Transport {
+func carried(t *testing.T, s *faults.Server) mcp.Transport {
 	t.Helper()
 	endpoint, err := url.Parse(s.URL + "/mcp")
 	if err != nil {
@@ -227,7 +228,7 @@ func (h header) RoundTrip(r *http.Request) (*http.Response, error) {
 // sit opens a session of an editor.
 func sit(t *testing.T, version string, way way) *editor {
 	t.Helper()
-	s, err := sandbox.Start(sandbox.Options{Workbench: true})
+	s, err := faults.Start(faults.Options{TestTools: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,12 @@ func (e *events) next() (event, error) {
 			}
 			continue
 		}
-		for !complete && err == nil {
-			_, complete, err = e.readLine()
+		if !complete { // nothing that could be used is so long
+			foreign = foreign || string(name) == "event"
+			for !complete && err == nil {
+				_, complete, err = e.readLine()
+			}
+			continue
 		}
 		switch string(name) {
 		case "event":
@@ -187,8 +191,5 @@ func (e *events) read(b []byte) int {
 		}
 	}
 }
-
-// atEnd reports whether the end of the stream was read.
-func (e *events) atEnd() bool { return e.end != nil && e.from == len(e.buf) }
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }

@@ -3,6 +3,7 @@ package streamable
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
 
 // inPieces are ways in which bytes may come: at once, one by one, and with their end.
@@ -93,12 +96,25 @@ func FuzzEvents(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, size := range []int{4<<10 - 1, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10} {
+		for _, end := range []string{"\n", "\r\n", "\r"} {
+			long := strings.Repeat("x", size)
+			f.Add([]byte("data: a" + end + end + "data: " + long + end + "data: b" + end + end + "data: " + long + end + end + "data: c" + end + end))
+		}
+	}
+	for _, size := range []int{4<<10 - 1, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10} {
+		for _, end := range []string{"\n", "\r\n", "\r"} {
+			long := strings.Repeat("x", size)
+			f.Add([]byte("data: a" + end + end + "data: " + long + end + "data: b" + end + end + "data: " + long + end + end + "data: c" + end + end))
+		}
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		want, wantRest := readPlainly(string(text))
 		for i, pieces := range inPieces {
 			got, rest, err := read(pieces(bytes.NewReader(text)))
 			if !errors.Is(err, io.EOF) || rest != wantRest || !reflect.DeepEqual(got, want) {
-				t.Errorf("%q, way %d: got %v, then %q and %v, want %v, then %q", text, i, got, rest, err, want, wantRest)
+				t.Errorf("%q, way %d: got %s, then %q and %v, want %s, then %q", proxytest.Short(string(text)), i,
+					proxytest.Short(fmt.Sprint(got)), proxytest.Short(rest), err, proxytest.Short(fmt.Sprint(want)), proxytest.Short(wantRest))
 			}
 		}
 	})

@@ -158,7 +158,7 @@ func (c *Client) readGETStream(ctx context.Context, s *session, res *http.Respon
 			s.mu.Unlock()
 		}
 		if len(ev.data) > 0 {
-			_, _ = c.sort(noRequest, ev.data)
+			c.sort(noRequest, ev.data)
 		}
 		held.release()
 	}

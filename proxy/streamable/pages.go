@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
@@ -117,14 +119,46 @@ func lifetime(result []byte) int64 {
 
 // recordTools keeps what a stateless list says of headers, and is the response without tools that cannot be called.
 func (c *Client) recordTools(request, response *jsonrpc.Message) *jsonrpc.Message {
-	if !request.Stateless() || response.Result == nil {
+	if response.Result == nil {
 		return response
 	}
-	result := c.params.record(response.Result, c.Log)
+	result := c.withoutReserved(response.Result)
+	if request.Stateless() {
+		result = c.params.record(result, c.Log)
+	}
 	if len(result) == len(response.Result) {
 		return response
 	}
 	return response.WithResult(result)
+}
+
+// withoutReserved is the result of a tools/list without tools that have the name of ours: a call of it never reaches
+// LeadMagic, and a list that has it is taken for ours.
+func (c *Client) withoutReserved(result []byte) []byte {
+	list := jsonrpc.Get(result, "tools")
+	var kept [][]byte
+	total := 0
+	for tool := range jsonrpc.Elements(list) {
+		total++
+		if !isReserved(tool) {
+			kept = append(kept, tool)
+		}
+	}
+	if len(kept) == total {
+		return result
+	}
+	c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)
+	return jsonrpc.Splice(result, list, jsonrpc.Array(kept))
+}
+
+// isReserved reports whether any reader may take tool for ours.
+func isReserved(tool []byte) bool {
+	for m := range jsonrpc.Members(tool) {
+		if name, _ := jsonrpc.Unquote(m.Value); name == problem.StatusTool && strings.EqualFold(string(m.Name), "name") {
+			return true
+		}
+	}
+	return false
 }
 
 // sendAlong sends a request of our own for as long as x lasts, and returns its response.

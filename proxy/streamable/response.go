@@ -47,8 +47,8 @@ func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jso
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 	body, err := c.readBody(res, &x.held)
-	response, _ := c.sort(x.message, body)
-	switch {
+	got := c.sort(x.message, body)
+	switch response := got.best(); {
 	case response != nil:
 		return response, nil
 	case err != nil:
@@ -101,7 +101,7 @@ func ownError(request *jsonrpc.Message, body []byte) (own *jsonrpc.Message, name
 		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
 		return jsonrpc.Compose([]byte(`{"jsonrpc":"2.0","id":`), request.ID, []byte(`,"error":`), m.Error, []byte(`}`)), false
-	case jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID), jsonrpc.SimilarID(m.ID, request.ID):
+	case jsonrpc.SameID(m.ID, request.ID):
 		return m, true
 	}
 	return nil, false
@@ -143,7 +143,7 @@ func incomplete(x *exchange, err error) *failure {
 	case errors.Is(err, errNoMemory):
 		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer was not read: "+err.Error(), "ask for less at once")}
 	case errors.Is(err, errNotMessage):
-		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is "+err.Error(), "")}
+		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
 	case x.ctx.Err() != nil:
 		return &failure{problem: ended(m, context.Cause(x.ctx), true)}
 	case m.IsSubscription():
@@ -154,40 +154,67 @@ func incomplete(x *exchange, err error) *failure {
 	return &failure{problem: p, broken: true}
 }
 
-// sort reads what LeadMagic sent, one message or an array of them. It returns the response to request, nil if it is not
-// there, and passes on whatever else there is. The error says that there was no message.
-func (c *Client) sort(request *jsonrpc.Message, text []byte) (*jsonrpc.Message, error) {
+// received is what LeadMagic has sent where it was to respond to a request.
+type received struct {
+	response *jsonrpc.Message // nil if it is not there
+	likely   *jsonrpc.Message // the response if it is the only one: its id is the request's as text, or as a number
+	other    bool             // there was a response to something else
+	broken   bool             // there was something that is no message
+}
+
+// add adds what came later.
+func (r *received) add(later received) {
+	if r.response == nil {
+		r.response = later.response
+	}
+	r.other = r.other || later.other || r.likely != nil && later.likely != nil
+	if later.likely != nil {
+		r.likely = later.likely
+	}
+	r.broken = r.broken || later.broken
+}
+
+// best is the response, nil if there is none.
+func (r *received) best() *jsonrpc.Message {
+	if r.response == nil && !r.other {
+		return r.likely
+	}
+	return r.response
+}
+
+// sort reads what LeadMagic sent, one message or an array of them, and passes on what is not the response to request.
+func (c *Client) sort(request *jsonrpc.Message, text []byte) (all received) {
 	text = toText(text)
 	if len(text) > 0 && text[0] == '[' && jsonrpc.Valid(text) {
-		var response *jsonrpc.Message
 		for element := range jsonrpc.Elements(text) {
-			if m, _ := c.sort(request, bytes.Clone(element)); m != nil {
-				response = m
-			}
+			all.add(c.sort(request, bytes.Clone(element)))
 		}
-		return response, nil
+		return all
 	}
 	m, err := jsonrpc.Parse(text)
 	switch {
 	case err != nil:
 		c.Log.Debug("LeadMagic sent something that is no message", "reason", err)
-		return nil, errNotMessage
+		return received{broken: true}
 	case m.Kind != jsonrpc.Response:
 		c.notify(m)
-		return nil, nil
+		return received{}
 	case m.Result == nil && !m.HasError():
 		c.Log.Debug("LeadMagic sent a response that has neither a result nor an error of JSON-RPC")
-		return nil, errNotMessage
-	case request.Kind == jsonrpc.Request && jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID):
-		return m, nil
-	case request.Kind == jsonrpc.Request && jsonrpc.SimilarID(m.ID, request.ID) && !c.isWaiting(m.ID):
-		return m, nil // the peer keeps ids in another type
-	}
-	if own, _ := ownError(request, text); own != nil && request.Kind == jsonrpc.Request {
-		return own, nil
+		return received{broken: true}
+	case request.Kind == jsonrpc.Request:
+		if jsonrpc.SameID(m.ID, request.ID) {
+			return received{response: m}
+		}
+		if own, _ := ownError(request, text); own != nil {
+			return received{response: own}
+		}
+		if jsonrpc.IsRetypedID(m.ID, request.ID) && !c.isWaiting(m.ID) {
+			return received{likely: m}
+		}
 	}
 	c.pass(m) // a server may mix its streams up
-	return nil, nil
+	return received{other: true}
 }
 
 // toText is b as UTF-8 in one line: what is not UTF-8 has a replacement character in its place. A reader that does not
@@ -207,7 +234,7 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 	if !isEventStream(res) {
 		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 		if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
-			_, _ = c.sort(noRequest, body)
+			c.sort(noRequest, body)
 		}
 		x.held.release()
 		return
@@ -255,7 +282,7 @@ type stream struct {
 	lastID  string        // of the last event, where the stream goes on
 	retry   time.Duration // how long LeadMagic wants us to wait before that
 	said    bool          // the last connection brought a message
-	broken  bool          // something on it was no message
+	got     received
 }
 
 func (st *stream) open(c *Client, body io.ReadCloser, held *reservation) {
@@ -278,7 +305,7 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 		}
 		_ = body.Close()
 		switch {
-		case st.broken && errors.Is(err, io.EOF):
+		case st.got.broken && errors.Is(err, io.EOF):
 			return nil, incomplete(x, errNotMessage)
 		case st.lastID == "", x.message.Stateless(), x.isCancelled(), errors.Is(err, errTooLarge), errors.Is(err, errNoMemory):
 			return nil, incomplete(x, err)
@@ -292,12 +319,16 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 	}
 }
 
-// readStream passes on what comes on a stream until the response is there or the stream ends.
+// readStream passes on what comes on a stream until the response is there or the stream ends. For a better response than
+// a likely one it does not wait longer than lingerFor.
 func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 	for {
 		ev, err := st.events.next()
 		if err != nil {
-			return completed(st.request, ev.data), err
+			if response := completed(st.request, ev.data); response != nil {
+				return response, err
+			}
+			return st.got.best(), err
 		}
 		if ev.id != "" {
 			st.lastID = ev.id
@@ -309,23 +340,27 @@ func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 			continue
 		}
 		st.said = true
-		response, err := c.sort(st.request, ev.data)
-		if response != nil {
-			return response, nil
+		before := st.got.likely
+		st.got.add(c.sort(st.request, ev.data))
+		if st.got.response != nil {
+			return st.got.response, nil
 		}
-		st.broken = st.broken || err != nil
+		if before == nil && st.got.likely != nil {
+			timer := time.AfterFunc(lingerFor, func() { _ = st.body.Close() })
+			defer timer.Stop()
+		}
 		st.events.held.release()
 	}
 }
 
 // linger reads a stream on after its response, in the background. What follows the response is passed on after it.
 func (c *Client) linger(x *exchange, st *stream) {
-	if st.events.atEnd() {
+	if st.events.end != nil {
 		_ = st.body.Close()
 		return
 	}
 	x.reading = true
-	st.request, st.events.held = noRequest, &reservation{memory: &c.memory, ctx: x.ctx}
+	st.request, st.got, st.events.held = noRequest, received{}, &reservation{memory: &c.memory, ctx: x.ctx}
 	c.start(func() {
 		defer x.stop(nil)
 		if x.written != nil {
@@ -344,7 +379,7 @@ func (c *Client) linger(x *exchange, st *stream) {
 // completed is the response to request in an event that the end of the stream has cut off, if all of it was there.
 func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
 	m, err := jsonrpc.Parse(toText(data))
-	if err == nil && m.Kind == jsonrpc.Response && m.ID != nil && jsonrpc.NormalizeID(m.ID) == jsonrpc.NormalizeID(request.ID) {
+	if err == nil && m.Kind == jsonrpc.Response && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
 		return m
 	}
 	return nil

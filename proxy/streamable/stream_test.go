@@ -551,3 +551,34 @@ func TestRule6AStreamIsReadToItsEndButNotForEver(t *testing.T) {
 		d.End()
 	})
 }
+
+// lineSizes are lengths of lines around the buffers of the reader.
+var lineSizes = []int{1, 4<<10 - 1, 4 << 10, 4<<10 + 1, 32 << 10, 64<<10 - 7, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 200_001, 1<<20 + 1}
+
+// The same through a session: each answer arrives, whatever the length of its line.
+func TestAnswersOfLongLines(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			stream(w)
+			for _, size := range lineSizes {
+				text := fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":%q}}`, strings.Repeat("x", size))
+				_, _ = io.WriteString(w, "data: "+text+"\r\n\r\n")
+			}
+			_, _ = io.WriteString(w, "data: "+result(m, `{}`)+"\r\n\r\n")
+			return true
+		}
+		d := o.visit()
+		for id := range 3 {
+			d.Write(toolCall(id + 1))
+			for _, size := range lineSizes {
+				d.WantLine(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":%q}}`, strings.Repeat("x", size)))
+			}
+			d.WantLine(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{}}`, id+1))
+		}
+		d.End()
+	})
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +11,8 @@ import (
 	"strings"
 )
 
-// key is the sandbox's own; it is invented.
-const key = "lm_sandbox_0000000000000000"
+// key is invented.
+const key = "lm_canary_5f1c0e9a7b3d2468"
 
 // A contestant is a program that an editor may start.
 type contestant struct {
@@ -100,42 +99,4 @@ func versionOf(ctx context.Context, binary string) string {
 		return words[1]
 	}
 	return ""
-}
-
-// A server is a sandbox that runs as a process of its own.
-type server struct {
-	url string
-	cmd *exec.Cmd
-	end context.CancelFunc
-}
-
-// startSandbox starts the sandbox of the program, with more options.
-func startSandbox(ctx context.Context, binary string, more ...string) (*server, error) {
-	ctx, end := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, binary, append([]string{"sandbox", "--bench"}, more...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	stdout, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		end()
-		return nil, fmt.Errorf("starting the sandbox: %w", err)
-	}
-	s := &server{cmd: cmd, end: end}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	_, s.url, _ = strings.Cut(line, "LEADMAGIC_API_URL=")
-	s.url, _, _ = strings.Cut(s.url, " ")
-	if err != nil || s.url == "" {
-		s.stop()
-		return nil, fmt.Errorf("the sandbox said %q, not where it is", line)
-	}
-	return s, nil
-}
-
-func (s *server) endpoint() string { return s.url + "/mcp" }
-
-func (s *server) stop() {
-	s.end()
-	_ = s.cmd.Wait()
 }

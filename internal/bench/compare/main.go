@@ -1,4 +1,4 @@
-// Compare measures what stands between an editor and LeadMagic, side by side in one run against the sandbox: this
+// Compare measures what stands between an editor and LeadMagic, side by side in one run: this
 // program, a bare relay as the limit of what is possible, and, where they are installed, mcp-remote and supergateway.
 // It compares nothing that needs LeadMagic itself.
 //
@@ -26,7 +26,15 @@ func main() {
 	flag.StringVar(&o.output, "o", "", "the file for the numbers, as JSON")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often all are measured in turn; the median counts")
 	flag.IntVar(&o.calls, "calls", 2000, "calls one after the other in a round")
+	isUpstream := flag.Bool("upstream", false, "be the upstream that is called, until stdin ends")
 	flag.Parse()
+	if *isUpstream {
+		if err := serveUpstream(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "compare:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
@@ -55,7 +63,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server, err := startSandbox(ctx, binary)
+	server, err := startUpstream(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,7 +84,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	for i, c := range list {
 		fmt.Fprintf(progress, "probing %s\n", c.name)
 		report.Contestants = append(report.Contestants, Contestant{
-			Name: c.name, Version: c.version, Numbers: medians(rounds[i]), Probes: probe(ctx, c, binary),
+			Name: c.name, Version: c.version, Numbers: medians(rounds[i]), Probes: probe(ctx, c),
 		})
 	}
 	report.print(out)

@@ -18,10 +18,10 @@ const (
 )
 
 // measure is one round of one contestant.
-func measure(ctx context.Context, c contestant, s *server, calls int) (n Numbers, err error) {
+func measure(ctx context.Context, c contestant, u *upstream, calls int) (n Numbers, err error) {
 	var begun []time.Duration
 	for range starts {
-		e, took, err := start(ctx, c, s.endpoint())
+		e, took, err := start(ctx, c, u.url)
 		if err != nil {
 			return n, err
 		}
@@ -30,7 +30,7 @@ func measure(ctx context.Context, c contestant, s *server, calls int) (n Numbers
 	}
 	n.Start = milliseconds(quantile(begun, 0.5))
 
-	e, _, err := start(ctx, c, s.endpoint())
+	e, _, err := start(ctx, c, u.url)
 	if err != nil {
 		return n, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -24,7 +25,7 @@ type Probes struct {
 // patience is how long a probe waits for an answer. What has not come then does not come: nothing is retried so long.
 const patience = 15 * time.Second
 
-func probe(ctx context.Context, c contestant, binary string) Probes {
+func probe(ctx context.Context, c contestant) Probes {
 	words := func(text string, err error) string {
 		if err != nil {
 			return "could not be tried: " + err.Error()
@@ -33,9 +34,9 @@ func probe(ctx context.Context, c contestant, binary string) Probes {
 	}
 	return Probes{
 		Redirect:    words(probeRedirect(ctx, c)),
-		Cut:         words(probeCut(ctx, c, binary)),
-		RejectedKey: words(probeRejectedKey(ctx, c, binary)),
-		Numbers:     words(probeNumbers(ctx, c, binary)),
+		Cut:         words(probeCut(ctx, c)),
+		RejectedKey: words(probeRejectedKey(ctx, c)),
+		Numbers:     words(probeNumbers(ctx, c)),
 	}
 }
 
@@ -88,30 +89,33 @@ func serve(ctx context.Context, address string, handle http.HandlerFunc) (url st
 }
 
 // probeCut cuts the stream in which an answer comes, and looks what the editor is told.
-func probeCut(ctx context.Context, c contestant, binary string) (string, error) {
-	s, e, err := session(ctx, c, binary)
-	if err != nil {
-		return "", err
-	}
-	defer s.stop()
-	defer e.stop()
-	if err := s.fault(ctx, `{"rpc":"tools/call","kind":"cut-stream","bytes":20}`); err != nil {
-		return "", err
-	}
-	return told(e.ask(ctx, "tools/call", `{"name":"find_work_email","arguments":{"full_name":"Ada Lovelace","domain":"analytical.example"}}`, patience))
+func probeCut(ctx context.Context, c contestant) (string, error) {
+	return told(probeCall(ctx, c, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil || !bytes.Contains(body, []byte("tools/call")) {
+			echo(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: message\ndata: {")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
 }
 
-// probeRejectedKey has LeadMagic take another key than the contestant has, and looks what the editor is told.
-func probeRejectedKey(ctx context.Context, c contestant, binary string) (string, error) {
-	s, err := startSandbox(ctx, binary)
+// probeRejectedKey refuses the key, and looks what the editor is told.
+func probeRejectedKey(ctx context.Context, c contestant) (string, error) {
+	endpoint, stop, err := serve(ctx, "127.0.0.1:0", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"Unauthorized","message":"Invalid API key"}`)
+	})
 	if err != nil {
 		return "", err
 	}
-	defer s.stop()
-	if err := s.control(ctx, http.MethodPatch, "state", `{"key":"lm_another_0000000000000000"}`); err != nil {
-		return "", err
-	}
-	e, err := launch(ctx, c, s.endpoint())
+	defer stop()
+	e, err := launch(ctx, c, endpoint+"/mcp")
 	if err != nil {
 		return "", err
 	}
@@ -119,44 +123,36 @@ func probeRejectedKey(ctx context.Context, c contestant, binary string) (string,
 	return told(e.ask(ctx, "initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"compare","version":"1"}}`, patience))
 }
 
-// probeNumbers sends a number that a float64 does not hold, and looks what comes back.
-func probeNumbers(ctx context.Context, c contestant, binary string) (string, error) {
-	s, e, err := session(ctx, c, binary)
+// probeCall opens a session with a server, and returns what answers a call.
+func probeCall(ctx context.Context, c contestant, server http.HandlerFunc) (json.RawMessage, error) {
+	endpoint, stop, err := serve(ctx, "127.0.0.1:0", server)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer s.stop()
+	defer stop()
+	e, _, err := start(ctx, c, endpoint+"/mcp")
+	if err != nil {
+		return nil, err
+	}
 	defer e.stop()
-	answer, err := e.echo(ctx, `{"id":9007199254740993,"ratio":1.0}`)
-	switch {
-	case err != nil:
-		return "", err
-	case bytes.Contains(answer, []byte(`"id":9007199254740993,"ratio":1.0`)):
-		return "they come back as they were", nil
-	}
-	var message struct {
-		Result struct {
-			StructuredContent json.RawMessage `json:"structuredContent"`
-		} `json:"result"`
-	}
-	if err := json.Unmarshal(answer, &message); err != nil {
-		return "", fmt.Errorf("echo was answered %.200s: %w", answer, err)
-	}
-	return `{"id":9007199254740993,"ratio":1.0} comes back as ` + string(message.Result.StructuredContent), nil
+	return e.ask(ctx, "tools/call", `{"name":"echo","arguments":{"id":9007199254740993,"ratio":1.0}}`, patience)
 }
 
-// session is a contestant in a session with a sandbox of its own.
-func session(ctx context.Context, c contestant, binary string) (*server, *editor, error) {
-	s, err := startSandbox(ctx, binary)
+// probeNumbers sends a number that a float64 does not hold, and looks what comes back.
+func probeNumbers(ctx context.Context, c contestant) (string, error) {
+	answer, err := probeCall(ctx, c, echo)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
-	e, _, err := start(ctx, c, s.endpoint())
-	if err != nil {
-		s.stop()
-		return nil, nil, err
+	_, args, found := strings.Cut(string(answer), `"structuredContent":`)
+	args, _, _ = strings.Cut(args, "}")
+	switch {
+	case !found:
+		return "", fmt.Errorf("echo was answered %.200s", answer)
+	case args == `{"id":9007199254740993,"ratio":1.0`:
+		return "they come back as they were", nil
 	}
-	return s, e, nil
+	return `{"id":9007199254740993,"ratio":1.0} comes back as ` + args + "}", nil
 }
 
 // told is what an editor has read, or that it read nothing.
@@ -177,25 +173,4 @@ func told(answer []byte, err error) (string, error) {
 		}
 	}
 	return "the editor is told: " + text, nil
-}
-
-// fault arms a fault of the sandbox.
-func (s *server) fault(ctx context.Context, text string) error {
-	return s.control(ctx, http.MethodPost, "faults", text)
-}
-
-func (s *server) control(ctx context.Context, method, path, text string) error {
-	req, err := http.NewRequestWithContext(ctx, method, s.url+"/_sandbox/"+path, strings.NewReader(text))
-	if err != nil {
-		return err
-	}
-	res, err := (&http.Client{Timeout: patience}).Do(req)
-	if err != nil {
-		return fmt.Errorf("arming the sandbox: %w", err)
-	}
-	defer res.Body.Close() //nolint:errcheck // nothing of it is read
-	if res.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("arming the sandbox: HTTP %d", res.StatusCode)
-	}
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
 // canary is the key of every script. No client may come to write it down.
@@ -39,7 +39,7 @@ func run(t testscript.T, path string, files []string) {
 type serverKey struct{}
 
 func setUp(env *testscript.Env, path string) error {
-	server, err := sandbox.Start(sandbox.Options{Key: canary, KeepRequests: 10_000})
+	server, err := faults.Start(faults.Options{Key: canary})
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func setUp(env *testscript.Env, path string) error {
 
 // A witness is a sandbox of which some requests were told already.
 type witness struct {
-	*sandbox.Server
+	*faults.Server
 	told int
 }
 

@@ -1,0 +1,42 @@
+//go:build unix
+
+package editor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// keepOwner gives a new file the owner and group of the one it replaces.
+func keepOwner(file *os.File, old fs.FileInfo) error {
+	want, ok := old.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if have, ok := info.Sys().(*syscall.Stat_t); !ok || have.Uid == want.Uid && have.Gid == want.Gid {
+		return nil
+	}
+	if err := file.Chown(int(want.Uid), int(want.Gid)); err != nil {
+		return fmt.Errorf("it belongs to another user or group (%d:%d): %w", want.Uid, want.Gid, errors.Unwrap(err))
+	}
+	return nil
+}
+
+// linkCount is how many names a file has: more than one are hard links.
+func linkCount(path string) int {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 1
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Nlink)
+	}
+	return 1
+}

@@ -1,0 +1,224 @@
+package editor
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Off says where the editor's settings switch a server off that a scope's file names, besides in its entry; empty if
+// they do not. What an editor keeps in a database of its own, as Cursor does, is not seen.
+func (e Editor) Off(s System, scope Scope, name string) string {
+	if e.off == nil {
+		return ""
+	}
+	return e.off(s, scope, name)
+}
+
+// A settings file that can be read as JSON, and its path.
+type settingsFile struct {
+	path string
+	data map[string]any
+}
+
+// settingsFiles reads those of some files that are there, in order. What cannot be read says nothing.
+func (s System) settingsFiles(paths ...string) []settingsFile {
+	var files []settingsFile
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		f, err := s.readConfig(path)
+		if err != nil {
+			continue
+		}
+		if data, err := (jsonFormat{}).decode(f.data); err == nil && data != nil {
+			files = append(files, settingsFile{path, data})
+		}
+	}
+	return files
+}
+
+// in is the path of a file below a folder, empty if that is not known.
+func (s System) in(f folder, name string) string {
+	dir, err := f(s)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, filepath.FromSlash(name))
+}
+
+// here is the path of a file of the project.
+func (s System) here(name string) string { return filepath.Join(s.Folder, filepath.FromSlash(name)) }
+
+// managed is where whoever runs a machine puts a program's settings.
+func (s System) managed(linux, darwin, windows string) string {
+	return map[string]string{"linux": linux, "darwin": darwin, "windows": windows}[s.GOOS]
+}
+
+// setting is the value at a path of members. One with dots in its name may also stand as objects.
+func setting(data map[string]any, names ...string) any {
+	var value any = data
+	for _, name := range names {
+		m, _ := value.(map[string]any)
+		value = m[name]
+		for i, r := range name {
+			if inner, ok := m[name[:i]].(map[string]any); ok && r == '.' && value == nil {
+				value = setting(inner, name[i+1:])
+			}
+		}
+	}
+	return value
+}
+
+// last is the value in the last of some files that has one: each of them overrides those before it.
+func last(files []settingsFile, names ...string) (value any, path string) {
+	for _, f := range files {
+		if v := setting(f.data, names...); v != nil {
+			value, path = v, f.path
+		}
+	}
+	return value, path
+}
+
+// claudeOff looks at Claude Code's settings, and at what /mcp has kept for this folder.
+// Source: code.claude.com/docs, settings and managed-mcp.
+func claudeOff(s System, scope Scope, name string) string {
+	config := either("CLAUDE_CONFIG_DIR", below(home, ".claude"))
+	files := s.settingsFiles(
+		s.in(config, "settings.json"), s.here(".claude/settings.json"), s.here(".claude/settings.local.json"),
+		s.managed("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json", `C:\Program Files\ClaudeCode\managed-settings.json`),
+	)
+	for _, f := range s.settingsFiles(s.in(either("CLAUDE_CONFIG_DIR", home), ".claude.json")) {
+		project, _ := setting(f.data, "projects", s.realFolder()).(map[string]any)
+		if slices.Contains(texts(project["disabledMcpServers"]), name) {
+			return "disabledMcpServers for this folder in " + f.path + " names it"
+		}
+		if project != nil {
+			files = append(files, settingsFile{f.path, project})
+		}
+	}
+	for _, f := range files {
+		if slices.Contains(serverNames(f.data["deniedMcpServers"]), name) {
+			return "deniedMcpServers in " + f.path + " names it"
+		}
+		allowed, ok := f.data["allowedMcpServers"].([]any)
+		if names := serverNames(allowed); ok && !slices.Contains(names, name) && len(names) == len(allowed) {
+			return "allowedMcpServers in " + f.path + " does not name it"
+		}
+	}
+	if scope != Project {
+		return ""
+	}
+	listed, approved := "", false
+	for _, f := range files {
+		if slices.Contains(texts(f.data["disabledMcpjsonServers"]), name) {
+			return "disabledMcpjsonServers in " + f.path + " names it"
+		}
+		names := texts(f.data["enabledMcpjsonServers"])
+		if len(names) > 0 {
+			listed = f.path
+		}
+		approved = approved || f.data["enableAllProjectMcpServers"] == true || slices.Contains(names, name)
+	}
+	if listed != "" && !approved {
+		return "enabledMcpjsonServers in " + listed + " does not name it, so it waits for approval"
+	}
+	return ""
+}
+
+// serverNames are the names in one of Claude Code's lists of servers, whose other items match by a command or an address.
+func serverNames(list any) []string {
+	items, _ := list.([]any)
+	var names []string
+	for _, item := range items {
+		m, _ := item.(map[string]any)
+		if name, ok := m["serverName"].(string); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// geminiOff looks at Gemini CLI's lists, whose names may be in any case, and at what gemini mcp disable has kept.
+// Source: packages/cli/src/config/mcp/mcpServerEnablement.ts.
+func geminiOff(s System, _ Scope, name string) string {
+	own := below(either("GEMINI_CLI_HOME", home), ".gemini")
+	files := s.settingsFiles(
+		s.managed("/etc/gemini-cli/system-defaults.json", "/Library/Application Support/GeminiCli/system-defaults.json", `C:\ProgramData\gemini-cli\system-defaults.json`),
+		s.in(own, "settings.json"), s.here(".gemini/settings.json"),
+		s.managed("/etc/gemini-cli/settings.json", "/Library/Application Support/GeminiCli/settings.json", `C:\ProgramData\gemini-cli\settings.json`),
+	)
+	has := func(list any) bool {
+		return slices.ContainsFunc(texts(list), func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), name) })
+	}
+	if on, path := last(files, "admin", "mcp", "enabled"); on == false {
+		return "admin.mcp.enabled in " + path + " is false"
+	}
+	if allowed, path := last(files, "mcp", "allowed"); len(texts(allowed)) > 0 && !has(allowed) {
+		return "mcp.allowed in " + path + " does not name it"
+	}
+	if excluded, path := last(files, "mcp", "excluded"); has(excluded) {
+		return "mcp.excluded in " + path + " names it"
+	}
+	for _, f := range s.settingsFiles(s.in(own, "mcp-server-enablement.json")) {
+		if setting(f.data, strings.ToLower(name), "enabled") == false {
+			return f.path + " says so"
+		}
+	}
+	return ""
+}
+
+// vscodeOff looks at the settings of VS Code that concern all servers.
+// Source: code.visualstudio.com/docs, chat.mcp.access; chat.mcp.enabled is its older name.
+func vscodeOff(product string) func(System, Scope, string) string {
+	return func(s System, _ Scope, _ string) string {
+		files := s.settingsFiles(s.in(below(appData, product, "User"), "settings.json"), s.here(".vscode/settings.json"))
+		for _, off := range []struct {
+			name  string
+			value any
+		}{{"chat.mcp.access", "none"}, {"chat.mcp.enabled", false}, {"chat.disableAIFeatures", true}} {
+			if value, path := last(files, off.name); value == off.value {
+				return fmt.Sprintf("%s in %s is %v", off.name, path, value)
+			}
+		}
+		return ""
+	}
+}
+
+// zedOff looks at the setting of Zed that switches all of its agent off.
+func zedOff(s System, _ Scope, _ string) string {
+	files := s.settingsFiles(s.in(zedConfig, "settings.json"), s.here(".zed/settings.json"))
+	if value, path := last(files, "disable_ai"); value == true {
+		return "disable_ai in " + path + " is true"
+	}
+	return ""
+}
+
+// copilotOff looks at what /mcp disable has kept. Source: github/app#290.
+func copilotOff(s System, _ Scope, name string) string {
+	own := either("COPILOT_HOME", below(home, ".copilot"))
+	for _, f := range s.settingsFiles(s.in(own, "settings.json"), s.in(own, "config.json")) {
+		if slices.Contains(texts(f.data["disabledMcpServers"]), name) {
+			return "disabledMcpServers in " + f.path + " names it"
+		}
+	}
+	return ""
+}
+
+// opencodeOff looks at the patterns with which opencode hides tools, whose names begin with that of their server.
+// Source: opencode.ai/docs/mcp-servers.
+func opencodeOff(s System, _ Scope, name string) string {
+	own := below(xdgConfig, "opencode")
+	for _, f := range s.settingsFiles(s.in(own, "opencode.json"), s.in(own, "opencode.jsonc"), s.here("opencode.json"), s.here("opencode.jsonc")) {
+		tools, _ := f.data["tools"].(map[string]any)
+		for pattern, on := range tools {
+			if whole, err := path.Match(pattern, name+"_"); on == false && whole && err == nil {
+				return "tools in " + f.path + " hides all of its tools"
+			}
+		}
+	}
+	return ""
+}

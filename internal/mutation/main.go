@@ -1,0 +1,228 @@
+// Mutation changes a package in many small ways, one after the other, and tells which changes its tests do not notice:
+// an operator for another, a condition that always or never holds, a statement that is not there. It is a program for
+// the nightly run, and changes no file: the compiler sees each change through an overlay.
+//
+//	go run ./internal/mutation -for 5m ./rest ./internal/problem
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	r := &run{out: os.Stdout}
+	flag.DurationVar(&r.within, "for", 5*time.Minute, "how long to try mutants of each package; they are taken at random")
+	flag.Uint64Var(&r.seed, "seed", uint64(time.Now().UnixNano()), "what chance begins with") //nolint:gosec // a time after 1970
+	flag.Float64Var(&r.least, "least", 0, "the percentage of mutants that must be noticed")
+	flag.IntVar(&r.workers, "workers", runtime.NumCPU(), "how many mutants to try side by side")
+	flag.StringVar(&r.known, "equivalent", "", "a file that lists mutants which change nothing that can be noticed, one a line")
+	flag.Parse()
+	fmt.Fprintln(r.out, "seed", r.seed)
+	failed := false
+	for _, pkg := range flag.Args() {
+		score, err := r.test(ctx, pkg)
+		switch {
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "%s: %v\n", pkg, err)
+			failed = true
+		case score < r.least:
+			fmt.Fprintf(os.Stderr, "%s is below %.0f %%\n", pkg, r.least)
+			failed = true
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+// A run is how mutants are tried.
+type run struct {
+	out     io.Writer
+	within  time.Duration
+	seed    uint64
+	least   float64
+	workers int
+	known   string
+}
+
+// The outcomes of a mutant.
+type outcome int
+
+const (
+	noticed outcome = iota
+	survived
+	notCompiled
+	notTried
+)
+
+// test tries mutants of one package until all were tried or the time is up. The score is the percentage that was
+// noticed.
+func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
+	dir, err := os.MkdirTemp("", "mutation")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // what stays is in the folder for such things
+	mutants, folder, err := r.mutants(ctx, pkg)
+	if err != nil {
+		return 0, err
+	}
+	p := &trial{pkg: pkg, folder: folder, scratch: dir, timeout: time.Minute}
+	start := time.Now()
+	if got, out := p.try(ctx, "whole", nil); got != survived {
+		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
+	}
+	p.timeout = 5*time.Since(start) + 10*time.Second // what a mutant takes longer is one that hangs
+
+	random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // it need not be secret
+	random.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
+	end := time.Now().Add(r.within)
+	outcomes := make([]outcome, len(mutants))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for w := range r.workers {
+		workers.Go(func() {
+			for i := range next {
+				outcomes[i], _ = p.try(ctx, fmt.Sprint(w), &mutants[i])
+				if outcomes[i] == survived {
+					fmt.Fprintln(r.out, mutants[i])
+				}
+			}
+		})
+	}
+	for i := range mutants {
+		outcomes[i] = notTried
+		if ctx.Err() == nil && time.Now().Before(end) {
+			next <- i
+		}
+	}
+	close(next)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	count := make(map[outcome]int)
+	for _, o := range outcomes {
+		count[o]++
+	}
+	tried := count[noticed] + count[survived]
+	score = 100 * float64(count[noticed]) / float64(max(tried, 1))
+	fmt.Fprintf(r.out, "%s: %d of %d mutants noticed, %.1f %% (%d more do not compile, %d were not tried)\n",
+		pkg, count[noticed], tried, score, count[notCompiled], count[notTried])
+	return score, nil
+}
+
+// mutants are those of the files that this system compiles, but not those that are known to change nothing.
+func (r *run) mutants(ctx context.Context, pkg string) (list []mutant, folder string, err error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles", pkg).Output()
+	if err != nil {
+		return nil, "", err
+	}
+	var p struct {
+		Dir     string
+		GoFiles []string
+	}
+	if err := json.Unmarshal(out, &p); err != nil {
+		return nil, "", err
+	}
+	equivalent, err := r.equivalent()
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range p.GoFiles {
+		source, err := os.ReadFile(filepath.Join(p.Dir, name))
+		if err != nil {
+			return nil, "", err
+		}
+		all, err := mutantsOf(filepath.ToSlash(filepath.Join(strings.TrimPrefix(pkg, "./"), name)), source)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, m := range all {
+			if !equivalent[m.id()] {
+				list = append(list, m)
+			}
+		}
+	}
+	return list, p.Dir, nil
+}
+
+// equivalent reads the file of mutants that change nothing, each as it was printed but without its line's number.
+// A line that begins with # is a comment.
+func (r *run) equivalent() (map[string]bool, error) {
+	known := make(map[string]bool)
+	if r.known == "" {
+		return known, nil
+	}
+	file, err := os.Open(r.known)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			known[line] = true
+		}
+	}
+	return known, lines.Err()
+}
+
+// A trial runs the tests of one package.
+type trial struct {
+	pkg, folder, scratch string
+	timeout              time.Duration
+}
+
+// try runs the tests with a mutant, or without one if m is nil. worker is a name for its files.
+func (p *trial) try(ctx context.Context, worker string, m *mutant) (outcome, string) {
+	overlay := map[string]string{}
+	if m != nil {
+		name := filepath.Join(p.folder, filepath.Base(m.file))
+		source, err := os.ReadFile(name)
+		if err != nil {
+			return notTried, err.Error()
+		}
+		changed := filepath.Join(p.scratch, worker+".go")
+		if err := os.WriteFile(changed, m.apply(source), 0o600); err != nil {
+			return notTried, err.Error()
+		}
+		overlay[name] = changed
+	}
+	raw, _ := json.Marshal(map[string]any{"Replace": overlay})
+	list, program := filepath.Join(p.scratch, worker+".json"), filepath.Join(p.scratch, worker+".test")
+	if err := os.WriteFile(list, raw, 0o600); err != nil {
+		return notTried, err.Error()
+	}
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, p.pkg).CombinedOutput(); err != nil {
+		return notCompiled, string(out)
+	}
+	// A mutant may ask for memory without end.
+	ctx, cancel := context.WithTimeout(ctx, p.timeout+10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -v 8000000; exec "$0" "$@"`, program, "-test.failfast", "-test.timeout", p.timeout.String())
+	cmd.Dir = p.folder
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return survived, string(out)
+	}
+	return noticed, string(out)
+}
