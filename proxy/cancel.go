@@ -19,6 +19,7 @@ func (r *Remote) abort(cancel *Message) {
 		f.stop()
 		return
 	}
+	f.place.leave() // LeadMagic is told to stop; what is still listened for is not counted
 	r.crew.start(func() {
 		if sleep(f.ctx, lateAnswer) {
 			f.stop()

@@ -12,10 +12,11 @@ type flight struct {
 	asked *Message        // as the editor sent it, nil if it did not
 	call  *Message        // as it goes out
 	ctx   context.Context //nolint:containedctx // the life of the call
-	stop  context.CancelFunc
+	end   context.CancelCauseFunc
 	// session is the one to use whatever the current one is; nil for the current one.
 	session *remoteSession
 	turn    turn
+	place   *place
 
 	offered string // the session id that came with the answer
 
@@ -26,6 +27,17 @@ type flight struct {
 }
 
 var errToolTimeout = errors.New("tool timeout")
+
+func (f *flight) stop() { f.end(nil) }
+
+// expireAfter ends the call when it has taken so long; 0 is no bound. The result stops the clock.
+func (f *flight) expireAfter(timeout time.Duration) (stop func()) {
+	if timeout == 0 {
+		return func() {}
+	}
+	timer := time.AfterFunc(timeout, func() { f.end(errToolTimeout) })
+	return func() { timer.Stop() }
+}
 
 func (f *flight) timedOut() bool { return errors.Is(context.Cause(f.ctx), errToolTimeout) }
 
@@ -92,13 +104,9 @@ type flights struct {
 	byID map[string][]*flight
 }
 
-func (fs *flights) begin(ctx context.Context, call *Message, timeout time.Duration) *flight {
+func (fs *flights) begin(ctx context.Context, call *Message) *flight {
 	f := &flight{call: call}
-	if timeout > 0 {
-		f.ctx, f.stop = context.WithTimeoutCause(ctx, timeout, errToolTimeout)
-	} else {
-		f.ctx, f.stop = context.WithCancel(ctx)
-	}
+	f.ctx, f.end = context.WithCancelCause(ctx)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.byID == nil {

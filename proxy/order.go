@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -78,5 +79,72 @@ func (t turn) wait(ctx context.Context) {
 	case <-t.before:
 	case <-enough:
 	case <-ctx.Done():
+	}
+}
+
+// mostCalls is how many calls are with LeadMagic at once. Each has a connection of its own where LeadMagic does not
+// speak HTTP/2.
+const mostCalls = 128
+
+// places bounds how many calls are with LeadMagic at once; the others wait in the order in which they came.
+type places struct {
+	mu    sync.Mutex
+	taken int
+	queue []*place
+}
+
+// A place is one call's, in the queue or with LeadMagic. A nil place is that of a call that is not counted.
+type place struct {
+	of    *places
+	ready chan struct{} // closed when the call may go
+	left  bool
+}
+
+// enter gives a call its place, behind those before it.
+func (ps *places) enter() *place {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p := &place{of: ps, ready: make(chan struct{})}
+	ps.queue = append(ps.queue, p)
+	ps.advance()
+	return p
+}
+
+func (ps *places) advance() {
+	for ps.taken < mostCalls && len(ps.queue) > 0 {
+		ps.taken++
+		close(ps.queue[0].ready)
+		ps.queue = ps.queue[1:]
+	}
+}
+
+// wait waits until the call may go, or ctx ends.
+func (p *place) wait(ctx context.Context) {
+	if p == nil {
+		return
+	}
+	select {
+	case <-p.ready:
+	case <-ctx.Done():
+	}
+}
+
+// leave makes room for another call. It may be called again, and before the call has gone.
+func (p *place) leave() {
+	if p == nil {
+		return
+	}
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	if p.left {
+		return
+	}
+	p.left = true
+	select {
+	case <-p.ready:
+		p.of.taken--
+		p.of.advance()
+	default:
+		p.of.queue = slices.DeleteFunc(p.of.queue, func(other *place) bool { return other == p })
 	}
 }

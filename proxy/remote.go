@@ -29,6 +29,7 @@ type Remote struct {
 	link    link
 	gate    gate
 	order   order
+	places  places
 	params  paramHeaders
 	flights flights
 	session sessions
@@ -44,7 +45,8 @@ func (r *Remote) Open(h *Handshake, deliver func(*Message)) {
 	r.link.dial = r.Dial
 }
 
-// Send implements Upstream. Notifications go out one after the other, calls side by side after them.
+// Send implements Upstream. Notifications go out one after the other, calls side by side after them, as many as have a
+// place.
 func (r *Remote) Send(asked *Message) {
 	m := r.outgoing(asked)
 	switch {
@@ -55,10 +57,16 @@ func (r *Remote) Send(asked *Message) {
 	case m.Kind == Answer:
 		r.posts.start(func() { r.inform(&flight{call: m, ctx: r.ctx}) })
 	default:
-		f := r.flights.begin(r.ctx, m, r.timeout(m))
+		f := r.flights.begin(r.ctx, m)
 		f.asked, f.turn = asked, r.order.call(m)
+		if m.Method != "initialize" && !isSubscription(m) {
+			f.place = r.places.enter()
+		}
 		r.crew.start(func() {
 			defer r.flights.end(f)
+			defer f.place.leave()
+			f.place.wait(f.ctx)
+			defer f.expireAfter(r.timeout(m))()
 			f.turn.wait(f.ctx)
 			r.answer(f)
 		})
@@ -100,6 +108,7 @@ func (r *Remote) answer(f *flight) {
 			answer = r.listed(f, answer)
 		}
 		answer.call, answer.late = f.asked, f.land()
+		f.place.leave()
 		r.deliver(answer)
 		if begun != nil {
 			r.stand(begun) // nothing of a session comes before the answer that opens it

@@ -1,0 +1,224 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// atOnce is how many calls LeadMagic has at once.
+const atOnce = 128
+
+// holding makes the office hold calls of wait. Each message to let has it answer one.
+type holding struct {
+	mu        sync.Mutex
+	got       []string
+	now, most int
+	let       chan struct{}
+	never     string // the id of a call that is not answered
+}
+
+func (h *holding) post(w http.ResponseWriter, r *http.Request, m rpc) bool {
+	if m.Method != "wait" {
+		return false
+	}
+	h.mu.Lock()
+	h.got = append(h.got, string(m.ID))
+	h.now++
+	h.most = max(h.most, h.now)
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.now--
+	}()
+	let := h.let
+	if string(m.ID) == h.never {
+		let = nil
+	}
+	select {
+	case <-let:
+		answer(w, m, `{}`)
+	case <-r.Context().Done():
+	}
+	return true
+}
+
+func (h *holding) seen() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string(nil), h.got...)
+}
+
+func TestRule12AtMost128CallsAreWithLeadMagic(t *testing.T) {
+	inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *desk) {
+		h := &holding{let: make(chan struct{}), never: "1000"}
+		o.post = h.post
+		d := begin()
+		const calls = 300
+		wait := func(id int) string { return asking(mode, fmt.Sprint(id), "wait", "") }
+		cancel := func(id int) string {
+			if mode == "modern" {
+				return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d,%s}}`, id, modernMeta)
+			}
+			return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, id)
+		}
+		for id := range calls {
+			d.say(wait(1000 + id))
+		}
+		synctest.Wait()
+		first := make(map[string]bool)
+		for _, id := range h.seen() {
+			first[id] = true
+		}
+		if len(first) != atOnce {
+			t.Fatalf("LeadMagic has %d calls at once, want %d", len(first), atOnce)
+		}
+		for id := range atOnce {
+			if !first[fmt.Sprint(1000+id)] {
+				t.Errorf("call %d was overtaken", 1000+id)
+			}
+		}
+
+		// The reader goes on: a notification passes, and a call that waits is cancelled before it was sent.
+		d.say(`{"jsonrpc":"2.0","method":"notifications/of/tomorrow"}`)
+		d.say(cancel(1000 + atOnce))
+		synctest.Wait()
+		o.last("notifications/of/tomorrow")
+		if n := len(h.seen()); n != atOnce {
+			t.Errorf("LeadMagic has %d calls after one that waited was cancelled", n)
+		}
+		// A call that LeadMagic has is cancelled: the next one that waits goes.
+		d.say(cancel(1000))
+		synctest.Wait()
+		if got := h.seen(); len(got) != atOnce+1 || got[atOnce] != fmt.Sprint(1000+atOnce+1) {
+			t.Errorf("after a cancellation LeadMagic has got %d calls, %q being the last", len(got), got[len(got)-1])
+		}
+		if mode == "legacy" && o.count("notifications/cancelled s1") != 1 {
+			t.Error("LeadMagic was not told of exactly the one cancellation that concerns it")
+		}
+
+		// Each answer makes room for one, in order.
+		for i := atOnce + 2; i < calls; i++ {
+			h.let <- struct{}{}
+			d.next()
+			synctest.Wait()
+			if got := h.seen(); len(got) != i || got[len(got)-1] != fmt.Sprint(1000+i) {
+				t.Fatalf("behind answer %d LeadMagic has got %d calls, the last is %s", i, len(got), got[len(got)-1])
+			}
+		}
+		for range atOnce {
+			h.let <- struct{}{}
+			d.next()
+		}
+		d.alive()
+		d.quiet()
+		d.leave()
+		for _, id := range h.seen() {
+			if id == fmt.Sprint(1000+atOnce) {
+				t.Error("a call that was cancelled while it waited was sent")
+			}
+		}
+		if h.most > atOnce+1 { // the cancelled one is listened to for a while
+			t.Errorf("LeadMagic had %d calls at once", h.most)
+		}
+	})
+}
+
+// Subscriptions, the GET stream and initialize take nobody's place.
+func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		h := &holding{let: make(chan struct{})}
+		listening := make(chan struct{}, 200)
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method == "subscriptions/listen" {
+				stream(w)
+				listening <- struct{}{}
+				untilGone(r)
+				return true
+			}
+			return h.post(w, r, m)
+		}
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			untilGone(r)
+		}
+		d := openDesk(t, o.remote())
+		for id := range 150 {
+			d.say(asking("modern", fmt.Sprint(5000+id), "subscriptions/listen", ""))
+		}
+		for range 150 {
+			<-listening
+		}
+		for id := range atOnce + 10 {
+			d.say(asking("modern", fmt.Sprint(1000+id), "wait", ""))
+		}
+		synctest.Wait()
+		if n := len(h.seen()); n != atOnce {
+			t.Errorf("beside subscriptions LeadMagic has %d calls, want %d", n, atOnce)
+		}
+		d.say(asking("modern", "7000", "subscriptions/listen", ""))
+		<-listening
+		d.say(hello) // an editor that falls back to a session
+		d.hear(`"id":0`, `"protocolVersion":"2025-06-18"`)
+		for range atOnce + 10 {
+			h.let <- struct{}{}
+			d.next()
+		}
+		d.leave()
+	})
+}
+
+// The time that a call waits for its place is not the tool's.
+func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			time.Sleep(8 * time.Second) // in a bubble: what the tool takes
+			answer(w, m, `{"content":[]}`)
+			return true
+		}
+		d := o.visit(func(r *Remote) { r.ToolTimeout = 10 * time.Second })
+		const calls = 3 * atOnce
+		for id := range calls {
+			d.say(toolCall(1000 + id))
+		}
+		for range calls {
+			if got := d.next(); strings.Contains(got, "isError") {
+				t.Fatalf("the editor got %s", got)
+			}
+		}
+		d.leave()
+	})
+}
+
+// What still waits when the session ends is answered, and not sent.
+func TestRule12WhatWaitsAtTheEndIsAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		h := &holding{let: make(chan struct{})}
+		o.post = h.post
+		d := o.visit()
+		const calls = atOnce + 20
+		for id := range calls {
+			d.say(asking("legacy", fmt.Sprint(1000+id), "wait", ""))
+		}
+		synctest.Wait()
+		_ = d.in.Close()
+		for range calls {
+			d.next()
+		}
+		if n := len(h.seen()); n != atOnce {
+			t.Errorf("LeadMagic has got %d calls, want %d", n, atOnce)
+		}
+		d.leave()
+	})
+}
