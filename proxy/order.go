@@ -88,9 +88,10 @@ const mostCalls = 128
 
 // places bounds how many calls are with LeadMagic at once; the others wait in the order in which they came.
 type places struct {
-	mu    sync.Mutex
-	taken int
-	queue []*place
+	mu     sync.Mutex
+	taken  int
+	queue  []*place
+	closed bool
 }
 
 // A place is one call's, in the queue or with LeadMagic. A nil place is that of a call that is not counted.
@@ -111,11 +112,18 @@ func (ps *places) enter() *place {
 }
 
 func (ps *places) advance() {
-	for ps.taken < mostCalls && len(ps.queue) > 0 {
+	for !ps.closed && ps.taken < mostCalls && len(ps.queue) > 0 {
 		ps.taken++
 		close(ps.queue[0].ready)
 		ps.queue = ps.queue[1:]
 	}
+}
+
+// close lets nothing more go.
+func (ps *places) close() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.closed = true
 }
 
 // wait waits until the call may go, or ctx ends.

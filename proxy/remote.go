@@ -90,6 +90,7 @@ func (r *Remote) Close(ctx context.Context) {
 		half, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer stop()
 	}
+	r.places.close() // a call that ends now makes room for no other
 	r.posts.dismiss(half)
 	r.delete(ctx, r.session.current())
 	r.cancel()
