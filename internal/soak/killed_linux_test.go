@@ -15,7 +15,7 @@ import (
 const (
 	hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + legacy +
 		`","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}` + "\n"
-	slowCall = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"delay_ms":1000}}}` + "\n"
+	slowCall = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"delay_ms":300}}}` + "\n"
 )
 
 // TestAKilledEditorTakesTheProgramWithIt kills the parent of the program, which cannot say goodbye.
