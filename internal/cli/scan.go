@@ -43,7 +43,7 @@ func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
 	if t.User {
 		t.Paths = []string{folder}
 	}
-	rep, err := editor.Scanner{System: s, Git: editor.FindGit(s, env.Environ())}.Scan(ctx, t)
+	rep, err := editor.Scanner{System: s, Environ: env.Environ()}.Scan(ctx, t)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ type source struct {
 	editor *Editor
 	scope  Scope
 	degree suspicion
-	staged bool
+	git    GitStatus // empty: not known yet
 	// pointed says that somebody named this very file.
 	pointed bool
 }
