@@ -3,12 +3,16 @@
 package editor
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // trap is a repository whose own programs leave a mark when one of them runs.
@@ -308,5 +312,32 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 				t.Errorf("after the commit: got %+v (%v)", rep, err)
 			}
 		})
+	}
+}
+
+// What blocks whoever opens it is not opened, and does not hold the rest up.
+func TestSpecialFilesAreNotOpened(t *testing.T) {
+	s, _ := machine(t, "linux")
+	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+	for _, name := range []string{".env", "x.json", "plain"} {
+		if err := syscall.Mkfifo(filepath.Join(s.Folder, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := gitFor(t)
+	runGit(t, environ, s.Folder, "init", "-q")
+	runGit(t, environ, s.Folder, "add", ".mcp.json")
+	for _, name := range []string{"index", "config", "info/exclude", "commondir"} {
+		path := filepath.Join(s.Folder, ".git", filepath.FromSlash(name))
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), Targets{Paths: []string{"."}})
+	if err != nil || len(rep.Findings) != 1 || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
+		t.Errorf("got %+v (%v)", rep, err)
 	}
 }

@@ -296,3 +296,73 @@ func TestScanEndsWhenItIsCancelled(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestFilesOfEditorsAreKnownByTheirPlace(t *testing.T) {
+	s, home := machine(t, "linux")
+	for name, want := range map[string]string{
+		"team.code-workspace":                      "vscode",
+		"deep/.code-workspace":                     "vscode",
+		"backup/Code/User/profiles/-1a2b/mcp.json": "vscode",
+		"backup/Code/User/mcp.json":                "vscode",
+		"backup/Code/User/profiles/mcp.json":       "",
+		".vscode/mcp.json":                         "vscode",
+		"x/mcp.json":                               "",
+		"sub/.gemini/.env":                         "gemini",
+		"x.gemini/.env":                            "",
+	} {
+		src := Scanner{System: s}.classify(filepath.Join(s.Folder, name))
+		got := ""
+		if src.editor != nil {
+			got = src.editor.ID
+		}
+		if got != want || src.degree == inCode {
+			t.Errorf("%s: got editor %q, suspicion %d; want %q", name, got, src.degree, want)
+		}
+	}
+	put(t, filepath.Join(s.Folder, "team.code-workspace"), `{"settings": {"mcp": {"servers": {"leadmagic": {"env": {"LEADMAGIC_API_KEY": "8f3a77"}}}}}}`)
+	profile := filepath.Join(home, ".config", "Code", "User", "profiles", "-1a2b", "mcp.json")
+	put(t, profile, leak)
+	for _, targets := range []Targets{{Project: true}, {Paths: []string{"."}}, {Paths: []string{"team.code-workspace"}}} {
+		rep, err := Scanner{System: s}.Scan(t.Context(), targets)
+		if got := told(s, rep); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "team.code-workspace vscode LEADMAGIC_API_KEY") {
+			t.Errorf("%+v: got %q (%v)", targets, got, err)
+		}
+	}
+	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
+	if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Path != profile || rep.Findings[0].Editor != "vscode" {
+		t.Errorf("a profile: got %+v (%v)", rep, err)
+	}
+}
+
+func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
+	s, _ := machine(t, "linux")
+	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
+	put(t, filepath.Join(s.Folder, "x.env"), leak)
+	for _, mode := range []string{"closed", "x.env"} {
+		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
+	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
+	outside := filepath.Join(t.TempDir(), "x.env")
+	put(t, outside, "")
+	put(t, filepath.Join(s.Folder, "here.env"), "")
+	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
+		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{Paths: []string{"."}})
+	var got []string
+	for _, skipped := range rep.Skipped {
+		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
+	}
+	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
+	if os.Geteuid() != 0 { // root reads everything
+		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q (%v)", got, want, err)
+	}
+}
