@@ -59,6 +59,8 @@ func TestTheVersion(t *testing.T) {
 
 // TestScripts runs the real program against a sandbox of its own for each script: one behaviour each.
 //
+// The file key.in holds the key. Nothing that a command prints or writes may hold it, but for the private file of login.
+//
 //	sandbox [OPTION…]      begins another sandbox: oauth-only, legacy-only, modern-only, tls or down
 //	fault JSON             arms a fault of the sandbox
 //	balance CREDITS        sets the balance of the sandbox
@@ -66,7 +68,7 @@ func TestTheVersion(t *testing.T) {
 //	steady COMMAND…        is exec, with names in place of times, ports and folders: see steady
 //	converse FILE [ARG…]   talks to the program as an editor does: see converse
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(observed{t}, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: false,
@@ -83,7 +85,27 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// A stage is what a script plays on.
+// observed is a test that sees all that the commands of its scripts print, and fails when the key is in it.
+type observed struct{ *testing.T }
+
+func (o observed) Run(name string, test func(testscript.T)) {
+	o.T.Run(name, func(t *testing.T) { test(observed{t}) })
+}
+
+// Verbose has testscript log the output of every command.
+func (o observed) Verbose() bool { return true }
+
+// Log is called with everything that a script has logged, first of all its variables, of which one is the key.
+func (o observed) Log(args ...any) {
+	o.Helper()
+	o.T.Log(args...)
+	_, log, _ := strings.Cut(fmt.Sprint(args...), "\n\n")
+	if showsKey([]byte(log)) {
+		o.Error("a command has printed the key")
+	}
+}
+
+// A stage is what a script runs on.
 type stage struct{ server *faults.Server }
 
 func setUp(env *testscript.Env) error {
@@ -104,9 +126,17 @@ func setUp(env *testscript.Env) error {
 	point(env.Setenv, server.URL)
 	env.Setenv("LEADMAGIC_API_KEY", canary)
 	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "key.in"), []byte(canary), 0o600); err != nil {
+		return err
+	}
+	own := filesWithKey(env.T(), env.WorkDir)
 	env.Defer(func() {
 		s.server.Close()
-		holdsNoKey(env.T(), env.WorkDir)
+		for name, content := range filesWithKey(env.T(), env.WorkDir) {
+			if content != own[name] && !strings.HasSuffix(name, filepath.Join("leadmagic-mcp-proxy", "key")) {
+				env.T().Fatal("the key is in " + name)
+			}
+		}
 	})
 	return nil
 }
@@ -119,22 +149,26 @@ func age(ts *testscript.TestScript, _ bool, names []string) {
 	}
 }
 
-// holdsNoKey fails a script that has left the key in a file, plain or encoded. A file whose name begins with
-// "key" is where a script keeps it.
-func holdsNoKey(t testscript.T, dir string) {
+// filesWithKey are the files below a folder whose content or name has the key in it, plain or encoded.
+func filesWithKey(t testscript.T, dir string) map[string]string {
+	files := make(map[string]string)
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || strings.HasPrefix(entry.Name(), "key") {
+		if err != nil {
 			return err
 		}
-		content, err := os.ReadFile(name)
-		if showsKey(content) {
-			t.Fatal("the key stands in " + name)
+		var content []byte
+		if entry.Type().IsRegular() {
+			content, err = os.ReadFile(name)
+		}
+		if showsKey(content) || showsKey([]byte(name)) {
+			files[name] = string(content)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
 }
 
 func showsKey(b []byte) bool {

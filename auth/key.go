@@ -131,18 +131,6 @@ func fault(s string) (wrong, fix string) {
 	if name, _, found := strings.Cut(s, "="); found && strings.Contains(strings.ToUpper(name), "LEADMAGIC") {
 		return "has its variable's name before it", "give the key alone, without NAME="
 	}
-	for _, r := range s {
-		switch {
-		case r == '\n' || r == '\r':
-			return "has a line break inside" + copied, ""
-		case unicode.IsSpace(r):
-			return "has a blank inside" + copied, ""
-		case unicode.IsControl(r):
-			return "has a control character inside" + copied, ""
-		case r > unicode.MaxASCII:
-			return "has a non-ASCII character inside" + copied, ""
-		}
-	}
 	switch {
 	case strings.HasPrefix(s, "{"), strings.HasPrefix(s, "["):
 		return "is JSON, not the key alone", "give the key alone"
@@ -151,6 +139,21 @@ func fault(s string) (wrong, fix string) {
 	case isForeign(s):
 		return "is a secret of another service and was not sent; LeadMagic keys start with " + Prefix,
 			"put the LeadMagic key there, from app.leadmagic.io, Settings → API"
+	}
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+		case r == '\n', r == '\r':
+			return "has a line break inside" + copied, ""
+		case unicode.IsSpace(r):
+			return "has a blank inside" + copied, ""
+		case unicode.IsControl(r):
+			return "has a control character inside" + copied, ""
+		case r > unicode.MaxASCII:
+			return "has a non-ASCII character inside" + copied, ""
+		default:
+			return "has a character other than letters, digits, _ and - inside" + copied, ""
+		}
 	}
 	return "", ""
 }

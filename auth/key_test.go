@@ -127,6 +127,25 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"Slack", "xoxb-0123456789", "LeadMagic keys start with lm_"},
 		{"AWS", "AKIA0123456789", "LeadMagic keys start with lm_"},
 		{"Google", "AIza0123456789", "LeadMagic keys start with lm_"},
+		{"GitHub, an app", "ghs_0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"GitLab", "glpat-0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"npm", "npm_0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"Hugging Face", "hf_0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"DigitalOcean", "dop_v1_0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"AWS, for a while", "ASIA0123456789ABCDEF", "LeadMagic keys start with lm_"},
+		{"Vault", "hvs.CAESIJ0123456789", "LeadMagic keys start with lm_"},
+		{"SendGrid", "SG.0123456789.abcdef", "LeadMagic keys start with lm_"},
+		{"Twilio", "SK0123456789abcdef0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"Mailgun", "key-0123456789abcdef0123456789abcdef", "LeadMagic keys start with lm_"},
+		{"an address with a password", "https://ada:" + canary + "@leadmagic.example", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a line of .npmrc", "//registry.npmjs.org/:_authToken=npm_0123456789", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a line of a file of settings", "token=0123456789abcdef", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a name and a password", "ada:0123456789abcdef", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a token with dots", "abc.def.0123456789", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"base64", "a/b+c==", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a shortened display", "lm_canary...2468", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"hidden letters", "lm_canary****2468", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a comma behind", canary + ",", "other than letters, digits, _ and - inside (copied completely?)"},
 		{"a JSON web token", "eyJhbGciOiJIUzI1NiJ9.e30.0123", "LeadMagic keys start with lm_"},
 		{"a token as it is sent", "Bearer " + canary, "has the word Bearer before it"},
 		{"the same with two blanks", "bearer  " + canary, "has the word Bearer before it"},
@@ -154,7 +173,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 }
 
 func TestParseTakesAnyOtherKey(t *testing.T) {
-	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "a/b+c==", "wrong", "api_key_1", "test_key"} {
+	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "wrong", "key-1", "re_1", "9b2f6c1e-0d4a-4e7b-8f35-c6a1d2e3f405", "api_key_1", "test_key"} {
 		key, err := Parse(raw)
 		if err != nil || !key.odd() {
 			t.Errorf("%q is not taken, or is taken for a usual key: %v", raw, err)
@@ -182,7 +201,7 @@ func FuzzParse(f *testing.F) {
 		}
 		v := key.value()
 		for _, r := range v {
-			if r <= ' ' || r > '~' {
+			if !strings.ContainsRune("-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", r) {
 				t.Fatalf("the key has %U inside", r)
 			}
 		}

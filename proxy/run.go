@@ -271,8 +271,9 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 		defer answered()
 		defer cancel(nil)
 		defer r.leave()
-		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) {
-			s.finish(r, notSentResponse(ctx, m))
+		// At the end the contexts end one after the other, and a slot that one gives back is for none of the others.
+		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) || s.requests.Err() != nil {
+			s.finish(r, notSentResponse(s.requests, m))
 			return
 		}
 		s.finish(r, s.Upstream.Call(ctx, m))

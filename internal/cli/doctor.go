@@ -119,7 +119,6 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Executable: exe,
 		System:     system,
 		Environ:    env.Environ(),
-		Git:        editor.FindGit(system, env.Environ()),
 		Homes:      homes(env),
 		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, exe, file) },
 		Keys:       ss.keys,

@@ -138,14 +138,6 @@ func TestAReplacedKeyIsNowhereAfterwards(t *testing.T) {
 	}
 }
 
-func TestANameCannotEndItsLine(t *testing.T) {
-	for name, want := range map[string]string{"a b.env": "a b.env", "ключ.env": "ключ.env", "a\n\x1b[2Jb.env": `"a\n\x1b[2Jb.env"`} {
-		if got := inOneLine(name); got != want {
-			t.Errorf("%q: got %s, want %s", name, got, want)
-		}
-	}
-}
-
 func TestForeignTextDoesNotActOnTheTerminal(t *testing.T) {
 	const act = "\x1b]52;c;bGVhZA==\a\u202e\u009b2J\u0085\r"
 	tests := []struct {

@@ -1,18 +1,18 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func newScanCommand(env *Env) *cobra.Command {
@@ -20,9 +20,9 @@ func newScanCommand(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan [PATH…]",
 		Short: "Find LeadMagic keys in config files",
-		Long: "Looks for LeadMagic keys where they should not stand: in the configuration of your editors and in the config\n" +
-			"files below this folder, or in the files and folders named. What git ignores is left out. Exit code 1 means\n" +
-			"that a key was found; the key itself is never shown.",
+		Long: "Looks for LeadMagic keys where they should not be: in the configuration of your editors and in the config\n" +
+			"files below this folder, or in the files and folders named. What git ignores is left out, and so is a line with\n" +
+			"the comment \"" + editor.Allow + "\". Exit code 1 means that a key was found; the key itself is never shown.",
 		Example: "  leadmagic-mcp-proxy scan\n" +
 			"  leadmagic-mcp-proxy scan --staged    # in a pre-commit hook",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,12 +43,15 @@ func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
 	if t.User {
 		t.Paths = []string{folder}
 	}
-	rep, err := editor.Scanner{System: s, Git: editor.FindGit(s, env.Environ())}.Scan(ctx, t)
+	rep, err := editor.Scanner{System: s, Environ: env.Environ()}.Scan(ctx, t)
 	if err != nil {
 		return err
 	}
 	for _, skipped := range rep.Skipped {
-		fmt.Fprintf(env.Stderr, "not looked at: %v\n", skipped)
+		fmt.Fprintln(env.Stderr, "not looked at: "+problem.PrintableLine(skipped.Error(), 0))
+	}
+	for _, note := range rep.Notes {
+		fmt.Fprintln(env.Stderr, problem.PrintableLine(note, 0))
 	}
 	if asJSON {
 		err = printFindings(env, s, rep)
@@ -78,23 +81,27 @@ func tellFindings(env *Env, s editor.System, rep editor.Report) {
 		if f.Name != "" {
 			what += " under " + f.Name
 		}
-		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n", inOneLine(shorten(s, f.Path)), f.Line, f.Column, what, gitWords[f.Git], f.Instead)
+		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n  if it is no key, this comment in its line lets it pass: %s\n",
+			shorten(s, f.Path), f.Line, f.Column, what, gitWords[f.Git], f.Instead, editor.Allow)
 		files[f.Path] = true
+	}
+	var besides []string
+	if rep.Allowed > 0 {
+		besides = append(besides, count(rep.Allowed, "key")+" allowed by a comment")
+	}
+	if n := len(rep.Skipped); n > 0 {
+		besides = append(besides, count(n, "file")+" not looked at")
+	}
+	more := ""
+	if besides != nil {
+		more = " (" + strings.Join(besides, ", ") + ")"
 	}
 	switch {
 	case len(rep.Findings) == 0:
-		fmt.Fprintf(env.Stdout, "no LeadMagic key found in %s\n", count(rep.Files, "file"))
+		fmt.Fprintf(env.Stdout, "no LeadMagic key found in %s%s\n", count(rep.Files, "file"), more)
 	default:
-		fmt.Fprintf(env.Stdout, "\n%s found in %s\n%s\n", count(len(rep.Findings), "key"), count(len(files), "file"), rotate)
+		fmt.Fprintf(env.Stdout, "\n%s found in %s%s\n%s\n", count(len(rep.Findings), "key"), count(len(files), "file"), more, rotate)
 	}
-}
-
-// inOneLine is a name as it is shown: a repository may hold names that would end the line or steer a terminal.
-func inOneLine(name string) string {
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return strconv.Quote(name)
-	}
-	return name
 }
 
 // count is a number of things.
@@ -120,8 +127,9 @@ func printFindings(env *Env, s editor.System, rep editor.Report) error {
 	out := struct {
 		Files    int       `json:"files"`
 		Findings []finding `json:"findings"`
+		Allowed  int       `json:"allowed"`
 		Skipped  []string  `json:"skipped"`
-	}{Files: rep.Files, Findings: []finding{}, Skipped: []string{}}
+	}{Files: rep.Files, Findings: []finding{}, Allowed: rep.Allowed, Skipped: []string{}}
 	for _, f := range rep.Findings {
 		out.Findings = append(out.Findings, finding{
 			File: f.Path, Line: f.Line, Column: f.Column, Name: f.Name, Editor: f.Editor, Git: string(f.Git), Instead: f.Instead,
@@ -130,10 +138,15 @@ func printFindings(env *Env, s editor.System, rep editor.Report) error {
 	for _, err := range rep.Skipped {
 		out.Skipped = append(out.Skipped, err.Error())
 	}
-	enc := json.NewEncoder(env.Stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(out); err != nil {
+	err := enc.Encode(out)
+	if err == nil {
+		_, err = env.Stdout.Write(problem.PrintableJSON(text.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("writing the findings: %w", err)
 	}
 	return nil

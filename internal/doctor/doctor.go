@@ -21,7 +21,6 @@ type Doctor struct {
 	// System is the machine, and Environ all variables as NAME=value, as the shell has them.
 	System  editor.System
 	Environ []string
-	Git     editor.Git
 	// Homes are the paths of the home folder; each is shown as ~.
 	Homes []string
 	// VersionOf runs a file of this program and returns the version it prints. It is given absolute paths of files that

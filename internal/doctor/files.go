@@ -16,7 +16,7 @@ const mostFindings = 10
 func (d *Doctor) files(ctx context.Context) []Check {
 	n := &notes{stage: atFiles}
 	const name = "keys in files"
-	found, err := editor.Scanner{System: d.System, Git: d.Git}.Scan(ctx, editor.Targets{User: true, Project: true})
+	found, err := editor.Scanner{System: d.System, Environ: d.Environ}.Scan(ctx, editor.Targets{User: true, Project: true})
 	if err != nil {
 		n.fail(name, err.Error(), "")
 		return n.checks

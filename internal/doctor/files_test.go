@@ -14,7 +14,7 @@ func TestKeysInFiles(t *testing.T) {
 		d := newDoctor(t, key)
 		d.write(t, "./.env", "A=b\n"+leak)
 		report := d.Examine(t.Context())
-		expect(t, report.Checks, "keys in files", Fail, "./.env, line 2 holds a key under LEADMAGIC_API_KEY (git: unknown)", "create a new key")
+		expect(t, report.Checks, "keys in files", Fail, "./.env, line 2 holds a key under LEADMAGIC_API_KEY (git: outside)", "create a new key")
 		if report.Healthy {
 			t.Error("got a healthy report")
 		}

@@ -1,26 +1,25 @@
 package editor
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
-
-// Git is the git command. The zero value is a machine without it.
-type Git struct {
-	Path    string   // of the program
-	Environ []string // NAME=value
-}
-
-// FindGit looks for git on the PATH.
-func FindGit(s System, environ []string) Git { return Git{Path: s.Program("git"), Environ: environ} }
 
 // A GitStatus is what git would do with a file.
 type GitStatus string
@@ -36,131 +35,374 @@ const (
 	GitIgnored GitStatus = "ignored"
 	// GitOutside means that the file is in no repository.
 	GitOutside GitStatus = "outside"
-	// GitUnknown means that git is missing, or refuses to look.
+	// GitUnknown means that git is missing, or does not answer.
 	GitUnknown GitStatus = "unknown"
 )
 
-// Status asks git about one file.
-func (g Git) Status(ctx context.Context, path string) GitStatus {
-	dir, name := filepath.Split(path)
-	if g.Path == "" {
-		return GitUnknown
-	}
-	if _, err := g.outside(ctx, dir, "--literal-pathspecs", "ls-files", "--error-unmatch", "--", name); err == nil {
-		return GitTracked
-	}
-	_, err := g.outside(ctx, dir, "check-ignore", "-q", "--", name)
-	exit, ended := errors.AsType[*exec.ExitError](err)
-	switch {
-	case err == nil:
-		return GitIgnored
-	case ended && exit.ExitCode() == 1:
-		return GitUntracked
-	case ended && bytes.Contains(exit.Stderr, []byte("not a git repository")):
-		return GitOutside
-	default:
-		return GitUnknown
-	}
+// How long git may take: to list files, and to read what is staged. A special file among those that it reads, which an
+// archive can hold, would block it for ever.
+const (
+	listTime = 30 * time.Second
+	readTime = 5 * time.Minute
+)
+
+var errNoGit = errors.New("git was not found")
+
+// git is the git command, as it is started for repositories that somebody else has made: their configuration is not
+// read. What it does for an answer is done in an empty repository of ours, which it is given together with their work
+// tree, their index and their objects. Only the name of the last commit is asked of the repository itself.
+type git struct {
+	program string   // its path; empty: there is none
+	environ []string // NAME=value
 }
 
-// repository are the variables that tie git to one repository: a hook has them.
-var repository = []string{
-	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
-}
-
-// outside runs git in a folder, whatever repository this program was started by.
-func (g Git) outside(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	g.Environ = slices.DeleteFunc(slices.Clone(g.Environ), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(repository, name)
-	})
-	return g.run(ctx, dir, args...)
-}
-
-// run runs git in a folder and returns its output. A repository's own settings may name a program to be
-// started (core.fsmonitor): not for us.
-func (g Git) run(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	if g.Path == "" {
-		return nil, errors.New("git was not found")
-	}
-	cmd := exec.CommandContext(ctx, g.Path, append([]string{"-c", "core.fsmonitor=false"}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = slices.DeleteFunc(slices.Clone(g.Environ), func(kv string) bool { return strings.HasPrefix(kv, KeyVariable+"=") })
-	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
-	return cmd.Output()
-}
-
-// names0 are the names in an output that ends each with a zero byte.
-func names0(out []byte) []string {
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
-}
-
-// tree are the files below a folder that git does not ignore, links left out. Without git, or outside of
-// a repository, the .gitignore files are read here.
-func (s Scanner) tree(ctx context.Context, dir string) ([]string, error) {
-	out, err := s.Git.outside(ctx, dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	if err != nil {
-		return walk(ctx, dir)
-	}
-	var files []string
-	for _, name := range names0(out) {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		info, err := os.Lstat(path)
-		switch {
-		case err != nil: // in the index alone
-		case info.Mode().IsRegular():
-			files = append(files, path)
-		case info.IsDir(): // a repository inside of this one
-			below, err := s.tree(ctx, path)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, below...)
-		}
-	}
-	return files, ctx.Err()
-}
-
-// staged looks at what the next commit would hold: the texts come from the index, not from the folder.
-func (s Scanner) staged(ctx context.Context, paths []string, rep *Report) error {
-	top, err := s.Git.run(ctx, s.System.Folder, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return stagedError(err)
-	}
-	root := strings.TrimSuffix(string(top), "\n")
-	args := []string{"--literal-pathspecs", "diff", "--cached", "--name-only", "--no-ext-diff", "--no-renames", "--no-relative", "--diff-filter=ACMT", "-z", "--"}
-	out, err := s.Git.run(ctx, s.System.Folder, append(args, paths...)...)
-	if err != nil {
-		return stagedError(err)
-	}
-	for _, name := range names0(out) {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		text, err := s.Git.run(ctx, s.System.Folder, "cat-file", "-s", ":"+name)
-		if err != nil {
-			continue // a submodule
-		}
-		if size, err := strconv.Atoi(strings.TrimSpace(string(text))); err != nil || size > maxConfig {
-			if s.classify(path).degree != inCode {
-				rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", path, errLarge))
-			}
+// newGit finds git on the PATH, but none that lies in the folders to be scanned, or in their repositories.
+func newGit(environ, folders []string) git {
+	var g git
+	path := ""
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		switch upper := strings.ToUpper(name); {
+		case upper == "PATH":
+			path = value
+		case strings.HasPrefix(upper, KeyVariable):
 			continue
+		case strings.HasPrefix(upper, "GIT_") && !strings.HasPrefix(upper, "GIT_CONFIG_GLOBAL") && !strings.HasPrefix(upper, "GIT_CONFIG_SYSTEM") && upper != "GIT_CONFIG_NOSYSTEM":
+			continue // a hook has variables that tie git to one repository
 		}
-		data, err := s.Git.run(ctx, s.System.Folder, "cat-file", "blob", ":"+name)
-		if err != nil {
-			return stagedError(err)
-		}
-		src := s.named(path)
-		src.staged = true
-		s.look(ctx, src, data, rep)
+		g.environ = append(g.environ, kv)
 	}
-	return ctx.Err()
+	name := "git"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	var roots []string
+	for _, folder := range folders {
+		roots = append(roots, file.Roots(folder)...)
+	}
+	for _, dir := range filepath.SplitList(path) {
+		program := filepath.Join(dir, name)
+		if info, err := os.Stat(program); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && !file.Within(roots, program) {
+			g.program = program
+			break
+		}
+	}
+	return g
 }
 
-// stagedError is a failure of git, in its own first line.
-func stagedError(err error) error {
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-		return fmt.Errorf("reading what is staged: git says: %s", line)
+// hardened are the variables with which git runs nothing, asks nobody and fetches nothing, whatever a repository says.
+var hardened = []string{
+	"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_PROTOCOL_FROM_USER=0", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=",
+	"GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_PAGER=cat", "GIT_EDITOR=false", "LC_ALL=C",
+}
+
+// command is git with some arguments, started at the top of a repository, in a git folder that holds the configuration.
+func (g git) command(ctx context.Context, r repository, gitDir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, g.program, append([]string{
+		"--no-pager", "--literal-pathspecs", "--git-dir=" + gitDir, "--work-tree=" + r.top,
+		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.untrackedCache=false", "-c", "core.sshCommand=false",
+		"-c", "core.askPass=", "-c", "credential.helper=", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit",
+	}, args...)...)
+	cmd.Dir = r.start
+	cmd.Env = append(slices.Clone(g.environ), hardened...)
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+// ask runs git in an empty repository with the work tree, the index and the objects of another, and hands its output on.
+func (g git) ask(ctx context.Context, limit time.Duration, r repository, stdin io.Reader, read func(io.Reader) error, args ...string) error {
+	if g.program == "" {
+		return errNoGit
 	}
-	return fmt.Errorf("reading what is staged: %w", err)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	own, err := r.stripped()
+	defer os.RemoveAll(own) //nolint:errcheck // it is in the folder for what is temporary
+	if err != nil {
+		return err
+	}
+	cmd := g.command(ctx, r, own, args...)
+	cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+cmp.Or(r.index, filepath.Join(own, "index")))
+	if r.common != "" {
+		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+filepath.Join(r.common, "objects"))
+	}
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stderr = stdin, &said
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return fmt.Errorf("starting git: %w", err)
+	}
+	readErr := read(out)
+	if readErr != nil {
+		cancel()
+	}
+	switch err := cmd.Wait(); {
+	case readErr != nil:
+		return readErr
+	case ctx.Err() != nil:
+		return fmt.Errorf("git did not answer: %w", ctx.Err())
+	case err != nil:
+		line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
+		return fmt.Errorf("git says: %s", cmp.Or(line, err.Error()))
+	}
+	return nil
+}
+
+// names are what git lists, each ended by a zero byte. arg, if not empty, is one file or folder.
+func (g git) names(ctx context.Context, r repository, path string, args ...string) ([]string, error) {
+	if path != "" {
+		args = append(args, "--", path)
+	}
+	var out []byte
+	err := g.ask(ctx, listTime, r, nil, func(from io.Reader) (err error) {
+		out, err = io.ReadAll(from)
+		return err
+	}, args...)
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
+}
+
+// status says what git would do with a file.
+func (g git) status(ctx context.Context, path string) GitStatus {
+	path = file.Real(path)
+	r := findRepository(filepath.Dir(path))
+	if r.dir == "" {
+		return GitOutside
+	}
+	rel, err := filepath.Rel(r.top, path)
+	if err != nil {
+		return GitUnknown
+	}
+	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+	switch {
+	case err != nil:
+		return GitUnknown
+	case len(names) == 0:
+		return GitIgnored
+	case strings.HasPrefix(names[0], "? "):
+		return GitUntracked
+	}
+	return GitTracked
+}
+
+// ignored are the files, and the folders with all that is below them, that git ignores in a folder of a work tree. A
+// folder in no repository has a .gitignore file all the same.
+func (g git) ignored(ctx context.Context, r repository, dir string) (map[string]bool, error) {
+	rel, err := filepath.Rel(r.top, dir)
+	if err != nil {
+		return nil, err
+	}
+	if rel == "." {
+		rel = ""
+	}
+	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	out := map[string]bool{}
+	for _, name := range names {
+		out[filepath.Join(r.top, filepath.FromSlash(name))] = true
+	}
+	return out, err
+}
+
+// A blob is a file that the next commit would hold.
+type blob struct{ name, id string }
+
+// staged lists what differs between the last commit and the index, below some paths, if there are any.
+func (g git) staged(ctx context.Context, r repository, paths []string) ([]blob, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	last, err := g.command(ctx, r, r.dir, "rev-parse", "--verify", "--quiet", "HEAD^{tree}").Output()
+	tree := strings.TrimSpace(string(last))
+	switch _, ended := errors.AsType[*exec.ExitError](err); {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("git did not answer: %w", ctx.Err())
+	case ended && r.sha256():
+		tree = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321" // without a commit, it is the empty tree
+	case ended:
+		tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+	case err != nil:
+		return nil, fmt.Errorf("starting git: %w", err)
+	}
+	words, err := g.names(ctx, r, "", append([]string{
+		"diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--no-ext-diff", "--no-textconv", "--diff-filter=ACMT", tree, "--",
+	}, paths...)...)
+	var out []blob
+	for pair := range slices.Chunk(words, 2) {
+		// :100644 100644 3e757656… 12fde632… M
+		fields := strings.Fields(pair[0])
+		const file = "100"
+		if len(pair) == 2 && len(fields) == 5 && strings.HasPrefix(fields[1], file) {
+			out = append(out, blob{pair[1], fields[3]})
+		}
+	}
+	return out, err
+}
+
+// read hands on the content of blobs, or why there is none. One beyond a limit is passed over.
+func (g git) read(ctx context.Context, r repository, blobs []blob, limit int64, each func(blob, []byte, error)) error {
+	var ids strings.Builder
+	for _, b := range blobs {
+		fmt.Fprintln(&ids, b.id)
+	}
+	return g.ask(ctx, readTime, r, strings.NewReader(ids.String()), func(from io.Reader) error {
+		in := bufio.NewReader(from)
+		for _, b := range blobs {
+			head, err := in.ReadString('\n')
+			if err != nil {
+				return fmt.Errorf("reading from git: %w", err)
+			}
+			fields := strings.Fields(head)
+			if len(fields) != 3 { // "… missing"
+				each(b, nil, errors.New("git does not have its content"))
+				continue
+			}
+			size, err := strconv.ParseInt(fields[2], 10, 64)
+			if err != nil {
+				return fmt.Errorf("reading from git: %w", err)
+			}
+			var data []byte
+			if size > limit {
+				_, err = io.CopyN(io.Discard, in, size)
+			} else {
+				data, err = io.ReadAll(io.LimitReader(in, size))
+			}
+			if err == nil {
+				_, err = in.Discard(len("\n"))
+			}
+			switch {
+			case err != nil:
+				return fmt.Errorf("reading from git: %w", err)
+			case size > limit:
+				each(b, nil, errLarge)
+			default:
+				each(b, data, nil)
+			}
+		}
+		return nil
+	}, "cat-file", "--batch")
+}
+
+// A repository is a work tree and what git keeps of it.
+type repository struct {
+	start  string // where git is started
+	top    string // of the work tree
+	dir    string // .git, or what it leads to; empty: the folder is in no repository
+	common string // what work trees of one repository share
+	index  string // empty: there is none
+}
+
+// findRepository finds the repository that holds a folder. As with git, a folder that is itself a git folder counts
+// only as what .git leads to.
+func findRepository(folder string) repository {
+	for top := folder; ; top = filepath.Dir(top) {
+		if dir := gitDir(top); dir != "" {
+			return openRepository(top, dir)
+		}
+		if top == filepath.Dir(top) {
+			return repository{start: folder, top: folder}
+		}
+	}
+}
+
+// gitDir is the git folder of a work tree, or empty.
+func gitDir(top string) string {
+	dir := filepath.Join(top, ".git")
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return ""
+	case !info.IsDir():
+		// A work tree besides the first, or a submodule
+		target, ok := strings.CutPrefix(line(dir), "gitdir: ")
+		if dir = from(top, target); !ok || onNetwork(dir) {
+			return ""
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "HEAD")); err != nil {
+		return ""
+	}
+	return dir
+}
+
+func openRepository(top, dir string) repository {
+	r := repository{start: top, top: top, dir: dir, common: dir}
+	if other := line(filepath.Join(dir, "commondir")); other != "" && !onNetwork(from(dir, other)) {
+		r.common = from(dir, other)
+	}
+	r.setIndex(filepath.Join(dir, "index"))
+	return r
+}
+
+func (r *repository) setIndex(path string) {
+	r.index = ""
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		r.index = path
+	}
+}
+
+// line is what a file of git's holds.
+func line(path string) string {
+	text, _, err := file.Read(path, 64<<10)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(string(text), "\r\n")
+}
+
+// from is a path as seen from a folder.
+func from(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// onNetwork says whether Windows would ask another machine for a path, and sign in there.
+func onNetwork(path string) bool { return strings.HasPrefix(filepath.VolumeName(path), `\\`) }
+
+var sha256 = regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256`)
+
+// sha256 says whether the repository names its objects by SHA-256.
+func (r repository) sha256() bool {
+	text, _, err := file.Read(filepath.Join(r.common, "config"), 1<<20)
+	return r.common != "" && err == nil && sha256.Match(text)
+}
+
+// stripped makes an empty git folder with no configuration but what tells how to read the index of a repository, and
+// the patterns of info/exclude.
+func (r repository) stripped() (string, error) {
+	own, err := os.MkdirTemp("", Program+"-*.git")
+	if err != nil {
+		return "", fmt.Errorf("making a folder for git: %w", err)
+	}
+	config := "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		config += "\tignorecase = true\n\tprecomposeunicode = true\n\tlongpaths = true\n"
+	}
+	if r.sha256() {
+		config = strings.Replace(config, "= 0", "= 1", 1) + "[extensions]\n\tobjectformat = sha256\n"
+	}
+	files := map[string]string{"HEAD": "ref: refs/heads/none\n", "config": config}
+	if r.common != "" {
+		if text, _, err := file.Read(filepath.Join(r.common, "info", "exclude"), 1<<20); err == nil {
+			files["info/exclude"] = string(text)
+		}
+		shared, _ := filepath.Glob(filepath.Join(filepath.Dir(r.index), "sharedindex.*")) // an index may be split
+		for _, path := range shared {
+			if text, _, err := file.Read(path, maxFile); err == nil {
+				files[filepath.Base(path)] = string(text)
+			}
+		}
+	}
+	for _, dir := range []string{"objects", "refs", "info"} {
+		err = errors.Join(err, os.Mkdir(filepath.Join(own, dir), 0o700))
+	}
+	for name, text := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(own, filepath.FromSlash(name)), []byte(text), 0o600))
+	}
+	if err != nil {
+		return own, fmt.Errorf("making a folder for git: %w", err)
+	}
+	return own, nil
 }

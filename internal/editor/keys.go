@@ -2,6 +2,7 @@ package editor
 
 import (
 	"bytes"
+	"encoding/base64"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,24 +12,21 @@ import (
 type hit struct {
 	from, to int
 	name     string // the name it stands under, if any
+	start    int    // where the name begins, or the key
 }
 
 var (
 	// token is anything that begins like a key of LeadMagic. No length is published; the shortest sample has 16.
 	token = regexp.MustCompile(`\blm_[A-Za-z0-9_-]{13,}`)
 
-	// assigned is a value under one of the names that carry a key. The quotes may be escaped, as in JSON
-	// inside of JSON; only a quoted value may stand in the next line.
-	assigned = regexp.MustCompile(names + `\\?["']?[ \t]*[:=]` + value)
+	// assigned is one of the names that carry a key, up to its value. The quotes may be escaped, as in JSON inside of JSON.
+	assigned = regexp.MustCompile(names + `\\?["']?[ \t]*(?:[:?+]?={1,2}>?|:-?)`)
 
-	// called is a value that is the next argument after such a name, as in Setenv("NAME", "value").
-	called = regexp.MustCompile(names + `["']\s*(?:,|\]\s*=)` + value)
+	// called is such a name, up to a value that is the next argument, as in Setenv("NAME", "value").
+	called = regexp.MustCompile(names + `["']\s*(?:,|\]\s*=)`)
 )
 
-const (
-	names = `(?i)\b(x-leadmagic-key|x-api-key|leadmagic_api_key)`
-	value = `(?:\s*\\?"([^"\\\n]*)|[ \t]*'([^'\n]*)|[ \t]*([^\s"',;}\]\\]+))`
-)
+const names = `(?i)\b(x-leadmagic-key|x-api-key|leadmagic_api_key)`
 
 // How much of a text is looked at as a place where keys are kept.
 type suspicion int
@@ -45,32 +43,34 @@ const (
 
 // hits finds the keys in a text, in order.
 func hits(text []byte, s suspicion) []hit {
+	low := bytes.ToLower(text)
+	ours := bytes.Contains(low, []byte("leadmagic"))
+	if !ours && !bytes.Contains(low, []byte("lm_")) && !bytes.Contains(low, []byte("x-api-key")) {
+		return nil
+	}
 	var found []hit
 	for _, at := range token.FindAllIndex(text, -1) {
 		v := string(text[at[0]:at[1]])
 		value := s == inConfig && !naming.Match(text[at[1]:])
 		if !sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
-			found = append(found, hit{from: at[0], to: at[1]})
+			found = append(found, hit{from: at[0], to: at[1], start: at[0]})
 		}
 	}
 	patterns := []*regexp.Regexp{assigned}
 	if s == inCode {
 		patterns = append(patterns, called)
 	}
-	ours := bytes.Contains(bytes.ToLower(text), []byte("leadmagic"))
 	for _, re := range patterns {
 		for _, at := range re.FindAllSubmatchIndex(text, -1) {
-			h := hit{name: string(text[at[2]:at[3]])}
-			for g := 4; g < len(at); g += 2 {
-				if at[g] >= 0 {
-					h.from, h.to = at[g], at[g+1]
-				}
-			}
-			literal := string(text[h.from:h.to])
+			h := hit{name: string(text[at[2]:at[3]]), start: at[2]}
+			h.from, h.to = literal(text, at[1])
+			v := string(text[h.from:h.to])
+			begins := strings.HasPrefix(v, "lm_")
+			bare := s == inCode && !bytes.ContainsAny(text[h.from-1:h.from], "\"'`") // it may be a variable
 			switch {
-			case !isLiteral(literal):
-			case s == inCode && !strings.HasPrefix(literal, "lm_"):
-			case s == inConfig && strings.EqualFold(h.name, "x-api-key") && !ours && !strings.HasPrefix(literal, "lm_"):
+			case !likeKey(v) && (!begins || bare || !characters.MatchString(v) || sample(v)):
+			case s == inCode && !begins:
+			case s == inConfig && strings.EqualFold(h.name, "x-api-key") && !ours && !begins:
 			default:
 				found = append(found, h)
 			}
@@ -87,6 +87,7 @@ func merged(found []hit) []hit {
 		if n := len(out); n > 0 && h.from < out[n-1].to {
 			out[n-1].to = max(out[n-1].to, h.to)
 			out[n-1].name = max(out[n-1].name, h.name)
+			out[n-1].start = min(out[n-1].start, h.start)
 			continue
 		}
 		out = append(out, h)
@@ -109,12 +110,108 @@ func isLiteral(v string) bool {
 	return !strings.HasPrefix(last, "$") && !strings.HasPrefix(last, "{")
 }
 
-var sampleWords = regexp.MustCompile(`(?i)your|example|placeholder|redacted|hidden|changeme|xxxx|api_?key_?here|removed`)
+// forms are the ways in which a value follows upon its name. In YAML it may have an anchor and a type, and be in the next
+// line, which then is indented further.
+var forms = regexp.MustCompile("^(?:[ \t]*(?:&[^\\s]+|!![a-z]+))*(?:" + strings.Join([]string{
+	`\s*(?:"""|''')\s*([^"'\n]*)`,
+	`\s*\\?"([^"\\\n]*)`,
+	`\s*'([^'\n]*)`,
+	"[ \t]*`([^`\n]*)",
+	`[ \t]*(?:[|>][-+1-9]*)?[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*([ \t]+[^\n]*)`,
+	`[ \t]*((?:(?i:bearer|basic|token)[ \t]+)?[^\s"',;}\]\\#]+)`,
+}, "|") + ")")
 
-// sample says whether a value only shows what a key looks like.
+const nextLine = 5 // the group of a value without quotes in another line
+
+var (
+	// before is what a value may have in front of a key: the scheme of a header, and a variable whose default it is.
+	before = regexp.MustCompile(`^[\s"'\x60]*(?i:(?:bearer|basic|token)\s+)?(?:\$\{(?:env:)?[A-Za-z0-9_.]+:?[-=])?["']?`)
+	after  = regexp.MustCompile(`["'\x60]*\}?[\s"'\x60]*(?:\s#.*)?$`)
+)
+
+// literal is the text that a name stands for, without what may be around a key: from and to are equal if there is none.
+func literal(text []byte, at int) (from, to int) {
+	m := forms.FindSubmatchIndex(text[at:])
+	for g := 1; g < len(m)/2; g++ {
+		if m[2*g] < 0 {
+			continue
+		}
+		from, to = at+m[2*g], at+m[2*g+1]
+		if g == nextLine && indented(text[:at]) >= indented(text[:to]) {
+			return at, at
+		}
+		from += before.FindIndex(text[from:to])[1]
+		to = from + after.FindIndex(text[from:to])[0]
+		return from, to
+	}
+	return at, at
+}
+
+// indented is by how much the last line of a text is indented.
+func indented(text []byte) int {
+	line := text[bytes.LastIndexByte(text, '\n')+1:]
+	return len(line) - len(bytes.TrimLeft(line, " \t"))
+}
+
+// characters are those of a key: LeadMagic's have no others, and none of the ways to name a secret, or to encrypt it, has
+// these alone. So what holds another is a reference, an expression of some language, or a text.
+var characters = regexp.MustCompile(`^[A-Za-z0-9_-]{4,128}$`)
+
+// likeKey says whether the value of a name that carries a key is one. It is not if it is made of words and numbers, as
+// placeholders and names of variables are: dummy, test-key-2, apiKey.
+func likeKey(v string) bool {
+	if plain, err := base64.StdEncoding.DecodeString(v); err == nil && strings.ContainsAny(v, "=+/") {
+		v = strings.TrimSpace(string(plain)) // in Kubernetes a secret is written so
+	}
+	if !characters.MatchString(v) || sample(v) {
+		return false
+	}
+	return slices.ContainsFunc(parts(v), func(p string) bool {
+		return !wordOrNumber.MatchString(p) || len(humps.FindAllString(p, -1))*4 > len(p) && len(p) > 8
+	})
+}
+
+func parts(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == '-' || r == '_' })
+}
+
+var (
+	wordOrNumber = regexp.MustCompile(`^(?:[A-Za-z]{0,20}[0-9]{0,4}[a-z]?|[0-9]+)$`)
+	humps        = regexp.MustCompile(`[a-z][A-Z]`) // two words in one, or letters at random
+	sampleWords  = regexp.MustCompile(`(?i)your|example|placeholder|redacted|hidden|change[-_]?me|replace|dummy|xxxx|api_?key_?here|removed|leadmagic`)
+	sampleParts  = regexp.MustCompile(`(?i)^(?:test|testing|fake|mock|demo|sample|todo|fixme|tbd|none|null|nil|undefined|unset|empty|invalid|insert|paste|key|token|secret|value|foo|bar|baz)$`)
+	shortPart    = regexp.MustCompile(`^(?:[A-Za-z]{1,10}|[0-9]+)$`)
+)
+
+// sample says whether a value only shows what a key looks like: it is one character, or made of words.
 func sample(v string) bool {
 	rest := strings.TrimPrefix(v, "lm_")
-	return sampleWords.MatchString(rest) || rest == strings.Repeat(rest[:min(1, len(rest))], len(rest))
+	switch {
+	case rest == strings.Repeat(rest[:min(1, len(rest))], len(rest)):
+		return true
+	case random(v):
+		return false
+	case sampleWords.MatchString(rest):
+		return true
+	}
+	all := parts(rest)
+	return slices.ContainsFunc(all, sampleParts.MatchString) &&
+		!slices.ContainsFunc(all, func(p string) bool { return !shortPart.MatchString(p) })
+}
+
+// Allow, in a comment, lets the keys of its line pass.
+const Allow = Program + ": allow"
+
+var allows = regexp.MustCompile(`(?i)\b` + Program + `:[ \t]*allow\b`)
+
+// allowed says whether the lines from the name to the key let it pass.
+func allowed(text []byte, h hit) bool {
+	from := bytes.LastIndexByte(text[:h.start], '\n') + 1
+	to := len(text)
+	if end := bytes.IndexByte(text[h.to:], '\n'); end >= 0 {
+		to = h.to + end
+	}
+	return allows.Match(text[from:to])
 }
 
 var (

@@ -2,6 +2,9 @@ package editor
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,12 +16,13 @@ type source struct {
 	editor *Editor
 	scope  Scope
 	degree suspicion
-	staged bool
+	git    GitStatus // empty: not known yet
 	// pointed says that somebody named this very file.
 	pointed bool
 }
 
-// elsewhere are files in which editors keep variables and servers besides those of the table.
+// elsewhere are files in which editors keep variables and servers besides those of the table, and where those are that
+// belong to another user. A * is any name.
 var elsewhere = []struct {
 	path, editor string
 	user         bool // below the home folder too
@@ -33,6 +37,9 @@ var elsewhere = []struct {
 	{".gemini/.env", "gemini", true},
 	{"mcp-config.json", "copilot-cli", false},
 	{"cline_mcp_settings.json", "cline", false},
+	{"User/mcp.json", "vscode", false},
+	{"User/profiles/*/mcp.json", "vscode", false},
+	{"*.code-workspace", "vscode", false},
 	{"mcp.json", "", false},
 }
 
@@ -47,11 +54,20 @@ func (s Scanner) projectFiles() []source {
 	}
 	var out []source
 	for _, name := range names {
-		if path := s.System.from(filepath.FromSlash(name)); exists(path) {
-			out = append(out, s.classify(path))
+		found, _ := fs.Glob(os.DirFS(s.System.Folder), name)
+		for _, name := range found {
+			out = append(out, s.classify(s.System.from(filepath.FromSlash(name))))
 		}
 	}
 	return out
+}
+
+// endsWith says whether the last elements of a path are those of a pattern.
+func endsWith(slashed, pattern string) bool {
+	elements := strings.Split(slashed, "/")
+	n := strings.Count(pattern, "/") + 1
+	ok, err := path.Match(pattern, strings.Join(elements[max(0, len(elements)-n):], "/"))
+	return err == nil && ok
 }
 
 // configEndings are the names of config files in general.
@@ -85,34 +101,34 @@ func ends(path string, endings []string) bool {
 }
 
 // classify says what kind of file a path names: an editor's, another config file, or something else.
-func (s Scanner) classify(path string) source {
-	slashed := filepath.ToSlash(path)
+func (s Scanner) classify(file string) source {
+	slashed := filepath.ToSlash(file)
 	if i := strings.LastIndex(slashed, backupSign); i > 0 && strings.HasSuffix(slashed, ".bak") {
 		slashed = slashed[:i]
 	}
 	for _, e := range All() {
-		if user, err := e.file(s.System); err == nil && user == path {
-			return source{path: path, editor: &e, scope: User}
+		if user, err := e.file(s.System); err == nil && user == file {
+			return source{path: file, editor: &e, scope: User}
 		}
 		for _, name := range e.project {
-			if strings.HasSuffix(slashed, "/"+name) {
-				return source{path: path, editor: &e, scope: Project}
+			if endsWith(slashed, name) {
+				return source{path: file, editor: &e, scope: Project}
 			}
 		}
 	}
 	for _, name := range elsewhere {
-		if strings.HasSuffix(slashed, "/"+name.path) {
-			src := source{path: path, scope: Project}
+		if endsWith(slashed, name.path) {
+			src := source{path: file, scope: Project}
 			if e, ok := Lookup(name.editor); ok {
 				src.editor = &e
 			}
 			return src
 		}
 	}
-	if ends(path, configEndings) || strings.HasPrefix(filepath.Base(path), ".env") {
-		return source{path: path, degree: inConfig}
+	if ends(file, configEndings) || strings.HasPrefix(filepath.Base(file), ".env") {
+		return source{path: file, degree: inConfig}
 	}
-	return source{path: path, degree: inCode}
+	return source{path: file, degree: inCode}
 }
 
 // instead says what belongs in the place of a key.

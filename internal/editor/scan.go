@@ -2,14 +2,18 @@ package editor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"unicode/utf16"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // A Finding is a key that stands in a file. It says where, never what.
@@ -38,18 +42,22 @@ type Targets struct {
 	Staged bool
 }
 
-// A Scanner finds keys of LeadMagic in files.
+// A Scanner finds keys of LeadMagic in files. It starts git alone, in a way that runs nothing of a repository.
 type Scanner struct {
-	System System
-	Git    Git
+	System  System
+	Environ []string // NAME=value, as the shell has them
 }
 
 // A Report is what a scan found.
 type Report struct {
 	Findings []Finding
 	Files    int // how many were read
-	// Skipped says which files could not be read, and why.
+	// Allowed is how many keys were passed over, since their line says so.
+	Allowed int
+	// Skipped says which files were not looked at, and why.
 	Skipped []error
+	// Notes say what else the reader of the report has to know.
+	Notes []string
 }
 
 // maxConfig is how large a file may be that is looked at on the way, without being named and without being an
@@ -59,57 +67,174 @@ const maxConfig = 8 << 20
 // errLarge says that a file is larger.
 var errLarge = fmt.Errorf("it is larger than %d MiB", maxConfig>>20)
 
+// A scan is one run of a Scanner.
+type scan struct {
+	Scanner
+	git  git
+	rep  Report
+	seen map[string]bool // by the path without links
+}
+
 // Scan reads the targets. An error means that a target cannot be scanned at all; a file on the way that
 // cannot be read is in the report.
 func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
-	var rep Report
-	if t.Staged {
-		err := s.staged(ctx, t.Paths, &rep)
-		return rep, err
+	folders := []string{s.System.Folder}
+	for i, path := range t.Paths {
+		if t.Staged {
+			break
+		}
+		t.Paths[i] = s.System.from(path)
+		folders = append(folders, t.Paths[i], filepath.Dir(t.Paths[i]))
 	}
-	seen := map[string]bool{}
+	r := scan{Scanner: s, git: newGit(s.Environ, folders), seen: map[string]bool{}}
+	if t.Staged {
+		err := r.staged(ctx, t.Paths)
+		return r.rep, err
+	}
 	if t.User {
 		for _, src := range s.userFiles() {
-			s.read(ctx, src, &rep, seen)
+			r.read(ctx, src)
 		}
 	}
 	if t.Project {
 		for _, src := range s.projectFiles() {
-			s.read(ctx, src, &rep, seen)
+			r.read(ctx, src)
 		}
 	}
 	for _, path := range t.Paths {
-		path = s.System.from(path)
 		info, err := os.Stat(path)
 		switch {
-		case err != nil:
-			return rep, fmt.Errorf("scanning %s: %w", path, bare(err))
-		case !info.IsDir():
-			if _, _, err := readRegular(path); err != nil {
-				return rep, fmt.Errorf("scanning %s: %w", path, bare(err))
+		case err == nil && info.IsDir():
+			err = r.tree(ctx, path)
+		case err == nil:
+			if _, _, err = readRegular(path); err == nil {
+				r.read(ctx, s.named(path))
 			}
-			s.read(ctx, s.named(path), &rep, seen)
-			continue
 		}
-		files, err := s.tree(ctx, path)
 		if err != nil {
-			return rep, err
-		}
-		for _, file := range files {
-			if src := s.classify(file); src.degree != inCode {
-				s.read(ctx, src, &rep, seen)
-			}
+			return r.rep, fmt.Errorf("scanning %s: %w", path, bare(err))
 		}
 	}
-	return rep, ctx.Err()
+	return r.rep, ctx.Err()
 }
 
 // from is a path as seen from where the command was started.
-func (s System) from(path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
+func (s System) from(path string) string { return from(s.Folder, path) }
+
+// skip notes that a file was not looked at.
+func (r *scan) skip(path string, err error) {
+	r.rep.Skipped = append(r.rep.Skipped, fmt.Errorf("%s: %w", path, bare(err)))
+}
+
+// tree looks at the config files below a folder that git does not ignore.
+func (r *scan) tree(ctx context.Context, named string) error {
+	root := file.Real(named)
+	ignored := map[string]bool{}
+	ask := func(repo repository, dir string) {
+		more, err := r.git.ignored(ctx, repo, dir)
+		if err != nil && ctx.Err() == nil && (repo.dir != "" || !errors.Is(err, errNoGit)) {
+			r.rep.Notes = append(r.rep.Notes, fmt.Sprintf("what git ignores in %s was looked at too, since %v", dir, err))
+		}
+		maps.Copy(ignored, more)
 	}
-	return filepath.Join(s.Folder, path)
+	top := findRepository(root)
+	ask(top, root)
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && path == root:
+			return err
+		case err != nil:
+			if !errors.Is(err, fs.ErrNotExist) {
+				r.skip(path, err)
+			}
+			return nil
+		case path == root:
+			return nil
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || ignored[path]):
+			return fs.SkipDir
+		case ignored[path]:
+			return nil
+		case d.IsDir():
+			if dir := gitDir(path); dir != "" { // a repository inside of this one
+				inner := openRepository(path, dir)
+				inner.start = top.start
+				ask(inner, path)
+			}
+			return nil
+		}
+		rel, err := filepath.Rel(root, path)
+		src := r.classify(filepath.Join(named, rel))
+		switch {
+		case err != nil || src.degree == inCode:
+		case d.Type()&fs.ModeSymlink != 0:
+			// What it leads to is looked at by its own name, if it is below this folder.
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !file.Within([]string{root}, file.Real(path)) {
+				r.skip(src.path, errLink)
+			}
+		default:
+			r.read(ctx, src)
+		}
+		return nil
+	})
+}
+
+var errLink = errors.New("it is a symbolic link that leads out of the folder")
+
+// staged looks at what the next commit would hold: the texts come from the index, not from the folder.
+func (r *scan) staged(ctx context.Context, paths []string) error {
+	const doing = "reading what is staged: %w"
+	if r.git.program == "" {
+		return fmt.Errorf(doing, errNoGit)
+	}
+	folder := file.Real(r.System.Folder)
+	repo := findRepository(folder)
+	// A hook is told which repository it is for, and which index.
+	if dir := r.System.Getenv("GIT_DIR"); dir != "" {
+		top := from(folder, cmp.Or(r.System.Getenv("GIT_WORK_TREE"), repo.top))
+		repo = openRepository(top, from(folder, dir))
+	}
+	if index := r.System.Getenv("GIT_INDEX_FILE"); index != "" && repo.dir != "" {
+		repo.setIndex(from(repo.top, index))
+	}
+	if repo.dir == "" {
+		return fmt.Errorf(doing, errors.New("this folder is in no git repository"))
+	}
+	var below []string
+	for _, path := range paths {
+		rel, err := filepath.Rel(repo.top, file.Real(from(folder, path)))
+		if err != nil {
+			return fmt.Errorf(doing, err)
+		}
+		below = append(below, filepath.ToSlash(rel))
+	}
+	blobs, err := r.git.staged(ctx, repo, below)
+	if err == nil {
+		err = r.git.read(ctx, repo, blobs, maxConfig, func(b blob, data []byte, err error) {
+			src := r.named(filepath.Join(from(r.System.Folder, r.shown(repo.top)), filepath.FromSlash(b.name)))
+			src.git = GitStaged
+			switch {
+			case err == nil:
+				r.look(ctx, src, data)
+			default:
+				r.skip(src.path, err)
+			}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf(doing, err)
+	}
+	return ctx.Err()
+}
+
+// shown is the top of a work tree as seen from the current folder, whose own name may hold links.
+func (r *scan) shown(top string) string {
+	rel, err := filepath.Rel(file.Real(r.System.Folder), top)
+	if err != nil {
+		return top
+	}
+	return rel
 }
 
 // userFiles are the config files of this user's editors that exist, with their backups.
@@ -139,66 +264,113 @@ func (s Scanner) userFiles() []source {
 }
 
 // read looks at one file, once.
-func (s Scanner) read(ctx context.Context, src source, rep *Report, seen map[string]bool) {
-	real, err := filepath.EvalSymlinks(src.path)
-	if err != nil {
-		real = src.path
-	}
-	if seen[real] {
+func (r *scan) read(ctx context.Context, src source) {
+	real := file.Real(src.path)
+	if r.seen[real] {
 		return
 	}
-	seen[real] = true
+	r.seen[real] = true
 	data, info, err := readRegular(real)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // in the index, but not in the folder
+	case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
 	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig:
-		rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", src.path, errLarge))
+		r.skip(src.path, errLarge)
 	case err != nil:
-		rep.Skipped = append(rep.Skipped, fmt.Errorf("%s: %w", src.path, bare(err)))
+		r.skip(src.path, err)
 	default:
-		s.look(ctx, src, data, rep)
+		r.look(ctx, src, data)
 	}
 }
 
-// look finds the keys in one text.
-func (s Scanner) look(ctx context.Context, src source, data []byte, rep *Report) {
-	text, ok := readable(data)
-	if !ok {
-		return
-	}
-	rep.Files++
-	found := hits(text, src.degree)
-	if len(found) == 0 {
-		return
-	}
-	status := GitStaged
-	if !src.staged {
-		status = s.Git.Status(ctx, src.path)
-	}
-	for _, h := range found {
-		f := Finding{Path: src.path, Name: h.name, Git: status, Instead: src.instead(h)}
-		f.Line, f.Column = position(text, h.from)
+// look finds the keys in the content of a file.
+func (r *scan) look(ctx context.Context, src source, data []byte) {
+	r.rep.Files++
+	for _, k := range keysIn(data, src.degree) {
+		if k.allowed {
+			r.rep.Allowed++
+			continue
+		}
+		if src.git == "" {
+			src.git = r.git.status(ctx, src.path)
+		}
+		f := Finding{Path: src.path, Line: k.line, Column: k.column, Name: k.name, Git: src.git, Instead: src.instead(k.hit)}
 		if src.editor != nil {
 			f.Editor = src.editor.ID
 		}
-		rep.Findings = append(rep.Findings, f)
+		r.rep.Findings = append(r.rep.Findings, f)
 	}
 }
 
-// readable is data as UTF-8 text, if it is a text. PowerShell writes UTF-16.
-func readable(data []byte) ([]byte, bool) {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		order = binary.BigEndian
-	default:
-		return data, !bytes.ContainsRune(data[:min(len(data), 8000)], 0)
+// A located hit has a line and a column, from 1. Its line may let it pass.
+type located struct {
+	hit
+	line, column int
+	allowed      bool
+}
+
+// keysIn finds the keys in a file of any encoding. UTF-16 may have a byte order mark or none, and follow upon other
+// text: PowerShell appends it to whatever is there. So a file with zero bytes is read in every way there is.
+func keysIn(data []byte, degree suspicion) []located {
+	found := map[int]located{} // by offset in data
+	// text is data with one byte for each character, the first of which is at offset. What is before start is other text.
+	see := func(text []byte, offset, width, start int) {
+		skip := max(0, start-offset+width-1) / width
+		for _, h := range hits(text, degree) {
+			at := offset + h.from*width
+			if _, ok := found[at]; ok {
+				continue
+			}
+			k := located{hit: h, allowed: allowed(text, h)}
+			k.line, k.column = position(text[min(skip, h.from):], h.from-min(skip, h.from))
+			k.line += bytes.Count(data[:start], []byte("\n"))
+			found[at] = k
+		}
 	}
-	var units []uint16
-	for i := 2; i+1 < len(data); i += 2 {
-		units = append(units, order.Uint16(data[i:]))
+	see(data, 0, 1, 0)
+	start, big := wideFrom(data)
+	for _, width := range []int{2, 4} {
+		if !bytes.Contains(data, make([]byte, width-1)) {
+			break
+		}
+		// The same text is seen, less exactly, with the other order from another byte on.
+		for _, big := range []bool{big, !big} {
+			for offset := range min(width, len(data)) {
+				low := 0
+				if big {
+					low = width - 1
+				}
+				see(narrow(data[offset:], width, low), offset+low, width, start)
+			}
+		}
 	}
-	return []byte(string(utf16.Decode(units))), true
+	return slices.SortedFunc(maps.Values(found), func(a, b located) int { return cmp.Or(a.line-b.line, a.column-b.column) })
+}
+
+// wideFrom guesses where characters of several bytes begin in a file, and whether their high byte is the first. Only how
+// lines are counted depends on it.
+func wideFrom(data []byte) (start int, big bool) {
+	for _, mark := range []string{"\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(mark)) {
+			return len(mark), mark[0] != 0xff
+		}
+	}
+	first, last := bytes.IndexByte(data, 0), bytes.LastIndexByte(data, 0)
+	if first == 0 || first > 1 && last == len(data)-2 {
+		return first, true
+	}
+	return max(0, first-1), false
+}
+
+// narrow is text of two or four bytes for each character with one byte each, which is the one at low: offsets are a half or
+// a quarter of what they were. No key has a character beyond ASCII, which becomes a byte that is none.
+func narrow(data []byte, width, low int) []byte {
+	out := make([]byte, len(data)/width)
+	for i := range out {
+		unit := data[i*width : (i+1)*width]
+		out[i] = unit[low]
+		if out[i] >= utf8.RuneSelf || bytes.Count(unit, []byte{0}) < width-1 {
+			out[i] = 0xff
+		}
+	}
+	return out
 }

@@ -14,25 +14,29 @@ import (
 
 const leak = `{"env": {"LEADMAGIC_API_KEY": "` + canary + `"}}` + "\n"
 
-// gitFor is git with an empty configuration.
-func gitFor(t *testing.T) Git {
+// gitFor is an environment with git and an empty configuration.
+func gitFor(t *testing.T) []string {
 	t.Helper()
 	path, err := exec.LookPath("git")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Git{Path: path, Environ: []string{
+	return []string{
 		"HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "PATH=" + filepath.Dir(path), "LEADMAGIC_API_KEY=" + canary,
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
-	}}
+	}
 }
 
-// git runs a command in the repository of a test.
-func (g Git) must(t *testing.T, dir string, args ...string) {
+// runGit runs a command in the repository of a test.
+func runGit(t *testing.T, environ []string, dir string, args ...string) string {
 	t.Helper()
-	if _, err := g.run(t.Context(), dir, args...); err != nil {
-		t.Fatalf("git %v: %v", args, err)
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir, cmd.Env = dir, environ
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v: %s", args, err, out)
 	}
+	return string(out)
 }
 
 // told are the findings as "path:line name git", paths below the project.
@@ -93,7 +97,7 @@ func TestWhatToPutInsteadOfAKey(t *testing.T) {
 
 func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 	git := gitFor(t)
-	for name, g := range map[string]Git{"with git": git, "without git": {}} {
+	for name, g := range map[string][]string{"with git": git, "without git": nil} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := machine(t, "linux")
 			outside := filepath.Join(t.TempDir(), "mcp.json")
@@ -114,33 +118,41 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 			if err := os.Symlink(filepath.Dir(outside), filepath.Join(s.Folder, "link")); err != nil {
 				t.Fatal(err)
 			}
-			status := "unknown"
-			if g.Path != "" {
-				git.must(t, s.Folder, "init", "-q")
-				git.must(t, s.Folder, "add", ".mcp.json", "sub/kept/.mcp.json")
+			if g != nil {
+				runGit(t, g, s.Folder, "init", "-q")
+				runGit(t, g, s.Folder, "add", ".mcp.json", "sub/kept/.mcp.json")
 				put(t, filepath.Join(s.Folder, "nested", ".mcp.json"), leak)
-				git.must(t, filepath.Join(s.Folder, "nested"), "init", "-q")
-				status = "untracked"
+				put(t, filepath.Join(s.Folder, "nested", "own.env"), leak)
+				put(t, filepath.Join(s.Folder, "nested", ".gitignore"), "own.env\n")
+				runGit(t, g, filepath.Join(s.Folder, "nested"), "init", "-q")
 			}
-			rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{"."}})
-			if err != nil {
-				t.Fatal(err)
+			rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"."}})
+			if err != nil || rep.Notes != nil {
+				t.Fatal(err, rep.Notes)
 			}
-			if len(rep.Skipped) != 1 || !errors.Is(rep.Skipped[0], errLarge) {
+			if len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], errLarge) || !errors.Is(rep.Skipped[1], errLink) {
 				t.Errorf("skipped: %v", rep.Skipped)
 			}
 			want := []string{
 				".mcp.json claude-code LEADMAGIC_API_KEY tracked",
 				"a/b/.cursor/mcp.json cursor LEADMAGIC_API_KEY untracked",
 				"app.env  LEADMAGIC_API_KEY untracked",
+				"image.json  LEADMAGIC_API_KEY untracked",
 				"nested/.mcp.json claude-code LEADMAGIC_API_KEY untracked",
 				"sub/.vscode/mcp.json vscode LEADMAGIC_API_KEY untracked",
 				"sub/kept/.mcp.json claude-code LEADMAGIC_API_KEY tracked",
 			}
-			if g.Path == "" {
-				want = slices.Delete(want, 3, 4)
-				for i := range want {
-					want[i] = want[i][:strings.LastIndex(want[i], " ")+1] + status
+			if g == nil { // nobody says what is ignored
+				want = []string{
+					".mcp.json claude-code LEADMAGIC_API_KEY outside",
+					"a/b/.cursor/mcp.json cursor LEADMAGIC_API_KEY outside",
+					"a/secret.env  LEADMAGIC_API_KEY outside",
+					"app.env  LEADMAGIC_API_KEY outside",
+					"build/.mcp.json claude-code LEADMAGIC_API_KEY outside",
+					"image.json  LEADMAGIC_API_KEY outside",
+					"sub/.vscode/mcp.json vscode LEADMAGIC_API_KEY outside",
+					"sub/dropped/.mcp.json claude-code LEADMAGIC_API_KEY outside",
+					"sub/kept/.mcp.json claude-code LEADMAGIC_API_KEY outside",
 				}
 			}
 			if got := told(s, rep); !slices.Equal(got, want) {
@@ -153,7 +165,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	g := gitFor(t)
 	s, _ := machine(t, "linux")
-	g.must(t, s.Folder, "init", "-q")
+	runGit(t, g, s.Folder, "init", "-q")
 	put(t, filepath.Join(s.Folder, ".gitignore"), "*.env\n")
 	put(t, filepath.Join(s.Folder, "x.env"), "\nA=1\nLEADMAGIC_API_KEY="+canary+"\n")
 	put(t, filepath.Join(s.Folder, "model.py"), "lm_head_projection_weight\n")
@@ -167,7 +179,7 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	if err := os.Symlink("notes", filepath.Join(s.Folder, "link")); err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{"x.env", "model.py", "notes", "wide.json", "link"}})
+	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"x.env", "model.py", "notes", "wide.json", "link"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,20 +190,20 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	if f := rep.Findings[0]; f.Line != 3 || f.Column != len("LEADMAGIC_API_KEY=")+1 {
 		t.Errorf("x.env: the key is at %d:%d", f.Line, f.Column)
 	}
-	if _, err := (Scanner{System: s, Git: g}).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
+	if _, err := (Scanner{System: s, Environ: g}).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
 
 func TestAFolderThatIsNamedMayBeALink(t *testing.T) {
-	for name, g := range map[string]Git{"with git": gitFor(t), "without git": {}} {
+	for name, g := range map[string][]string{"with git": gitFor(t), "without git": nil} {
 		s, _ := machine(t, "linux")
 		put(t, filepath.Join(s.Folder, "real", "a", ".mcp.json"), leak)
 		put(t, filepath.Join(s.Folder, "real", ".zshrc"), "export LEADMAGIC_API_KEY="+canary+"\n")
 		if err := os.Symlink("real", filepath.Join(s.Folder, "link")); err != nil {
 			t.Fatal(err)
 		}
-		rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{"link"}})
+		rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"link"}})
 		if got := told(s, rep); err != nil || len(got) != 2 || !strings.HasPrefix(got[0], "link/.zshrc ") || !strings.HasPrefix(got[1], "link/a/.mcp.json ") {
 			t.Errorf("%s: got %q (%v)", name, got, err)
 		}
@@ -202,8 +214,7 @@ func TestAFileOutsideOfARepository(t *testing.T) {
 	g := gitFor(t)
 	s, _ := machine(t, "linux")
 	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
-	g.Environ = append(g.Environ, "GIT_CEILING_DIRECTORIES="+filepath.Dir(s.Folder))
-	rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{".mcp.json"}})
+	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{".mcp.json"}})
 	if got := told(s, rep); err != nil || !slices.Equal(got, []string{".mcp.json claude-code LEADMAGIC_API_KEY outside"}) {
 		t.Errorf("got %q (%v)", got, err)
 	}
@@ -214,13 +225,13 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	s, _ := machine(t, "linux")
 	scan := func(paths ...string) []string {
 		t.Helper()
-		rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Staged: true, Paths: paths})
+		rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Staged: true, Paths: paths})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return told(s, rep)
 	}
-	g.must(t, s.Folder, "init", "-q")
+	runGit(t, g, s.Folder, "init", "-q")
 	if got := scan(); got != nil {
 		t.Errorf("an empty index holds %q", got)
 	}
@@ -228,7 +239,7 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 		put(t, filepath.Join(s.Folder, name), leak)
 	}
 	put(t, filepath.Join(s.Folder, "clean.json"), "{}")
-	g.must(t, s.Folder, "add", ".")
+	runGit(t, g, s.Folder, "add", ".")
 	put(t, filepath.Join(s.Folder, ".mcp.json"), "{}")
 	put(t, filepath.Join(s.Folder, "clean.json"), leak)
 	want := []string{".mcp.json claude-code LEADMAGIC_API_KEY staged", "a b.py  LEADMAGIC_API_KEY staged", "sub/c.env  LEADMAGIC_API_KEY staged"}
@@ -238,13 +249,13 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	if got := scan("sub"); !slices.Equal(got, want[2:]) {
 		t.Errorf("below sub: got %q", got)
 	}
-	g.must(t, s.Folder, "commit", "-q", "-m", "x")
+	runGit(t, g, s.Folder, "commit", "-q", "-m", "x")
 	if got := scan(); got != nil {
 		t.Errorf("what is committed is not staged: %q", got)
 	}
 	top := s.Folder
 	put(t, filepath.Join(top, "d.env"), leak)
-	g.must(t, top, "add", "d.env")
+	runGit(t, g, top, "add", "d.env")
 	s.Folder = filepath.Join(top, "sub")
 	if got := scan(); len(got) != 1 || !strings.Contains(got[0], "d.env") {
 		t.Errorf("from below: got %q", got)
@@ -254,13 +265,13 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 func TestWhatIsTooLargeToBeLookedAtIsSaid(t *testing.T) {
 	g := gitFor(t)
 	s, _ := machine(t, "linux")
-	g.must(t, s.Folder, "init", "-q")
+	runGit(t, g, s.Folder, "init", "-q")
 	for _, name := range []string{"data.json", "film.mp4"} {
 		put(t, filepath.Join(s.Folder, name), strings.Repeat(" ", maxConfig)+leak)
 	}
-	g.must(t, s.Folder, "add", ".")
-	rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Staged: true})
-	if err != nil || len(rep.Skipped) != 1 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
+	runGit(t, g, s.Folder, "add", ".")
+	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Staged: true})
+	if err != nil || len(rep.Skipped) != 2 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
 		t.Errorf("skipped: %v (%v)", rep.Skipped, err)
 	}
 }
@@ -271,8 +282,7 @@ func TestStagedNeedsGit(t *testing.T) {
 		t.Errorf("without git: %v", err)
 	}
 	g := gitFor(t)
-	g.Environ = append(g.Environ, "GIT_CEILING_DIRECTORIES="+filepath.Dir(s.Folder))
-	if _, err := (Scanner{System: s, Git: g}).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "not a git repository") {
+	if _, err := (Scanner{System: s, Environ: g}).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "in no git repository") {
 		t.Errorf("outside of a repository: %v", err)
 	}
 }
@@ -287,53 +297,72 @@ func TestScanEndsWhenItIsCancelled(t *testing.T) {
 	}
 }
 
-func TestARepositoryCannotStartPrograms(t *testing.T) {
-	g := gitFor(t)
-	s, _ := machine(t, "linux")
-	g.must(t, s.Folder, "init", "-q")
-	trap := filepath.Join(t.TempDir(), "sprung")
-	g.must(t, s.Folder, "config", "core.fsmonitor", "touch "+trap+"; false")
-	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
-	rep, err := Scanner{System: s, Git: g}.Scan(t.Context(), Targets{Paths: []string{"."}})
-	if err != nil || len(rep.Findings) != 1 {
-		t.Errorf("%d findings (%v)", len(rep.Findings), err)
+func TestFilesOfEditorsAreKnownByTheirPlace(t *testing.T) {
+	s, home := machine(t, "linux")
+	for name, want := range map[string]string{
+		"team.code-workspace":                      "vscode",
+		"deep/.code-workspace":                     "vscode",
+		"backup/Code/User/profiles/-1a2b/mcp.json": "vscode",
+		"backup/Code/User/mcp.json":                "vscode",
+		"backup/Code/User/profiles/mcp.json":       "",
+		".vscode/mcp.json":                         "vscode",
+		"x/mcp.json":                               "",
+		"sub/.gemini/.env":                         "gemini",
+		"x.gemini/.env":                            "",
+	} {
+		src := Scanner{System: s}.classify(filepath.Join(s.Folder, name))
+		got := ""
+		if src.editor != nil {
+			got = src.editor.ID
+		}
+		if got != want || src.degree == inCode {
+			t.Errorf("%s: got editor %q, suspicion %d; want %q", name, got, src.degree, want)
+		}
 	}
-	if exists(trap) {
-		t.Error("the repository's own program was started")
+	put(t, filepath.Join(s.Folder, "team.code-workspace"), `{"settings": {"mcp": {"servers": {"leadmagic": {"env": {"LEADMAGIC_API_KEY": "8f3a77"}}}}}}`)
+	profile := filepath.Join(home, ".config", "Code", "User", "profiles", "-1a2b", "mcp.json")
+	put(t, profile, leak)
+	for _, targets := range []Targets{{Project: true}, {Paths: []string{"."}}, {Paths: []string{"team.code-workspace"}}} {
+		rep, err := Scanner{System: s}.Scan(t.Context(), targets)
+		if got := told(s, rep); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "team.code-workspace vscode LEADMAGIC_API_KEY") {
+			t.Errorf("%+v: got %q (%v)", targets, got, err)
+		}
+	}
+	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
+	if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Path != profile || rep.Findings[0].Editor != "vscode" {
+		t.Errorf("a profile: got %+v (%v)", rep, err)
 	}
 }
 
-// What git itself ignores is the measure of what is ignored without it.
-func TestIgnoreRulesAreThoseOfGit(t *testing.T) {
-	g := gitFor(t)
-	names := []string{
-		"a.env", "x/a.env", "build/f", "x/build/f", "doc/frotz/f", "x/doc/frotz/f", "foo/bar", "foo/x/bar", "foo/x/y/bar", "abc/f",
-		"abc/d/e", "#hash", "!bang", "sp ace", "t1", "tz", "t-", "keep/no", "keep/yes", "x/y/deep/z", "deep/z", "star.a/b", "end/", "q1x", "back\\slash",
+func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
+	s, _ := machine(t, "linux")
+	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
+	put(t, filepath.Join(s.Folder, "x.env"), leak)
+	for _, mode := range []string{"closed", "x.env"} {
+		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, rules := range []string{
-		"*.env", "build/", "/build", "doc/frotz/", "foo/**/bar", "abc/**", "**/deep", "**/build/f", "\\#hash", "\\!bang", "sp ace  ", "t[0-9]", "t[!0-9]",
-		"keep/*\n!keep/yes", "*.env\n!a.env\nx/*.env", "star.*/b", "q?x", "# comment\n\n  \n", "foo/*/bar", "/*\n!/foo", "t[a-z]\r\n", "a**v", "*",
-	} {
-		dir := t.TempDir()
-		g.must(t, dir, "init", "-q")
-		put(t, filepath.Join(dir, ".gitignore"), rules)
-		for _, name := range names {
-			if !strings.HasSuffix(name, "/") {
-				put(t, filepath.Join(dir, name), "")
-			}
-		}
-		s := Scanner{System: system("linux", nil), Git: g}
-		want, err := s.tree(t.Context(), dir)
-		if err != nil {
+	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
+	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
+	outside := filepath.Join(t.TempDir(), "x.env")
+	put(t, outside, "")
+	put(t, filepath.Join(s.Folder, "here.env"), "")
+	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
+		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := walk(t.Context(), dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(want)
-		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Errorf("%q: got\n%s\nwant\n%s", rules, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+	}
+	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{Paths: []string{"."}})
+	var got []string
+	for _, skipped := range rep.Skipped {
+		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
+	}
+	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
+	if os.Geteuid() != 0 { // root reads everything
+		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q (%v)", got, want, err)
 	}
 }

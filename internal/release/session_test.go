@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -12,10 +13,21 @@ import (
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
+
+// TestMain has this test's own executable be the program where it has the program's name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leadmagic-mcp-proxy": func() {
+		os.Exit(cli.Run(context.Background(), &cli.Env{
+			Getenv: os.Getenv, Environ: os.Environ, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: "test",
+		}, os.Args[1:]))
+	}})
+}
 
 // What an installer of bundles does: unpack, put the user's answers into the variables,
 // start the command with nothing else of the environment, and speak MCP to it. The
@@ -28,11 +40,11 @@ func TestABundleStartsASession(t *testing.T) {
 	defer leadmagic.Close()
 	t.Chdir("../..")
 
-	built := binary{os: runtime.GOOS, arch: runtime.GOARCH, path: filepath.Join(t.TempDir(), "program")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", built.path, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
+	built := binary{os: runtime.GOOS, arch: runtime.GOARCH, path: self}
 	file, dir := filepath.Join(t.TempDir(), "bundle.mcpb"), t.TempDir()
 	if _, err := (bundle{version: "1.2.3", binary: built, license: "LICENSE"}).write(file); err != nil {
 		t.Fatal(err)

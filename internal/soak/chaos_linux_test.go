@@ -22,9 +22,10 @@ func TestChaos(t *testing.T) {
 		drawn = rand.Uint64()
 	}
 	t.Logf("repeat it with %s", command(t, drawn))
-	lasts := pick(10*time.Second, 15*time.Minute)
+	lasts := pick(3*time.Second, 15*time.Minute)
 	for i, tt := range []struct{ name, scheme string }{{"over HTTP/1.1", "http"}, {"over HTTP/2 and TLS", "https"}} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // nearly all of it is waiting
 			endure(t, startWeather(t, rand.New(rand.NewPCG(drawn, uint64(i))), tt.scheme), lasts)
 		})
 	}
@@ -56,7 +57,7 @@ func endure(t *testing.T, w *weather, lasts time.Duration) {
 		}
 	}
 	for time.Since(w.begun) < lasts && !t.Failed() {
-		w.pass(w.upTo(500 * time.Millisecond))
+		w.pass(w.upTo(pick(200*time.Millisecond, 500*time.Millisecond)))
 		w.happen()
 	}
 	close(over)

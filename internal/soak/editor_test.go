@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -143,6 +144,9 @@ func (e *editor) read() {
 		line, err := e.lines.ReadBytes('\n')
 		if err != nil {
 			break
+		}
+		if bytes.Contains(line, []byte(canary)) {
+			e.t.Errorf("the program has printed the key on stdout: %.200s", line)
 		}
 		e.reading.Lock()
 		e.take(line)

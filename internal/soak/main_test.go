@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "run at full length: 100,000 calls, 30 minutes of chaos")
+	long = flag.Bool("long", false, "run all, and at full length: 100,000 calls, half an hour of chaos")
 	seed = flag.Uint64("seed", 0, "the seed of what is drawn by lot; 0 draws that too")
 )
 

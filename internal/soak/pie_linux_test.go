@@ -11,6 +11,9 @@ import (
 // TestAPositionIndependentBuild runs the program as distributions build it: what the loader has relocated must not be
 // given back to the system with the memory of the start.
 func TestAPositionIndependentBuild(t *testing.T) {
+	if !*long {
+		t.Skip("it builds the standard library once more: -long")
+	}
 	pie := filepath.Join(t.TempDir(), "pie")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildmode=pie", "-o", pie, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("building it: %v\n%s", err, out)

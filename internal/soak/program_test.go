@@ -94,7 +94,7 @@ func (p *program) awaitEnd() {
 		p.t.Fatal("the program does not end")
 	}
 	if strings.Contains(p.stderr.String(), canary) {
-		p.t.Error("the program has printed the key")
+		p.t.Error("the program has printed the key on stderr")
 	}
 }
 

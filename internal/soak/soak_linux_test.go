@@ -19,7 +19,7 @@ import (
 
 // TestMemoryStaysFlat makes many calls, and looks at memory and descriptors after each fortieth of them.
 func TestMemoryStaysFlat(t *testing.T) {
-	calls := pick(30_000, 100_000)
+	calls := pick(6000, 100_000)
 	for _, version := range []string{legacy, modern} {
 		t.Run(version, func(t *testing.T) {
 			s := startSandbox(t, faults.Options{TestTools: true})
@@ -93,10 +93,10 @@ func TestNothingRunsOn(t *testing.T) {
 			before := runtime.NumGoroutine()
 			descriptorsBefore := descriptors(t, os.Getpid())
 			e := sit(t, inside(t, s), version)
-			echo(t, e, 8, 0, 1000)
-			// What the first thousand have started is what all others get along with.
+			echo(t, e, 8, 0, 200)
+			// What the first have started is what all others get along with.
 			early := runtime.NumGoroutine()
-			echo(t, e, 8, 1000, pick(4000, 99_000))
+			echo(t, e, 8, 200, pick(800, 99_800))
 			eventually(t, "no goroutine is left of any call", func() bool { return runtime.NumGoroutine() <= early+8 })
 			e.leave()
 			s.Close()

@@ -11,7 +11,7 @@ import (
 // TestAnEditorThatDoesNotRead leaves results and notifications unread for a while. What waits for it must not pile up
 // beyond what it has asked for, and nothing of it may get lost.
 func TestAnEditorThatDoesNotRead(t *testing.T) {
-	pause := pick(time.Second, 10*time.Second)
+	pause := pick(200*time.Millisecond, 10*time.Second)
 	t.Run("the results of calls", func(t *testing.T) {
 		const calls, size = 32, 1 << 20
 		s := startSandbox(t, faults.Options{TestTools: true})
@@ -38,7 +38,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 		t.Logf("%s of results wait for %v: memory %s before, %s at most", megabytes(calls*size), pause, megabytes(before), megabytes(high))
 	})
 	t.Run("what comes beside a result", func(t *testing.T) {
-		steps := pick(20_000, 500_000)
+		steps := pick(10_000, 500_000)
 		s := startSandbox(t, faults.Options{TestTools: true})
 		e := sit(t, start(t, at(s)), legacy)
 		before := memory(t, e.cmd.Process.Pid)

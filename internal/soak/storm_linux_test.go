@@ -11,13 +11,13 @@ func (w *weather) happen() {
 	w.t.Helper()
 	switch w.draw.IntN(14) {
 	case 0:
-		down := w.upTo(1500 * time.Millisecond)
+		down := w.upTo(pick(300*time.Millisecond, 1500*time.Millisecond))
 		w.note("restart", down)
 		w.set()
 		w.pass(down)
 		w.rise()
 	case 1, 2:
-		frozen := w.upTo(3 * time.Second)
+		frozen := w.upTo(pick(500*time.Millisecond, 3*time.Second))
 		if *long && w.draw.IntN(20) == 0 {
 			frozen = 40 * time.Second // the programs find out that nobody is there
 		}

@@ -96,6 +96,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 		host    string                 // in the URL of LeadMagic; default outsider
 		setting func(*tunnel) []string // flags and variables, the latter as NAME=value
 		direct  bool                   // the tunnel is not used
+		waits   bool                   // until the session opens without LeadMagic
 		want    string                 // part of why it does not work; empty if it does
 	}{
 		{name: "named by --http-proxy", setting: func(d *tunnel) []string { return []string{"--http-proxy", "http://" + d.address} }},
@@ -126,7 +127,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 		},
 		{
 			name: "which is not there", want: "refused",
-			setting: func(*tunnel) []string { return []string{"--http-proxy", "http://127.0.0.1:1"} }, direct: true,
+			setting: func(*tunnel) []string { return []string{"--http-proxy", "http://127.0.0.1:1"} }, direct: true, waits: true,
 		},
 		{
 			// This address leads to this machine, and yet is none of those that never go through a proxy.
@@ -140,6 +141,9 @@ func TestThroughACompanyProxy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.waits && !*long {
+				t.Skip("it waits for four seconds: -long")
+			}
 			host := tt.host
 			if host == "" {
 				host = outsider

@@ -1,0 +1,343 @@
+//go:build unix
+
+package editor
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+)
+
+// trap is a repository whose own programs leave a mark when one of them runs.
+type trap struct {
+	environ           []string
+	folder, mark, arm string
+}
+
+// trapped is a repository from an archive: whoever made it has written all that is in .git.
+func trapped(t *testing.T, s System) trap {
+	t.Helper()
+	tr := trap{environ: gitFor(t), folder: s.Folder, mark: filepath.Join(t.TempDir(), "mark")}
+	tr.arm = filepath.Join(s.Folder, "arm")
+	put(t, tr.arm, "#!/bin/sh\necho \"$0 $*\" >> '"+tr.mark+"'\n")
+	if err := os.Chmod(tr.arm, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, tr.environ, s.Folder, "init", "-q")
+	return tr
+}
+
+// config is a configuration in which everything that can be a program is one.
+func (tr trap) config() string {
+	return `[core]
+	repositoryformatversion = 1
+	bare = false
+	fsmonitor = ARM
+	hooksPath = HOOKS
+	sshCommand = ARM
+	gitProxy = ARM
+	askPass = ARM
+	editor = ARM
+	pager = ARM
+	alternateRefsCommand = ARM
+[extensions]
+	partialClone = origin
+[remote "origin"]
+	url = ssh://127.0.0.1/x
+	promisor = true
+	partialclonefilter = blob:none
+	uploadpack = ARM
+	proxy = ARM
+[credential]
+	helper = !ARM
+[diff]
+	external = ARM
+[diff "x"]
+	textconv = ARM
+	command = ARM
+[filter "x"]
+	clean = ARM
+	smudge = ARM
+	process = ARM
+	required = true
+[pager]
+	ls-files = ARM
+	diff-index = ARM
+[alias]
+	ls-files = !ARM
+	rev-parse = !ARM
+[interactive]
+	diffFilter = ARM
+[gpg]
+	program = ARM
+[include]
+	path = more
+[protocol]
+	allow = always
+[protocol "ext"]
+	allow = always
+`
+}
+
+func (tr trap) set(t *testing.T, path, config string) {
+	t.Helper()
+	hooks := filepath.Join(tr.folder, "hooks")
+	for _, name := range []string{"post-index-change", "pre-commit", "reference-transaction"} {
+		put(t, filepath.Join(hooks, name), "#!/bin/sh\n'"+tr.arm+"'\n")
+		if err := os.Chmod(filepath.Join(hooks, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, path, strings.NewReplacer("ARM", filepath.ToSlash(tr.arm), "HOOKS", filepath.ToSlash(hooks)).Replace(config))
+}
+
+func (tr trap) sprung() string {
+	text, _ := os.ReadFile(tr.mark)
+	return string(text)
+}
+
+func TestNothingThatARepositoryNamesIsRun(t *testing.T) {
+	const tree = "HEAD^{tree}"
+	for _, tt := range []struct {
+		name string
+		make func(t *testing.T, tr trap)
+		// fires is a command of git that shows what the repository would do; empty: in today's git, none does.
+		fires []string
+	}{
+		{"a configuration", func(t *testing.T, tr trap) {
+			tr.set(t, filepath.Join(tr.folder, ".git", "more"), "[core]\n\tfsmonitor = ARM\n")
+			tr.set(t, filepath.Join(tr.folder, ".git", "config"), tr.config())
+			put(t, filepath.Join(tr.folder, ".gitattributes"), "* filter=x diff=x\n")
+		}, []string{"ls-files"}},
+		{"a configuration that is included", func(t *testing.T, tr trap) {
+			tr.set(t, filepath.Join(tr.folder, ".git", "more"), strings.Replace(tr.config(), "path = more", "path = none", 1))
+			tr.set(t, filepath.Join(tr.folder, ".git", "config"), "[include]\n\tpath = more\n")
+		}, []string{"ls-files"}},
+		{"a configuration of one work tree", func(t *testing.T, tr trap) {
+			tr.set(t, filepath.Join(tr.folder, ".git", "config.worktree"), tr.config())
+			tr.set(t, filepath.Join(tr.folder, ".git", "config"), "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tworktreeConfig = true\n")
+		}, []string{"ls-files"}},
+		{"a last commit that has to be fetched", func(t *testing.T, tr trap) {
+			tr.set(t, filepath.Join(tr.folder, ".git", "config"), tr.config())
+			put(t, filepath.Join(tr.folder, ".git", "HEAD"), strings.Repeat("1", 40)+"\n")
+		}, []string{"-c", "core.fsmonitor=false", "rev-parse", "--verify", tree}},
+		{"what is staged and has to be fetched", func(t *testing.T, tr trap) {
+			put(t, filepath.Join(tr.folder, "gone.json"), leak+leak)
+			runGit(t, tr.environ, tr.folder, "add", "gone.json")
+			runGit(t, tr.environ, tr.folder, "add", ".gitignore")
+			runGit(t, tr.environ, tr.folder, "update-index", "--skip-worktree", ".gitignore")
+			for _, name := range []string{".gitignore", "gone.json"} {
+				id := strings.TrimSpace(runGit(t, tr.environ, tr.folder, "hash-object", name))
+				if err := os.Remove(filepath.Join(tr.folder, ".git", "objects", id[:2], id[2:])); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Remove(filepath.Join(tr.folder, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr.set(t, filepath.Join(tr.folder, ".git", "config"), tr.config())
+		}, []string{"-c", "core.fsmonitor=false", "ls-files", "--others", "--exclude-standard"}},
+		{"a repository within, that is a folder of the first", func(t *testing.T, tr trap) {
+			dir := filepath.Join(tr.folder, ".vscode")
+			for _, name := range []string{"objects", "refs"} {
+				put(t, filepath.Join(dir, name, "keep"), "")
+			}
+			put(t, filepath.Join(dir, "HEAD"), "ref: refs/heads/main\n")
+			tr.set(t, filepath.Join(dir, "config"), tr.config()+"[core]\n\tworktree = .\n")
+		}, []string{"-C", ".vscode", "ls-files"}},
+		{"a repository within", func(t *testing.T, tr trap) {
+			runGit(t, tr.environ, tr.folder, "init", "-q", ".vscode")
+			tr.set(t, filepath.Join(tr.folder, ".vscode", ".git", "config"), tr.config())
+		}, []string{"-C", ".vscode", "ls-files"}},
+		{"a file in place of .git", func(t *testing.T, tr trap) {
+			if err := os.Rename(filepath.Join(tr.folder, ".git"), filepath.Join(tr.folder, "other")); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(tr.folder, ".git"), "gitdir: other\n")
+			tr.set(t, filepath.Join(tr.folder, "other", "config"), tr.config())
+		}, []string{"ls-files"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := machine(t, "linux")
+			tr := trapped(t, s)
+			put(t, filepath.Join(s.Folder, ".gitignore"), "ignored.json\n")
+			for _, name := range []string{".vscode/mcp.json", "tracked.json", "ignored.json"} {
+				put(t, filepath.Join(s.Folder, name), leak)
+			}
+			runGit(t, tr.environ, s.Folder, "add", "tracked.json")
+			tt.make(t, tr)
+			for _, targets := range []Targets{
+				{Paths: []string{"."}}, {Paths: []string{".vscode"}}, {Paths: []string{".vscode/mcp.json"}}, {Project: true}, {Staged: true},
+			} {
+				rep, err := Scanner{System: s, Environ: tr.environ}.Scan(t.Context(), targets)
+				if err != nil && !targets.Staged {
+					t.Error(err)
+				}
+				got := strings.Join(told(s, rep), "\n")
+				want := ".vscode/mcp.json vscode LEADMAGIC_API_KEY untracked"
+				if targets.Staged {
+					want = "tracked.json  LEADMAGIC_API_KEY staged"
+				}
+				if !strings.Contains(got, want) || strings.Contains(got, "ignored.json") && !strings.Contains(tt.name, "fetched") {
+					t.Errorf("%+v: got\n%s\n%v %v", targets, got, err, rep.Skipped)
+				}
+			}
+			if ran := tr.sprung(); ran != "" {
+				t.Errorf("was run: %s", ran)
+			}
+			cmd := exec.CommandContext(t.Context(), "git", tt.fires...)
+			cmd.Dir, cmd.Env = s.Folder, tr.environ
+			if out, err := cmd.CombinedOutput(); tr.sprung() == "" {
+				t.Errorf("git %v runs nothing either: %s (%v)", tt.fires, out, err)
+			}
+		})
+	}
+}
+
+// A folder on the PATH may be one of the project: npm puts node_modules/.bin there.
+func TestGitOfTheProjectIsNotRun(t *testing.T) {
+	s, _ := machine(t, "linux")
+	tr := trapped(t, s)
+	put(t, filepath.Join(s.Folder, "sub", ".mcp.json"), leak)
+	bin := filepath.Join(s.Folder, "node_modules", ".bin")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{filepath.Join(bin, "git"): tr.arm, link: bin} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, first := range []string{bin, link, "", ".", "node_modules/.bin"} {
+		environ := slices.Clone(tr.environ)
+		for i, kv := range environ {
+			if path, ok := strings.CutPrefix(kv, "PATH="); ok {
+				environ[i] = "PATH=" + first + string(filepath.ListSeparator) + path
+			}
+		}
+		for _, folder := range []string{s.Folder, filepath.Join(s.Folder, "sub"), t.TempDir()} {
+			there := s
+			there.Folder = folder
+			rep, err := Scanner{System: there, Environ: environ}.Scan(t.Context(), Targets{Paths: []string{filepath.Join(s.Folder, "sub")}})
+			if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != GitUntracked {
+				t.Errorf("%s: got %+v (%v)", first, rep, err)
+			}
+		}
+	}
+	if ran := tr.sprung(); ran != "" {
+		t.Errorf("was run: %s", ran)
+	}
+}
+
+// The key and what ties git to another repository are not for git.
+func TestTheEnvironmentOfGit(t *testing.T) {
+	g := newGit([]string{"PATH=/usr/bin", "LEADMAGIC_API_KEY=" + canary, "GIT_DIR=x", "GIT_SSH_COMMAND=x", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_GLOBAL=x", "HOME=/h"}, nil)
+	if want := []string{"PATH=/usr/bin", "GIT_CONFIG_GLOBAL=x", "HOME=/h"}; !slices.Equal(g.environ, want) {
+		t.Errorf("got %q, want %q", g.environ, want)
+	}
+}
+
+// A hook is told which repository and which index it is for.
+func TestStagedInAHook(t *testing.T) {
+	environ := gitFor(t)
+	s, _ := machine(t, "linux")
+	runGit(t, environ, s.Folder, "init", "-q", "main")
+	top := filepath.Join(s.Folder, "main")
+	runGit(t, environ, top, "commit", "-q", "--allow-empty", "-m", "x")
+	runGit(t, environ, top, "worktree", "add", "-q", "../second")
+	second := filepath.Join(s.Folder, "second")
+	for _, dir := range []string{top, second} {
+		put(t, filepath.Join(dir, "all.env"), leak)
+		put(t, filepath.Join(dir, "one.env"), leak)
+		runGit(t, environ, dir, "add", "one.env")
+	}
+	for name, tt := range map[string]struct {
+		folder string
+		set    map[string]string
+		want   []string
+	}{
+		"a second work tree":      {second, nil, []string{"one.env"}},
+		"a commit of one file":    {top, map[string]string{"GIT_INDEX_FILE": "other"}, []string{"all.env"}},
+		"a work tree of its own":  {s.Folder, map[string]string{"GIT_DIR": "main/.git", "GIT_WORK_TREE": "main"}, []string{"one.env"}},
+		"a work tree as git says": {second, map[string]string{"GIT_DIR": filepath.Join(top, ".git", "worktrees", "second")}, []string{"one.env"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := append(slices.Clone(environ), "GIT_INDEX_FILE="+filepath.Join(top, "other"))
+			runGit(t, other, top, "add", "all.env")
+			here := system("linux", tt.set)
+			here.Folder = tt.folder
+			rep, err := Scanner{System: here, Environ: environ}.Scan(t.Context(), Targets{Staged: true})
+			var got []string
+			for _, f := range rep.Findings {
+				got = append(got, filepath.Base(f.Path))
+			}
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q (%v)", got, tt.want, err)
+			}
+		})
+	}
+}
+
+// Whatever names objects by SHA-256, or has an index in two files, is read like any other.
+func TestRepositoriesOfOtherForms(t *testing.T) {
+	for name, args := range map[string][]string{"sha256": {"init", "-q", "--object-format=sha256"}, "a split index": {"-c", "core.splitIndex=true", "init", "-q"}} {
+		t.Run(name, func(t *testing.T) {
+			environ := gitFor(t)
+			s, _ := machine(t, "linux")
+			runGit(t, environ, s.Folder, args...)
+			put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+			put(t, filepath.Join(s.Folder, "x.env"), leak)
+			put(t, filepath.Join(s.Folder, ".gitignore"), "*.env\n")
+			runGit(t, environ, s.Folder, "add", ".mcp.json")
+			if name != "sha256" {
+				runGit(t, environ, s.Folder, "update-index", "--split-index")
+			}
+			for _, targets := range []Targets{{Staged: true}, {Paths: []string{"."}}} {
+				rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), targets)
+				if err != nil || rep.Notes != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != GitStaged && rep.Findings[0].Git != GitTracked {
+					t.Errorf("%+v: got %+v (%v)", targets, rep, err)
+				}
+			}
+			runGit(t, environ, s.Folder, "commit", "-q", "-m", "x")
+			rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), Targets{Staged: true})
+			if err != nil || len(rep.Findings) != 0 {
+				t.Errorf("after the commit: got %+v (%v)", rep, err)
+			}
+		})
+	}
+}
+
+// What blocks whoever opens it is not opened, and does not hold the rest up.
+func TestSpecialFilesAreNotOpened(t *testing.T) {
+	s, _ := machine(t, "linux")
+	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+	for _, name := range []string{".env", "x.json", "plain"} {
+		if err := syscall.Mkfifo(filepath.Join(s.Folder, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := gitFor(t)
+	runGit(t, environ, s.Folder, "init", "-q")
+	runGit(t, environ, s.Folder, "add", ".mcp.json")
+	for _, name := range []string{"index", "config", "info/exclude", "commondir"} {
+		path := filepath.Join(s.Folder, ".git", filepath.FromSlash(name))
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), Targets{Paths: []string{"."}})
+	if err != nil || len(rep.Findings) != 1 || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
+		t.Errorf("got %+v (%v)", rep, err)
+	}
+}
