@@ -38,7 +38,9 @@ func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem 
 }
 
 // describeToEditor is describe for the editor of the session.
-func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem { return ss.describe(p, ss.editor.Name()) }
+func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem {
+	return ss.describe(p, ss.editor.Name())
+}
 
 // state is what the status tool says.
 func (ss *session) state() explain.State {
