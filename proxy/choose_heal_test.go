@@ -87,7 +87,8 @@ func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 			return says("other", "2024-11-05")(m)
 		}
 		explained := 0
-		c := &Failover{Status: new(Status),
+		c := &Failover{
+			Status:     new(Status),
 			Candidates: []Candidate{{Upstream: other}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(*problem.Problem) { explained++ },

@@ -86,8 +86,10 @@ func Run(ctx context.Context, o Options) error {
 	if o.Editor == nil {
 		o.Editor = new(Editor)
 	}
-	s := &session{Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: opened, notification: opened,
-		writing: make(chan struct{}, 1), broken: make(chan struct{})}
+	s := &session{
+		Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: opened, notification: opened,
+		writing: make(chan struct{}, 1), broken: make(chan struct{}),
+	}
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
 	s.Upstream.Start(s.fromUpstream)

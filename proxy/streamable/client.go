@@ -51,7 +51,8 @@ type Client struct {
 
 	mu      sync.Mutex
 	closed  bool
-	work    sync.WaitGroup         // what goes on after Call or Notify
+	sends   sync.WaitGroup         // what is sent besides, such as cancellations
+	reads   sync.WaitGroup         // streams that are read on
 	waiting map[string][]*exchange // requests without a response, by id
 }
 
@@ -145,32 +146,46 @@ func (c *Client) inform(x *exchange) {
 	}
 }
 
-// Close ends the session: LeadMagic is told, and what is still on its way is dropped.
+// Close ends the session: what is being sent has half of the time, LeadMagic is told, and what is still on its way is
+// dropped.
 func (c *Client) Close(ctx context.Context) {
-	c.delete(ctx, c.sessions.current())
-	c.cancel(jsonrpc.ErrSessionEnded)
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
+	half := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var stop context.CancelFunc
+		half, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer stop()
+	}
+	waitFor(half, &c.sends)
+	c.delete(ctx, c.sessions.current())
+	c.cancel(jsonrpc.ErrSessionEnded)
+	waitFor(ctx, &c.sends)
+	waitFor(ctx, &c.reads)
+	c.connections.close()
+	c.memory.close()
+}
+
+// waitFor waits for a group, as long as ctx lasts.
+func waitFor(ctx context.Context, group *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {
-		c.work.Wait()
+		group.Wait()
 		close(done)
 	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	}
-	c.connections.close()
-	c.memory.close()
 }
 
-// start does work in a goroutine that Close waits for.
-func (c *Client) start(work func()) {
+// start does work in a goroutine of a group that Close waits for.
+func (c *Client) start(group *sync.WaitGroup, work func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		c.work.Go(work)
+		group.Go(work)
 	}
 }
 
@@ -354,12 +369,12 @@ func (c *Client) cancelExchange(x *exchange, cause error) {
 	case !known, x.message.Stateless(), errors.Is(cause, jsonrpc.ErrSessionEnded):
 		x.stop(cause)
 	case isByEditor:
-		c.start(func() {
+		c.start(&c.reads, func() {
 			if ratelimit.Sleep(x.ctx, lateFor) == nil {
 				x.stop(cause)
 			}
 		})
-		c.start(func() { c.Notify(c.ctx, byEditor.Notification) })
+		c.start(&c.sends, func() { c.Notify(c.ctx, byEditor.Notification) })
 	default:
 		x.stop(cause)
 		c.notifyCancelled(x, cause.Error())
@@ -391,7 +406,7 @@ func (c *Client) notifyCancelled(x *exchange, reason string) {
 	}
 	params := append(append([]byte(`{"requestId":`), x.message.ID...), `,"reason":`...)
 	params = append(append(params, jsonrpc.Quote(reason)...), '}')
-	c.start(func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
+	c.start(&c.sends, func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
 }
 
 // ended is why a message whose context has ended has no response.

@@ -41,15 +41,13 @@ func newEvents(r io.Reader, held *reservation) *events {
 // off is not one; what there was of its data comes with the error.
 func (e *events) next() (event, error) {
 	var (
-		ev             event
-		data           jsonrpc.Chunks
-		lines          int
-		said, foreign  bool
-		line, complete = []byte(nil), false
-		err            error
+		ev            event
+		data          jsonrpc.Chunks
+		lines         int
+		said, foreign bool
 	)
 	for {
-		line, complete, err = e.readLine()
+		line, complete, err := e.readLine()
 		if err == nil && len(line) == 0 && complete && !said {
 			foreign = false
 			continue
@@ -124,12 +122,10 @@ func (e *events) readLine() (line []byte, complete bool, err error) {
 		switch {
 		case e.end != nil && len(window) == 0:
 			return nil, true, e.end
-		case e.end != nil:
+		case e.end != nil || len(window) >= largestBuffer:
+			ended := e.end != nil
 			e.from = len(e.buf)
-			return e.first(window), true, nil
-		case len(window) >= largestBuffer:
-			e.from = len(e.buf)
-			return e.first(window), false, nil
+			return e.first(window), ended, nil
 		}
 		e.fill()
 	}

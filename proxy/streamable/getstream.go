@@ -26,7 +26,7 @@ func (c *Client) openGETStream(s *session) {
 		stop()
 		return
 	}
-	c.start(func() {
+	c.start(&c.reads, func() {
 		defer stop()
 		c.keepGETStream(ctx, s, true)
 	})
@@ -50,7 +50,7 @@ func (c *Client) reopenGETStream() {
 		stop()
 		return
 	}
-	c.start(func() {
+	c.start(&c.reads, func() {
 		defer stop()
 		c.keepGETStream(ctx, s, false)
 	})

@@ -185,7 +185,7 @@ func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 			if m.Method != "tools/call" {
 				return false
 			}
-			time.Sleep(8 * time.Second) // in a bubble: what the tool takes
+			<-time.After(8 * time.Second) // what the tool takes
 			answer(w, m, `{"content":[]}`)
 			return true
 		}

@@ -240,7 +240,7 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 		return
 	}
 	x.reading = true // the next message does not wait for the end of a stream
-	c.start(func() {
+	c.start(&c.reads, func() {
 		defer x.stop(nil)
 		st := &stream{request: noRequest}
 		st.open(c, res.Body, &x.held)
@@ -361,7 +361,7 @@ func (c *Client) linger(x *exchange, st *stream) {
 	}
 	x.reading = true
 	st.request, st.got, st.events.held = noRequest, received{}, &reservation{memory: &c.memory, ctx: x.ctx}
-	c.start(func() {
+	c.start(&c.reads, func() {
 		defer x.stop(nil)
 		if x.written != nil {
 			select {

@@ -141,7 +141,7 @@ func (c *Client) open(x *exchange, response *jsonrpc.Message) {
 		return
 	}
 	old.end()
-	c.start(func() {
+	c.start(&c.sends, func() {
 		ctx, stop := context.WithTimeout(c.ctx, deleteFor)
 		defer stop()
 		c.delete(ctx, old)
@@ -166,7 +166,7 @@ func (c *Client) renew(x *exchange, lost *session, sent time.Time) *problem.Prob
 		re = &renewal{lost: lost, done: make(chan struct{})}
 		ss.renewal = re
 		// The request that has found the session lost may be cancelled; the others still need a new one.
-		c.start(func() {
+		c.start(&c.reads, func() {
 			re.problem = c.replace(re)
 			re.ended = time.Now()
 			close(re.done)
