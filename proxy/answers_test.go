@@ -276,7 +276,7 @@ func TestRule2AnAnswerThatIsTooLargeIsAFault(t *testing.T) {
 			}
 		})
 	}
-	body, err := new(Remote).readBody(&http.Response{Body: io.NopCloser(&repeating{text: "x"}), ContentLength: -1}, most)
+	body, err := new(Remote).readBody(t.Context(), &http.Response{Body: io.NopCloser(&repeating{text: "x"}), ContentLength: -1}, most, new(room))
 	if !errors.Is(err, errTooLarge) || len(body) > 2*most {
 		t.Errorf("got a body of %d bytes and %v, want %v", len(body), err, errTooLarge)
 	}

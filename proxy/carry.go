@@ -72,7 +72,9 @@ func (r *Remote) attempt(f *flight, tried *retries, done func(*Message)) *failur
 	if t, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); t == "text/event-stream" {
 		return r.follow(f, session, res.Body, done)
 	}
-	body, err := r.readBody(res, maxAnswer)
+	held := room{of: &r.memory}
+	defer held.release()
+	body, err := r.readBody(f.ctx, res, maxAnswer, &held)
 	got := r.sort(f.call, body)
 	if answer := got.best(); answer != nil {
 		done(answer)
@@ -86,7 +88,9 @@ func (r *Remote) attempt(f *flight, tried *retries, done func(*Message)) *failur
 
 // refusal reads an answer with a status that is no success.
 func (r *Remote) refusal(f *flight, s *remoteSession, res *http.Response, waited time.Duration) *failure {
-	body, _ := r.readBody(res, maxAnswer)
+	held := room{of: &r.memory}
+	defer held.release()
+	body, _ := r.readBody(f.ctx, res, maxAnswer, &held)
 	fail := &failure{problem: r.describe(f.call, res, body, waited)}
 	own, named := ownError(f.call, body)
 	switch status := res.StatusCode; {

@@ -136,7 +136,7 @@ func (r *Remote) tell(f *flight, tried *retries) (*http.Response, *failure) {
 // overhear delivers what LeadMagic says where nothing was due, and then calls stop.
 func (r *Remote) overhear(res *http.Response, stop func()) {
 	if !isEventStream(res) {
-		if body, err := r.readBody(res, 64<<10); err == nil && len(body) > 0 {
+		if body, err := r.readBody(r.ctx, res, 64<<10, new(room)); err == nil && len(body) > 0 {
 			r.sort(noCall, body)
 		}
 		_ = res.Body.Close()
@@ -146,20 +146,29 @@ func (r *Remote) overhear(res *http.Response, stop func()) {
 	// The next message does not wait for the end of a stream.
 	r.crew.start(func() {
 		defer stop()
-		_, _ = r.readStream(&reading{call: noCall}, res.Body, r.deliver)
+		_, _ = r.readStream(&reading{call: noCall, ctx: r.ctx}, res.Body, r.deliver)
 	})
 }
 
-// readBody reads an answer in one piece, with room for a line break after it.
-func (r *Remote) readBody(res *http.Response, limit int64) ([]byte, error) {
+// readBody reads an answer in one piece, with room for a line break after it. What is held of it is in h.
+func (r *Remote) readBody(ctx context.Context, res *http.Response, limit int64, h *room) ([]byte, error) {
 	size := int64(4 << 10)
+	if res.ContentLength > limit {
+		return nil, errTooLarge
+	}
 	if res.ContentLength >= 0 {
-		size = min(res.ContentLength, 32<<20)
+		size = res.ContentLength
+		if err := h.grow(ctx, size, true); err != nil {
+			return nil, err
+		}
 	}
 	var before pile
 	body := make([]byte, 0, size+2)
 	for {
 		if len(body) == cap(body) {
+			if err := h.grow(ctx, int64(before.size+len(body)), false); err != nil {
+				return nil, err
+			}
 			before.add(body)
 			body = nextPart(body, 0)
 		}
@@ -188,6 +197,8 @@ func incomplete(call *Message, err error) *failure {
 	switch {
 	case errors.Is(err, errNotMessage):
 		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
+	case errors.Is(err, errNoRoom):
+		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer was not read: "+err.Error(), "ask for less at once")}
 	case errors.Is(err, errTooLarge):
 		return &failure{problem: problem.New(problem.BrokenAnswer, fateOf(call), "LeadMagic's answer has no end: it is "+err.Error(), "")}
 	case isSubscription(call):

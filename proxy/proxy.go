@@ -60,6 +60,7 @@ type conversation struct {
 	breakOnce sync.Once
 	breakErr  error
 	tools     toolset
+	reclaim   reclaim
 }
 
 // Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the second is an
@@ -69,6 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	c := &conversation{Options: o, io: NewStdio(o.In, o.Out), owed: newOwed(), broken: make(chan struct{})}
 	c.Guard.begin(c)
 	defer c.Guard.finish()
+	defer c.reclaim.stop()
 	c.Upstream.Open(&c.handshake, c.fromUpstream)
 
 	closed := make(chan error, 1)
@@ -236,6 +238,9 @@ func (c *conversation) pay(d *debt, m *Message) {
 		return
 	}
 	defer c.owed.close(d)
+	if len(d.call.Raw)+len(m.Raw) > smallMessage {
+		defer c.reclaim.soon()
+	}
 	if m.Raw != nil {
 		m = restored(d.call, m)
 	}

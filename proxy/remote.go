@@ -30,6 +30,7 @@ type Remote struct {
 	gate    gate
 	order   order
 	places  places
+	memory  memory
 	params  paramHeaders
 	flights flights
 	session sessions
@@ -95,6 +96,7 @@ func (r *Remote) Close(ctx context.Context) {
 	r.delete(ctx, r.session.current())
 	r.cancel()
 	r.crew.dismiss(ctx)
+	r.memory.reclaim.stop()
 	r.link.close()
 }
 

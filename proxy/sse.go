@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -27,6 +28,11 @@ type events struct {
 	skipLF bool // the last line ended in CR: an LF that follows belongs to it
 	begun  bool
 	end    error // of the reader; what it gave before is still given out
+	size   int   // bytes of the event so far
+
+	// held is what the event that was given out last has reserved, or the one that is being read.
+	held room
+	ctx  context.Context //nolint:containedctx // the life of the stream
 }
 
 // largeBuffer is how far the buffer grows. A line that does not fit is read piece by piece.
@@ -41,28 +47,34 @@ func newEvents(r io.Reader, most int) *events {
 // name than "message" is left out. At the end the error is that of the reader, io.EOF if it ended in order. An
 // event that it cuts off is not one; what there was of its data comes with the error.
 func (e *events) next() (event, error) {
+	e.held.release()
+	e.size = 0
 	var ev event
+	var data chunks
 	said, foreign := false, false
 	for {
 		line, err := e.readLine()
-		if err == nil && len(ev.data) > e.most {
+		if e.size += len(line) + 1; err == nil && e.size > e.most {
 			err = errTooLarge
 		}
-		if err != nil {
-			if foreign {
+		if err == nil {
+			err = e.held.grow(e.ctx, int64(e.size), false)
+		}
+		if err != nil || len(line) == 0 {
+			if ev.data = data.whole(); foreign {
 				ev.data = nil
 			}
+		}
+		if err != nil {
 			return ev, err
 		}
 		if len(line) == 0 {
-			if foreign {
-				ev.data = nil
-			}
 			if said {
 				ev.id = e.id
 				return ev, nil
 			}
-			foreign = false
+			e.held.release()
+			foreign, data, e.size = false, chunks{}, 0
 			continue
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -70,7 +82,7 @@ func (e *events) next() (event, error) {
 		switch string(name) {
 		case "data":
 			said = true
-			ev.data = e.appendData(ev.data, value)
+			data.addLine(value, e.own)
 		case "event":
 			foreign = string(value) != "message" && len(value) > 0
 		case "id":
@@ -87,16 +99,40 @@ func (e *events) next() (event, error) {
 	}
 }
 
-// appendData adds a line to the data of an event.
-func (e *events) appendData(data, value []byte) []byte {
-	switch {
-	case data != nil:
-		return append(append(data, '\n'), value...)
-	case e.own:
-		return value
-	}
-	return append(make([]byte, 0, len(value)+1), value...)
+// chunks are the data of an event, collected without copying it each time it grows.
+type chunks struct {
+	before pile
+	last   []byte // nil if there is no data yet
 }
+
+// addLine adds a line to the data. own says that its memory is not used for anything else.
+func (c *chunks) addLine(line []byte, own bool) {
+	switch {
+	case c.last == nil && own:
+		c.last = line
+		return
+	case c.last == nil:
+		c.last = make([]byte, 0, len(line)+1)
+	default:
+		c.add([]byte{'\n'})
+	}
+	c.add(line)
+}
+
+func (c *chunks) add(b []byte) {
+	for len(b) > 0 {
+		if len(c.last) == cap(c.last) {
+			c.before.add(c.last)
+			c.last = nextPart(c.last, min(len(b), 4<<10))
+		}
+		n := min(len(b), cap(c.last)-len(c.last))
+		c.last = append(c.last, b[:n]...)
+		b = b[n:]
+	}
+}
+
+// whole is all data in one, nil if there is none.
+func (c *chunks) whole() []byte { return c.before.whole(c.last) }
 
 // readLine is the next line without its end, valid until the next call. The last one may have none.
 func (e *events) readLine() ([]byte, error) {
@@ -120,6 +156,9 @@ func (e *events) readLine() ([]byte, error) {
 		switch {
 		case e.end == nil:
 			parts := len(e.before.parts)
+			if e.end = e.held.grow(e.ctx, int64(e.size+e.before.size+len(e.buf)-e.from), false); e.end != nil {
+				return nil, e.end
+			}
 			if e.end = e.fill(); len(e.before.parts) > parts {
 				looked = 0 // a new buffer was begun
 			}

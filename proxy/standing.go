@@ -133,6 +133,8 @@ func (r *Remote) readStanding(s *remoteSession, res *http.Response) (said bool, 
 	s.held = true
 	s.mu.Unlock()
 	stream := newEvents(r.link.listen(res.Body), maxAnswer)
+	stream.ctx, stream.held.of = r.ctx, &r.memory
+	defer stream.held.release()
 	for {
 		ev, err := stream.next()
 		if err != nil {

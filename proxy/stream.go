@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -27,9 +28,10 @@ const (
 // A reading is the event stream that answers a call, over as many connections as it takes.
 type reading struct {
 	call   *Message
-	lastID string        // of the last event, where the stream goes on
-	retry  time.Duration // how long LeadMagic wants us to wait before that
-	said   bool          // the last connection brought a message
+	ctx    context.Context //nolint:containedctx // the life of the call
+	lastID string          // of the last event, where the stream goes on
+	retry  time.Duration   // how long LeadMagic wants us to wait before that
+	said   bool            // the last connection brought a message
 	got    received
 }
 
@@ -38,13 +40,13 @@ func (r *Remote) follow(f *flight, s *remoteSession, body io.ReadCloser, done fu
 	if s == nil {
 		s = &remoteSession{id: f.offered}
 	}
-	rd := &reading{call: f.call}
+	rd := &reading{call: f.call, ctx: f.ctx}
 	for pause := resumePause; ; pause = min(2*pause, callPause) {
 		answered, err := r.readStream(rd, body, done)
 		if answered {
 			return nil
 		}
-		if rd.lastID == "" || f.call.Modern() || f.calledOff() || errors.Is(err, errTooLarge) || errors.Is(err, errNotMessage) {
+		if rd.lastID == "" || f.call.Modern() || f.calledOff() || !resumable(err) {
 			return incomplete(f.call, err)
 		}
 		if rd.said {
@@ -56,10 +58,18 @@ func (r *Remote) follow(f *flight, s *remoteSession, body io.ReadCloser, done fu
 	}
 }
 
+// resumable reports whether the rest of a stream that ended with err may bring the answer. An event that could not be
+// used would only come once more.
+func resumable(err error) bool {
+	return !errors.Is(err, errTooLarge) && !errors.Is(err, errNoRoom) && !errors.Is(err, errNotMessage)
+}
+
 // readStream delivers what comes on a stream until it ends, and reports whether the answer was there.
 func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)) (answered bool, err error) {
 	defer body.Close() //nolint:errcheck // it was read as far as it goes
 	stream := newEvents(r.link.listen(body), maxAnswer)
+	stream.ctx, stream.held.of = rd.ctx, &r.memory
+	defer stream.held.release()
 	rd.said = false
 	for {
 		ev, err := stream.next()
