@@ -43,7 +43,7 @@ const (
 var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
 	"auth":  {"internal/file", "internal/problem", keychain},
-	"proxy": {"internal/problem", "internal/ratelimit"},
+	"proxy": {"internal/problem", "internal/ratelimit", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
 	"internal/problem":   {"internal/ratelimit"},
