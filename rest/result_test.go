@@ -93,7 +93,7 @@ func TestAResultSaysWhatItUsedAndWhatIsLeft(t *testing.T) {
 			[]string{"X-Credits-Cost", "5"},
 			rest.Usage{CreditsUsed: "0"},
 		},
-		{"a cost that is text", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada","credits_consumed":"0.50"}`, nil, rest.Usage{CreditsUsed: "0.5"}},
+		{"a cost that is text", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada","credits_consumed":" 0.50 "}`, nil, rest.Usage{CreditsUsed: "0.5"}},
 		{
 			"the older headers", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada"}`,
 			[]string{"X-RateLimit-Limit", "300", "X-RateLimit-Remaining", "7"},
