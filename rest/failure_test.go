@@ -219,6 +219,19 @@ func TestAnAddressThatIsNoneIsTold(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotThereIsTheAddressOrWhatWasAskedFor(t *testing.T) {
+	leadmagic := newServer(t, says(404, `{"detail":"Not found"}`))
+	session := connect(t, options(leadmagic.URL), nil)
+	for _, tt := range []struct{ tool, args, want string }{
+		{"check_credits", `{}`, "LeadMagic's REST API is not at this address (HTTP 404)"},
+		{"search_profile", paidCall, "LeadMagic does not know what was asked for: Not found"},
+	} {
+		if got := text(call(t, session, tt.tool, tt.args)); !strings.HasPrefix(got, tt.want+"\n") {
+			t.Errorf("%s: got %q, want %q", tt.tool, got, tt.want)
+		}
+	}
+}
+
 func TestARedirectIsNotFollowed(t *testing.T) {
 	elsewhere := newServer(t, says(200, `{"credits":1}`))
 	leadmagic := newServer(t, says(302, ``, "Location", elsewhere.URL))

@@ -83,6 +83,8 @@ var routes = []struct {
 		"people", "search_people", `{"titles":["CEO"],"company_filters":{"country_codes":["US"]},"limit":2,"include_company":false}`,
 		"POST", "/v3/people/search", `{"company_filters":{"country_codes":["US"]},"titles":["CEO"],"include_company":false,"limit":2}`,
 	},
+	{"a long page without a cursor", "search_people", `{"query":"CEO","limit":51}`, "POST", "/v3/people/search", `{"query":"CEO","limit":51}`},
+	{"a page with a cursor", "search_people", `{"cursor":"abc","limit":50}`, "POST", "/v3/people/search", `{"limit":50,"cursor":"abc"}`},
 
 	{"a company", "enrich_company", `{"company_domain":"acme.com"}`, "POST", "/v1/companies/company-search", `{"company_domain":"acme.com"}`},
 	{"funding", "find_company_funding", `{"company_name":"Acme"}`, "POST", "/v1/companies/company-funding", `{"company_name":"Acme"}`},
