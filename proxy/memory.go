@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -66,6 +67,9 @@ func (h *room) grow(ctx context.Context, size int64, known bool) error {
 func (h *room) release() {
 	if h.middle+h.large == 0 {
 		return
+	}
+	if h.large > 0 {
+		runtime.GC() // or the next one would lie beside what is left of this one
 	}
 	h.of.middle.Release(h.middle)
 	h.of.large.Release(h.large)

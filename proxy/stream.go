@@ -99,7 +99,7 @@ func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)
 			continue
 		}
 		rd.said = true
-		waited := rd.got.best() != nil
+		waited := answered || rd.got.best() != nil
 		rd.got.add(r.sort(rd.call, ev.data))
 		if !waited && rd.got.best() != nil {
 			timer := time.AfterFunc(linger, func() { _ = body.Close() })
@@ -108,6 +108,9 @@ func (r *Remote) readStream(rd *reading, body io.ReadCloser, done func(*Message)
 		if rd.got.answer != nil && !answered {
 			answered = true
 			done(rd.got.answer)
+		}
+		if answered {
+			rd.got.answer = nil // it may be large, and the stream may go on
 		}
 	}
 }
