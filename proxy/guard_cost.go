@@ -126,7 +126,7 @@ func statedBalance(result []byte) (credits, bool) {
 
 // readCredits reads a number, or a text that is one, such as "15432.50" or "2 credits".
 func readCredits(value []byte) (credits, bool) {
-	number := string(value)
+	number := strings.ToLower(string(value))
 	if text, ok := unquote(value); ok {
 		text = strings.ToLower(strings.TrimSpace(text))
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "s"), "credit")

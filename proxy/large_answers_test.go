@@ -258,3 +258,32 @@ func (c *counting) Read(b []byte) (int, error) {
 	c.n += n
 	return n, err
 }
+
+// An answer that is too large would be so again: the rest of its stream is not asked for.
+func TestRule12AnAnswerThatIsTooLargeIsNotAskedForAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			w.Header().Set("Content-Type", "text/event-stream")
+			send(w, "id: 7", "retry: 1", "data:")
+			_, _ = io.WriteString(w, "id: 8\n")
+			a.write(w, r, "text/event-stream", m, 258*mebibyte, 300*mebibyte)
+			return true
+		}
+		d := o.visit()
+		d.say(toolCall(1))
+		if got := d.next(); !strings.Contains(got, "a message of more than 256 MiB") || !strings.Contains(got, isUnknown) {
+			t.Errorf("the editor got %s", short(got))
+		}
+		time.Sleep(time.Minute)
+		d.alive()
+		d.leave()
+		if o.count("GET s1") != 1 || o.count("tools/call s1") != 1 {
+			t.Errorf("LeadMagic got %q", o.log())
+		}
+	})
+}

@@ -38,7 +38,7 @@ type room struct {
 
 // grow reserves what a message of so many bytes needs. known says that it does not grow any more.
 func (h *room) grow(ctx context.Context, size int64, known bool) error {
-	if h.of == nil || size <= smallMessage || size <= max(h.middle, h.large) {
+	if h.of == nil || size <= smallMessage || size <= h.middle || h.large > 0 {
 		return nil
 	}
 	h.of.once.Do(func() {
