@@ -30,7 +30,8 @@ const (
 	xterm    = "golang.org/x/term"
 	xsync    = "golang.org/x/sync"
 
-	testscript = "github.com/rogpeppe/go-internal"
+	differ     = "github.com/rogpeppe/go-internal/diff"
+	testscript = "github.com/rogpeppe/go-internal/testscript"
 )
 
 // walls says what each package may import besides the standard library: our own
@@ -52,7 +53,7 @@ var walls = map[string][]string{
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
 	"internal/stdio":     {xsys},
-	"internal/editor":    {"internal/file", "internal/problem", hujson, toml},
+	"internal/editor":    {"internal/file", "internal/problem", hujson, toml, differ},
 	"internal/release":   {},
 	"internal/doctor": {
 		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
