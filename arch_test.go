@@ -43,7 +43,7 @@ const (
 // holds the key and never sees a message.
 var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
-	"auth":  {"internal/file", "internal/problem", keychain},
+	"auth":  {"internal/file", "internal/problem", keychain, xsys},
 	"proxy": {"internal/problem", "internal/ratelimit", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
