@@ -168,7 +168,7 @@ func answer(req *http.Request, status int, body string, header ...string) *http.
 }
 
 // travels gives a doctor a route on which everything goes well, and the way to spoil it.
-func (d *Doctor) travels(t *testing.T) *Route {
+func (d *Doctor) route(t *testing.T) *Route {
 	t.Helper()
 	d.Offline = false
 	mcpURL, _ := url.Parse("https://mcp.leadmagic.io/mcp")
@@ -193,7 +193,7 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 	for i := range tools {
 		name := "tool_" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
 		if i == 0 {
-			name = freeTools[0]
+			name = problem.BalanceTool
 		}
 		server.AddTool(&mcp.Tool{Name: name, InputSchema: map[string]any{"type": "object"}},
 			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
