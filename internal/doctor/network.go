@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -221,7 +220,7 @@ func (c *networkCheck) reportConnection(n *notes) bool {
 		switch {
 		case c.proxy != nil:
 			next = problem.CheckProxy
-		case errors.Is(c.connect.err, syscall.ECONNREFUSED) && isHere(c.url):
+		case problem.ConnectionRefused(c.connect.err) && isHere(c.url):
 			next = "start what should answer there, or leave out --" + c.role + "-url"
 		}
 		n.fail(name, "no connection to "+other+": "+what, next)
