@@ -63,12 +63,6 @@ var walls = map[string][]string{
 		"internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 
-	// Programs of the tests: they meet the finished program as strangers do.
-	"internal/conformance":         {},
-	"internal/conformance/client":  {sdk},
-	"internal/conformance/clients": {"internal/sandbox/faults", testscript},
-	"internal/conformance/front":   {},
-
 	// The sandbox as tests use it.
 	"internal/sandbox/faults": {"internal/sandbox", sdk},
 
@@ -107,7 +101,7 @@ func TestTheProgramContainsNothingOfTheTests(t *testing.T) {
 		t.Fatalf("the program is made of %q", deps)
 	}
 	for _, dep := range deps {
-		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/conformance", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
+		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
 			if dep == no || strings.HasPrefix(dep, no+"/") {
 				t.Errorf("the program contains %s", dep)
 			}
