@@ -30,7 +30,8 @@ const (
 	xterm    = "golang.org/x/term"
 	xsync    = "golang.org/x/sync"
 
-	testscript = "github.com/rogpeppe/go-internal"
+	differ     = "github.com/rogpeppe/go-internal/diff"
+	testscript = "github.com/rogpeppe/go-internal/testscript"
 )
 
 // walls says what each package may import besides the standard library: our own
@@ -42,7 +43,7 @@ const (
 // holds the key and never sees a message.
 var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
-	"auth":  {"internal/file", "internal/problem", keychain},
+	"auth":  {"internal/file", "internal/problem", keychain, xsys},
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
@@ -55,7 +56,7 @@ var walls = map[string][]string{
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
 	"internal/stdio":     {xsys},
-	"internal/editor":    {"internal/file", "internal/problem", hujson, toml},
+	"internal/editor":    {"internal/file", "internal/problem", hujson, toml, differ},
 	"internal/release":   {},
 	"internal/doctor": {
 		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
@@ -64,12 +65,6 @@ var walls = map[string][]string{
 		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
 		"internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
-
-	// Programs of the tests: they meet the finished program as strangers do.
-	"internal/conformance":         {},
-	"internal/conformance/client":  {sdk},
-	"internal/conformance/clients": {"internal/sandbox/faults", testscript},
-	"internal/conformance/front":   {},
 
 	// The sandbox as tests use it.
 	"internal/sandbox/faults": {"internal/sandbox", sdk},
@@ -112,7 +107,7 @@ func TestTheProgramContainsNothingOfTheTests(t *testing.T) {
 		t.Fatalf("the program is made of %q", deps)
 	}
 	for _, dep := range deps {
-		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/conformance", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
+		for _, no := range []string{module + "/internal/sandbox/faults", module + "/internal/bench", module + "/internal/release", testscript, "testing", "net/http/httptest"} {
 			if dep == no || strings.HasPrefix(dep, no+"/") {
 				t.Errorf("the program contains %s", dep)
 			}

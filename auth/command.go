@@ -25,9 +25,9 @@ func (k *Keys) readCommand(ctx context.Context) reading {
 	defer k.await(commandVariable)()
 	// The command itself ends with ctx, and its end is waited for: nothing is left running.
 	r, _ := k.command.ask(context.Background(), 0, func() reading {
-		words, err := splitWords(k.Getenv(commandVariable))
+		words, err := splitCommand(k.Getenv(commandVariable))
 		if err != nil {
-			return broken(commandVariable, err.Error(), "quote its words as a shell wants them; sh -c '…' runs a shell")
+			return broken(commandVariable, err.Error(), "close its quotes; "+shellAdvice)
 		}
 		if len(words) == 0 || words[0] == "" {
 			return broken(commandVariable, "names no program", "begin it with the name of a program")
@@ -47,7 +47,7 @@ func (k *Keys) readCommand(ctx context.Context) reading {
 			r = describeFailure(ctx, err)
 		}
 		if r.State != Found && slices.ContainsFunc(words, isForShell) {
-			r.advise("it runs without a shell: for pipes, variables and ~ write sh -c '…'")
+			r.advise(shellAdvice)
 		}
 		return r
 	})

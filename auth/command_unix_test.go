@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,7 +77,7 @@ func TestACommandWithoutAKeySaysWhy(t *testing.T) {
 		{"a pipe without a shell", `cat /nonexistent | head -1`, problem.KeyMissing, "ended with exit code", "write sh -c '…'"},
 		{"a home folder without a shell", `cat ~/no-such-key`, problem.KeyMissing, "ended with exit code", "and ~ write sh -c '…'"},
 		{"a pipe that is printed", `echo ` + canary + ` | head`, problem.KeyMalformed, "has a blank inside", "write sh -c '…'"},
-		{"an open quote", `sh -c 'echo`, problem.KeyMissing, "has a quote that is not closed", "quote its words"},
+		{"an open quote", `sh -c 'echo`, problem.KeyMissing, "has a quote that is not closed", "close its quotes"},
 		{"an empty name", `'' x`, problem.KeyMissing, "names no program", ""},
 		{"a key that cannot be one", `echo lm_a b`, problem.KeyMalformed, "has a blank inside (copied completely?)", ""},
 	}
@@ -141,5 +142,36 @@ func TestADaemonThatACommandLeavesBehindIsNotWaitedFor(t *testing.T) {
 	out, err := runCommand(t.Context(), []string{"sh", "-c", "sleep 30 & echo " + canary}, &bytes.Buffer{})
 	if err != nil || strings.TrimSpace(string(out)) != canary || time.Since(start) > 20*time.Second {
 		t.Errorf("%v after %v, want the key at once", err, time.Since(start))
+	}
+}
+
+func TestWordsAreSplitAsAShellDoes(t *testing.T) {
+	tests := []struct {
+		name, line string
+		want       []string
+	}{
+		{"blanks of all kinds", "  a\tb \r\n c  ", []string{"a", "b", "c"}},
+		{"nothing", "  ", nil},
+		{"an empty word", `a '' ""`, []string{"a", "", ""}},
+		{"single quotes keep everything", `sh -c 'a "b" $C \d'`, []string{"sh", "-c", `a "b" $C \d`}},
+		{"in double quotes a backslash escapes few", `"a\"b" "\$c" "\\d" "\n"`, []string{`a"b`, "$c", `\d`, `\n`}},
+		{"a single quote in double ones", `"it's"`, []string{"it's"}},
+		{"a backslash outside of quotes", `a\ b \'c \#`, []string{"a b", "'c", "#"}},
+		{"quotes in the middle of a word", `--name='my key'"s"`, []string{"--name=my keys"}},
+		{"a line that goes on", "a\\\nb \"c\\\nd\"", []string{"ab", "cd"}},
+		{"what a shell would act on stays", `a | b > c $D # e`, []string{"a", "|", "b", ">", "c", "$D", "#", "e"}},
+		{"letters of any alphabet", `öp läs`, []string{"öp", "läs"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := splitCommand(tt.line); err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+	for _, line := range []string{`a 'b`, `a "b`, `a \`, `"a\`} {
+		if got, err := splitCommand(line); err == nil {
+			t.Errorf("%q is split into %q, want an error", line, got)
+		}
 	}
 }

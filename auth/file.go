@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,55 +35,36 @@ func (k *Keys) readKeyFile() reading {
 	return readFile(fileVariable, "names a file that ", path)
 }
 
-// readFile reads a file with a key in it. What is said of it begins with lead. A path is shown only if it is a
-// whole one, since anything else may be a key in the wrong place.
+// readFile reads a file with a key in it. What is said of it begins with lead.
 func readFile(name, lead, path string) reading {
-	whole := "the file"
-	if filepath.IsAbs(path) {
-		whole = path
-	}
-	// What is no file is not even opened: a pipe would block, a device has no end.
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return broken(name, lead+"cannot be looked at", "give "+whole+" to the user that the editor runs as")
-	case err != nil:
-		return broken(name, lead+"is not there", "write the key into "+whole+", or correct the name")
-	case info.IsDir():
-		return broken(name, lead+"is a folder", "name the file in it that holds the key")
-	case !info.Mode().IsRegular():
-		return broken(name, lead+"is not a regular file", "for a pipe use "+commandVariable)
-	case info.Size() > maxFile:
-		return broken(name, lead+"is too large to be a key alone", "write the key alone into it")
-	}
-	mode := info.Mode().Perm()
-	if othersCan(runtime.GOOS, mode, 0o022) {
-		return broken(name, fmt.Sprintf("%scan be changed by others (mode %04o)", lead, mode), "chmod 600 "+whole)
-	}
-	content, err := readSome(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
-		return broken(name, lead+"cannot be read", "give "+whole+" to the user that the editor runs as")
+		return broken(name, lead+"cannot be looked at", "give its whole path")
+	}
+	content, info, err := file.Read(path, maxFile)
+	_, large := errors.AsType[*file.TooLargeError](err)
+	switch {
+	case errors.Is(err, file.ErrNotRegular):
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return broken(name, lead+"is a folder", "name the file in it that holds the key")
+		}
+		return broken(name, lead+"is not a regular file", "for a pipe use "+commandVariable)
+	case large:
+		return broken(name, lead+"is too large to be a key alone", "write the key alone into it")
+	case errors.Is(err, fs.ErrPermission):
+		return broken(name, lead+"cannot be read", "give "+path+" to the user that the editor runs as")
+	case err != nil:
+		return broken(name, lead+"is not there", "write the key into "+path+", or correct the name")
+	}
+	if why, fix := distrust(path, os.Geteuid()); why != "" {
+		return broken(name, lead+why, fix)
 	}
 	r := examine(text(content)).reading(name, lead)
-	r.next = "write the key into " + whole
-	if r.State == Found && othersCan(runtime.GOOS, mode, 0o044) {
-		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, whole)
+	r.next = "write the key into " + path
+	if mode := info.Mode().Perm(); r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
+		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)
 	}
 	return r
-}
-
-// othersCan reports whether a file's mode gives any of bits to others. Windows has no such bits.
-func othersCan(goos string, mode, bits fs.FileMode) bool {
-	return goos != "windows" && mode&bits != 0
-}
-
-func readSome(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	return io.ReadAll(io.LimitReader(file, maxFile))
 }
 
 // text is what a file or a command says, in UTF-8. Windows PowerShell writes UTF-16 with a byte order mark.

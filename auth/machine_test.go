@@ -68,6 +68,7 @@ type machine struct {
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{chain: &fakeChain{}, dir: t.TempDir()}
+	_ = os.Chmod(m.dir, 0o700) // whatever the umask is
 	m.values = map[string]string{"HOME": m.dir, "USERPROFILE": m.dir}
 	m.Keys = &Keys{
 		Getenv: environment(m.values),

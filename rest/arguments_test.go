@@ -50,6 +50,12 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"sizes in the wrong order", "find_jobs", `{"min_employees":100,"max_employees":10}`, []string{"min_employees must not be more than max_employees"}},
 		{"days for a report of one day", "get_account_analytics", `{"report":"day","date":"2026-01-31","days":7}`, []string{"days is for the report usage, products, credits or daily, not for day"}},
 		{"a date without its report", "get_account_analytics", `{"date":"2026-01-31"}`, []string{"date is for the report day, not for dashboard"}},
+		{"a first day without its report", "get_account_analytics", `{"report":"usage","start_date":"2026-01-31"}`, []string{"start_date is for the report summary, not for usage"}},
+		{"a last day without its report", "get_account_analytics", `{"report":"usage","end_date":"2026-01-31"}`, []string{"end_date is for the report summary, not for usage"}},
+		{
+			"a field with two faults is named once", "get_account_analytics", `{"report":"usage","start_date":"2026-02-01","end_date":"2026-01-01"}`,
+			[]string{"start_date must not be after end_date", "next: correct start_date, end_date and call again"},
+		},
 		{"a report without its date", "get_account_analytics", `{"report":"day"}`, []string{"date is missing"}},
 		{"a date that is empty", "get_account_analytics", `{"report":"day","date":""}`, []string{"date is missing"}},
 		{"a date that is the folder itself", "get_account_analytics", `{"report":"day","date":"."}`, []string{"date must not be . or .."}},

@@ -219,6 +219,19 @@ func TestAnAddressThatIsNoneIsTold(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotThereIsTheAddressOrWhatWasAskedFor(t *testing.T) {
+	leadmagic := newServer(t, says(404, `{"detail":"Not found"}`))
+	session := connect(t, options(leadmagic.URL), nil)
+	for _, tt := range []struct{ tool, args, want string }{
+		{"check_credits", `{}`, "LeadMagic's REST API is not at this address (HTTP 404)"},
+		{"search_profile", paidCall, "LeadMagic does not know what was asked for: Not found"},
+	} {
+		if got := text(call(t, session, tt.tool, tt.args)); !strings.HasPrefix(got, tt.want+"\n") {
+			t.Errorf("%s: got %q, want %q", tt.tool, got, tt.want)
+		}
+	}
+}
+
 func TestARedirectIsNotFollowed(t *testing.T) {
 	elsewhere := newServer(t, says(200, `{"credits":1}`))
 	leadmagic := newServer(t, says(302, ``, "Location", elsewhere.URL))
@@ -241,6 +254,11 @@ func TestCreditsProvesAKey(t *testing.T) {
 		{"a number", says(200, `{"credits":15432.50}`), "15432.50", ""},
 		{"a number as text", says(200, `{"credits":"12"}`), "12", ""},
 		{"a header", says(200, `{}`, "X-Credits-Remaining", "7"), "7", ""},
+		{"a number with an exponent", says(200, `{"credits":1E2}`), "1E2", ""},
+		{"no number", says(200, `{"credits":"NaN"}`, "X-Credits-Remaining", "NaN"), "", ""},
+		{"a number of another base", says(200, `{"credits":"0x1p4"}`), "", ""},
+		{"a text without a number and a header with one", says(200, `{"credits":"0x1p4"}`, "X-Credits-Remaining", "16"), "16", ""},
+		{"a key that is forbidden, with a challenge", says(403, `{"detail":"no"}`, "WWW-Authenticate", "Bearer"), "", problem.NotAllowed},
 		{"a good key without a balance", says(200, `{"credits":null}`), "", ""},
 		{"a rejected key", says(401, ``, "WWW-Authenticate", "Bearer"), "", problem.KeyRejected},
 		{"a page", says(200, `<html>`, "Content-Type", "text/html"), "", problem.NotLeadMagic},

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
@@ -51,5 +52,30 @@ func TestCostsAreTheWorstCase(t *testing.T) {
 				t.Errorf("hosted: got %v, %v, want %v, %v", got, known, tt.hosted, tt.hostedKnown)
 			}
 		})
+	}
+}
+
+// The prices of LeadMagic, as published in September 2026, of the first call in routes of each tool.
+func TestEachToolHasItsPrice(t *testing.T) {
+	prices := map[string]float64{
+		"validate_work_email": 0.25, "find_work_email": 1, "find_personal_email": 2, "b2b_profile_to_work_email": 5, "search_profile": 1,
+		"email_to_b2b_profile": 10, "find_mobile_number": 5, "detect_job_change": 3, "find_people_by_role": 2,
+		"find_company_employees": 3 * 0.05, "search_people": 2,
+		"enrich_company": 1, "find_company_funding": 4, "list_company_competitors": 5, "get_company_technographics": 1,
+		"search_companies": 5, "find_lookalike_companies": 5, "find_jobs": 5, "search_jobs": 5,
+		"search_google_ads": 3, "search_meta_ads": 10, "search_b2b_ads": 11, "get_b2b_ad_details": 2,
+	}
+	args := make(map[string]string)
+	for _, r := range routes {
+		if _, ok := args[r.tool]; !ok {
+			args[r.tool] = r.args
+		}
+	}
+	cost := rest.Costs()
+	for _, tool := range rest.Tools() {
+		got, known := cost(tool.Name, []byte(args[tool.Name]))
+		if want := prices[tool.Name]; !known || math.Abs(got-want) > 1e-9 || tool.Free != (want == 0) {
+			t.Errorf("%s: got %v credits, known %v, free %v, want %v", tool.Name, got, known, tool.Free, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -71,5 +72,25 @@ func TestPromptsTakeTheirArguments(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPromptsSayWhatTheyNeed(t *testing.T) {
+	session := connect(t, options("http://127.0.0.1:0"), nil)
+	list, err := session.ListPrompts(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string][]string)
+	for _, prompt := range list.Prompts {
+		for _, argument := range prompt.Arguments {
+			if argument.Required && argument.Description != "" {
+				got[prompt.Name] = append(got[prompt.Name], argument.Name)
+			}
+		}
+	}
+	want := map[string][]string{"account_research": {"company_domain"}, "contact_lookup": {"full_name", "company_domain"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got prompts that need %v, want %v", got, want)
 	}
 }

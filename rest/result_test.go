@@ -93,13 +93,16 @@ func TestAResultSaysWhatItUsedAndWhatIsLeft(t *testing.T) {
 			[]string{"X-Credits-Cost", "5"},
 			rest.Usage{CreditsUsed: "0"},
 		},
-		{"a cost that is text", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada","credits_consumed":"0.50"}`, nil, rest.Usage{CreditsUsed: "0.5"}},
+		{"a cost that is text", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada","credits_consumed":" 0.50 "}`, nil, rest.Usage{CreditsUsed: "0.5"}},
 		{
 			"the older headers", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada"}`,
 			[]string{"X-RateLimit-Limit", "300", "X-RateLimit-Remaining", "7"},
 			rest.Usage{RateLimit: &rest.RateLimit{Limit: "300", Remaining: "7"}},
 		},
 		{"headers that say nothing", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada"}`, []string{"X-Credits-Cost", "some", "X-Credits-Remaining", "NaN", "RateLimit-Reset", "soon"}, rest.Usage{}},
+		{"a number of another base", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada"}`, []string{"X-Credits-Cost", "0x1p4", "X-Credits-Remaining", "1_000"}, rest.Usage{}},
+		{"infinity", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada"}`, []string{"X-Credits-Cost", "Inf", "X-Credits-Remaining", "+5"}, rest.Usage{}},
+		{"a number with an exponent", "search_profile", `{"profile_url":"ada"}`, `{"full_name":"Ada","credits_consumed":"1E0"}`, []string{"X-Credits-Remaining", " 1E2 "}, rest.Usage{CreditsUsed: "1", CreditsLeft: "100"}},
 		{"a free tool uses nothing", "check_credits", `{}`, `{"credits":7.5}`, []string{"X-Credits-Remaining", "7.5"}, rest.Usage{CreditsUsed: "0", CreditsLeft: "7.5"}},
 	}
 	for _, tt := range tests {
@@ -147,6 +150,8 @@ func TestAMissSaysSo(t *testing.T) {
 		{"a bare list", "get_company_technographics", `{"company_domain":"acme.com"}`, `[]`, charged},
 		{"a miss that is charged", "list_company_competitors", `{"company_domain":"acme.com"}`, `{"competitors":[],"credits_consumed":5}`, charged},
 		{"a hit", "find_work_email", `{"full_name":"Ada","domain":"acme.com"}`, `{"email":"ada@acme.com","credits_consumed":1}`, ""},
+		{"a zero", "list_company_competitors", `{"company_domain":"acme.com"}`, `{"competitors":0}`, charged},
+		{"an empty object", "find_company_funding", `{"company_domain":"acme.com"}`, `{"basicInfo":{},"financialInfo":null,"credits_consumed":0}`, free},
 		{"a hit that is free on the plan", "search_people", `{}`, `{"people":[{}],"credits_consumed":0}`, ""},
 		{"a hit under a name that is not known yet", "find_work_email", `{"full_name":"Ada","domain":"acme.com"}`, `{"result":{"email":"ada@acme.com"},"credits_consumed":0}`, ""},
 		{"an unknown status is an answer", "validate_work_email", `{"email":"ada@acme.com"}`, `{"email":"ada@acme.com","email_status":"unknown","credits_consumed":0}`, ""},

@@ -48,7 +48,7 @@ func NewServer(o Options) *mcp.Server {
 	list := table()
 	names := byName(list)
 	if o.HasTool == nil {
-		o.HasTool = func(name string) bool { return names[name] != nil && names[name].name == name }
+		o.HasTool = func(name string) bool { return names[name] != nil }
 	}
 	server := mcp.NewServer(
 		&mcp.Implementation{Name: problem.ServerName, Title: problem.ServerTitle, Version: o.Version},

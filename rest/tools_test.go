@@ -83,6 +83,8 @@ var routes = []struct {
 		"people", "search_people", `{"titles":["CEO"],"company_filters":{"country_codes":["US"]},"limit":2,"include_company":false}`,
 		"POST", "/v3/people/search", `{"company_filters":{"country_codes":["US"]},"titles":["CEO"],"include_company":false,"limit":2}`,
 	},
+	{"a long page without a cursor", "search_people", `{"query":"CEO","limit":51}`, "POST", "/v3/people/search", `{"query":"CEO","limit":51}`},
+	{"a page with a cursor", "search_people", `{"cursor":"abc","limit":50}`, "POST", "/v3/people/search", `{"limit":50,"cursor":"abc"}`},
 
 	{"a company", "enrich_company", `{"company_domain":"acme.com"}`, "POST", "/v1/companies/company-search", `{"company_domain":"acme.com"}`},
 	{"funding", "find_company_funding", `{"company_name":"Acme"}`, "POST", "/v1/companies/company-funding", `{"company_name":"Acme"}`},
@@ -242,10 +244,27 @@ func TestWholeNumbers(t *testing.T) {
 	leadmagic := newServer(t, says(200, `{"jobs":[]}`))
 	session := connect(t, options(leadmagic.URL), nil)
 	for _, tt := range []struct{ given, sent string }{ // sent is empty for what is refused
-		{"0", "0"}, {"-0", "0"}, {"0.0", "0"}, {"0e99999999999999999999", "0"}, {"-7.0", "-7"}, {"1E2", "100"}, {"1200e-2", "12"}, {"0.001e3", "1"}, {"100", "100"},
-		{"9007199254740993", "9007199254740993"}, {"9007199254740993.0", "9007199254740993"}, {"123456789012345678901234567890", "123456789012345678901234567890"},
-		{"1e39", "1" + strings.Repeat("0", 39)}, {"1e41", ""}, {"1e999999999", ""}, {"1e99999999999999999999", ""},
-		{"1.5", ""}, {"15e-1", ""}, {"1e-1", ""}, {"1e-99999999999999999999", ""}, {"1.00000000000000000000000001", ""},
+		{"0", "0"},
+		{"-0", "0"},
+		{"0.0", "0"},
+		{"0e99999999999999999999", "0"},
+		{"-7.0", "-7"},
+		{"1E2", "100"},
+		{"1200e-2", "12"},
+		{"0.001e3", "1"},
+		{"100", "100"},
+		{"9007199254740993", "9007199254740993"},
+		{"9007199254740993.0", "9007199254740993"},
+		{"123456789012345678901234567890", "123456789012345678901234567890"},
+		{"1e39", "1" + strings.Repeat("0", 39)},
+		{"1e41", ""},
+		{"1e999999999", ""},
+		{"1e99999999999999999999", ""},
+		{"1.5", ""},
+		{"15e-1", ""},
+		{"1e-1", ""},
+		{"1e-99999999999999999999", ""},
+		{"1.00000000000000000000000001", ""},
 	} {
 		before := len(leadmagic.seen())
 		result := call(t, session, "search_jobs", `{"jobTypeIds":[`+tt.given+`],"location":{"countries":[`+tt.given+`]}}`)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func newCallCommand(env *Env, s *settings) *cobra.Command {
@@ -152,10 +154,13 @@ func printResult(env *Env, result *mcp.CallToolResult, asJSON bool) error {
 	return nil
 }
 
-// printText prints JSON indented, and other text as it is.
+// printText prints JSON indented, and other text as it is. At a terminal, nothing in it acts on that.
 func printText(out io.Writer, text string) error {
 	if json.Valid([]byte(text)) {
 		return printJSON(out, []byte(text))
+	}
+	if isTerminal(out) {
+		text = problem.Printable(text, 0)
 	}
 	_, err := fmt.Fprintln(out, text)
 	return err
@@ -166,6 +171,10 @@ func printJSON(out io.Writer, raw []byte) error {
 	if err := json.Indent(&indented, raw, "", "  "); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	_, err := fmt.Fprintln(out, indented.String())
+	text := indented.Bytes()
+	if isTerminal(out) {
+		text = problem.PrintableJSON(text)
+	}
+	_, err := fmt.Fprintln(out, string(text))
 	return err
 }

@@ -74,7 +74,25 @@ func newCommands(env *Env, s *settings) *cobra.Command {
 		newVersionCommand(env),
 	)
 	addCobraCommands(root)
+	plainSwitches(root)
 	return root
+}
+
+// A plainSwitch is a boolean that help shows as --name, where pflag from 1.1 on shows --name[=true|false].
+type plainSwitch struct{ pflag.Value }
+
+// plainSwitches makes all booleans of a command, and of those below it, plain ones.
+func plainSwitches(cmd *cobra.Command) {
+	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Value.Type() == "bool" {
+			f.Value = plainSwitch{f.Value}
+		}
+	})
+	for _, below := range cmd.Commands() {
+		plainSwitches(below)
+	}
 }
 
 // addCobraCommands adds help and completion, and has them refuse what they do not know as all commands do.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -76,6 +77,9 @@ func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
 	}
 	names := make([]cobra.Completion, 0, len(list))
 	for _, tool := range list {
+		if problem.PrintableLine(tool.Name, maxToolName) != tool.Name {
+			continue // a shell would show it as it is
+		}
 		names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
 	}
 	return names

@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"sync"
-	"syscall"
 )
 
 // levelTrace shows the messages themselves, without headers.
@@ -16,23 +20,33 @@ const levelTrace = slog.LevelDebug - 4
 // newLog writes what is at least of that level to stderr, or to a file.
 func newLog(env *Env, s *settings) *slog.Logger {
 	out := env.Stderr
-	if s.logFile != "" {
+	if s.logFile != "" && s.logFile != "/dev/stderr" {
 		out = env.redactor.Writer(&logFile{name: s.logFile, stderr: env.Stderr})
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{
 		Level: s.level(),
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.LevelKey && a.Value.Any() == levelTrace {
+			switch {
+			case a.Key == slog.LevelKey && a.Value.Any() == levelTrace:
 				return slog.String(slog.LevelKey, "TRACE")
+			case a.Key == "tool" && !plainName.MatchString(a.Value.String()): // an agent writes what it likes there
+				return slog.String("tool", strconv.Quote(a.Value.String()))
 			}
 			return a
 		},
 	}))
 }
 
+// plainName is a name that a log has as it is.
+var plainName = regexp.MustCompile(`^[0-9A-Za-z_.-]+$`)
+
 // A logFile is opened for each line: an editor that starts a server and ends it at once finds nothing left behind,
 // and a file that was moved away, as when logs are rotated, is begun anew. What cannot be written never ends a
 // session; it is said once, on stderr.
+//
+// The entry of somebody else's repository may name a file that is no log, such as a shell's profile, so nothing is
+// written to a file that begins in another way than our logs do, nor made where a link leads to nothing, nor under the
+// name of a hidden file that is not called a log.
 type logFile struct {
 	name   string
 	stderr io.Writer
@@ -47,11 +61,64 @@ func (l *logFile) Write(p []byte) (int, error) {
 }
 
 func (l *logFile) add(line []byte) error {
-	// Without O_NONBLOCK a named pipe that nobody reads would hold up the session.
-	file, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
+	out, err := l.open()
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(line)
-	return errors.Join(err, file.Close())
+	_, err = out.Write(line)
+	return errors.Join(err, out.Close())
+}
+
+// open opens the file to add to it, or makes it.
+func (l *logFile) open() (*os.File, error) {
+	info, err := os.Stat(l.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if base := filepath.Base(l.name); strings.HasPrefix(base, ".") && !strings.HasSuffix(base, ".log") {
+			return nil, fmt.Errorf("%s would be a hidden file: call it something.log", l.name)
+		}
+		made, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return made, err
+		}
+		if info, err = os.Stat(l.name); err != nil { // if it is there, another session was faster
+			return nil, fmt.Errorf("%s is a link to nothing", l.name)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular(): // a pipe that nobody reads would hold up the session
+		return nil, fmt.Errorf("%s is not a regular file", l.name)
+	}
+	out, err := os.OpenFile(l.name, os.O_APPEND|os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := isLog(out); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
+}
+
+// logLine is how each line of ours begins, whatever its level.
+var logLine = regexp.MustCompile(`^time=\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) level=[A-Z]+[+-]?\d* msg=`)
+
+// isLog says why what was opened is no log of ours. An empty file is one.
+func isLog(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", f.Name())
+	}
+	start := make([]byte, 80)
+	n, err := f.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n > 0 && !logLine.Match(start[:n]) {
+		return fmt.Errorf("%s is there and is no log of this program: name another file", f.Name())
+	}
+	return nil
 }

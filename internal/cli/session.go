@@ -236,7 +236,7 @@ func (ss *session) close() {
 
 // sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
 func (ss *session) sayExplained(p *problem.Problem) {
-	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+ss.describeToEditor(p).Line())
+	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+problem.PrintableLine(ss.describeToEditor(p).Line(), 0))
 }
 
 // newKeys looks for the key in all the places that a user may keep it in.

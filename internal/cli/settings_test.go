@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -93,5 +96,23 @@ func TestVariablesThatMeanNothing(t *testing.T) {
 	}
 	if got := strayVariables([]string{"Leadmagic_Read_Only=1"}); (len(got) == 0) != (runtime.GOOS == "windows") {
 		t.Errorf("in another case: said %q", got)
+	}
+}
+
+func TestHelpShowsTheOwnFlagsFirst(t *testing.T) {
+	for _, command := range []string{"call", "tools", "install", "doctor", "login", "sandbox", "completion zsh"} {
+		var out bytes.Buffer
+		env := &Env{Getenv: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+		if code := Run(t.Context(), env, append(strings.Fields(command), "--help")); code != 0 {
+			t.Errorf("%s --help ends with %d", command, code)
+		}
+		_, flags, _ := strings.Cut(out.String(), "\nFlags:\n")
+		own, global, found := strings.Cut(flags, "\nGlobal Flags:\n")
+		switch {
+		case !found || !regexp.MustCompile(`(?m)^  -h, --help +help for`).MatchString(own) || strings.Contains(own, "--read-only"):
+			t.Errorf("%s: its own flags are not first:\n%s", command, out.String())
+		case !regexp.MustCompile(`(?m)^      --read-only +offer only`).MatchString(global) || strings.Contains(global, "Flags:"):
+			t.Errorf("%s: --read-only is not among the global flags:\n%s", command, out.String())
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -60,10 +61,13 @@ func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
 		if cost == "" {
 			cost = "?"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", tool.Name, cost, firstSentence(tool))
+		fmt.Fprintf(out, "%s\t%s\t%s\n", problem.PrintableLine(tool.Name, maxToolName), cost, firstSentence(tool))
 	}
 	return out.Flush()
 }
+
+// maxToolName is how long the name of a tool may be, by the specification.
+const maxToolName = 128
 
 // firstSentence is what fits in a table of a tool's description.
 func firstSentence(tool *mcp.Tool) string {
@@ -72,7 +76,7 @@ func firstSentence(tool *mcp.Tool) string {
 		text = tool.Title
 	}
 	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " "), ". ")
-	return strings.TrimSuffix(sentence, ".")
+	return problem.PrintableLine(strings.TrimSuffix(sentence, "."), problem.MaxLine)
 }
 
 // needs is a check for at least n arguments, with what to say otherwise.

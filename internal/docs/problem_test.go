@@ -45,7 +45,7 @@ func TestTheJSONOfDoctorIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"Stage", "Status"} {
-		for _, name := range constants(t, "internal/doctor/check.go", kind) {
+		for _, name := range constants(t, "internal/doctor/doctor.go", kind) {
 			if !strings.Contains(string(text), inCode(name)) {
 				t.Errorf("docs/doctor-json.md does not speak of the %s %s", strings.ToLower(kind), name)
 			}

@@ -44,7 +44,7 @@ func wallRows(t *testing.T, list *ast.CompositeLit, modules map[string]string) (
 	for _, element := range list.Elts {
 		pair := element.(*ast.KeyValueExpr)
 		room := unquote(t, pair.Key.(*ast.BasicLit))
-		if room == "internal/sandbox/faults" || strings.HasPrefix(room, "internal/conformance") || strings.HasPrefix(room, "internal/bench") || room == "internal/mutation" {
+		if room == "internal/sandbox/faults" || strings.HasPrefix(room, "internal/bench") || room == "internal/mutation" {
 			continue // programs of the tests
 		}
 		var ours, others []string

@@ -94,6 +94,7 @@ func (x *editorCheck) run(ctx context.Context) {
 		}
 		for i, entry := range entries {
 			if i == mostEntries {
+				x.entry.Name = editor.Name
 				x.warn(x.name("entries"), fmt.Sprintf("%d more of %s were not looked at", len(entries)-i, entry.Path), "take out those that you do not know")
 				break
 			}

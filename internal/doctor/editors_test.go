@@ -29,7 +29,7 @@ func TestWhatAnEditorWouldStart(t *testing.T) {
 			"codex command", OK, "leadmagic-mcp-proxy, version 1.2.3", "",
 		},
 		{
-			"a program that is gone", ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = '/gone/leadmagic-mcp-proxy'\n",
+			"a program that is gone", ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = '" + root + "/gone/leadmagic-mcp-proxy'\n",
 			"codex command", Fail, "/gone/leadmagic-mcp-proxy does not run: no such file or directory", "install codex --force",
 		},
 		{
@@ -324,7 +324,7 @@ func TestAProgramInTheFolderOfOneVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, d.Examine(t.Context()).Checks, "cursor command", Warn,
-		"goes with the next upgrade; ~"+strings.TrimPrefix(link, d.Homes[0])+" stays", "install cursor --force")
+		"goes with the next upgrade; ~/brew/bin/leadmagic-mcp-proxy stays", "install cursor --force")
 }
 
 func TestProgramsThatDoNotAnswerAreWaitedForSideBySide(t *testing.T) {
@@ -335,7 +335,7 @@ func TestProgramsThatDoNotAnswerAreWaitedForSideBySide(t *testing.T) {
 			<-time.After(patience)
 			return "", errors.New("it gave no answer")
 		}
-		entry := `{"mcpServers":{"leadmagic":{"command":"/slow/leadmagic-mcp-proxy"}}}`
+		entry := `{"mcpServers":{"leadmagic":{"command":"` + root + `/slow/leadmagic-mcp-proxy"}}}`
 		for _, name := range []string{".claude.json", ".copilot/mcp-config.json", ".cursor/mcp.json"} {
 			d.write(t, name, entry)
 		}

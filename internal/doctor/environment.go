@@ -3,8 +3,14 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
 
@@ -48,3 +54,183 @@ func (d *Doctor) program(ctx context.Context, n *notes) {
 		n.ok(name, "version %s, %s", d.Version, first)
 	}
 }
+
+// key looks for the key as a session does. The error says that there is none.
+func (d *Doctor) key(ctx context.Context) ([]Check, error) {
+	n := &notes{stage: atKey}
+	_, err := d.Keys.Get(ctx)
+	report := d.Keys.Describe()
+	if err != nil {
+		what, next := words(err)
+		if advice := report.Advice(""); advice != "" {
+			next = advice
+		}
+		n.fail("source", what, next)
+		return n.checks, err
+	}
+	n.ok("source", "%s", strings.Join(append([]string{report.Source}, besides(report)...), "; "))
+	if report.Odd {
+		n.warn("form", "it does not begin with "+auth.Prefix+" as LeadMagic's keys do; it is sent all the same",
+			"compare it with the one at app.leadmagic.io, Settings → API")
+	} else {
+		n.ok("form", "as LeadMagic's keys are")
+	}
+	for _, warning := range report.Warnings() {
+		what, fix, _ := strings.Cut(warning, ": ")
+		n.warn("file", what, fix)
+	}
+	return n.checks, nil
+}
+
+// besides are the sources that have no say.
+func besides(report auth.Report) []string {
+	var others []string
+	if report.Hidden != "" {
+		others = append(others, "the one from "+report.Hidden+" is not used")
+	}
+	for _, s := range report.Sources {
+		if s.State == auth.Unset && s.Note != "" {
+			others = append(others, s.Name+" "+s.Note+" and is passed over")
+		}
+	}
+	return others
+}
+
+// origin looks at where the key may go, and through what.
+func (d *Doctor) origin() []Check {
+	n := &notes{stage: atOrigin}
+	if d.Route == nil {
+		n.skip("the settings cannot be used", "mcp-url", "api-url", "http-proxy")
+		return n.checks
+	}
+	d.address(n, "mcp-url", d.Route.MCP, d.Route.hosted())
+	d.address(n, "api-url", d.Route.API, d.Route.rest())
+	d.proxies(n)
+	return n.checks
+}
+
+// address judges the URL of an upstream. That it is https, or stays on this machine, was checked with the settings.
+func (d *Doctor) address(n *notes, name string, u *url.URL, used bool) {
+	switch {
+	case !used:
+		n.skip("not used: --upstream is "+d.Route.Upstream, name)
+	case isLeadMagic(u):
+		n.ok(name, "%s", shown(u))
+	case isHere(u):
+		n.ok(name, "%s, which is on this machine and not LeadMagic itself", shown(u))
+	default:
+		n.warn(name, shown(u)+" is not an address of LeadMagic, and the key goes there", "leave out --"+name+" unless you trust it")
+	}
+}
+
+// proxies says which HTTP proxy is in force for whom. Its user name and password are not shown.
+func (d *Doctor) proxies(n *notes) {
+	const name = "http-proxy"
+	var through []string
+	for _, host := range d.Route.hosts() {
+		proxy, err := d.Route.proxy(host.url)
+		if err != nil {
+			// The text may hold a password.
+			n.fail(name, "the HTTP proxy for "+host.url.Host+" is not a URL", "correct HTTPS_PROXY or --http-proxy, as http://host:port")
+			return
+		}
+		if proxy != nil {
+			through = append(through, host.url.Host+" through "+proxy.Scheme+"://"+proxy.Host)
+		}
+	}
+	if through == nil {
+		n.ok(name, "none")
+		return
+	}
+	n.ok(name, "%s", strings.Join(through, ", "))
+}
+
+// proxy is the HTTP proxy for u, nil for none.
+func (r *Route) proxy(u *url.URL) (*url.URL, error) {
+	return r.Proxy(&http.Request{URL: u})
+}
+
+func isLeadMagic(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return host == "leadmagic.io" || strings.HasSuffix(host, ".leadmagic.io")
+}
+
+// isHere reports whether u is on this machine.
+func isHere(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
+}
+
+// shown is a URL without what may be secret in it.
+func shown(u *url.URL) string {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.RawQuery != "" {
+		return bare.String() + "?…"
+	}
+	return bare.String()
+}
+
+// mostFindings keeps a report readable; scan lists all.
+const mostFindings = 10
+
+// files looks for keys in the files in which editors look for servers: the user's, and those of this folder.
+func (d *Doctor) files(ctx context.Context) []Check {
+	n := &notes{stage: atFiles}
+	const name = "keys in files"
+	found, err := editor.Scanner{System: d.System, Environ: d.Environ}.Scan(ctx, editor.Targets{User: true, Project: true})
+	if err != nil {
+		n.fail(name, err.Error(), "")
+		return n.checks
+	}
+	if d.Named {
+		found.Findings = slices.DeleteFunc(found.Findings, func(f editor.Finding) bool { return !d.looksAt(f.Editor) })
+	}
+	for i, f := range found.Findings {
+		if i == mostFindings {
+			n.fail(name, fmt.Sprintf("%d more", len(found.Findings)-i), editor.Program+" scan lists them all")
+			break
+		}
+		n.fail(name, fmt.Sprintf("%s holds a key%s (git: %s)", place(f.Path, f.Line), under(f.Name), f.Git),
+			f.Instead+"; then create a new key at app.leadmagic.io, Settings → API, and delete this one")
+	}
+	switch {
+	case found.Files == 0:
+		n.skip("no editor has a file here", name)
+	case len(found.Findings) == 0 && d.Named:
+		n.ok(name, "none in those of %s", d.Editors[0].Title)
+	case len(found.Findings) == 0:
+		n.ok(name, "none, of %d files that editors read", found.Files)
+	}
+	if len(found.Skipped) > 0 {
+		n.warn("unread files", unread(found.Skipped), "make them readable, or remove them")
+	}
+	return n.checks
+}
+
+// looksAt reports whether an editor is one of those to be looked at.
+func (d *Doctor) looksAt(id string) bool {
+	return slices.ContainsFunc(d.Editors, func(e editor.Editor) bool { return e.ID == id })
+}
+
+func under(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " under " + name
+}
+
+// unread names the first of the files that could not be read.
+func unread(errs []error) string {
+	const most = 3
+	var texts []string
+	for _, err := range errs[:min(len(errs), most)] {
+		texts = append(texts, err.Error())
+	}
+	if len(errs) > most {
+		texts = append(texts, fmt.Sprintf("and %d more", len(errs)-most))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// place is a line of a file.
+func place(path string, line int) string { return fmt.Sprintf("%s, line %d", path, line) }

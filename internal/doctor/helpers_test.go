@@ -102,6 +102,9 @@ func readSettings(args []string, getenv func(string) string) Settings {
 	return s
 }
 
+// root is what an absolute path begins with.
+var root = map[bool]string{true: "C:"}[filepath.Separator == '\\']
+
 // write puts a file into the home folder, or into the current one if its name begins with a dot and a slash.
 func (d *Doctor) write(t *testing.T, name, text string) string {
 	t.Helper()
@@ -168,7 +171,7 @@ func answer(req *http.Request, status int, body string, header ...string) *http.
 }
 
 // travels gives a doctor a route on which everything goes well, and the way to spoil it.
-func (d *Doctor) travels(t *testing.T) *Route {
+func (d *Doctor) route(t *testing.T) *Route {
 	t.Helper()
 	d.Offline = false
 	mcpURL, _ := url.Parse("https://mcp.leadmagic.io/mcp")
@@ -193,7 +196,7 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 	for i := range tools {
 		name := "tool_" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
 		if i == 0 {
-			name = freeTools[0]
+			name = problem.BalanceTool
 		}
 		server.AddTool(&mcp.Tool{Name: name, InputSchema: map[string]any{"type": "object"}},
 			func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -229,10 +232,11 @@ func find(t *testing.T, checks []Check, name string) Check {
 	return Check{}
 }
 
-// expect compares a check with its status and with what its detail and hint contain.
+// expect compares a check with its status and with what its detail and hint contain. Paths have slashes there.
 func expect(t *testing.T, checks []Check, name string, status Status, detail, hint string) {
 	t.Helper()
 	c := find(t, checks, name)
+	c.Detail, c.Hint = filepath.ToSlash(c.Detail), filepath.ToSlash(c.Hint)
 	if c.Status != status || !strings.Contains(c.Detail, detail) || !strings.Contains(c.Hint, hint) {
 		t.Errorf("%s: got %s, %q, hint %q; want %s, %q, hint %q", name, c.Status, c.Detail, c.Hint, status, detail, hint)
 	}

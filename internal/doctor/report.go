@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -83,10 +84,14 @@ type folder struct{ path, name string }
 // folders are the home folder and the current one, the longer path first: one may be part of the other.
 func (d *Doctor) folders() []folder {
 	var folders []folder
-	for _, home := range d.Homes {
-		folders = append(folders, folder{home, "~"})
+	add := func(path, name string) {
+		// On Windows either sign stands between names.
+		folders = append(folders, folder{path, name}, folder{filepath.ToSlash(path), name})
 	}
-	folders = append(folders, folder{d.System.Folder, "."})
+	for _, home := range d.Homes {
+		add(home, "~")
+	}
+	add(d.System.Folder, ".")
 	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
 	return folders
 }

@@ -1,7 +1,6 @@
 package editor
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,13 +39,7 @@ func TestThePathThatOutlivesAnUpgrade(t *testing.T) {
 			put(t, filepath.Join(root, "project", "bin", "p"), "another")
 			put(t, filepath.Join(root, tt.exe), "program")
 			if tt.link != "" {
-				link := filepath.Join(root, tt.link)
-				if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Symlink(filepath.Join(root, tt.exe), link); err != nil {
-					t.Fatal(err)
-				}
+				symlink(t, filepath.Join(root, tt.exe), filepath.Join(root, tt.link))
 			}
 			var dirs []string
 			for _, dir := range strings.FieldsFunc(tt.path, func(r rune) bool { return r == ':' }) {

@@ -281,6 +281,32 @@ func TestAnEditorIsInstalledInSeveralWays(t *testing.T) {
 	}
 }
 
+func TestOddNamesAreNoReasonToFail(t *testing.T) {
+	for path, want := range map[string]bool{"C:": false, "C": false, "": false, `C:\x`: true, "C:/x": true, "C:x": false, `\\host\x`: true, "/x": true} {
+		if got := system("windows", nil).absolute(path); got != want {
+			t.Errorf("%q is absolute: %v, want %v", path, got, want)
+		}
+	}
+	for _, name := range []string{"x.bak", ".bak", ".leadmagic-.bak", ".leadmagic-", "x", ""} {
+		if src := (Scanner{System: system("linux", nil)}).classify(name); src.path != name || src.editor != nil {
+			t.Errorf("%q is taken for %+v", name, src)
+		}
+	}
+	if src := (Scanner{System: system("linux", nil)}).classify("/x/.mcp.json.leadmagic-2026-11-23.bak"); src.editor == nil || src.editor.ID != "claude-code" {
+		t.Errorf("a backup is taken for %+v", src)
+	}
+	_, home := machine(t, "linux")
+	for _, name := range []string{"mcp.json.bak", "mcp.json.leadmagic-.txt", "mcp.json.leadmagic-1.bak/x"} {
+		put(t, filepath.Join(home, name), "")
+	}
+	if got := (&configFile{real: filepath.Join(home, "mcp.json")}).backups(); len(got) != 1 {
+		t.Errorf("the backups are %v", got)
+	}
+	if _, ok := (&configFile{real: filepath.Join(home, "mcp.json")}).before(); ok {
+		t.Error("a folder is read as a backup")
+	}
+}
+
 func TestNearestKnowsWhatPeopleType(t *testing.T) {
 	for id, want := range map[string]string{
 		"claude": "claude-code", "code": "vscode", "Cursor": "cursor", "copilot": "copilot-cli", "gemini-cli": "gemini",

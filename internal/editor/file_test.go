@@ -61,7 +61,7 @@ func TestAFileThatIsRewrittenMeanwhileLosesNothing(t *testing.T) {
 				go func() {
 					defer close(done)
 					rnd := rand.New(rand.NewPCG(1, 2))
-					for i := 1; i < 400; i++ {
+					for i := 1; i < 200; i++ {
 						rewrite(t, path, fmt.Sprintf(tt.text, i), rnd, 300*time.Millisecond)
 						whole(path)
 						time.Sleep(time.Duration(rnd.Int64N(int64(3 * time.Second))))
@@ -89,7 +89,7 @@ func TestAFileThatIsRewrittenMeanwhileLosesNothing(t *testing.T) {
 					time.Sleep(50 * time.Millisecond)
 				}
 				whole(path)
-				if written < 20 {
+				if written < 10 {
 					t.Errorf("it was written %d times and refused %d times", written, refused)
 				}
 			})
@@ -292,9 +292,10 @@ func TestALinkThatLeadsOutOfTheProject(t *testing.T) {
 			for _, name := range []string{"elsewhere/mcp.json", "project-2/mcp.json", "project/shared.json"} {
 				put(t, below(name), "{}")
 			}
-			if err := errors.Join(os.Mkdir(below("empty"), 0o755), os.MkdirAll(filepath.Dir(below(tt.link)), 0o755), os.Symlink(below(tt.target), below(tt.link))); err != nil {
+			if err := os.Mkdir(below("empty"), 0o755); err != nil {
 				t.Fatal(err)
 			}
+			symlink(t, below(tt.target), below(tt.link))
 			before := files(t, root)
 			s.Folder = below("project")
 			if tt.link == "link" {

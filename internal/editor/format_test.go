@@ -3,6 +3,7 @@ package editor
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -84,6 +85,10 @@ func identity(t *testing.T, f format, doc []byte, path []string) {
 	if !satisfies(value, entry) {
 		t.Fatalf("set %q to %q, then find has %v", doc, set, value)
 	}
+	other := slices.Clone(entry)
+	if other[1].Value = "another"; satisfies(value, other) {
+		t.Fatalf("another command passes for %v", value)
+	}
 	again, err := f.set(set, path, entry)
 	if err != nil || !bytes.Equal(again, set) {
 		t.Fatalf("a second set makes %q of %q (%v)", again, set, err)
@@ -93,6 +98,9 @@ func identity(t *testing.T, f format, doc []byte, path []string) {
 	}
 	if i, ok := subsequence(original, set); !ok {
 		t.Fatalf("set made %q of %q: byte %d is lost", set, original, i)
+	}
+	if absent, err := f.remove(original, path, nil); err != nil || !bytes.Equal(absent, original) {
+		t.Fatalf("removing what is not there made %q of %q (%v)", absent, original, err)
 	}
 	removed, err := f.remove(set, path, original)
 	if err != nil || !bytes.Equal(removed, original) {

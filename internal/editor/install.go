@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/rogpeppe/go-internal/diff"
 )
 
 // tries is how often an edit begins anew because another program writes the same file: Claude Code does
@@ -297,10 +299,11 @@ func (e Editor) ownFolder(s System, scope Scope, path string) string {
 func (f *configFile) diff(c change) string {
 	from, to := f.path, f.path
 	if f.info == nil {
-		from = ""
+		from = "/dev/null"
 	}
 	if c.gone {
-		to = ""
+		to = "/dev/null"
 	}
-	return unified(from, to, masked(f.data), masked(c.data))
+	_, text, _ := strings.Cut(string(diff.Diff(from, masked(f.data), to, masked(c.data))), "\n") // without the line that names diff itself
+	return text
 }

@@ -265,8 +265,15 @@ func TestLinksToLeadMagicsPages(t *testing.T) {
 	long := "https://leadmagic.io/" + strings.Repeat("x", problem.MaxLine-len("https://leadmagic.io/"))
 	for _, tt := range []struct{ docs, want string }{
 		{"https://leadmagic.io/docs", "https://leadmagic.io/docs"},
-		{"http://leadmagic.io/docs", ""}, {"https:///docs", ""}, {"https:docs", ""}, {"javascript:alert(1)", ""}, {"//leadmagic.io", ""}, {"https://%zz", ""},
-		{long, long}, {long + "x", ""}, {"https://leadmagic.io/\u202ex", "https://leadmagic.io/x"},
+		{"http://leadmagic.io/docs", ""},
+		{"https:///docs", ""},
+		{"https:docs", ""},
+		{"javascript:alert(1)", ""},
+		{"//leadmagic.io", ""},
+		{"https://%zz", ""},
+		{long, long},
+		{long + "x", ""},
+		{"https://leadmagic.io/\u202ex", "https://leadmagic.io/x"},
 	} {
 		body := fmt.Sprintf(`{"detail":"no","docs":%q}`, tt.docs)
 		if got := problem.FromAnswer(problem.Answer{Status: 400, Header: http.Header{}, Body: []byte(body)}).Docs; got != tt.want {

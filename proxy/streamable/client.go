@@ -115,7 +115,7 @@ func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		x.stop(nil)
 	}
 	c.state.Answered(request, response)
-	if x.held.size > 0 {
+	if !x.held.isEmpty() {
 		context.AfterFunc(ctx, x.held.release)
 	}
 	return response

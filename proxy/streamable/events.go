@@ -44,12 +44,13 @@ func (e *events) next() (event, error) {
 		ev            event
 		data          jsonrpc.Chunks
 		lines         int
+		size          int // of the lines so far, whatever they say
 		said, foreign bool
 	)
 	for {
 		line, complete, err := e.readLine()
 		if err == nil && len(line) == 0 && complete && !said {
-			foreign = false
+			foreign, size = false, 0
 			continue
 		}
 		if err != nil || len(line) == 0 && complete {
@@ -59,6 +60,9 @@ func (e *events) next() (event, error) {
 			ev.id = e.id
 			return ev, err
 		}
+		if size += len(line) + 1; size > e.held.memory.most {
+			return ev, errTooLarge
+		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
 		if string(name) == "data" {
@@ -67,7 +71,7 @@ func (e *events) next() (event, error) {
 				data.Write([]byte{'\n'})
 			}
 			data.Write(value)
-			if err = e.held.grow(data.Len()); err == nil && !complete {
+			if err = e.held.grow(data.Len(), false); err == nil && !complete {
 				err = e.readLong(&data)
 			}
 			if err != nil {
@@ -77,8 +81,9 @@ func (e *events) next() (event, error) {
 		}
 		if !complete { // nothing that could be used is so long
 			foreign = foreign || string(name) == "event"
-			for !complete && err == nil {
-				_, complete, err = e.readLine()
+			for !complete && err == nil && size <= e.held.memory.most {
+				line, complete, err = e.readLine()
+				size += len(line)
 			}
 			continue
 		}
@@ -164,10 +169,10 @@ func (e *events) readLong(data *jsonrpc.Chunks) error {
 			e.skipLF = room[i] == '\r'
 			e.buf, e.from = append(e.buf[:0], room[i+1:n]...), 0
 			data.Advance(i)
-			return e.held.grow(data.Len())
+			return e.held.grow(data.Len(), false)
 		}
 		data.Advance(n)
-		if err := e.held.grow(data.Len()); err != nil {
+		if err := e.held.grow(data.Len(), false); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -216,4 +217,40 @@ func nameOf(t *testing.T, quoted []byte) (name string) {
 		t.Fatalf("%q: %v", quoted, err)
 	}
 	return name
+}
+
+// An event of many short lines counts with all that it needs, and does not need several times as much.
+func TestAnEventOfManyShortLines(t *testing.T) {
+	const most = 4 * (1 << 20)
+	for _, line := range []string{"data:\n", "data: x\n", "data: " + strings.Repeat("x", 100) + "\n", "data: " + strings.Repeat("x", 5000) + "\r\n", ":\n", "x\n"} {
+		t.Run(fmt.Sprintf("%.12q", line), func(t *testing.T) {
+			m := newMemory(most)
+			source := &counting{r: &repeating{text: strings.Repeat(line, 1+64<<10/len(line))}}
+			events := newEvents(source, &reservation{memory: &m, ctx: t.Context()})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := events.next()
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, errTooLarge) {
+				t.Errorf("got %v, want %v", err, errTooLarge)
+			}
+			if source.n > most+2*(1<<20) {
+				t.Errorf("%d MiB were read", source.n/(1<<20))
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 2*most+4*(1<<20) {
+				t.Errorf("%d MiB were allocated for an event of at most %d", used/(1<<20), most/(1<<20))
+			}
+		})
+	}
+}
+
+type counting struct {
+	r io.Reader
+	n int
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += n
+	return n, err
 }

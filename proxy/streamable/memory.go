@@ -3,6 +3,7 @@ package streamable
 import (
 	"context"
 	"errors"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -13,21 +14,23 @@ import (
 const (
 	// smallMessage is how large a message may be without a reservation.
 	smallMessage = 1 << 20
-	// memoryFor is how long a large message waits for others to give memory back.
+	// mediumMessage is what a larger one of unknown size reserves first.
+	mediumMessage = 16 << 20
+	// memoryFor is how long a message waits for others to give memory back.
 	memoryFor = time.Minute
-	// returnAfter is how long after the last large message its memory is given back to the system.
+	// returnAfter is how long after the last large message its memory is given back to the system: the garbage collector
+	// alone keeps it for minutes.
 	returnAfter = 2 * time.Second
 )
 
-var errNoMemory = errors.New("other large messages have all the memory that messages may have")
+var errNoMemory = errors.New("too many large messages of LeadMagic's are held at once")
 
-// memory bounds what one message holds to most bytes, and what all large ones hold together to twice as much. Half of it is shared; a message that needs more
-// than is left there waits for the other half, which one message has at a time. So one can always go on, and messages
-// that each hold a part cannot wait for each other for ever.
+// memory bounds what one message holds to most bytes, and what all hold together to twice as much: one half is for
+// medium messages, the other for large ones. A message goes from the one half to the other as it grows, and never back, so
+// that messages which each hold a part cannot wait for each other for ever.
 type memory struct {
-	most   int // bytes of one message
-	shared *semaphore.Weighted
-	extra  chan struct{}
+	most          int
+	medium, large *semaphore.Weighted
 
 	mu     sync.Mutex
 	timer  *time.Timer // gives memory back to the system
@@ -35,20 +38,20 @@ type memory struct {
 }
 
 func newMemory(most int) memory {
-	return memory{most: most, shared: semaphore.NewWeighted(int64(most)), extra: make(chan struct{}, 1)}
+	return memory{most: most, medium: semaphore.NewWeighted(int64(most)), large: semaphore.NewWeighted(int64(most))}
 }
 
-// released is called when a message has given its memory back.
-func (m *memory) released() {
+// returnSoon is called when a message has given its memory back.
+func (m *memory) returnSoon() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return
-	}
-	if m.timer == nil {
+	switch {
+	case m.closed:
+	case m.timer == nil:
 		m.timer = time.AfterFunc(returnAfter, debug.FreeOSMemory)
+	default:
+		m.timer.Reset(returnAfter)
 	}
-	m.timer.Reset(returnAfter)
 }
 
 func (m *memory) close() {
@@ -60,56 +63,50 @@ func (m *memory) close() {
 	}
 }
 
-// A reservation is the memory that one message holds. It is for one goroutine, except that release may follow in another.
+// A reservation is the memory that one message holds.
 type reservation struct {
-	memory *memory
-	ctx    context.Context //nolint:containedctx // of the message
-	size   int64
-	extra  bool // it has the other half, and not size
+	memory        *memory
+	ctx           context.Context //nolint:containedctx // of the message
+	medium, large int64
 }
 
-// grow makes sure that size bytes are reserved. It waits for others if need be.
-func (r *reservation) grow(size int) error {
+func (r *reservation) isEmpty() bool { return r.medium+r.large == 0 }
+
+// grow reserves what a message of size bytes needs, and waits for others if need be. known says that the message does not
+// grow any more.
+func (r *reservation) grow(size int, known bool) error {
 	switch {
 	case size > r.memory.most:
 		return errTooLarge
-	case size <= smallMessage, int64(size) <= r.size:
+	case size <= smallMessage, int64(size) <= r.medium, r.large > 0:
 		return nil
 	}
-	if !r.extra {
-		want := int64(smallMessage)
-		for want < int64(size) {
-			want *= 2
-		}
-		want = min(want, int64(r.memory.most))
-		if r.memory.shared.TryAcquire(want - r.size) {
-			r.size = want
-			return nil
-		}
-		ctx, stop := context.WithTimeoutCause(r.ctx, memoryFor, errNoMemory)
-		defer stop()
-		select {
-		case r.memory.extra <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		r.memory.shared.Release(r.size)
-		r.extra = true
+	half, reserved, need := r.memory.medium, &r.medium, int64(mediumMessage)
+	if size > mediumMessage {
+		half, reserved, need = r.memory.large, &r.large, int64(r.memory.most)
 	}
-	r.size = int64(r.memory.most)
+	if need = min(need, int64(r.memory.most)); known {
+		need = min(need, int64(size))
+	}
+	ctx, stop := context.WithTimeoutCause(r.ctx, memoryFor, errNoMemory)
+	defer stop()
+	if half.Acquire(ctx, need) != nil {
+		return context.Cause(ctx)
+	}
+	*reserved = need
 	return nil
 }
 
 // release gives everything back.
 func (r *reservation) release() {
-	if r.size == 0 {
+	if r.isEmpty() {
 		return
 	}
-	if r.extra {
-		<-r.memory.extra
-	} else {
-		r.memory.shared.Release(r.size)
+	if r.large > 0 {
+		runtime.GC() // or the next one would lie beside what is left of this one
 	}
-	r.size, r.extra = 0, false
-	r.memory.released()
+	r.memory.medium.Release(r.medium)
+	r.memory.large.Release(r.large)
+	r.medium, r.large = 0, 0
+	r.memory.returnSoon()
 }

@@ -253,8 +253,8 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 	var chunks jsonrpc.Chunks
 	want := 4 << 10
 	if res.ContentLength >= 0 {
-		want = int(min(res.ContentLength, maxMessage)) + 1 // one more finds the end without another chunk
-		if err := held.grow(want - 1); err != nil {
+		want = int(min(res.ContentLength, maxMessage+1)) + 1 // one more finds the end without another chunk
+		if err := held.grow(want-1, true); err != nil {
 			return nil, err
 		}
 	}
@@ -268,7 +268,7 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 		case err != nil:
 			return chunks.Bytes(), err
 		}
-		if err := held.grow(chunks.Len()); err != nil {
+		if err := held.grow(chunks.Len(), false); err != nil {
 			return nil, err
 		}
 	}

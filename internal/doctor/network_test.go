@@ -157,7 +157,9 @@ func TestHowFarAHostIsReached(t *testing.T) {
 			}
 			defer cancel()
 			n := &notes{}
-			d.reach(ctx, host{"mcp", u}).checks(n, false)
+			c := &networkCheck{role: "mcp", url: u}
+			c.run(ctx, d)
+			c.report(n, false)
 			expect(t, n.checks, tt.check, tt.status, tt.detail, tt.hint)
 			if tt.status == Fail && n.checks[len(n.checks)-1].Status == OK {
 				t.Errorf("got %+v, want nothing to go well after a fault", n.checks)

@@ -14,7 +14,7 @@ import (
 
 func TestTheWayThatAllGoesWell(t *testing.T) {
 	d := newDoctor(t, key)
-	d.travels(t)
+	d.route(t)
 	report := d.Examine(t.Context())
 	expect(t, report.Checks, "mcp-url", OK, "https://mcp.leadmagic.io/mcp", "")
 	expect(t, report.Checks, "api health", OK, "/health answers 200", "")
@@ -141,12 +141,12 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 		{"no tool that is free", tools(0), "free call", Skipped, "no tool is known to be free", ""},
 		{"only the old era", func(r *Route) {
 			whole := r.Open
-			r.Open = func(ctx context.Context, _ string) (*Session, error) { return whole(ctx, legacy) }
+			r.Open = func(ctx context.Context, _ string) (*Session, error) { return whole(ctx, withSessions) }
 		}, "discover", OK, "not offered", ""},
 		{"only the new era", func(r *Route) {
 			whole := r.Open
 			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
-				if protocol == legacy {
+				if protocol == withSessions {
 					return nil, problem.New(problem.BadRequest, problem.Refused, "not that version", "")
 				}
 				return whole(ctx, protocol)
@@ -156,7 +156,7 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDoctor(t, key)
-			tt.spoil(d.travels(t))
+			tt.spoil(d.route(t))
 			report := d.Examine(t.Context())
 			expect(t, report.Checks, tt.check, tt.status, tt.detail, tt.hint)
 		})
@@ -179,7 +179,7 @@ func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoctor(t, key)
-		silent(d.travels(t))
+		silent(d.route(t))
 		start := time.Now()
 		report := d.Examine(t.Context())
 		if took := time.Since(start); took != within {
@@ -197,7 +197,7 @@ func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
 func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoctor(t, key)
-		r := d.travels(t)
+		r := d.route(t)
 		r.Dial = func() http.RoundTripper {
 			return transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
 		}
@@ -234,7 +234,7 @@ func TestWords(t *testing.T) {
 func TestACallThatIsNotAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoctor(t, key)
-		r := d.travels(t)
+		r := d.route(t)
 		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
 		report := d.Examine(t.Context())
 		expect(t, report.Checks, "mcp health", OK, "/health answers 200", "")

@@ -1,16 +1,20 @@
-package main
+// Package clients has real MCP clients use the real program, each as its script in testdata says: what a person would type, what
+// is printed, and what of it reached LeadMagic, which is a sandbox here. It is skipped unless -path says where they are.
+package clients
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"io/fs"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -20,15 +24,29 @@ import (
 // canary is the key of every script. No client may come to write it down.
 const canary = "lm_canary_5f1c0e9a7b3d2468"
 
-// run plays the scripts, each in a home of its own with a sandbox of its own.
+var (
+	path  = flag.String("path", "", "the folders of the clients and the program, as in PATH")
+	which = flag.String("scripts", "testdata/*.txtar", "the scripts")
+)
+
+// TestClients runs the scripts, each in a home of its own with a sandbox of its own.
 //
 //	carried METHOD…     since the last time, the sandbox was asked these and maybe others, each with the right key
 //	! carried           since the last time, the sandbox was asked nothing
 //	nokey               no file below the home has the key in it
-func run(t testscript.T, path string, files []string) {
-	testscript.RunT(t, testscript.Params{
+func TestClients(t *testing.T) {
+	if *path == "" {
+		t.Skip("the clients come from npm: internal/conformance/run")
+	}
+	files, err := filepath.Glob(*which)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts in %s: %v", *which, err)
+	}
+	testscript.Run(t, testscript.Params{
 		Files: files,
-		Setup: func(env *testscript.Env) error { return setUp(env, path) },
+		Setup: func(env *testscript.Env) error {
+			return setUp(env, *path+string(os.PathListSeparator)+os.Getenv("PATH"))
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"carried": carried,
 			"nokey":   noKey,
@@ -124,7 +142,7 @@ func noKey(ts *testscript.TestScript, _ bool, _ []string) {
 		content, err := os.ReadFile(filepath.Join(ts.Getenv("WORK"), name))
 		for _, form := range forms {
 			if bytes.Contains(content, form) {
-				ts.Fatalf("the key stands in %s", name)
+				ts.Fatalf("the key is in %s", name)
 			}
 		}
 		return err

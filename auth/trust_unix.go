@@ -1,0 +1,60 @@
+//go:build unix
+
+package auth
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// maxLinks is how many symbolic links may lead to a file, as on Linux.
+const maxLinks = 40
+
+// distrust says why somebody else may have put there what path leads to, and what to do about it; both are empty if nobody
+// may. As for ssh, the file has to belong to this user or root, as does each folder and link on the way, and nobody else may
+// write to them; the group counts as others. A folder may be sticky instead, as /tmp is, where nobody can replace what is
+// another's. What cannot be looked at is for who reads it to find. Source: OpenSSH, safe_path in misc.c.
+func distrust(path string, uid int) (why, fix string) {
+	at, rest := "/", strings.Split(path, "/")
+	for links := 0; links < maxLinks; {
+		info, err := os.Lstat(at)
+		if err != nil {
+			return "", ""
+		}
+		mode := info.Mode()
+		open := mode.Perm()&0o022 != 0
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		switch {
+		case ok && stat.Uid != 0 && int(stat.Uid) != uid:
+			why = "belongs to another user"
+			if mode.IsDir() || mode&fs.ModeSymlink != 0 {
+				why = "lies behind " + at + ", which belongs to another user"
+			}
+			return why, "keep the key in a file of this user's, below folders of this user or root"
+		case mode&fs.ModeSymlink != 0:
+			target, err := os.Readlink(at)
+			if err != nil {
+				return "", ""
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(at), target) // of which no part is a link any more
+			}
+			at, rest = "/", append(strings.Split(target, "/"), rest...)
+			links++
+			continue
+		case open && mode.IsDir() && mode&fs.ModeSticky == 0:
+			return fmt.Sprintf("lies in a folder that others can write to (%s, mode %04o)", at, mode.Perm()), "chmod go-w " + at
+		case open && !mode.IsDir():
+			return fmt.Sprintf("can be changed by others (mode %04o)", mode.Perm()), "chmod 600 " + at
+		}
+		if len(rest) == 0 {
+			return "", ""
+		}
+		at, rest = filepath.Join(at, rest[0]), rest[1:] // "..", too, is followed where no link is left
+	}
+	return "", ""
+}

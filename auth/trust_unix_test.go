@@ -1,0 +1,130 @@
+//go:build unix
+
+package auth
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWhoMayReplaceAKeyFile has the ways in which somebody else can put a key where this user's is read.
+func TestWhoMayReplaceAKeyFile(t *testing.T) {
+	const stranger = 4711
+	tests := []struct {
+		name string
+		make func(t *testing.T, dir string) string // returns the path that is given
+		want string                                // DIR stands for the folder; empty if nobody may
+	}{
+		{"a file of one's own", func(t *testing.T, dir string) string { return touch(t, dir, "key") }, ""},
+		{"one that others can only read", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o644) }, ""},
+		{"one that a group can write", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o620) }, "can be changed by others (mode 0620)"},
+		{"one that all can write", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o602) }, "can be changed by others (mode 0602)"},
+		{"in a folder that all can write", func(t *testing.T, dir string) string {
+			return filepath.Join(chmod(t, dir, 0o777), filepath.Base(touch(t, dir, "key")))
+		}, "lies in a folder that others can write to (DIR, mode 0777)"},
+		{"in a folder that a group can write", func(t *testing.T, dir string) string {
+			chmod(t, dir, 0o770)
+			return touch(t, dir, "key")
+		}, "lies in a folder that others can write to (DIR, mode 0770)"},
+		{"in a sticky folder", func(t *testing.T, dir string) string {
+			chmod(t, dir, 0o777|os.ModeSticky)
+			return touch(t, dir, "key")
+		}, ""},
+		{"below a folder that all can write", func(t *testing.T, dir string) string {
+			path := touch(t, dir, "a/b/key")
+			chmod(t, filepath.Join(dir, "a"), 0o777)
+			return path
+		}, "lies in a folder that others can write to (DIR/a, mode 0777)"},
+		{"through a link", func(t *testing.T, dir string) string { return link(t, dir, touch(t, dir, "a/key"), "to") }, ""},
+		{"through a link to a folder, and up from there", func(t *testing.T, dir string) string {
+			touch(t, dir, "a/b/other")
+			chmod(t, touch(t, dir, "a/key"), 0o666)
+			touch(t, dir, "key")
+			return link(t, dir, filepath.Join(dir, "a", "b"), "to") + "/../key"
+		}, "can be changed by others (mode 0666)"},
+		{"through a link into a folder that all can write", func(t *testing.T, dir string) string {
+			path := touch(t, dir, "a/key")
+			chmod(t, filepath.Dir(path), 0o777)
+			return link(t, dir, "a/key", "to")
+		}, "lies in a folder that others can write to (DIR/a, mode 0777)"},
+		{"through a link in a folder that all can write", func(t *testing.T, dir string) string {
+			path := touch(t, dir, "safe/key")
+			touch(t, dir, "a/other")
+			chmod(t, filepath.Join(dir, "a"), 0o777)
+			return link(t, dir, path, "a/to")
+		}, "lies in a folder that others can write to (DIR/a, mode 0777)"},
+		{"through a link in the middle", func(t *testing.T, dir string) string {
+			touch(t, dir, "open/key")
+			chmod(t, filepath.Join(dir, "open"), 0o777)
+			link(t, dir, "open", "first")
+			return link(t, dir, "first", "second") + "/key"
+		}, "lies in a folder that others can write to (DIR/open, mode 0777)"},
+		{"through links in a circle", func(t *testing.T, dir string) string {
+			link(t, dir, "b", "a")
+			return link(t, dir, "a", "b")
+		}, ""},
+		{"nowhere", func(_ *testing.T, dir string) string { return filepath.Join(dir, "no") }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := ownFolder(t)
+			path := tt.make(t, dir)
+			why, fix := distrust(path, os.Geteuid())
+			if want := strings.ReplaceAll(tt.want, "DIR", dir); why != want || (fix == "") != (want == "") {
+				t.Errorf("got %q (fix: %s), want %q", why, fix, want)
+			}
+		})
+	}
+	t.Run("another user's", func(t *testing.T) {
+		dir := ownFolder(t)
+		path := touch(t, dir, "key")
+		uid, want := stranger, "lies behind " // for all others, it is this user who is the stranger
+		if os.Geteuid() == 0 {
+			uid, want = 0, "belongs to another user"
+			if err := os.Chown(path, stranger, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if why, fix := distrust(path, uid); !strings.HasPrefix(why, want) || !strings.HasSuffix(why, "belongs to another user") || fix == "" {
+			t.Errorf("got %q (fix: %s), want that it is another's", why, fix)
+		}
+	})
+	t.Run("root's", func(t *testing.T) {
+		if why, _ := distrust("/", stranger); why != "" {
+			t.Errorf("got %q, want that root's are good for anybody", why)
+		}
+	})
+}
+
+// ownFolder is an empty folder, by its real path, that nobody else can write to.
+func ownFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chmod(t, dir, 0o755)
+}
+
+func touch(t *testing.T, dir, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(canary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func link(t *testing.T, dir, target, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Symlink(target, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
