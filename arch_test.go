@@ -53,13 +53,14 @@ var walls = map[string][]string{
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
 	"internal/stdio":     {xsys},
-	"internal/editor":    {"internal/file", "internal/problem", hujson, toml, differ},
+	"internal/keyscan":   {"internal/file"},
+	"internal/editor":    {"internal/file", "internal/keyscan", "internal/problem", hujson, toml, differ},
 	"internal/release":   {},
 	"internal/doctor": {
-		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
+		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
-		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file", "internal/problem",
+		"auth", "proxy", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem",
 		"internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 

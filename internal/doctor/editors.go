@@ -135,7 +135,7 @@ func (x *editorCheck) isThisProgram(command string) bool {
 	case !filepath.IsAbs(command):
 		command = filepath.Join(x.doctor.System.Folder, command)
 	}
-	return command != "" && sameFile(command, x.doctor.Executable)
+	return command != "" && file.Same(command, x.doctor.Executable)
 }
 
 // givesKey reports whether an entry speaks of the key, or has a key in its address or its headers.
@@ -266,7 +266,7 @@ func (x *editorCheck) command(ctx context.Context) {
 			return
 		}
 		// Only the shell's own PATH leads to what is started here.
-		if program != x.doctor.System.Program(command) && !sameFile(program, x.doctor.Executable) {
+		if program != x.doctor.System.Program(command) && !file.Same(program, x.doctor.Executable) {
 			x.warn(name, "the PATH that its entry sets leads to "+program+", which is not what this shell would start and was not started",
 				"take PATH out of it unless you trust it, or run: "+x.install())
 			return

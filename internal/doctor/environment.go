@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // environment looks at the program itself and at its settings.
@@ -177,13 +178,13 @@ const mostFindings = 10
 func (d *Doctor) files(ctx context.Context) []Check {
 	n := &notes{stage: atFiles}
 	const name = "keys in files"
-	found, err := editor.Scanner{System: d.System, Environ: d.Environ}.Scan(ctx, editor.Targets{User: true, Project: true})
+	found, err := editor.Scanner(d.System, d.Environ).Scan(ctx, keyscan.Targets{User: true, Project: true})
 	if err != nil {
 		n.fail(name, err.Error(), "")
 		return n.checks
 	}
 	if d.Named {
-		found.Findings = slices.DeleteFunc(found.Findings, func(f editor.Finding) bool { return !d.looksAt(f.Editor) })
+		found.Findings = slices.DeleteFunc(found.Findings, func(f keyscan.Finding) bool { return !d.looksAt(f.Editor) })
 	}
 	for i, f := range found.Findings {
 		if i == mostFindings {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // A Server is an entry as it stands in a config file, in whichever shape.
@@ -43,14 +45,14 @@ func (s Server) LiteralKey() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if HoldsKey(s.Env[name]) {
+		if keyscan.Holds(s.Env[name]) {
 			return name
 		}
 	}
 	switch {
-	case slices.ContainsFunc(s.Args, HoldsKey):
+	case slices.ContainsFunc(s.Args, keyscan.Holds):
 		return "args"
-	case HoldsKey(s.URL):
+	case keyscan.Holds(s.URL):
 		return "url"
 	}
 	return ""
