@@ -241,13 +241,11 @@ func (r *scan) tree(ctx context.Context, named string) error {
 			return ctx.Err()
 		case err != nil && path == root:
 			return err
+		case errors.Is(err, fs.ErrNotExist), path == root:
+			return nil
 		case err != nil:
-			if !errors.Is(err, fs.ErrNotExist) {
-				r.skip(path, err)
-			}
-			return nil
-		case path == root:
-			return nil
+			r.skip(path, err)
+			return nil //nolint:nilerr // it is in the report
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || ignored[path]):
 			return fs.SkipDir
 		case ignored[path]:
@@ -260,10 +258,9 @@ func (r *scan) tree(ctx context.Context, named string) error {
 			}
 			return nil
 		}
-		rel, err := filepath.Rel(root, path)
-		src := r.classify(filepath.Join(named, rel))
+		src := r.classify(filepath.Join(named, strings.TrimPrefix(path, root)))
 		switch {
-		case err != nil || src.degree == inCode:
+		case src.degree == inCode:
 		case d.Type()&fs.ModeSymlink != 0:
 			// What it leads to is looked at by its own name, if it is below this folder.
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !file.Within([]string{root}, file.Real(path)) {
