@@ -38,7 +38,7 @@ func Scanner(s System, environ []string) keyscan.Scanner {
 			paths = append([]string{path}, (&configFile{real: path}).backups()...)
 		}
 		for _, name := range elsewhere {
-			if dir, err := home(s); err == nil && name.user && name.editor == e.ID {
+			if dir, err := s.home(); err == nil && name.user && name.editor == e.ID {
 				paths = append(paths, filepath.Join(dir, filepath.FromSlash(name.path)))
 			}
 		}

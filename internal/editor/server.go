@@ -333,7 +333,9 @@ func (e Editor) Lists(s System) []List {
 		if i > 0 && !e.upwards {
 			break
 		}
-		if path, err := first(func(System) (string, error) { return dir, nil }, e.project...)(s); err == nil && path != "" && path != user {
+		here := s
+		here.Folder = dir
+		if path, err := e.Path(here, Project); err == nil && path != user {
 			add(e, Project, path)
 		}
 		for _, f := range e.reads {
