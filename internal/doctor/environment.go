@@ -63,7 +63,7 @@ func (d *Doctor) key(ctx context.Context) ([]Check, error) {
 	report := d.Keys.Describe()
 	if err != nil {
 		what, next := words(err)
-		if advice := report.Advice(""); advice != "" {
+		if advice := report.Advice(auth.Syntax{}); advice != "" {
 			next = advice
 		}
 		n.fail("source", what, next)

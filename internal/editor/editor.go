@@ -46,6 +46,7 @@ type Editor struct {
 	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none
 	extra   bool       // this is the editor in a place that is not the usual one
 	program string     // its command, for editors that have one
+	clients []string   // what its clientInfo may call it besides the id, in part and in lower case
 	second  string     // another form of the same editor, with a file of its own
 	format  format
 	shape   shape
@@ -196,6 +197,55 @@ func (e Editor) copies(s System) []Editor {
 		return []Editor{e}
 	}
 	return out
+}
+
+// OfClient finds the editor that calls itself so in its clientInfo.
+func OfClient(name string) (Editor, bool) {
+	name = strings.ToLower(name)
+	i := slices.IndexFunc(All(), func(e Editor) bool {
+		return slices.ContainsFunc(append(e.clients, e.ID), func(part string) bool { return strings.Contains(name, part) })
+	})
+	if i < 0 {
+		return Editor{}, false
+	}
+	return All()[i], true
+}
+
+// Name is the title without the form.
+func (e Editor) Name() string {
+	name, _, _ := strings.Cut(e.Title, " (")
+	return name
+}
+
+// Naming is how the config file names a variable, in one line; empty if the editor fills in no references.
+func (e Editor) Naming(variable string) string {
+	var env Object
+	switch {
+	case e.prompts:
+		env = Object{{variable, "${input:" + InputID + "}"}}
+	case e.refer != nil:
+		env = Object{{variable, e.refer(variable)}}
+	case !e.lists:
+		return ""
+	}
+	for _, m := range e.shape(Command{}, env, []any{variable}) {
+		switch {
+		case e.lists && slices.Equal(texts(m.Value), []string{variable}):
+			return m.Name + " = " + string(appendTOML(nil, m.Value))
+		case !e.lists && m.Name != "transport" && isObject(m.Value):
+			text := string(appendMember(nil, m, layout{}))
+			if e.prompts {
+				text += ` and an input of that id with "password": true`
+			}
+			return text
+		}
+	}
+	return ""
+}
+
+func isObject(v any) bool {
+	_, ok := v.(Object)
+	return ok
 }
 
 // Nearest is the id that was probably meant by a mistyped one, or empty.

@@ -12,7 +12,7 @@ func All() []Editor {
 	const clineFile = "settings/cline_mcp_settings.json"
 	vscode := func(product, flatpak string) Editor {
 		return Editor{
-			Key: "servers", project: []string{".vscode/mcp.json"},
+			Key: "servers", project: []string{".vscode/mcp.json"}, clients: []string{"visual studio code"},
 			places: []place{
 				{"", "{appData}/" + product, "User/mcp.json"},
 				{"", "{appData}/" + product + "/User/profiles/*", "mcp.json"},
@@ -38,7 +38,7 @@ func All() []Editor {
 			notes: inProject("Claude Code asks each member once before it starts a project's server"),
 		},
 		{
-			ID: "claude-desktop", Title: "Claude Desktop", Key: "mcpServers",
+			ID: "claude-desktop", Title: "Claude Desktop", clients: []string{"claude"}, Key: "mcpServers",
 			places: []place{
 				{"", "{appData}/Claude", "claude_desktop_config.json"},
 				// A package (MSIX) has a folder of its own in place of APPDATA.
@@ -57,7 +57,7 @@ func All() []Editor {
 		stable,
 		insiders,
 		{
-			ID: "windsurf", Title: "Windsurf", program: "windsurf", Key: "mcpServers",
+			ID: "windsurf", Title: "Windsurf", clients: []string{"codeium"}, program: "windsurf", Key: "mcpServers",
 			places: []place{{"", "~/.codeium/windsurf", "mcp_config.json"}},
 			// What Windsurf passes by itself is written nowhere.
 			shape: standard(""), refer: asEnv, always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
@@ -89,7 +89,7 @@ func All() []Editor {
 			notes: inProject("Codex reads a project's file in trusted projects only"),
 		},
 		{
-			ID: "copilot-cli", Title: "Copilot CLI", program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
+			ID: "copilot-cli", Title: "Copilot CLI", clients: []string{"copilot"}, program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
 			places: []place{{"", "${COPILOT_HOME:-~/.copilot}", "mcp-config.json"}},
 			shape:  copilotShape, refer: asBraced, passes: rule{expand: copilotExpand},
 			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
