@@ -1,13 +1,11 @@
 package proxy
 
 import (
-	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestGuardRunsACallOfUnknownCostAlone(t *testing.T) {
@@ -78,18 +76,16 @@ func TestGuardMeasuresWhatTheBalanceTells(t *testing.T) {
 
 func TestGuardNeedNotMeasureARefusal(t *testing.T) {
 	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
-		for _, fate := range []problem.Fate{problem.NotSent, problem.Refused} {
-			id := a.beginCall("odd", "{}")
-			wantSeen(t, b, "check_credits odd")
-			b.refuses("odd", problem.New(problem.BadRequest, fate, "LeadMagic did not accept the call", ""))
-			denied(t, a, id, "LeadMagic did not accept the call")
-			wantSeen(t, b, "")
-		}
-		wantSpent(t, a, "odd 0 refused") // the other one was not even sent
-
 		id := a.beginCall("odd", "{}")
 		wantSeen(t, b, "check_credits odd")
-		b.refuses("odd", problem.New(problem.Cut, problem.Unknown, "the connection broke", ""))
+		b.refuses("odd", http.StatusUnprocessableEntity)
+		denied(t, a, id, "LeadMagic did not accept the call")
+		wantSeen(t, b, "")
+		wantSpent(t, a, "odd 0 refused")
+
+		id = a.beginCall("odd", "{}")
+		wantSeen(t, b, "check_credits odd")
+		b.breaksOff("odd")
 		<-a.answer(id)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "odd 0 refused", "odd 0 measured")
@@ -124,14 +120,13 @@ func TestGuardCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 }
 
 func TestGuardSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
-	broken := problem.FromError(context.Canceled, true)
 	tests := []struct {
 		name  string
 		spoil func(*bank)
 		why   string
 		took  time.Duration
 	}{
-		{"the connection breaks", func(b *bank) { b.trouble = broken }, `what "odd" costs is not known, and the balance before it cannot be read: the connection to LeadMagic broke`, 0},
+		{"the connection breaks", func(b *bank) { b.trouble = abort }, `what "odd" costs is not known, and the balance before it cannot be read: the connection to LeadMagic broke`, 0},
 		{"the answer has none", func(b *bank) { b.balance = `"plenty"` }, "the balance before it cannot be read: LeadMagic's answer has no balance in it", 0},
 		{"LeadMagic says nothing", func(b *bank) { b.silent = true }, "the balance before it cannot be read: LeadMagic has not answered in time", askFor},
 		{"there is no balance tool", func(b *bank) { b.names = []string{"odd"} }, "LeadMagic lists no tool that shows the balance", 0},
@@ -162,18 +157,17 @@ func TestGuardReadsTheBalanceUntilItCan(t *testing.T) {
 	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
 		odd := a.beginCall("odd", "{}")
 		wantSeen(t, b, "check_credits odd")
-		gone := problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")
-		b.becomes(func(b *bank) { b.trouble = gone })
+		b.becomes(func(b *bank) { b.failing = true })
 		b.pays("odd", `{"content":[]}`, "91")
 		allowed(t, a, odd)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a)
 
 		for range 2 {
-			denied(t, a, a.beginCall("priced", "{}"), "what the call before has cost is not known, and the balance cannot be read: LeadMagic is not reachable")
+			denied(t, a, a.beginCall("priced", "{}"), "what the call before has cost is not known, and the balance cannot be read: LeadMagic failed with HTTP 503")
 			wantSeen(t, b, "check_credits")
 		}
-		b.becomes(func(b *bank) { b.trouble = nil })
+		b.becomes(func(b *bank) { b.failing = false })
 		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 10 that`)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "odd 9 measured")

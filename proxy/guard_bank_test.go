@@ -1,85 +1,136 @@
 package proxy
 
 import (
-	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
-
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A bank is an upstream with a balance. It answers what is free at once, and other calls when the test says so.
+// A bank is a LeadMagic with a balance, over HTTP. It answers what is free at once, and other calls when the test says so.
 type bank struct {
-	names   []string         // of the tools it lists
-	trouble *problem.Problem // what keeps the balance from being read, nil if nothing does
-	silent  bool             // the balance is never told
+	*office
+	names   []string // of the tools it lists
+	trouble func()   // what becomes of a request for the balance, nil if it is answered
+	failing bool     // the balance is answered with HTTP 503
+	silent  bool     // the balance is never told
 
-	deliver func(*Message)
 	mu      sync.Mutex
 	balance string
-	open    map[string][]*Message // by tool
-	log     []string
+	open    map[string][]*openCall // by tool
+	seenNow []string
+	over    bool // the editor has ended the session: whose streams are closed says nothing
 }
 
-func newBank(balance string) *bank {
-	return &bank{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*Message)}
+// An openCall is one that the bank has not answered.
+type openCall struct {
+	id     string
+	modern bool
+	answer chan func(w http.ResponseWriter, m rpc)
 }
 
-func (b *bank) Open(_ *Handshake, deliver func(*Message)) { b.deliver = deliver }
-func (b *bank) Close(context.Context)                     {}
+func newBank(t *testing.T, balance string) *bank {
+	t.Helper()
+	b := &bank{office: newOffice(t), balance: balance, names: []string{"check_credits"}, open: make(map[string][]*openCall)}
+	b.post = b.take
+	return b
+}
 
-func (b *bank) Send(m *Message) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// take answers a message of the editor's or of the guard's.
+func (b *bank) take(w http.ResponseWriter, r *http.Request, m rpc) bool {
 	what := m.Method
 	if what == "tools/call" {
-		what = m.Param("name")
+		what = toolOf(m)
 	}
-	b.log = append(b.log, what)
-	result := "{}"
+	b.note(what)
+	b.mu.Lock()
+	names, balance, trouble, failing, silent := b.names, b.balance, b.trouble, b.failing, b.silent
+	b.mu.Unlock()
 	switch {
-	case m.Kind != Call:
-		return
-	case m.Method == "initialize":
-		result = `{"protocolVersion":"2025-11-25"}`
 	case m.Method == "tools/list":
-		result = `{"tools":[{"name":"` + strings.Join(b.names, `"},{"name":"`) + `"}]}`
-	case what == "check_credits" && b.silent:
-		return
-	case what == "check_credits" && b.trouble != nil:
-		go b.deliver(m.failed(b.trouble))
-		return
+		answer(w, m, `{"tools":[{"name":"`+strings.Join(names, `"},{"name":"`)+`"}]}`)
+	case m.Method != "tools/call":
+		return false
+	case what == "check_credits" && silent:
+		b.await(r, m, what)
+	case what == "check_credits" && trouble != nil:
+		trouble()
+	case what == "check_credits" && failing:
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case what == "check_credits":
-		result = `{"structuredContent":{"credits":` + b.balance + `}}`
-	case m.Method == "tools/call":
-		b.open[what] = append(b.open[what], m)
-		return
+		answer(w, m, `{"structuredContent":{"credits":`+balance+`}}`)
+	default:
+		if settle := b.await(r, m, what); settle != nil {
+			settle(w, m)
+		}
 	}
-	go b.deliver(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`))
+	return true
+}
+
+// await is how a call is to be answered; nil if the other side has gone.
+func (b *bank) await(r *http.Request, m rpc, tool string) func(http.ResponseWriter, rpc) {
+	call := &openCall{id: string(m.ID), modern: r.Header.Get("Mcp-Method") != "", answer: make(chan func(http.ResponseWriter, rpc), 1)}
+	b.mu.Lock()
+	b.open[tool] = append(b.open[tool], call)
+	b.mu.Unlock()
+	select {
+	case settle := <-call.answer:
+		return settle
+	case <-r.Context().Done():
+		b.mu.Lock()
+		b.open[tool] = slices.DeleteFunc(b.open[tool], func(other *openCall) bool { return other == call })
+		cancelled := call.modern && !b.over
+		b.mu.Unlock()
+		if cancelled {
+			b.note("notifications/cancelled") // which the stateless mode says so
+		}
+		return nil
+	}
+}
+
+func (b *bank) note(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seenNow = append(b.seenNow, what)
+}
+
+// settle answers the oldest call of a tool.
+func (b *bank) settle(tool string, how func(w http.ResponseWriter, m rpc), balance string) {
+	b.t.Helper()
+	synctest.Wait()
+	b.mu.Lock()
+	if len(b.open[tool]) == 0 {
+		b.mu.Unlock()
+		b.t.Fatalf("there is no call of %s to answer", tool)
+	}
+	call := b.open[tool][0]
+	b.open[tool] = b.open[tool][1:]
+	if balance != "" {
+		b.balance = balance
+	}
+	b.mu.Unlock()
+	call.answer <- how
+	synctest.Wait()
 }
 
 // pays answers the oldest call of a tool, after which the balance is another.
 func (b *bank) pays(tool, result, balance string) {
-	b.mu.Lock()
-	m := b.open[tool][0]
-	b.open[tool] = b.open[tool][1:]
-	b.balance = balance
-	b.mu.Unlock()
-	b.deliver(compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`))
-	synctest.Wait()
+	b.t.Helper()
+	b.settle(tool, func(w http.ResponseWriter, m rpc) { answer(w, m, result) }, balance)
 }
 
-// refuses answers the oldest call of a tool with a problem.
-func (b *bank) refuses(tool string, p *problem.Problem) {
-	b.mu.Lock()
-	m := b.open[tool][0]
-	b.open[tool] = b.open[tool][1:]
-	b.mu.Unlock()
-	b.deliver(m.failed(p))
-	synctest.Wait()
+// refuses answers the oldest call of a tool with an HTTP status.
+func (b *bank) refuses(tool string, status int) {
+	b.t.Helper()
+	b.settle(tool, func(w http.ResponseWriter, _ rpc) { w.WriteHeader(status) }, "")
+}
+
+// breaksOff answers the oldest call of a tool with the end of its connection.
+func (b *bank) breaksOff(tool string) {
+	b.t.Helper()
+	b.settle(tool, func(http.ResponseWriter, rpc) { abort() }, "")
 }
 
 // becomes changes the bank.
@@ -89,28 +140,35 @@ func (b *bank) becomes(change func(*bank)) {
 	change(b)
 }
 
+// closes is said before the editor ends the session.
+func (b *bank) closes() { b.becomes(func(b *bank) { b.over = true }) }
+
 // seen is what has come since the last time, without what opens a session.
 func (b *bank) seen() string {
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := slices.DeleteFunc(b.log, func(what string) bool {
+	list := slices.DeleteFunc(b.seenNow, func(what string) bool {
 		return what == "initialize" || what == "notifications/initialized" || what == "tools/list"
 	})
-	b.log = nil
+	b.seenNow = nil
 	return strings.Join(list, " ")
 }
 
-// bankSession runs a test in both eras on a clock of its own.
+// bankSession runs a test in both modes on a clock of its own.
 func bankSession(t *testing.T, limit float64, test func(t *testing.T, b *bank, a *agent)) {
 	t.Helper()
-	eachEra(t, func(t *testing.T, era string) {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBank("100")
-			a := employ(t, era, b, &Guard{MaxCredits: limit})
-			test(t, b, a)
-			a.leave()
-		})
+	eachEra(t, func(t *testing.T, era string) { bankSessionIn(t, era, limit, test) })
+}
+
+func bankSessionIn(t *testing.T, era string, limit float64, test func(t *testing.T, b *bank, a *agent)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBank(t, "100")
+		a := employ(t, era, b.remote(), &Guard{MaxCredits: limit})
+		test(t, b, a)
+		b.closes()
+		a.leave()
 	})
 }
 

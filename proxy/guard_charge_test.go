@@ -40,7 +40,7 @@ func TestGuardForgetsACancelledCallWhoseBalanceIsRead(t *testing.T) {
 }
 
 func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
-	bankSession(t, 3, func(t *testing.T, b *bank, a *agent) {
+	bankSessionIn(t, "legacy", 3, func(t *testing.T, b *bank, a *agent) {
 		id := a.beginCall("priced", "{}")
 		synctest.Wait()
 		a.cancel(id)
@@ -51,7 +51,6 @@ func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
 		b.pays("priced", `{"structuredContent":{"credits_consumed":0}}`, "100")
 		wantSpent(t, a, "priced 0 stated")
 		again := a.beginCall("priced", "{}")
-		synctest.Wait()
 		b.pays("priced", said1, "99")
 		allowed(t, a, again)
 		select {
@@ -62,14 +61,26 @@ func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
 	})
 }
 
-func TestGuardCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
-	bankSession(t, 3, func(t *testing.T, b *bank, a *agent) {
-		a.cancel(a.beginCall("priced", "{}"))
-		pass(lateFor - time.Nanosecond)
-		wantSpent(t, a)
-		pass(time.Nanosecond)
+// The end of a stream is what cancels a call of the stateless mode: nothing more is learnt of it.
+func TestGuardCountsACancelledCallOfTheStatelessMode(t *testing.T) {
+	bankSessionIn(t, "modern", 3, func(t *testing.T, b *bank, a *agent) {
+		id := a.beginCall("priced", "{}")
+		synctest.Wait()
+		a.cancel(id)
+		wantSeen(t, b, "priced notifications/cancelled")
 		wantSpent(t, a, "priced 2 worst case")
-		b.pays("priced", said1, "99") // later still: it was counted
+		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 3 that this session may use are left (2 credits spent)`)
+	})
+}
+
+func TestGuardCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
+	bankSessionIn(t, "legacy", 3, func(t *testing.T, b *bank, a *agent) {
+		id := a.beginCall("priced", "{}")
+		synctest.Wait()
+		a.cancel(id)
+		pass(lateAnswer - time.Nanosecond)
+		wantSpent(t, a)
+		pass(lateFor - lateAnswer)
 		wantSpent(t, a, "priced 2 worst case")
 
 		odd := a.beginCall("odd", "{}")
@@ -79,7 +90,7 @@ func TestGuardCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
 		b.becomes(func(b *bank) { b.balance = "97" })
 		pass(lateFor)
 		wantSeen(t, b, "check_credits")
-		wantSpent(t, a, "priced 2 worst case", "odd 2 measured")
+		wantSpent(t, a, "priced 2 worst case", "odd 3 measured")
 	})
 }
 
@@ -88,6 +99,7 @@ func TestGuardReadsTheBalanceBeforeASessionEnds(t *testing.T) {
 		odd := a.beginCall("odd", "{}")
 		waits := a.beginCall("priced", "{}")
 		synctest.Wait()
+		b.closes()
 		_ = a.in.Close()
 		b.pays("odd", `{"content":[]}`, "96")
 		allowed(t, a, odd)
@@ -107,6 +119,7 @@ func TestGuardAnswersAndCountsWhatASessionLeavesBehind(t *testing.T) {
 		synctest.Wait()
 		a.cancel(cancelled)
 		synctest.Wait()
+		b.closes()
 		_ = a.in.Close()
 		pass(drainFor)
 		got := readOutcome(t, <-a.answer(sent))
@@ -125,6 +138,7 @@ func TestGuardReportsAnUnknownCostAtTheEnd(t *testing.T) {
 	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
 		a.beginCall("odd", "{}")
 		synctest.Wait()
+		b.closes()
 		_ = a.in.Close()
 		pass(drainFor)
 		a.leave()
@@ -139,6 +153,7 @@ func TestGuardAtASignalSendsNothingMore(t *testing.T) {
 		odd := a.beginCall("odd", "{}")
 		waits := a.beginCall("priced", "{}")
 		wantSeen(t, b, "check_credits")
+		b.closes()
 		a.stop()
 		denied(t, a, odd, "the session ended before the call was sent")
 		denied(t, a, waits, "the session ended before the call was sent")
