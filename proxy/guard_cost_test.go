@@ -1,37 +1,38 @@
 package proxy
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestGuardReadsWhatAResultHasCost(t *testing.T) {
-	text := func(s string) string { return `{"content":[{"type":"text","text":` + string(quote(s)) + `}]}` }
+	text := func(s string) string { return `{"content":[{"type":"text","text":` + quoted(s) + `}]}` }
 	tests := []struct {
 		name   string
 		result string
-		want   credits
+		want   float64
 		found  bool
 	}{
-		{"in structured content", `{"structuredContent":{"email":"a","credits_consumed":1}}`, credit, true},
-		{"as text that is a number", `{"structuredContent":{"credits_consumed":" 0.25 "}}`, credit / 4, true},
-		{"as text with its unit", `{"structuredContent":{"credits_consumed":"2 credits"}}`, 2 * credit, true},
-		{"as text with its unit, for one", `{"structuredContent":{"credits_consumed":"1 Credit"}}`, credit, true},
+		{"in structured content", `{"structuredContent":{"email":"a","credits_consumed":1}}`, 1, true},
+		{"as text that is a number", `{"structuredContent":{"credits_consumed":" 0.25 "}}`, 0.25, true},
+		{"as text with its unit", `{"structuredContent":{"credits_consumed":"2 credits"}}`, 2, true},
+		{"as text with its unit, for one", `{"structuredContent":{"credits_consumed":"1 Credit"}}`, 1, true},
 		{"nothing for a miss", `{"structuredContent":{"credits_consumed":0}}`, 0, true},
-		{"nested", `{"structuredContent":{"data":{"cost":{"credits_consumed":3}}}}`, 3 * credit, true},
-		{"as JSON in the text", text(`{"email":null,"credits_consumed":0.05}`), credit / 20, true},
-		{"as JSON among words in the text", text("Found it:\n```json\n{\"credits_consumed\": 4}\n```\n"), 4 * credit, true},
-		{"as JSON in an embedded resource", `{"content":[{"type":"resource","resource":{"uri":"a:b","text":"{\"credits_consumed\":5}"}}]}`, 5 * credit, true},
-		{"in _meta", `{"content":[],"_meta":{"credits_consumed":2}}`, 2 * credit, true},
-		{"beside the content", `{"content":[],"credits_consumed":2}`, 2 * credit, true},
-		{"the same in both forms counts once", `{"structuredContent":{"credits_consumed":1},"content":[{"type":"text","text":"{\"credits_consumed\":1}"}]}`, credit, true},
-		{"the sum of the rows of a batch", `{"structuredContent":{"rows":[{"credits_consumed":1},{"credits_consumed":"0.5"},{"row":{"credits_consumed":0}}]}}`, credit * 3 / 2, true},
-		{"a total is not added to its rows", `{"structuredContent":{"credits_consumed":2,"rows":[{"credits_consumed":1},{"credits_consumed":1}]}}`, 2 * credit, true},
-		{"rows stand for a total that is null", `{"structuredContent":{"credits_consumed":null,"rows":[{"credits_consumed":1}]}}`, credit, true},
-		{"several texts add up", `{"content":[{"text":"{\"credits_consumed\":1}"},{"text":"and"},{"text":"{\"credits_consumed\":2}"}]}`, 3 * credit, true},
-		{"small costs add up exactly", text(`[` + strings.Repeat(`{"credits_consumed":0.05},`, 19) + `{"credits_consumed":0.05}]`), credit, true},
+		{"nested", `{"structuredContent":{"data":{"cost":{"credits_consumed":3}}}}`, 3, true},
+		{"as JSON in the text", text(`{"email":null,"credits_consumed":0.05}`), 0.05, true},
+		{"as JSON among words in the text", text("Found it:\n```json\n{\"credits_consumed\": 4}\n```\n"), 4, true},
+		{"as JSON in an embedded resource", `{"content":[{"type":"resource","resource":{"uri":"a:b","text":"{\"credits_consumed\":5}"}}]}`, 5, true},
+		{"in _meta", `{"content":[],"_meta":{"credits_consumed":2}}`, 2, true},
+		{"beside the content", `{"content":[],"credits_consumed":2}`, 2, true},
+		{"the same in both forms counts once", `{"structuredContent":{"credits_consumed":1},"content":[{"type":"text","text":"{\"credits_consumed\":1}"}]}`, 1, true},
+		{"the sum of the rows of a batch", `{"structuredContent":{"rows":[{"credits_consumed":1},{"credits_consumed":"0.5"},{"row":{"credits_consumed":0}}]}}`, 1.5, true},
+		{"a total is not added to its rows", `{"structuredContent":{"credits_consumed":2,"rows":[{"credits_consumed":1},{"credits_consumed":1}]}}`, 2, true},
+		{"rows stand for a total that is null", `{"structuredContent":{"credits_consumed":null,"rows":[{"credits_consumed":1}]}}`, 1, true},
+		{"several texts add up", `{"content":[{"text":"{\"credits_consumed\":1}"},{"text":"and"},{"text":"{\"credits_consumed\":2}"}]}`, 3, true},
+		{"small costs add up exactly", text(`[` + strings.Repeat(`{"credits_consumed":0.05},`, 19) + `{"credits_consumed":0.05}]`), 1, true},
 		{"one row that cannot be read spoils the sum", `{"structuredContent":[{"credits_consumed":1},{"credits_consumed":"some"}]}`, 0, false},
 		{"less than nothing is no cost", `{"structuredContent":{"credits_consumed":-1}}`, 0, false},
 		{"too much is no cost", `{"structuredContent":{"credits_consumed":1e300}}`, 0, false},
@@ -42,91 +43,95 @@ func TestGuardReadsWhatAResultHasCost(t *testing.T) {
 		{"not said", `{"structuredContent":{"email":"a"},"content":[{"type":"text","text":"1 credit"}]}`, 0, false},
 		{"said in words alone", text("credits_consumed: 1"), 0, false},
 		{"said in a value", `{"structuredContent":{"note":"credits_consumed"}}`, 0, false},
-		{"too deep to look", `{"structuredContent":` + strings.Repeat(`[`, 100_000) + `{"credits_consumed":1}` + strings.Repeat(`]`, 100_000) + `}`, 0, false},
+		{"too deep to look", `{"structuredContent":` + strings.Repeat(`[`, 5_000) + `{"credits_consumed":1}` + strings.Repeat(`]`, 5_000) + `}`, 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, found := statedCredits([]byte(tt.result))
-			if found != tt.found || found && got != tt.want {
-				t.Errorf("got %v, %v; want %v, %v", got, found, tt.want, tt.found)
+			want := fmt.Sprintf("priced %v stated", tt.want)
+			if !tt.found {
+				want = "priced 2 worst case"
 			}
+			spends(t, "priced", func(w http.ResponseWriter, m rpc) { answer(w, m, tt.result) }, want)
 		})
 	}
 }
 
-func TestGuardReadsTheBalance(t *testing.T) {
-	tests := []struct {
-		name   string
-		result string
-		want   credits
-		found  bool
-	}{
-		{"a number", `{"structuredContent":{"credits":15432.5}}`, 154325 * credit / 10, true},
-		{"a text", `{"structuredContent":{"credits":"15432.50"}}`, 154325 * credit / 10, true},
-		{"JSON in a text", `{"content":[{"type":"text","text":"{\"credits\":7}"}]}`, 7 * credit, true},
-		{"less than nothing", `{"structuredContent":{"credits":-2}}`, -2 * credit, true},
-		{"a header of the REST API", `{"_meta":{"` + UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, 9 * credit, true},
-		{"not there", `{"structuredContent":{"balance":"plenty"}}`, 0, false},
-		{"a report", `{"structuredContent":{"credits":{"current":5}}}`, 0, false},
-		{"a refusal", `{"isError":true,"structuredContent":{"credits":5}}`, 0, false},
-		{"nothing at all", ``, 0, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, found := statedBalance([]byte(tt.result))
-			if got != tt.want || found != tt.found {
-				t.Errorf("got %v, %v; want %v, %v", got, found, tt.want, tt.found)
+// spends fails unless a call that is answered so is counted as want.
+func spends(t *testing.T, tool string, how func(w http.ResponseWriter, m rpc), want string) {
+	t.Helper()
+	inBubble(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			switch {
+			case m.Method == "tools/list":
+				answer(w, m, `{"tools":[{"name":"check_credits"},{"name":"odd"}]}`)
+			case m.Method != "tools/call":
+				return false
+			case toolOf(m) == "check_credits":
+				answer(w, m, `{"structuredContent":{"credits":100}}`)
+			default:
+				how(w, m)
 			}
-		})
-	}
+			return true
+		}
+		a := employ(t, "legacy", o.remote(), &Guard{})
+		a.call(tool, "{}")
+		a.leave()
+		wantSpent(t, a, want)
+	})
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
 }
 
 func TestGuardCountsAnAnswer(t *testing.T) {
-	result := func(s string) *Message { return compose(`{"jsonrpc":"2.0","id":1,"result":` + s + `}`) }
-	fails := func(code, message string) *Message {
-		return compose(`{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + message + `"}}`)
+	result := func(s string) func(http.ResponseWriter, rpc) {
+		return func(w http.ResponseWriter, m rpc) { answer(w, m, s) }
 	}
-	gone := func(fate problem.Fate) *Message {
-		p := problem.New(problem.Failed, fate, "it did not work", "")
-		p.RequestID = "req_1"
-		return (&Message{ID: []byte("1")}).failed(p)
+	fails := func(code, message string) func(http.ResponseWriter, rpc) {
+		return func(w http.ResponseWriter, m rpc) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%s,"message":%q}}`, m.ID, code, message)
+		}
+	}
+	status := func(code int) func(http.ResponseWriter, rpc) {
+		return func(w http.ResponseWriter, _ rpc) { w.WriteHeader(code) }
 	}
 	tests := []struct {
 		name   string
-		answer *Message
-		want   credits
-		basis  Basis
+		answer func(http.ResponseWriter, rpc)
+		want   string // what a call of find_mobile_number costs, of which the worst case is 5
 	}{
-		{"what LeadMagic says", result(`{"structuredContent":{"credits_consumed":1}}`), credit, Stated},
-		{"more than the worst case, if LeadMagic says so", result(`{"structuredContent":{"credits_consumed":7}}`), 7 * credit, Stated},
-		{"the worst case when it does not say", result(`{"content":[]}`), 5 * credit, WorstCase},
-		{"the worst case when it says something else", result(`{"structuredContent":{"credits_consumed":"a few"}}`), 5 * credit, WorstCase},
-		{"what the REST upstream says", result(`{"_meta":{"` + UsageKey + `":{"creditsUsed":2,"creditsLeft":3}},"structuredContent":{"credits_consumed":9}}`), 2 * credit, Stated},
-		{"what the REST upstream says of a refusal", result(`{"isError":true,"_meta":{"` + UsageKey + `":{"creditsUsed":0}}}`), 0, Stated},
-		{"the worst case when the REST upstream does not know", result(`{"isError":true,"content":[],"_meta":{"` + UsageKey + `":{"requestId":"r"}}}`), 5 * credit, WorstCase},
-		{"nothing for a refusal of the tool's", result(`{"isError":true,"content":[{"type":"text","text":"domain is required"}]}`), 0, Refused},
-		{"what a refusal of the tool's says", result(`{"isError":true,"content":[{"type":"text","text":"{\"credits_consumed\":1}"}]}`), credit, Stated},
-		{"the worst case for a failure inside the tool", result(`{"isError":true,"content":[{"type":"text","text":"upstream said 503"}]}`), 5 * credit, WorstCase},
-		{"the worst case for a tool that timed out", result(`{"isError":true,"content":[{"type":"text","text":"Request timed out"}]}`), 5 * credit, WorstCase},
-		{"nothing while the tool asks back", result(`{"resultType":"input_required","inputRequests":{}}`), 0, Refused},
-		{"nothing for arguments that the server refuses", fails("-32602", "Unknown tool"), 0, Refused},
-		{"nothing for a method that is not there", fails("-32601", "no"), 0, Refused},
-		{"the worst case for an error inside the server", fails("-32603", "Internal error"), 5 * credit, WorstCase},
-		{"the worst case for any other error", fails("-32000", "oh"), 5 * credit, WorstCase},
-		{"nothing when nothing was sent", gone(problem.NotSent), 0, Refused},
-		{"nothing when LeadMagic refused", gone(problem.Refused), 0, Refused},
-		{"the worst case when nobody knows", gone(problem.Unknown), 5 * credit, WorstCase},
+		{"what LeadMagic says", result(`{"structuredContent":{"credits_consumed":1}}`), "1 stated"},
+		{"more than the worst case, if LeadMagic says so", result(`{"structuredContent":{"credits_consumed":7}}`), "7 stated"},
+		{"the worst case when it does not say", result(`{"content":[]}`), "5 worst case"},
+		{"the worst case when it says something else", result(`{"structuredContent":{"credits_consumed":"a few"}}`), "5 worst case"},
+		{"what the REST upstream says", result(`{"_meta":{"` + UsageKey + `":{"creditsUsed":2,"creditsLeft":3}},"structuredContent":{"credits_consumed":9}}`), "2 stated"},
+		{"what the REST upstream says of a refusal", result(`{"isError":true,"_meta":{"` + UsageKey + `":{"creditsUsed":0}}}`), "0 stated"},
+		{"the worst case when the REST upstream does not know", result(`{"isError":true,"content":[],"_meta":{"` + UsageKey + `":{"requestId":"r"}}}`), "5 worst case"},
+		{"nothing for a refusal of the tool's", result(`{"isError":true,"content":[{"type":"text","text":"domain is required"}]}`), "0 refused"},
+		{"what a refusal of the tool's says", result(`{"isError":true,"content":[{"type":"text","text":"{\"credits_consumed\":1}"}]}`), "1 stated"},
+		{"the worst case for a failure inside the tool", result(`{"isError":true,"content":[{"type":"text","text":"upstream said 503"}]}`), "5 worst case"},
+		{"the worst case for a tool that timed out", result(`{"isError":true,"content":[{"type":"text","text":"Request timed out"}]}`), "5 worst case"},
+		{"nothing while the tool asks back", result(`{"resultType":"input_required","inputRequests":{}}`), "0 refused"},
+		{"nothing for arguments that the server refuses", fails("-32602", "Unknown tool"), "0 refused"},
+		{"nothing for a method that is not there", fails("-32601", "no"), "0 refused"},
+		{"the worst case for an error inside the server", fails("-32603", "Internal error"), "5 worst case"},
+		{"the worst case for any other error", fails("-32000", "oh"), "5 worst case"},
+		{"nothing when LeadMagic refused", status(403), "0 refused"},
+		{"nothing when LeadMagic knows no such call", status(404), "0 refused"},
+		{"nothing when there are no credits", status(402), "0 refused"},
+		{"the worst case when LeadMagic failed", status(500), "5 worst case"},
+		{"the worst case for an answer that is none", status(204), "5 worst case"},
+		{"the worst case when the connection breaks", func(http.ResponseWriter, rpc) { abort() }, "5 worst case"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got := costOf(&charge{worst: 5 * credit, known: true}, tt.answer)
-			if got.credits != tt.want || got.basis != tt.basis {
-				t.Errorf("got %v %s, want %v %s", got.credits, got.basis, tt.want, tt.basis)
-			}
-			if unknown := costOf(&charge{}, tt.answer); tt.basis == WorstCase && (unknown.basis != Unknown || unknown.credits != 0) {
-				t.Errorf("without a worst case: got %v %s", unknown.credits, unknown.basis)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { spends(t, "find_mobile_number", tt.answer, "find_mobile_number "+tt.want) })
+		if strings.HasSuffix(tt.want, "worst case") {
+			t.Run(tt.name+", of unknown cost", func(t *testing.T) { spends(t, "odd", tt.answer, "odd 0 unknown") })
+		}
 	}
 }
 
