@@ -1,10 +1,12 @@
 package proxy
 
 import (
-	"context"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -14,7 +16,13 @@ func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
 	for _, g := range []*Guard{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
 		var called []string
-		standby := toolbox(func() string { return `{"name":"` + StatusTool + `"}` }, &called)
+		standby := &scripted{answer: func(m *Message) *Message {
+			result := `{"protocolVersion":"2025-11-25","tools":[{"name":"` + StatusTool + `"}],"content":[]}`
+			if m.Method == "tools/call" {
+				called = append(called, m.Param("name"))
+			}
+			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":`+result+`}`)
+		}}
 		up := &Choose{
 			Refusal: missing, Standby: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 			Log: slog.New(slog.DiscardHandler),
@@ -65,66 +73,74 @@ func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 
 func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 	tests := []struct {
-		name   string
-		answer func(*Message) *Message
-		why    string
+		name string
+		list func(w http.ResponseWriter, m rpc)
+		why  string
 	}{
-		{"LeadMagic cannot be reached", refuses(problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")), "LeadMagic is not reachable"},
-		{"the connection breaks", refuses(problem.FromError(context.Canceled, true)), "the connection to LeadMagic broke"},
-		{"LeadMagic refuses to list", func(m *Message) *Message {
-			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"error":{"code":-32601,"message":"no"}}`)
+		{"LeadMagic fails", func(w http.ResponseWriter, _ rpc) { w.WriteHeader(http.StatusServiceUnavailable) }, "LeadMagic failed with HTTP 503"},
+		{"LeadMagic does not allow it", func(w http.ResponseWriter, _ rpc) { w.WriteHeader(http.StatusForbidden) }, "does not allow this"},
+		{"the connection breaks", func(http.ResponseWriter, rpc) { abort() }, "the connection to LeadMagic broke"},
+		{"LeadMagic refuses to list", func(w http.ResponseWriter, m rpc) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no"}}`, m.ID)
 		}, "LeadMagic does not list its tools"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, era string) {
-				up := &scripted{answer: func(m *Message) *Message {
-					if m.Method == "tools/list" {
-						return tt.answer(m)
+				inBubble(t, func(t *testing.T) {
+					o := newOffice(t)
+					o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+						if m.Method == "tools/list" {
+							tt.list(w, m)
+						}
+						return m.Method == "tools/list"
 					}
-					return says("LeadMagic", "2025-11-25")(m)
-				}}
-				a := employ(t, era, up, &Guard{ReadOnly: true})
-				got := a.call("check_credits", "{}")
-				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
-					t.Errorf("got %q, want %q", got.text, tt.why)
-				}
-				if slices.Contains(up.methods(), "tools/call check_credits") {
-					t.Error("the call was sent")
-				}
+					a := employ(t, era, o.remote(), &Guard{ReadOnly: true})
+					got := a.call("check_credits", "{}")
+					if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
+						t.Errorf("got %q, want %q", got.text, tt.why)
+					}
+					a.leave()
+					if called := o.called(); called != nil {
+						t.Errorf("called %q", called)
+					}
+				})
 			})
 		})
 	}
 }
 
 func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
-	var questions []*Message
-	up := &scripted{answer: func(m *Message) *Message {
-		if strings.HasPrefix(string(m.ID), `"leadmagic-mcp-proxy `) {
-			questions = append(questions, m)
-		}
-		if m.Method == "tools/list" {
-			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"tools":[{"name":"check_credit_balance"}]}}`)
-		}
-		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25","structuredContent":{"credits":5}}}`)
-	}}
 	eachEra(t, func(t *testing.T, era string) {
-		questions = nil
-		a := employ(t, era, up, &Guard{MaxCredits: 1})
+		o := newOffice(t)
+		var mu sync.Mutex
+		var asked []string
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method != "tools/list" && m.Method != "tools/call" {
+				return false
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if string(m.ID) != "2" && string(m.ID) != "1" { // those are the editor's
+				asked = append(asked, m.Method+" "+toolOf(m))
+				if modern := r.Header.Get("Mcp-Method") != "" && strings.Contains(m.raw, `"2026-07-28"`); modern != (era == "modern") {
+					t.Errorf("of another era: %s", m.raw)
+				}
+				if strings.Contains(m.raw, "progressToken") {
+					t.Errorf("with a progress token that is another call's: %s", m.raw)
+				}
+			}
+			answer(w, m, `{"tools":[{"name":"check_credit_balance"}],"structuredContent":{"credits":5}}`)
+			return true
+		}
+		a := employ(t, era, o.remote(), &Guard{MaxCredits: 1})
 		a.call("odd", "{}")
 		a.leave()
-		var got []string
-		for _, q := range questions {
-			got = append(got, q.Method+" "+q.Param("name"))
-			if modern := q.Modern(); modern != (era == "modern") {
-				t.Errorf("of another era: %s", q.Raw)
-			}
-			if q.meta.progressToken != nil {
-				t.Errorf("with a progress token that is another call's: %s", q.Raw)
-			}
-		}
-		if want := []string{"tools/list ", "tools/call check_credit_balance", "tools/call check_credit_balance"}; !slices.Equal(got, want) {
-			t.Errorf("asked %q, want %q", got, want)
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []string{"tools/list ", "tools/call check_credit_balance", "tools/call check_credit_balance"}; !slices.Equal(asked, want) {
+			t.Errorf("asked %q, want %q", asked, want)
 		}
 	})
 }

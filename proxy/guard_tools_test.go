@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
@@ -158,8 +161,14 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
 				cut := employ(t, era, upstreamTo(t, w, s), &Guard{Tools: []string{"find_*"}}).ask("tools/list", "{}")
 				want := whole
-				for tool := range elements(find(find([]byte(whole), "result"), "tools")) {
-					if name, _ := unquote(find(tool, "name")); !strings.HasPrefix(name, "find_") {
+				var all struct {
+					Result struct{ Tools []json.RawMessage }
+				}
+				if err := json.Unmarshal([]byte(whole), &all); err != nil {
+					t.Fatal(err)
+				}
+				for i, tool := range all.Result.Tools {
+					if !strings.HasPrefix(toolNames(t, whole)[i], "find_") {
 						want = strings.Replace(want, string(tool)+",", "", 1)
 						want = strings.Replace(want, ","+string(tool)+"]", "]", 1)
 					}
@@ -192,15 +201,14 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 		`{"jsonrpc":"2.0","id":"twice","method":"tools/call","params":{"name":"find_work_email","name":"check_credits"}}`,
 		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
 	}
-	up := &scripted{answer: says("LeadMagic", "2025-11-25")}
-	a := employ(t, "legacy", up, &Guard{})
+	o := newOffice(t)
+	a := employ(t, "legacy", o.remote(), &Guard{})
 	for _, line := range lines {
 		a.say(line)
 	}
 	<-a.answer(`"twice"`)
 	a.ask("ping", "{}")
-	want := []string{"initialize", "notifications/initialized", "tools/call check_credits", "tools/call find_work_email", "ping"}
-	if got := up.methods(); !slices.Equal(got, want) {
+	if got, want := o.called(), []string{"check_credits", "find_work_email"}; !slices.Equal(got, want) {
 		t.Errorf("LeadMagic got %q, want %q", got, want)
 	}
 }
@@ -260,32 +268,68 @@ func TestGuardStarStandsForAnyCharacter(t *testing.T) {
 	}
 }
 
-// toolbox is an upstream whose list changes.
-func toolbox(list func() string, log *[]string) *scripted {
-	return &scripted{answer: func(m *Message) *Message {
-		switch m.Method {
-		case "initialize":
-			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25"}}`)
-		case "tools/list":
-			return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"tools":[`+list()+`]}}`)
+// A toolbox is a LeadMagic whose list of tools changes, over HTTP.
+type toolbox struct {
+	*office
+	mu        sync.Mutex
+	list      string
+	announces bool // the answers to calls say first that the list has changed
+}
+
+func newToolbox(t *testing.T, list string) *toolbox {
+	t.Helper()
+	b := &toolbox{office: newOffice(t), list: list}
+	b.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch {
+		case m.Method == "tools/list":
+			answer(w, m, `{"tools":[`+b.list+`]}`)
+		case m.Method != "tools/call":
+			return false
+		case b.announces:
+			stream(w)
+			send(w, `data: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+			send(w, "data: "+result(m, `{"content":[]}`))
+		default:
+			answer(w, m, `{"content":[]}`)
 		}
-		*log = append(*log, m.Param("name"))
-		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"content":[]}}`)
-	}}
+		return true
+	}
+	return b
+}
+
+func (b *toolbox) becomes(change func(*toolbox)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(b)
+}
+
+// called is the tools that were called.
+func (o *office) called() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []string
+	for _, r := range o.seen {
+		if r.Method == "tools/call" {
+			list = append(list, toolOf(r.rpc))
+		}
+	}
+	return list
 }
 
 func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
-		list := `{"name":"old","annotations":{"readOnlyHint":true}}`
-		var called []string
-		up := toolbox(func() string { return list }, &called)
-		a := employ(t, era, up, &Guard{ReadOnly: true})
+		const old = `{"name":"old","annotations":{"readOnlyHint":true}}`
+		b := newToolbox(t, old)
+		a := employ(t, era, b.remote(), &Guard{ReadOnly: true})
 		a.ask("tools/list", "{}")
 		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh"`) {
 			t.Errorf("a tool that is not there: %q", got.text)
 		}
 
-		list += `,{"name":"fresh","annotations":{"readOnlyHint":true}},{"name":"paid"}`
+		const more = `,{"name":"fresh","annotations":{"readOnlyHint":true}},{"name":"paid"}`
+		b.becomes(func(b *toolbox) { b.list = old + more })
 		if got := a.call("fresh", "{}"); got.refused {
 			t.Errorf("a tool that has appeared: %q", got.text)
 		}
@@ -293,25 +337,27 @@ func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
 			t.Errorf("a paid tool that has appeared: %q", got.text)
 		}
 
-		list = strings.Replace(list, "true", "false", 1)
-		up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
-		<-a.rest
+		b.becomes(func(b *toolbox) { b.list, b.announces = strings.Replace(old, "true", "false", 1)+more, true })
+		a.call("fresh", "{}")
+		if line := <-a.rest; !strings.Contains(line, "list_changed") {
+			t.Errorf("the editor got %s", line)
+		}
 		if got := a.call("old", "{}"); !got.refused {
 			t.Error("a tool that is not read-only any more was called")
 		}
-		if want := []string{"fresh"}; !slices.Equal(called, want) {
-			t.Errorf("called %q, want %q", called, want)
+		if got, want := b.called(), []string{"fresh", "fresh"}; !slices.Equal(got, want) {
+			t.Errorf("called %q, want %q", got, want)
 		}
 	})
 }
 
 func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
-	list := `{"name":"old","annotations":{"readOnlyHint":true}}`
-	var called []string
-	up := toolbox(func() string { return list }, &called)
-	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
-	a.call("old", "{}")
-	list = `{"name":"old"}`
+	b := newToolbox(t, `{"name":"old","annotations":{"readOnlyHint":true}}`)
+	a := employ(t, "legacy", b.remote(), &Guard{ReadOnly: true})
+	if got := a.call("old", "{}"); got.refused {
+		t.Errorf("a read-only tool: %q", got.text)
+	}
+	b.becomes(func(b *toolbox) { b.list = `{"name":"old"}` })
 	a.open("2025-11-25")
 	if got := a.call("old", "{}"); !got.refused {
 		t.Error("a tool that is not read-only in the new session was called")
@@ -319,38 +365,11 @@ func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
 }
 
 func TestGuardTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
-	var called []string
-	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
-	a := employ(t, "legacy", up, &Guard{ReadOnly: true})
-	if got := a.call("twin", "{}"); !got.refused || called != nil {
-		t.Errorf("got %q, and %q were called", got.text, called)
+	b := newToolbox(t, `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}`)
+	a := employ(t, "legacy", b.remote(), &Guard{ReadOnly: true})
+	if got := a.call("twin", "{}"); !got.refused || b.called() != nil {
+		t.Errorf("got %q, and %q were called", got.text, b.called())
 	}
-}
-
-func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
-		var called []string
-		up := toolbox(func() string { return `{"name":"check_credits"},{"name":"find_work_email"}` }, &called)
-		a := employ(t, era, up, &Guard{Tools: []string{"check_credits"}})
-		for _, params := range []string{
-			`{"name":"find_work_email","name":"check_credits"}`,
-			`{"name":"find_work_email","n\u0061me":"` + StatusTool + `"}`,
-			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
-		} {
-			got := readOutcome(t, a.ask("tools/call", params))
-			if !got.refused || !strings.Contains(got.text, "the message names a member twice, or in other letters than the protocol has; it was not sent") {
-				t.Errorf("%s: got %q", params, got.text)
-			}
-		}
-		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`)
-		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"check_credits"}}`)
-		a.ask("ping", "{}")
-		for _, method := range up.methods() {
-			if strings.HasPrefix(method, "tools/call") {
-				t.Errorf("LeadMagic saw %q", method)
-			}
-		}
-	})
 }
 
 func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
@@ -360,16 +379,16 @@ func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +
 		`{"jsonrpc":"2.0","id":"y","method":"tools/call","params":{"name":"check_credits","arguments":{}}}]`)
 	line := <-a.rest
-	n := 0
-	for answer := range elements([]byte(line)) {
-		n++
-		got := readOutcome(t, string(answer))
-		id, _ := unquote(find(answer, "id"))
-		if got.refused != (id == "x") {
-			t.Errorf("%s: %s", id, answer)
+	var answers []json.RawMessage
+	if err := json.Unmarshal([]byte(line), &answers); err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range answers {
+		if got := readOutcome(t, string(answer)); got.refused != strings.Contains(string(answer), `"id":"x"`) {
+			t.Errorf("got %s", answer)
 		}
 	}
-	if n != 2 || s.CallCount() != 1 {
-		t.Errorf("%d answers to %d calls: %s", n, s.CallCount(), line)
+	if len(answers) != 2 || s.CallCount() != 1 {
+		t.Errorf("%d answers to %d calls: %s", len(answers), s.CallCount(), line)
 	}
 }
