@@ -245,7 +245,7 @@ func (r *scan) tree(ctx context.Context, named string) error {
 			return nil
 		case err != nil:
 			r.skip(path, err)
-			return nil //nolint:nilerr // it is in the report
+			return nil
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || ignored[path]):
 			return fs.SkipDir
 		case ignored[path]:

@@ -46,8 +46,12 @@ func machine(t *testing.T) (Scanner, string) {
 	t.Helper()
 	s := Scanner{Folder: t.TempDir()}
 	for _, p := range [][2]string{
-		{".mcp.json", "claude-code"}, {".cursor/mcp.json", "cursor"}, {".vscode/mcp.json", "vscode"}, {"User/profiles/*/mcp.json", "vscode"},
-		{"*.code-workspace", "vscode"}, {"mcp.json", ""},
+		{".mcp.json", "claude-code"},
+		{".cursor/mcp.json", "cursor"},
+		{".vscode/mcp.json", "vscode"},
+		{"User/profiles/*/mcp.json", "vscode"},
+		{"*.code-workspace", "vscode"},
+		{"mcp.json", ""},
 	} {
 		s.Project = append(s.Project, Place{Path: p[0], Editor: p[1], Instead: Instead})
 	}
@@ -175,7 +179,7 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	if f := rep.Findings[0]; f.Line != 3 || f.Column != len("LEADMAGIC_API_KEY=")+1 {
 		t.Errorf("x.env: the key is at %d:%d", f.Line, f.Column)
 	}
-	if _, err := (s.with(g)).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
+	if _, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
@@ -267,7 +271,7 @@ func TestStagedNeedsGit(t *testing.T) {
 		t.Errorf("without git: %v", err)
 	}
 	g := gitFor(t)
-	if _, err := (s.with(g)).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "in no git repository") {
+	if _, err := s.with(g).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "in no git repository") {
 		t.Errorf("outside of a repository: %v", err)
 	}
 }
@@ -279,38 +283,5 @@ func TestScanEndsWhenItIsCancelled(t *testing.T) {
 	cancel()
 	if _, err := s.Scan(ctx, Targets{Paths: []string{"."}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
-	s, _ := machine(t)
-	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
-	put(t, filepath.Join(s.Folder, "x.env"), leak)
-	for _, mode := range []string{"closed", "x.env"} {
-		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
-	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
-	outside := filepath.Join(t.TempDir(), "x.env")
-	put(t, outside, "")
-	put(t, filepath.Join(s.Folder, "here.env"), "")
-	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
-		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}})
-	var got []string
-	for _, skipped := range rep.Skipped {
-		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
-	}
-	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
-	if os.Geteuid() != 0 { // root reads everything
-		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
-	}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q (%v)", got, want, err)
 	}
 }

@@ -341,3 +341,36 @@ func TestSpecialFilesAreNotOpened(t *testing.T) {
 		t.Errorf("got %+v (%v)", rep, err)
 	}
 }
+
+func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
+	s, _ := machine(t)
+	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
+	put(t, filepath.Join(s.Folder, "x.env"), leak)
+	for _, mode := range []string{"closed", "x.env"} {
+		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
+	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
+	outside := filepath.Join(t.TempDir(), "x.env")
+	put(t, outside, "")
+	put(t, filepath.Join(s.Folder, "here.env"), "")
+	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
+		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}})
+	var got []string
+	for _, skipped := range rep.Skipped {
+		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
+	}
+	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
+	if os.Geteuid() != 0 { // root reads everything
+		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q (%v)", got, want, err)
+	}
+}
