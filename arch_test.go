@@ -71,8 +71,7 @@ var walls = map[string][]string{
 	"internal/mutation": {},
 
 	// What measures the program beside others.
-	"internal/bench/compare": {},
-	"internal/bench/relay":   {},
+	"internal/bench": {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go

@@ -59,8 +59,7 @@ func readMessages(body []byte) []message {
 		body = slices.Concat([]byte{'['}, body, []byte{']'})
 	}
 	var messages []message
-	var syntax *json.SyntaxError
-	if errors.As(json.Unmarshal(body, &messages), &syntax) {
+	if _, broken := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &messages)); broken {
 		return nil
 	}
 	return messages
