@@ -179,37 +179,14 @@ func (x *editorCheck) place() string { return place(x.entry.Path, x.entry.Line) 
 func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 	x.entry = entry
 	x.resolve(entry.Server, x.read)
-	s := entry.Server
 	launch, ours := x.launched()
 	x.launch = launch
+	x.checkEntry(ours)
 	if ours {
 		x.settings = x.doctor.Settings(launch.Args, lookup(x.doctor.System.GOOS, x.environ()))
-	}
-	off := ""
-	if entry.Name == editor.Name || ours {
-		off = x.editor.Off(x.doctor.System, x.scope, entry.Name)
-	}
-	switch name := x.name("entry"); {
-	case s.Disabled:
-		x.warn(name, x.place()+" is disabled", "enable "+entry.Name+" in "+x.editor.Title)
-	case off != "":
-		x.warn(name, x.place()+" is switched off: "+off, "enable "+entry.Name+" in "+x.editor.Title)
-	case s.URL != "":
-		x.remote(name)
-	case !ours && entry.Name == editor.Name:
-		x.warn(name, x.place()+" starts "+base(x.passed.Command)+", not this program", x.install())
-	case !ours:
-		x.warn(name, x.place()+" gives the key to "+base(x.passed.Command)+", which is not this program", "take it out unless you trust whoever wrote it")
-	default:
-		x.ok(name, "%s", x.place())
-	}
-	if s.URL != "" && (s.Disabled || off != "") {
-		x.remote(x.name("address"))
-	}
-	if ours {
 		x.command(ctx)
 	}
-	switch literal := s.LiteralKey(); {
+	switch literal := entry.LiteralKey(); {
 	case literal != "":
 		if literal == "args" {
 			literal = "an argument"
@@ -223,6 +200,33 @@ func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 		x.checkSettings()
 	}
 	return ours || entry.Name == editor.Name
+}
+
+// checkEntry says where the entry stands, and whether the editor starts it, or gives the key to something else.
+func (x *editorCheck) checkEntry(ours bool) {
+	s, off := x.entry.Server, ""
+	if x.entry.Name == editor.Name || ours {
+		off = x.editor.Off(x.doctor.System, x.scope, x.entry.Name)
+	}
+	name, enable := x.name("entry"), "enable "+x.entry.Name+" in "+x.editor.Title
+	switch {
+	case s.Disabled:
+		x.warn(name, x.place()+" is disabled", enable)
+	case off != "":
+		x.warn(name, x.place()+" is switched off: "+off, enable)
+	case s.URL != "":
+		x.remote(name)
+		return
+	case ours:
+		x.ok(name, "%s", x.place())
+	case x.entry.Name == editor.Name:
+		x.warn(name, x.place()+" starts "+base(x.passed.Command)+", not this program", x.install())
+	default:
+		x.warn(name, x.place()+" gives the key to "+base(x.passed.Command)+", which is not this program", "take it out unless you trust whoever wrote it")
+	}
+	if s.URL != "" {
+		x.remote(x.name("address"))
+	}
 }
 
 // remote checks an entry that connects to a server by itself.

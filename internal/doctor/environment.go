@@ -21,7 +21,7 @@ func (d *Doctor) environment(ctx context.Context) []Check {
 	d.program(ctx, n)
 	switch {
 	case d.Refusal != nil:
-		n.blame("settings", d.Refusal)
+		n.failWith("settings", d.Refusal)
 	case len(d.Given) == 0:
 		n.ok("settings", "all at their defaults")
 	default:
@@ -62,7 +62,7 @@ func (d *Doctor) key(ctx context.Context) ([]Check, error) {
 	_, err := d.Keys.Get(ctx)
 	report := d.Keys.Describe()
 	if err != nil {
-		what, next := words(err)
+		what, next := describe(err)
 		if advice := report.Advice(auth.Syntax{}); advice != "" {
 			next = advice
 		}
