@@ -80,7 +80,12 @@ func claudeOff(s System, scope Scope, name string) string {
 		s.managed("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json", `C:\Program Files\ClaudeCode\managed-settings.json`),
 	)
 	for _, f := range s.settingsFiles("${CLAUDE_CONFIG_DIR:-~}/.claude.json") {
-		project, _ := setting(f.data, "projects", s.realFolder()).(map[string]any)
+		var project map[string]any
+		for _, folder := range s.folderNames() {
+			if kept, ok := setting(f.data, "projects", folder).(map[string]any); ok {
+				project = kept
+			}
+		}
 		if slices.Contains(texts(project["disabledMcpServers"]), name) {
 			return "disabledMcpServers for this folder in " + f.path + " names it"
 		}

@@ -272,7 +272,7 @@ func show(entry any) string {
 	return strings.TrimSpace(string(masked(b.Bytes())))
 }
 
-// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
+// Entry is what the user's or the project's config file holds under a name: nil, if it holds nothing.
 func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
 	path, err := e.Path(s, scope)
 	if err != nil {
@@ -282,7 +282,7 @@ func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, line, found, err := e.format.find(f.data, append(e.servers(s, scope), name))
+	value, line, found, err := e.format.find(f.data, []string{e.Key, name})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -315,8 +315,8 @@ type readFile struct{ name, form string }
 // files of the project.
 func (e Editor) Lists(s System) []List {
 	var lists []List
-	add := func(e Editor, scope Scope, path string) {
-		at := e.servers(s, scope)
+	add := func(e Editor, scope Scope, path string, at ...string) {
+		at = append(at, e.Key)
 		lists = append(lists, List{e, scope, path, at})
 		if e.newer != "" {
 			lists = append(lists, List{e, scope, path, append(slices.Clone(at), e.newer)})
@@ -325,8 +325,10 @@ func (e Editor) Lists(s System) []List {
 	user, err := e.file(s)
 	if err == nil {
 		add(e, User, user)
-		if e.local != "" {
-			add(e, Local, user)
+		for _, folder := range s.folderNames() {
+			if e.local != "" {
+				add(e, Local, user, e.local, folder)
+			}
 		}
 	}
 	for i, dir := range s.projectFolders() {
@@ -365,12 +367,10 @@ func (s System) projectFolders() []string {
 	}
 }
 
-// servers is the path of the servers of a scope in its file.
-func (e Editor) servers(s System, scope Scope) []string {
-	if scope == Local {
-		return []string{e.local, s.realFolder(), e.Key}
-	}
-	return []string{e.Key}
+// folderNames are the names under which an editor may keep something for this folder: on Windows with either sign.
+func (s System) folderNames() []string {
+	folder := s.realFolder()
+	return slices.Compact([]string{folder, filepath.ToSlash(folder)})
 }
 
 // mostLines is how many entries of one file have their line looked up, which reads the whole file each time.
