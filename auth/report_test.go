@@ -58,14 +58,17 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 	}
 }
 
-func TestNearMissesAreFoundWithoutAListOfVariables(t *testing.T) {
-	for _, name := range []string{"LEADMAGIC_KEY", "LEADMAGIC_APIKEY", "LEAD_MAGIC_API_KEY", "LEADMAGIC_TOKEN", "LM_API_KEY"} {
-		m := newMachine(t)
-		m.Environ = nil
-		m.values[name] = canary
-		_, err := m.Get(t.Context())
-		if err == nil || !strings.Contains(err.Error(), name+" is set") || m.Describe().NearMiss != name {
-			t.Errorf("%s: %v", name, err)
+func TestWhichNamesAreAlmostRight(t *testing.T) {
+	for name, want := range map[string]string{
+		"LEADMAGIC_KEY": variable, "LEADMAGIC_APIKEY": variable, "LEAD_MAGIC_API_KEY": variable, "LEADMAGIC_TOKEN": variable, "LEADMAGIC_API_TOKEN": variable,
+		"LEADMAGIC_SECRET": variable, "LEADMAGIC_API": variable, "LM_API_KEY": variable, "LM_KEY": variable, "leadmagic-api-key": variable,
+		"MY_LEADMAGIC_KEY": variable, "LEADMAGIC_KEY_FILE": fileVariable, "LEADMAGIC_KEY_PATH": fileVariable, "LEADMAGIC_TOKEN_CMD": commandVariable,
+		"LEADMAGIC_KEYCOMMAND": commandVariable,
+		variable:               "", fileVariable: "", commandVariable: "", "": "", "OPENAI_API_KEY": "", "API_KEY": "", "KEY": "", "SSH_KEY_FILE": "", "LM_STUDIO_KEY": "",
+		"GITHUB_TOKEN": "", "CLIENT_SECRET": "", "LEADMAGIC_MCP_URL": "", "LEADMAGIC_API_URL": "", "LEADMAGIC_LOG_FILE": "", "LEADMAGIC": "", "LM_API": "",
+	} {
+		if got := NearestVariable(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }
