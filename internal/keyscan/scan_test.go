@@ -251,6 +251,45 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	}
 }
 
+// What git is told beside the repository's files: its own list of patterns, and the user's.
+func TestOtherListsOfWhatGitIgnores(t *testing.T) {
+	g := gitFor(t)
+	s, home := machine(t)
+	runGit(t, g, s.Folder, "init", "-q")
+	g = append(g, "HOME="+home)
+	put(t, filepath.Join(home, ".config", "git", "ignore"), "mine.env\n")
+	put(t, filepath.Join(s.Folder, ".git", "info", "exclude"), "ours.env\nfolder/\n")
+	for _, name := range []string{"mine.env", "ours.env", "other.env", "folder/a.env"} {
+		put(t, filepath.Join(s.Folder, name), leak)
+	}
+	rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"."}})
+	if got := told(s, rep); err != nil || !slices.Equal(got, []string{"other.env  LEADMAGIC_API_KEY untracked"}) {
+		t.Errorf("got %q (%v)", got, err)
+	}
+	// Somebody who names a folder wants to know of what is in it.
+	rep, err = s.with(g).Scan(t.Context(), Targets{Paths: []string{"folder"}})
+	if got := told(s, rep); err != nil || !slices.Equal(got, []string{"folder/a.env  LEADMAGIC_API_KEY ignored"}) {
+		t.Errorf("got %q (%v)", got, err)
+	}
+}
+
+// A submodule and a link are no files of the commit.
+func TestWhatIsStagedAndNoFile(t *testing.T) {
+	g := gitFor(t)
+	s, _ := machine(t)
+	runGit(t, g, s.Folder, "init", "-q")
+	runGit(t, g, s.Folder, "init", "-q", "sub")
+	runGit(t, g, filepath.Join(s.Folder, "sub"), "commit", "-q", "--allow-empty", "-m", "x")
+	put(t, filepath.Join(s.Folder, "last.env"), leak)
+	runGit(t, g, s.Folder, "add", ".")
+	id := strings.TrimSpace(runGit(t, g, s.Folder, "hash-object", "-w", "last.env"))
+	runGit(t, g, s.Folder, "update-index", "--add", "--cacheinfo", "120000,"+id+",link.env")
+	rep, err := s.with(g).Scan(t.Context(), Targets{Staged: true})
+	if got := told(s, rep); err != nil || rep.Skipped != nil || !slices.Equal(got, []string{"last.env  LEADMAGIC_API_KEY staged"}) {
+		t.Errorf("got %q, %v (%v)", got, rep.Skipped, err)
+	}
+}
+
 func TestWhatIsTooLargeToBeLookedAtIsSaid(t *testing.T) {
 	g := gitFor(t)
 	s, _ := machine(t)
