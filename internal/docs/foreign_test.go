@@ -17,8 +17,8 @@ import (
 var others = []string{"git", "cd", "xattr", "claude", "op", "sha256sum"}
 
 var (
-	pushed     = regexp.MustCompile(`(?m)^push (\S+)`)
-	identity   = regexp.MustCompile(`--certificate-identity-regexp (\S+)`)
+	pushed   = regexp.MustCompile(`(?m)^push (\S+)`)
+	identity = regexp.MustCompile(`--certificate-identity-regexp (\S+)`)
 )
 
 // published are the commands that fetch and check what is published, and what the benchmark compares with.
