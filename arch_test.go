@@ -49,7 +49,7 @@ var walls = map[string][]string{
 
 	"internal/problem":   {"internal/ratelimit"},
 	"internal/ratelimit": {},
-	"internal/sandbox":   {sdk, schema},
+	"internal/sandbox":   {sdk},
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
 	"internal/stdio":     {xsys},

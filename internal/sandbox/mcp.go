@@ -116,7 +116,7 @@ func (s *Sandbox) overdrawn(m message) *refusal {
 	if why != nil || op.check(in) != nil {
 		return nil // the tool says so
 	}
-	if price, left := op.answer(in, s.account).credits, s.account.balance(); price > left {
+	if price, left := op.find(in, s.account).credits, s.account.balance(); price > left {
 		return noCredits(price, left)
 	}
 	return nil
