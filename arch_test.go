@@ -52,18 +52,19 @@ var walls = map[string][]string{
 
 	"internal/problem":   {"internal/ratelimit"},
 	"internal/ratelimit": {},
-	"internal/sandbox":   {sdk, schema},
+	"internal/sandbox":   {sdk},
 	"internal/explain":   {"internal/problem", sdk},
 	"internal/file":      {},
 	"internal/stdio":     {xsys},
-	"internal/editor":    {"internal/file", "internal/problem", hujson, toml, differ},
+	"internal/keyscan":   {"internal/file"},
+	"internal/editor":    {"internal/file", "internal/keyscan", "internal/problem", hujson, toml, differ},
 	"internal/release":   {},
 	"internal/doctor": {
-		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/problem", "internal/sandbox", sdk,
+		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
 		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
-		"internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
+		"internal/keyscan", "internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 
 	// The sandbox as tests use it.
@@ -76,8 +77,7 @@ var walls = map[string][]string{
 	"internal/mutation": {},
 
 	// What measures the program beside others.
-	"internal/bench/compare": {},
-	"internal/bench/relay":   {},
+	"internal/bench": {},
 }
 
 // process names what belongs to the process and not to a package: only a main.go

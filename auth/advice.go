@@ -2,32 +2,18 @@ package auth
 
 import "strings"
 
-// habits are how editors take a variable, by what their clientInfo calls them; the first that fits counts.
-// An entry without a reference is of an editor that fills in none.
-var habits = []struct {
-	called string // part of the name, in lower case
-	name   string
-	entry  string // NAME stands for the variable
-}{
-	{"claude-code", "Claude Code", `"env": {"NAME": "${NAME}"}`},
-	{"claude", "Claude Desktop", ""},
-	{"cursor", "Cursor", `"env": {"NAME": "${env:NAME}"}`},
-	{"windsurf", "Windsurf", `"env": {"NAME": "${env:NAME}"}`},
-	{"codeium", "Windsurf", `"env": {"NAME": "${env:NAME}"}`},
-	{"visual studio code", "VS Code", `"env": {"NAME": "${input:leadmagic-key}"} and an input of that id with "password": true`},
-	{"vscode", "VS Code", `"env": {"NAME": "${input:leadmagic-key}"} and an input of that id with "password": true`},
-	{"zed", "Zed", ""},
-	{"gemini", "Gemini CLI", `"env": {"NAME": "$NAME"}`},
-	{"codex", "Codex", `env_vars = ["NAME"]`},
-	{"copilot", "Copilot CLI", `"env": {"NAME": "${NAME}"}`},
-	{"cline", "Cline", `"env": {"NAME": "${env:NAME}"}`},
-	{"opencode", "opencode", `"environment": {"NAME": "{env:NAME}"}`},
+// A Syntax is how an editor takes a variable. The zero value is that of an editor that is not known.
+type Syntax struct {
+	Editor string // its name
+	// Entry is what to write into its configuration, where NAME stands for the variable. It is empty for an editor that
+	// fills in no references.
+	Entry string
 }
 
-// Advice says what to do when no source has a key, in the syntax of the editor that gives its name so. It is
-// empty where the problem says it itself or nothing is missing; then, and for an editor that is not known
-// and nothing else to go by, the usual fix holds.
-func (r Report) Advice(editor string) string {
+// Advice says what to do when no source has a key, in the syntax of the editor that is connected. It is empty where the
+// problem says it itself or nothing is missing; then, and for an editor that is not known and nothing else to go by, the
+// usual fix holds.
+func (r Report) Advice(editor Syntax) string {
 	if r.told || r.Source != "" || r.Sources == nil {
 		return ""
 	}
@@ -42,23 +28,19 @@ func (r Report) Advice(editor string) string {
 		name = r.unfilled
 	}
 	const login = "run: leadmagic-mcp-proxy login"
-	editor = strings.ToLower(editor)
-	for _, h := range habits {
-		switch {
-		case editor == "" || !strings.Contains(editor, h.called):
-		case h.entry == "" && r.unfilled != "":
-			return h.name + " fills in no references: take it out of the configuration, then " + login
-		case h.entry == "":
-			return login + `; or write "env": {"` + fileVariable + `": "…"} with the path of a file in ` + h.name
-		case strings.Contains(h.entry, "${input:"):
-			return "in " + h.name + ", write " + strings.ReplaceAll(h.entry, "NAME", name) + "; or " + login
-		default:
-			return "in " + h.name + ", write " + strings.ReplaceAll(h.entry, "NAME", name) +
-				" and set " + name + " where " + h.name + " is started; or " + login
-		}
-	}
-	if r.unfilled != "" {
+	switch {
+	case editor.Editor == "" && r.unfilled == "":
+		return ""
+	case editor.Editor == "":
 		return "set " + name + " where the editor is started, refer to it as the editor wants it, or " + login
+	case editor.Entry == "" && r.unfilled != "":
+		return editor.Editor + " fills in no references: take it out of the configuration, then " + login
+	case editor.Entry == "":
+		return login + `; or write "env": {"` + fileVariable + `": "…"} with the path of a file in ` + editor.Editor
 	}
-	return ""
+	advice := "in " + editor.Editor + ", write " + strings.ReplaceAll(editor.Entry, "NAME", name)
+	if !strings.Contains(editor.Entry, "${input:") { // an editor that asks needs no variable
+		advice += " and set " + name + " where " + editor.Editor + " is started"
+	}
+	return advice + "; or " + login
 }

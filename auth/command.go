@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,36 +22,41 @@ var errTooMuch = errors.New("too much output")
 
 // readCommand runs LEADMAGIC_API_KEY_COMMAND, unless that was done a short while ago. None of its words is ever
 // shown, since they may hold a secret, nor is what it prints.
-func (k *Keys) readCommand(ctx context.Context) reading {
-	defer k.await(commandVariable)()
+func (k *Keys) readCommand(ctx context.Context, ask bool) result {
+	line := k.Getenv(commandVariable)
+	switch {
+	case isUnset(line):
+		return k.unsetVariable(commandVariable, line)
+	case !ask:
+		return unread(commandVariable, "")
+	}
 	// The command itself ends with ctx, and its end is waited for: nothing is left running.
-	r, _ := k.command.ask(context.Background(), 0, func() reading {
-		words, err := splitCommand(k.Getenv(commandVariable))
-		if err != nil {
-			return broken(commandVariable, err.Error(), "close its quotes; "+shellAdvice)
-		}
-		if len(words) == 0 || words[0] == "" {
-			return broken(commandVariable, "names no program", "begin it with the name of a program")
-		}
-		ctx, stop := context.WithTimeout(ctx, commandFor)
-		defer stop()
-		run, stderr := k.Run, k.Stderr
-		if run == nil {
-			run = runCommand
-		}
-		if stderr == nil {
-			stderr = io.Discard
-		}
-		out, err := run(ctx, words, veil{stderr})
-		r := readOutput(text(out))
-		if err != nil {
-			r = describeFailure(ctx, err)
-		}
-		if r.State != Found && slices.ContainsFunc(words, isForShell) {
-			r.advise(shellAdvice)
-		}
-		return r
-	})
+	r, _ := k.await(context.Background(), &k.command, commandVariable, 2*commandFor, func() result { return k.askCommand(ctx, line) })
+	return r
+}
+
+func (k *Keys) askCommand(ctx context.Context, line string) result {
+	words, err := splitCommand(line)
+	if err != nil {
+		return broken(commandVariable, err.Error(), "close its quotes; "+shellAdvice)
+	}
+	if len(words) == 0 || words[0] == "" {
+		return broken(commandVariable, "names no program", "begin it with the name of a program")
+	}
+	ctx, stop := context.WithTimeout(ctx, commandFor)
+	defer stop()
+	run := k.Run
+	if run == nil {
+		run = runCommand
+	}
+	out, err := run(ctx, words, keyHider{cmp.Or(k.Stderr, io.Discard)})
+	r := readOutput(text(out))
+	if err != nil {
+		r = describeFailure(ctx, err)
+	}
+	if r.State != Found && slices.ContainsFunc(words, isForShell) {
+		r.advise(shellAdvice)
+	}
 	return r
 }
 
@@ -61,21 +67,21 @@ func isForShell(word string) bool {
 }
 
 // readOutput is what a command printed, read as a key.
-func readOutput(out string) reading {
+func readOutput(out string) result {
 	out = strings.TrimFunc(out, around)
 	if lines := strings.Count(out, "\n") + 1; lines > 1 {
 		return broken(commandVariable, fmt.Sprintf("prints %d lines", lines), "make it print the key alone, in one line")
 	}
 	r := unset(commandVariable, "prints nothing")
 	if out != "" {
-		r = examine(out).reading(commandVariable, "prints a text that ")
+		r = examine(commandVariable, "prints a text that ", out)
 	}
 	r.next = "make it print the key alone, in one line"
 	return r
 }
 
 // describeFailure says why a command gave no key.
-func describeFailure(ctx context.Context, err error) reading {
+func describeFailure(ctx context.Context, err error) result {
 	var exit *exec.ExitError
 	note, fix := "cannot be run", "try it in a terminal"
 	switch {
@@ -98,14 +104,25 @@ func describeFailure(ctx context.Context, err error) reading {
 	return broken(commandVariable, note, fix)
 }
 
-// A veil hides what looks like a key in what a command says to a person: a shell that traces would show it.
-type veil struct{ io.Writer }
+// advise adds to what is to be done about a source without a key.
+func (r *result) advise(next string) {
+	if r.problem == nil {
+		r.next += "; " + next
+		return
+	}
+	said := *r.problem
+	said.Next = said.Fix() + "; " + next
+	r.problem = &said
+}
+
+// A keyHider hides what looks like a key in what a command says to a person: a shell that traces would show it.
+type keyHider struct{ io.Writer }
 
 var keyLike = regexp.MustCompile(`\b` + Prefix + `[0-9A-Za-z_-]{8,}`)
 
 // Write implements io.Writer. It holds nothing back, since what has no line end may be a question.
-func (v veil) Write(p []byte) (int, error) {
-	if _, err := v.Writer.Write(keyLike.ReplaceAll(p, []byte(Redacted))); err != nil {
+func (h keyHider) Write(p []byte) (int, error) {
+	if _, err := h.Writer.Write(keyLike.ReplaceAll(p, []byte(Redacted))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 const maxFile = 64 << 10
 
 // readKeyFile reads the file that LEADMAGIC_API_KEY_FILE names.
-func (k *Keys) readKeyFile() reading {
+func (k *Keys) readKeyFile(context.Context, bool) result {
 	raw := k.Getenv(fileVariable)
 	if isUnset(raw) {
 		return k.unsetVariable(fileVariable, raw)
@@ -36,7 +37,7 @@ func (k *Keys) readKeyFile() reading {
 }
 
 // readFile reads a file with a key in it. What is said of it begins with lead.
-func readFile(name, lead, path string) reading {
+func readFile(name, lead, path string) result {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return broken(name, lead+"cannot be looked at", "give its whole path")
@@ -59,7 +60,7 @@ func readFile(name, lead, path string) reading {
 	if why, fix := distrust(path, os.Geteuid()); why != "" {
 		return broken(name, lead+why, fix)
 	}
-	r := examine(text(content)).reading(name, lead)
+	r := examine(name, lead, text(content))
 	r.next = "write the key into " + path
 	if mode := info.Mode().Perm(); r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
 		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)

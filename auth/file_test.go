@@ -17,14 +17,14 @@ func TestAKeyFileIsReadAsPeopleWriteIt(t *testing.T) {
 	} {
 		m := newMachine(t)
 		m.values[fileVariable] = m.file(t, content)
-		if got := m.readKeyFile(); got.State != Found || got.key.value() != canary || got.Warning != "" {
+		if got := m.readKeyFile(t.Context(), false); got.State != Found || got.key.value() != canary || got.Warning != "" {
 			t.Errorf("%s: %+v", name, got.Source)
 		}
 	}
 	m := newMachine(t)
 	m.file(t, canary)
 	m.values[fileVariable] = "~/key.txt"
-	if got := m.readKeyFile(); got.State != Found {
+	if got := m.readKeyFile(t.Context(), false); got.State != Found {
 		t.Errorf("in the home folder: %+v", got.Source)
 	}
 }
@@ -63,7 +63,7 @@ func TestAKeyFileThatCannotBeUsedSaysWhy(t *testing.T) {
 			if p == nil {
 				t.Fatal("the key is taken")
 			}
-			got := m.Describe().Sources[inFile]
+			got := m.Describe().Sources[1]
 			if got.State != Broken || !strings.Contains(got.Note, tt.note) || !strings.Contains(p.Fix(), tt.next) {
 				t.Errorf("got %q (fix: %s), want %q (fix: %s)", got.Note, p.Fix(), tt.note, tt.next)
 			}

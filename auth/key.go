@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -35,14 +37,14 @@ type Key struct {
 // not part of it. The error has ErrNotSet in its tree, or is a *problem.Problem that says what is wrong. No
 // error shows any of raw, except a reference to one of our own variables.
 func Parse(raw string) (Key, error) {
-	f := examine(raw)
+	r := examine("", "", raw)
 	switch {
-	case f.unset != "":
-		return Key{}, fmt.Errorf("%w: the value %s", ErrNotSet, f.unset)
-	case f.wrong != "":
-		return Key{}, f.problem("")
+	case r.State == Unset:
+		return Key{}, fmt.Errorf("%w: the value %s", ErrNotSet, r.Note)
+	case r.problem != nil:
+		return Key{}, r.problem
 	}
-	return f.key, nil
+	return r.key, nil
 }
 
 // value is the key itself, for the one header and for what is cut out of answers.
@@ -76,40 +78,31 @@ func (Key) LogValue() slog.Value { return slog.StringValue(Redacted) }
 // MarshalText implements encoding.TextMarshaler, and with it JSON.
 func (Key) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
-// A form is what a text turns out to be: a key, or not set, or wrong. The reasons go on where a sentence
-// has named the text.
-type form struct {
-	key          Key
-	unset, wrong string
-	reference    bool   // unset, since nothing has filled it in
-	fix          string // empty stands for the default
-}
-
-// problem says what is wrong with the key from source. An empty source names none.
-func (f form) problem(source string) *problem.Problem {
-	subject := "the API key "
-	if source != "" {
-		subject += "from " + source + " "
-	}
-	return problem.New(problem.KeyMalformed, problem.NotSent, subject+f.wrong, f.fix)
-}
-
-// examine finds out what a text is.
-func examine(raw string) form {
+// examine finds out what the text of a source is: a key, or not set, or wrong. What is said of the text begins with lead.
+func examine(name, lead, raw string) result {
 	s := strings.TrimFunc(raw, around)
-	if s == "" {
-		return form{unset: "is empty"}
-	}
-	if reference := unfilled(s); reference != "" {
-		return form{unset: "is " + reference + ", a reference that nothing has filled in", reference: true}
-	}
-	if isSample(s) {
-		return form{unset: "is a sample, not a key"}
+	reference := unfilled(s)
+	switch {
+	case s == "":
+		return unset(name, lead+"is empty")
+	case reference != "":
+		r := unset(name, lead+"is "+reference+", a reference that nothing has filled in")
+		r.reference = true
+		return r
+	case isSample(s):
+		return unset(name, lead+"is a sample, not a key")
 	}
 	if wrong, fix := fault(s); wrong != "" {
-		return form{wrong: wrong, fix: fix}
+		subject := "the API key "
+		if name != "" {
+			subject += "from " + name + " "
+		}
+		return result{
+			Source:  Source{Name: name, State: Broken, Note: "has a key that " + wrong},
+			problem: problem.New(problem.KeyMalformed, problem.NotSent, subject+wrong, fix),
+		}
 	}
-	return form{key: Key{func() string { return s }}}
+	return result{Source: Source{Name: name, State: Found}, key: Key{func() string { return s }}}
 }
 
 // around reports what may stand around a key without being part of it: blanks, line ends, marks that
@@ -156,4 +149,89 @@ func fault(s string) (wrong, fix string) {
 		}
 	}
 	return "", ""
+}
+
+// unfilled names the shape of a reference that an editor or a shell was meant to replace, or is empty. The
+// text itself is shown only if it is nothing but our own variable's name: some editors leave the dollar and
+// put the key behind it.
+func unfilled(s string) string {
+	for _, shape := range []struct{ open, end, shown string }{
+		{"${input:", "}", "${input:…}"},
+		{"${env:", "}", "${env:…}"},
+		{"${file:", "}", "${file:…}"},
+		{"${{", "}}", "${{…}}"},
+		{"${", "}", "${…}"},
+		{"$env:", "", "$env:…"},
+		{"$(", "", "$(…)"},
+		{"$", "", "$…"},
+		{"{env:", "}", "{env:…}"},
+		{"{file:", "}", "{file:…}"},
+		{"{{", "}}", "{{…}}"},
+		{"<", ">", "<…>"},
+		{"%", "%", "%…%"},
+		{"op://", "", "op://…"},
+	} {
+		inner, opens := strings.CutPrefix(s, shape.open)
+		inner, ends := strings.CutSuffix(inner, shape.end)
+		if !opens || !ends {
+			continue
+		}
+		if slices.Contains(Variables(), strings.TrimSpace(inner)) {
+			return s
+		}
+		return shape.shown
+	}
+	return ""
+}
+
+// placeholders are the words of which documentation makes what stands where a key belongs.
+var placeholders = []string{
+	"add", "api", "apikey", "change", "changeme", "copy", "enter", "env", "example", "here", "insert", "key", "leadmagic", "me",
+	"none", "null", "paste", "placeholder", "process", "put", "replace", "replaceme", "sample", "todo", "token", "undefined", "with", "your",
+}
+
+// isSample recognizes what documentation prints where a key belongs: nothing but such words, or none at all.
+func isSample(s string) bool {
+	s = strings.TrimPrefix(strings.ToLower(s), Prefix)
+	if strings.Contains(s, "your") && (strings.Contains(s, "key") || strings.Contains(s, "token")) && !strings.ContainsFunc(s, unicode.IsSpace) {
+		return true
+	}
+	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return !slices.ContainsFunc(words, func(word string) bool {
+		return strings.Trim(word, "x") != "" && !slices.Contains(placeholders, word)
+	})
+}
+
+// foreign are the beginnings of secrets that other services give out, as they have published them. A key of LeadMagic's
+// begins with lm_; one that does not is sent all the same, unless it begins like one of these.
+var foreign = []string{
+	// models: OpenAI, Anthropic and many more
+	"sk-", "csk-", "hf_", "api_org_", "r8_", "gsk_", "xai-", "pplx-", "nvapi-", "tgp_v1_", "fw_", "jina_", "lsv2_", "ls__", "tvly-", "fc-", "e2b_", "rpa_",
+	// payment, shops, mail and customers: Stripe, Clerk, Shopify, Square, SendGrid, HubSpot and others
+	"sk_", "pk_", "pk-", "rk_", "whsec_", "shpat_", "shpss_", "shpca_", "shppa_", "shptka_", "sq0", "rzp_", "FLWSECK", "FLWPUBK", "EZAK", "EZTK",
+	"shippo_", "duffel_", "access-sandbox-", "access-production-", "cal_live_", "apify_api_", "SG.", "pat-na", "pat-eu",
+	// GitHub, GitLab, Atlassian, Slack
+	"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-",
+	"glsoat-", "gloas-", "glffct-", "glwt-", "GR1348941", "ATATT", "ATCTT", "ATBB", "ATTA", "xox", "xapp-", "xwfp-",
+	// Amazon, Google, other clouds, and databases
+	"AKIA", "ASIA", "ABIA", "ACCA", "AROA", "AIDA", "AGPA", "AIPA", "ANPA", "ANVA", "ABSK", "AIza", "ya29.", "1//0", "GOCSPX-", "AQ.A",
+	"dop_v1_", "doo_v1_", "dor_v1_", "HRKU-", "rnd_", "nfp_", "fm1_", "fm2_", "fo1_", "FlyV1", "vcp_", "vck_", "sbp_", "sb_secret_", "sb_publishable_",
+	"pscale_", "LTAI", "AKID", "tskey-", "pul-",
+	// registries of packages, and stores of secrets
+	"npm_", "pypi-", "rubygems_", "CLOJARS_", "dckr_pat_", "dckr_oat_", "hvs.", "hvb.", "hvr.", "ops_", "A3-", "AGE-SECRET-KEY-", "dp.",
+	// tools, monitoring and builds
+	"lin_api_", "lin_oauth_", "ntn_", "figd_", "figo_", "PMAK-", "PMAT-", "CFPAT-", "rdme_", "sgp_", "sl.", "fio-u-", "waka_", "glsa_", "glc_",
+	"sntrys_", "sntryu_", "NRAK-", "NRII-", "NRJS-", "NRAA-", "phc_", "phx_", "phs_", "dt0", "bkua_", "CCIPAT_", "CCIPRJ_", "sqp_", "squ_", "sqa_",
+	// a JSON web token, of anybody
+	"eyJ",
+}
+
+// foreignShapes are secrets whose beginning alone could be that of any: of Twilio, Mailgun, Databricks, crates.io, NuGet,
+// Notion, Resend, Voyage and Facebook.
+var foreignShapes = regexp.MustCompile(`^(?:(?:SK|AC|key-|dapi)[0-9a-f]{32}|cio[0-9A-Za-z]{32}|oy2[0-9a-z]{43}|secret_[0-9A-Za-z]{43}` +
+	`|re_[0-9A-Za-z]{8,}_[0-9A-Za-z]{20,}|pa-[0-9A-Za-z_-]{40,}|EAA[0-9A-Za-z]{40,})$`)
+
+// isForeign recognizes secrets of services that people keep beside LeadMagic's.
+func isForeign(s string) bool {
+	return foreignShapes.MatchString(s) || slices.ContainsFunc(foreign, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

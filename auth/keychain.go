@@ -37,17 +37,19 @@ var ErrNoKeychain = errors.New("no keychain runs here")
 
 // readKeychain asks the keychain, unless that was done a short while ago. One that cannot be reached is one
 // that has no key.
-func (k *Keys) readKeychain(ctx context.Context) reading {
-	defer k.await(keychainName)()
-	r, answered := k.keychain.ask(ctx, keychainFor, func() reading {
+func (k *Keys) readKeychain(ctx context.Context, ask bool) result {
+	if !ask {
+		return unread(keychainName, "")
+	}
+	r, answered := k.await(ctx, &k.keychain, keychainName, keychainFor, func() result {
 		secret, err := guarded(k.chain().Get)
-		if err != nil {
+		switch {
+		case err != nil:
 			return unset(keychainName, "cannot be reached")
-		}
-		if secret == "" {
+		case secret == "":
 			return unset(keychainName, "")
 		}
-		return examine(secret).reading(keychainName, "holds a text that ")
+		return examine(keychainName, "holds a text that ", secret)
 	})
 	if !answered {
 		return unread(keychainName, "has not answered")

@@ -15,8 +15,8 @@ import (
 type Keys struct {
 	// Getenv looks up a variable.
 	Getenv func(string) string
-	// Environ lists all variables as NAME=value, so that one that is empty, or whose name is a near miss,
-	// can be told. Nil leaves only the usual near misses to be found.
+	// Environ lists all variables as NAME=value, so that one that is empty, or whose name is almost right, can be
+	// told. Nil tells of none.
 	Environ func() []string
 	// Keychain is where login keeps the key. Nil is the keychain of the system.
 	Keychain Keychain
@@ -25,29 +25,26 @@ type Keys struct {
 	Run func(ctx context.Context, words []string, stderr io.Writer) ([]byte, error)
 	// Stderr is where a key command may say something to a person. Nil is nowhere.
 	Stderr io.Writer
-
 	// Redactor is told each key that is found. Nil tells nobody else.
 	Redactor *Redactor
 
-	own   Redactor
-	fixed *reading
+	own  Redactor
+	only *result // in place of all sources
 
-	mu     sync.Mutex
-	key    Key      // the last that was found
-	stale  bool     // key is to be looked for again
-	seen   sighting // what the sources held when they were last read
-	flight *flight  // the reading of the sources that is under way
-	polled time.Time
-	life   context.Context //nolint:containedctx // ends what is under way, by Close
-	end    context.CancelFunc
-	// waiting names the source that is being waited for.
-	waiting string
-
-	command, keychain lookup
+	mu                sync.Mutex
+	key               Key      // the last that was found
+	stale             bool     // key is to be looked for again
+	seen              snapshot // what the sources held when they were last read
+	reading           *reading // of the sources, that is under way
+	polled            time.Time
+	waiting           string          // the source that is being waited for
+	life              context.Context //nolint:containedctx // ends what is under way, by Close
+	end               context.CancelFunc
+	command, keychain *answer
 }
 
-// A flight is one reading of all sources, for all that wait for it.
-type flight struct {
+// A reading is one of all sources, for all that wait for it.
+type reading struct {
 	done chan struct{}
 	key  Key
 	err  *problem.Problem
@@ -55,8 +52,7 @@ type flight struct {
 
 // Only has one key and looks for no other. The source is how a user knows it.
 func Only(key Key, source string) *Keys {
-	r := form{key: key}.reading(source, "")
-	return &Keys{fixed: &r}
+	return &Keys{only: &result{Source: Source{Name: source, State: Found}, key: key}}
 }
 
 // Get returns the key. The sources are read until one has a key, and then no more unless Newer or Changed finds
@@ -72,31 +68,28 @@ func (k *Keys) Get(ctx context.Context) (Key, error) {
 		k.mu.Unlock()
 		return Key{}, k.overdue(err)
 	}
-	f := k.read(false)
+	r := k.read(false)
 	k.mu.Unlock()
 	select {
-	case <-f.done:
+	case <-r.done:
 	case <-ctx.Done():
 		return Key{}, k.overdue(ctx.Err())
 	}
-	if f.err != nil {
-		return Key{}, f.err
+	if r.err != nil {
+		return Key{}, r.err
 	}
-	return f.key, nil
+	return r.key, nil
 }
 
 // AtHand reports whether a variable or a file has the key, so that Get runs no command and does not ask the
 // keychain, which may both ask a person.
 func (k *Keys) AtHand() bool {
-	if k.fixed != nil {
-		return true
+	for _, r := range k.look(context.Background(), false, false) {
+		if r.State != Unset {
+			return r.State == Found
+		}
 	}
-	seen := k.glance()
-	if seen[inCommand].State == Unread {
-		seen = seen[:inCommand]
-	}
-	first := seen.first()
-	return first != nil && first.State == Found
+	return false
 }
 
 // Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are
@@ -111,25 +104,25 @@ func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
 		defer k.mu.Unlock()
 		return Key{}, false
 	}
-	f := k.read(true)
+	r := k.read(true)
 	k.mu.Unlock()
 	select {
-	case <-f.done:
+	case <-r.done:
 	case <-ctx.Done():
 		return Key{}, false
 	}
-	return f.key, f.err == nil && !f.key.Equal(used)
+	return r.key, r.err == nil && !r.key.Equal(used)
 }
 
 // Close ends what is under way, such as a command that hangs. Keys is of no use after it.
 func (k *Keys) Close() {
 	k.mu.Lock()
-	k.live()
-	end, f := k.end, k.flight
+	k.lives()
+	end, r := k.end, k.reading
 	k.mu.Unlock()
 	end()
-	if f != nil {
-		<-f.done
+	if r != nil {
+		<-r.done
 	}
 }
 
@@ -138,85 +131,65 @@ func (k *Keys) Redact(text string) string { return string(k.redactor().Redact([]
 
 func (k *Keys) redactor() *Redactor { return cmp.Or(k.Redactor, &k.own) }
 
-// read begins to read the sources, or joins who does. The mutex is held.
-func (k *Keys) read(rejected bool) *flight {
-	if k.flight != nil {
-		return k.flight
+// read begins to read the sources, or joins a reading. The mutex is held.
+func (k *Keys) read(rejected bool) *reading {
+	if k.reading != nil {
+		return k.reading
 	}
-	f := &flight{done: make(chan struct{})}
-	k.flight = f
-	life := k.live()
+	r := &reading{done: make(chan struct{})}
+	k.reading = r
+	life := k.lives()
 	go func() {
-		seen := k.look(life, rejected)
+		seen := k.look(life, true, rejected)
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		defer close(f.done)
-		k.flight = nil
-		if first := seen.first(); first != nil && first.State == Found {
-			f.key = first.key
+		defer close(r.done)
+		k.reading = nil
+		if first := seen.decisive(); first != nil && first.State == Found {
+			r.key = first.key
 			k.redactor().Add(first.key)
 			k.key, k.stale, k.seen = first.key, false, seen
 			return
 		}
-		f.err = k.problem(seen)
+		r.err = k.problem(seen)
 		if rejected && !k.stale && !k.key.IsZero() {
 			return // a source that is being rewritten does not take away the key that was there
 		}
 		k.key, k.stale, k.seen = Key{}, false, seen
 	}()
-	return f
+	return r
 }
 
-// live is the context of all readings. The mutex is held.
-func (k *Keys) live() context.Context {
+// lives is the context of all readings. The mutex is held.
+func (k *Keys) lives() context.Context {
 	if k.life == nil {
 		k.life, k.end = context.WithCancel(context.Background())
 	}
 	return k.life
 }
 
-// await notes that a source is waited for, until what it returns is called.
-func (k *Keys) await(name string) (done func()) {
-	note := func(name string) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.waiting = name
-	}
-	note(name)
-	return func() { note("") }
-}
-
 // pollPause is how often Changed looks at files.
 const pollPause = 5 * time.Second
 
 // Changed reports whether the next Get may find another key than the last reading did, and makes it look. It
-// asks nobody: it looks at variables and files, at most every 5 s, and whether a command or the keychain
-// has answered after all.
+// asks nobody: it looks at variables and files, at most every 5 s, and whether the keychain has answered after all.
 func (k *Keys) Changed() bool {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
-	case k.fixed != nil, k.seen == nil, k.flight != nil:
-		defer k.mu.Unlock()
+	case k.only != nil, k.seen == nil, k.reading != nil:
 		return false
-	case k.stale, k.keychain.isLate():
-		defer k.mu.Unlock()
+	case k.keychain != nil && k.keychain.late && k.keychain.isDone():
 		k.stale = true
-		return true
-	case time.Since(k.polled) < pollPause:
-		defer k.mu.Unlock()
-		return false
-	}
-	k.polled = time.Now()
-	before := k.seen
-	k.mu.Unlock()
-	now := k.glance()
-	for _, i := range []int{inVariable, inFile, inPrivate} {
-		if !now[i].equal(before[i]) {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			k.stale = true
-			return true
+	case !k.stale && time.Since(k.polled) >= pollPause:
+		k.polled = time.Now()
+		before := k.seen
+		k.mu.Unlock()
+		now := k.look(context.Background(), false, false)
+		k.mu.Lock()
+		for i := range now {
+			k.stale = k.stale || now[i].State != Unread && !now[i].equal(before[i])
 		}
 	}
-	return false
+	return k.stale
 }

@@ -29,8 +29,8 @@ func (k *Keys) Describe() Report {
 	k.mu.Lock()
 	seen, waiting := k.seen, k.waiting
 	k.mu.Unlock()
-	if k.fixed != nil {
-		seen = sighting{*k.fixed}
+	if k.only != nil {
+		seen = snapshot{*k.only}
 	}
 	report := Report{Hidden: seen.hidden(), Waiting: waiting}
 	for _, r := range seen {
@@ -42,7 +42,7 @@ func (k *Keys) Describe() Report {
 			report.next = r.next
 		}
 	}
-	switch first := seen.first(); {
+	switch first := seen.decisive(); {
 	case first == nil:
 		if seen != nil {
 			report.NearMiss = k.nearMiss()
@@ -67,8 +67,8 @@ func (r Report) Warnings() []string {
 }
 
 // problem says why there is no key.
-func (k *Keys) problem(seen sighting) *problem.Problem {
-	if first := seen.first(); first != nil {
+func (k *Keys) problem(seen snapshot) *problem.Problem {
+	if first := seen.decisive(); first != nil {
 		return first.problem
 	}
 	var notes []string
@@ -102,9 +102,6 @@ func (k *Keys) overdue(cause error) *problem.Problem {
 	}
 }
 
-// Variables are the environment variables that say what the key is, or where.
-func Variables() []string { return []string{variable, fileVariable, commandVariable} }
-
 // NearestVariable is the one of Variables for which another name is a near miss, or is empty.
 func NearestVariable(name string) string {
 	bare := strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
@@ -123,20 +120,10 @@ func NearestVariable(name string) string {
 	return variable
 }
 
-// usualMisses are looked up where the environment cannot be listed.
-var usualMisses = []string{"LEADMAGIC_KEY", "LEADMAGIC_APIKEY", "LEAD_MAGIC_API_KEY", "LEADMAGIC_TOKEN", "LEADMAGIC_API_TOKEN", "LM_API_KEY"}
-
 // nearMiss names a variable that is set and is almost ours, or is empty.
 func (k *Keys) nearMiss() string {
-	if k.fixed != nil {
+	if k.only != nil || k.Environ == nil {
 		return ""
-	}
-	if k.Environ == nil {
-		i := slices.IndexFunc(usualMisses, func(name string) bool { return k.Getenv(name) != "" })
-		if i < 0 {
-			return ""
-		}
-		return usualMisses[i]
 	}
 	for _, entry := range k.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); NearestVariable(name) != "" && !isUnset(value) {

@@ -58,40 +58,40 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 	}
 }
 
-func TestNearMissesAreFoundWithoutAListOfVariables(t *testing.T) {
-	for _, name := range []string{"LEADMAGIC_KEY", "LEADMAGIC_APIKEY", "LEAD_MAGIC_API_KEY", "LEADMAGIC_TOKEN", "LM_API_KEY"} {
-		m := newMachine(t)
-		m.Environ = nil
-		m.values[name] = canary
-		_, err := m.Get(t.Context())
-		if err == nil || !strings.Contains(err.Error(), name+" is set") || m.Describe().NearMiss != name {
-			t.Errorf("%s: %v", name, err)
+func TestWhichNamesAreAlmostRight(t *testing.T) {
+	for name, want := range map[string]string{
+		"LEADMAGIC_KEY": variable, "LEADMAGIC_APIKEY": variable, "LEAD_MAGIC_API_KEY": variable, "LEADMAGIC_TOKEN": variable, "LEADMAGIC_API_TOKEN": variable,
+		"LEADMAGIC_SECRET": variable, "LEADMAGIC_API": variable, "LM_API_KEY": variable, "LM_KEY": variable, "leadmagic-api-key": variable,
+		"MY_LEADMAGIC_KEY": variable, "LEADMAGIC_KEY_FILE": fileVariable, "LEADMAGIC_KEY_PATH": fileVariable, "LEADMAGIC_TOKEN_CMD": commandVariable,
+		"LEADMAGIC_KEYCOMMAND": commandVariable,
+		variable:               "", fileVariable: "", commandVariable: "", "": "", "OPENAI_API_KEY": "", "API_KEY": "", "KEY": "", "SSH_KEY_FILE": "", "LM_STUDIO_KEY": "",
+		"GITHUB_TOKEN": "", "CLIENT_SECRET": "", "LEADMAGIC_MCP_URL": "", "LEADMAGIC_API_URL": "", "LEADMAGIC_LOG_FILE": "", "LEADMAGIC": "", "LM_API": "",
+	} {
+		if got := NearestVariable(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }
 
+var (
+	cursor  = Syntax{"Cursor", `"env": {"NAME": "${env:NAME}"}`}
+	desktop = Syntax{"Claude Desktop", ""}
+)
+
 func TestAdviceIsInTheEditorsOwnSyntax(t *testing.T) {
-	for editor, want := range map[string]string{
-		"claude-code":                   `in Claude Code, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"} and set LEADMAGIC_API_KEY where Claude Code is started; or run: leadmagic-mcp-proxy login`,
-		"claude-ai":                     `run: leadmagic-mcp-proxy login; or write "env": {"LEADMAGIC_API_KEY_FILE": "…"} with the path of a file in Claude Desktop`,
-		"cursor-vscode":                 `in Cursor, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
-		"Visual Studio Code - Insiders": `in VS Code, write "env": {"LEADMAGIC_API_KEY": "${input:leadmagic-key}"} and an input of that id with "password": true; or run`,
-		"windsurf-client":               `in Windsurf, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
-		"Zed":                           `run: leadmagic-mcp-proxy login; or write "env": {"LEADMAGIC_API_KEY_FILE": "…"} with the path of a file in Zed`,
-		"gemini-cli-mcp-client":         `in Gemini CLI, write "env": {"LEADMAGIC_API_KEY": "$LEADMAGIC_API_KEY"}`,
-		"codex-mcp-client":              `in Codex, write env_vars = ["LEADMAGIC_API_KEY"]`,
-		"github-copilot-developer":      `in Copilot CLI, write "env": {"LEADMAGIC_API_KEY": "${LEADMAGIC_API_KEY}"}`,
-		"Cline":                         `in Cline, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"}`,
-		"opencode":                      `in opencode, write "environment": {"LEADMAGIC_API_KEY": "{env:LEADMAGIC_API_KEY}"}`,
-		"an editor of its own":          "",
-		"":                              "",
+	for editor, want := range map[Syntax]string{
+		cursor:  `in Cursor, write "env": {"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"} and set LEADMAGIC_API_KEY where Cursor is started; or run: leadmagic-mcp-proxy login`,
+		desktop: `run: leadmagic-mcp-proxy login; or write "env": {"LEADMAGIC_API_KEY_FILE": "…"} with the path of a file in Claude Desktop`,
+		{"VS Code", `"env": {"NAME": "${input:leadmagic-key}"} and an input`}: `in VS Code, write "env": {"LEADMAGIC_API_KEY": "${input:leadmagic-key}"} and an input; or run: leadmagic-mcp-proxy login`,
+		{"Codex", `env_vars = ["NAME"]`}:                                      `in Codex, write env_vars = ["LEADMAGIC_API_KEY"] and set LEADMAGIC_API_KEY where Codex is started; or run: leadmagic-mcp-proxy login`,
+		{}:                                                                    "",
 	} {
 		m := newMachine(t)
 		if _, err := m.Get(t.Context()); err == nil {
 			t.Fatal("there is a key")
 		}
-		if got := m.Describe().Advice(editor); !strings.HasPrefix(got, want) || want == "" && got != "" {
-			t.Errorf("%s: got %q, want %q", editor, got, want)
+		if got := m.Describe().Advice(editor); got != want {
+			t.Errorf("%s: got %q, want %q", editor.Editor, got, want)
 		}
 	}
 }
@@ -106,18 +106,18 @@ func TestAdviceFollowsWhatWasFound(t *testing.T) {
 	tests := []struct {
 		name   string
 		set    map[string]string
-		editor string
+		editor Syntax
 		want   string
 	}{
-		{"a reference in the file's variable", map[string]string{fileVariable: "${LEADMAGIC_API_KEY_FILE}"}, "cursor", `"LEADMAGIC_API_KEY_FILE": "${env:LEADMAGIC_API_KEY_FILE}"`},
-		{"a reference in an editor that fills in none", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "claude-ai", "Claude Desktop fills in no references"},
-		{"a reference in an unknown editor", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, "", "set LEADMAGIC_API_KEY where the editor is started"},
-		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, "cursor", "name it LEADMAGIC_API_KEY instead of LEADMAGIC_KEY"},
-		{"a near miss of the file's variable", map[string]string{"LEADMAGIC_API_KEYFILE": "/key"}, "", "name it LEADMAGIC_API_KEY_FILE instead of LEADMAGIC_API_KEYFILE"},
-		{"a near miss of the command's variable", map[string]string{"LEADMAGIC_KEY_CMD": "pass"}, "", "name it LEADMAGIC_API_KEY_COMMAND instead of LEADMAGIC_KEY_CMD"},
-		{"an empty file", map[string]string{fileVariable: empty}, "cursor", "write the key into " + empty},
-		{"a reference in an empty file's stead", map[string]string{fileVariable: reference}, "cursor", "write the key into " + reference},
-		{"a command that prints nothing", map[string]string{commandVariable: "true"}, "cursor", "make it print the key alone, in one line"},
+		{"a reference in the file's variable", map[string]string{fileVariable: "${LEADMAGIC_API_KEY_FILE}"}, cursor, `"LEADMAGIC_API_KEY_FILE": "${env:LEADMAGIC_API_KEY_FILE}"`},
+		{"a reference in an editor that fills in none", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, desktop, "Claude Desktop fills in no references"},
+		{"a reference in an unknown editor", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, Syntax{}, "set LEADMAGIC_API_KEY where the editor is started"},
+		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, cursor, "name it LEADMAGIC_API_KEY instead of LEADMAGIC_KEY"},
+		{"a near miss of the file's variable", map[string]string{"LEADMAGIC_API_KEYFILE": "/key"}, Syntax{}, "name it LEADMAGIC_API_KEY_FILE instead of LEADMAGIC_API_KEYFILE"},
+		{"a near miss of the command's variable", map[string]string{"LEADMAGIC_KEY_CMD": "pass"}, Syntax{}, "name it LEADMAGIC_API_KEY_COMMAND instead of LEADMAGIC_KEY_CMD"},
+		{"an empty file", map[string]string{fileVariable: empty}, cursor, "write the key into " + empty},
+		{"a reference in an empty file's stead", map[string]string{fileVariable: reference}, cursor, "write the key into " + reference},
+		{"a command that prints nothing", map[string]string{commandVariable: "true"}, cursor, "make it print the key alone, in one line"},
 	}
 	for _, tt := range tests {
 		m := newMachine(t)

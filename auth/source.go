@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -20,18 +22,21 @@ const (
 	keychainName = "the keychain of this system"
 )
 
+// Variables are the environment variables that say what the key is, or where.
+func Variables() []string { return []string{variable, fileVariable, commandVariable} }
+
 // State is what a source was found to be.
 type State string
 
 // The states of a source.
 const (
-	Unread State = "not read" // nobody asked it, or it has not answered
+	Unread State = "not read" // it was not asked, or has not answered
 	Unset  State = "not set"  // it has nothing, or nothing that is a key
 	Found  State = "has a key"
-	Broken State = "unusable" // it has something that must not be passed over
+	Broken State = "unusable" // it has something that must not be ignored
 )
 
-// A Source is one place where a key may be, as it was last seen. It never holds the key.
+// A Source is one place where a key may be, as it was last read. It never holds the key.
 type Source struct {
 	Name  string
 	State State
@@ -41,8 +46,8 @@ type Source struct {
 	Warning string
 }
 
-// A reading is what a source held.
-type reading struct {
+// A result is what reading a source has come to.
+type result struct {
 	Source
 	key     Key
 	problem *problem.Problem // of a broken one
@@ -52,61 +57,29 @@ type reading struct {
 	next string
 }
 
-func (r reading) equal(other reading) bool { return r.Source == other.Source && r.key.Equal(other.key) }
+func (r result) equal(other result) bool { return r.Source == other.Source && r.key.Equal(other.key) }
 
-func unread(name, note string) reading {
-	return reading{Source: Source{Name: name, State: Unread, Note: note}}
+func unread(name, note string) result {
+	return result{Source: Source{Name: name, State: Unread, Note: note}}
 }
 
-func unset(name, note string) reading {
-	return reading{Source: Source{Name: name, State: Unset, Note: note}}
+func unset(name, note string) result {
+	return result{Source: Source{Name: name, State: Unset, Note: note}}
 }
 
 // broken is a source that is set and gives no key.
-func broken(name, note, fix string) reading {
-	return reading{
+func broken(name, note, fix string) result {
+	return result{
 		Source:  Source{Name: name, State: Broken, Note: note},
 		problem: problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+name+" "+note, fix),
 	}
 }
 
-// advise adds to what is to be done about a source without a key.
-func (r *reading) advise(next string) {
-	if r.problem == nil {
-		r.next += "; " + next
-		return
-	}
-	said := *r.problem
-	said.Next = said.Fix() + "; " + next
-	r.problem = &said
-}
+// A snapshot is what the sources hold, in their order.
+type snapshot []result
 
-// reading is what a source that holds this is read as. What it says of the source begins with lead.
-func (f form) reading(name, lead string) reading {
-	switch {
-	case f.unset != "":
-		return unset(name, lead+f.unset)
-	case f.wrong != "":
-		return reading{Source: Source{Name: name, State: Broken, Note: "has a key that " + f.wrong}, problem: f.problem(name)}
-	}
-	return reading{Source: Source{Name: name, State: Found}, key: f.key}
-}
-
-// A sighting is what the sources held, in their order.
-type sighting []reading
-
-// Where a source stands in a sighting. The private file comes before the keychain, since it costs nothing and
-// asks nobody; login leaves a key in one of them alone.
-const (
-	inVariable = iota
-	inFile
-	inCommand
-	inPrivate
-	inKeychain
-)
-
-// first is the source that decides, nil if none does.
-func (s sighting) first() *reading {
+// decisive is the source that decides, nil if none does.
+func (s snapshot) decisive() *result {
 	for i := range s {
 		if s[i].State == Found || s[i].State == Broken {
 			return &s[i]
@@ -116,7 +89,7 @@ func (s sighting) first() *reading {
 }
 
 // hidden names the first source behind the one that decides which has a key, or may have one.
-func (s sighting) hidden() string {
+func (s snapshot) hidden() string {
 	decided := false
 	for _, r := range s {
 		switch {
@@ -129,45 +102,35 @@ func (s sighting) hidden() string {
 	return ""
 }
 
-// look reads the sources. Those that may ask a person are asked if none before them decides, and the keychain
-// also after a rejected key, to say whether it has another.
-func (k *Keys) look(ctx context.Context, rejected bool) sighting {
-	if k.fixed != nil {
-		return sighting{*k.fixed}
+// sources read the places where a key may be, in the order in which they count. Where ask is not set, a source that may ask
+// a person is not read. The private file comes before the keychain, since it costs nothing; login leaves a key in one of
+// them alone.
+func (k *Keys) sources() []func(ctx context.Context, ask bool) result {
+	return []func(context.Context, bool) result{k.readVariable, k.readKeyFile, k.readCommand, k.readPrivate, k.readKeychain}
+}
+
+// look reads the sources. Those that may ask a person are asked if ask is set and none before them decides; the keychain also
+// after a rejected key, to say whether it has another.
+func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
+	if k.only != nil {
+		return snapshot{*k.only}
 	}
-	seen := k.glance()
-	if seen[inCommand].State == Unread && seen[:inCommand].first() == nil {
-		seen[inCommand] = k.readCommand(ctx)
-	}
-	if seen.first() == nil || rejected && seen.hidden() == "" {
-		seen[inKeychain] = k.readKeychain(ctx)
+	var seen snapshot
+	sources := k.sources()
+	for i, read := range sources {
+		wanted := seen.decisive() == nil || rejected && i == len(sources)-1 && seen.hidden() == ""
+		seen = append(seen, read(ctx, ask && wanted))
 	}
 	return seen
 }
 
-// glance reads what costs nothing and asks nobody.
-func (k *Keys) glance() sighting {
-	command := unread(commandVariable, "")
-	if line := k.Getenv(commandVariable); isUnset(line) {
-		command = k.unsetVariable(commandVariable, line)
-	}
-	return sighting{
-		inVariable: k.readVariable(),
-		inFile:     k.readKeyFile(),
-		inCommand:  command,
-		inPrivate:  k.readPrivate(),
-		inKeychain: unread(keychainName, ""),
-	}
-}
-
 // readVariable reads LEADMAGIC_API_KEY.
-func (k *Keys) readVariable() reading {
+func (k *Keys) readVariable(context.Context, bool) result {
 	raw := k.Getenv(variable)
-	f := examine(raw)
-	if f.unset != "" {
-		return k.unsetVariable(variable, raw)
+	if r := examine(variable, "", raw); r.State != Unset {
+		return r
 	}
-	return f.reading(variable, "")
+	return k.unsetVariable(variable, raw)
 }
 
 // isUnset reports whether a variable holds nothing, or a reference that nothing has filled in.
@@ -177,25 +140,66 @@ func isUnset(value string) bool {
 }
 
 // unsetVariable is a variable that holds nothing of use. One that is not there has nothing to be said of.
-func (k *Keys) unsetVariable(name, value string) reading {
-	if value == "" && !k.hasVariable(name) {
+func (k *Keys) unsetVariable(name, value string) result {
+	is := func(entry string) bool { return strings.HasPrefix(entry, name+"=") }
+	if value == "" && (k.Environ == nil || !slices.ContainsFunc(k.Environ(), is)) {
 		return unset(name, "")
 	}
-	f := examine(value)
-	r := f.reading(name, "")
-	r.reference = f.reference
-	return r
+	return examine(name, "", value)
 }
 
-// hasVariable reports whether the environment has a variable, though it may be empty.
-func (k *Keys) hasVariable(name string) bool {
-	if k.Environ == nil {
+// slowPause is how long a source that may ask a person is left alone after it has answered.
+const slowPause = 30 * time.Second
+
+// An answer is that of a source that may ask a person.
+type answer struct {
+	done   chan struct{} // closed when the rest is there
+	result result
+	at     time.Time
+	late   bool // somebody has stopped waiting for it; Keys.mu guards it
+}
+
+func (a *answer) isDone() bool {
+	select {
+	case <-a.done:
+		return true
+	default:
 		return false
 	}
-	for _, entry := range k.Environ() {
-		if strings.HasPrefix(entry, name+"=") {
-			return true
-		}
+}
+
+// await is the answer of a source that may ask a person, in last: the one that it gave less than 30 s ago, or a new one, for
+// which it is asked only once. It is false if there is none before ctx ends or patience is over, or if that was so before.
+func (k *Keys) await(ctx context.Context, last **answer, name string, patience time.Duration, read func() result) (result, bool) {
+	k.mu.Lock()
+	a := *last
+	if a == nil || a.isDone() && time.Since(a.at) >= slowPause {
+		a = &answer{done: make(chan struct{})}
+		*last = a
+		go func() {
+			a.result, a.at = read(), time.Now()
+			close(a.done)
+		}()
 	}
-	return false
+	if a.late && !a.isDone() {
+		defer k.mu.Unlock()
+		return result{}, false
+	}
+	k.waiting = name
+	k.mu.Unlock()
+
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting = ""
+	if a.late = !a.isDone(); a.late {
+		return result{}, false
+	}
+	return a.result, true
 }

@@ -67,6 +67,14 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"arguments that are a list", "check_credits", `[1]`, []string{"arguments must be an object"}},
 		{"arguments that are text", "check_credits", `"x"`, []string{"arguments must be an object"}},
 		{
+			"as many faults as are named", "check_credits", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1}`,
+			[]string{"g is not an argument; h is not an argument\n"},
+		},
+		{
+			"one more", "check_credits", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1}`,
+			[]string{"h is not an argument; and more\n"},
+		},
+		{
 			"every fault is named", "find_jobs", `{"page":0,"per_page":99,"colour":"red","has_remote":"no"}`,
 			[]string{"colour is not an argument", "has_remote must be", "page must be at least 1", "per_page must be at most 50", "correct colour, has_remote, page, per_page and call again"},
 		},

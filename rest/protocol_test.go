@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 const initialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"raw","version":"0"}}}`
@@ -181,4 +184,31 @@ func TestTheEndOfTheEditorEndsItsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-gone
+}
+
+func TestTheEndOfTheContextEndsItsCalls(t *testing.T) {
+	begun, gone := make(chan struct{}), make(chan struct{})
+	leadmagic := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		close(gone)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	in, toServer := io.Pipe()
+	fromServer, out := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = rest.Serve(ctx, options(leadmagic.URL), in, out)
+		_ = out.Close()
+	}()
+	converse(t, toServer, fromServer, initialize)
+	if _, err := io.WriteString(toServer, toolCall(`7`, "search_profile", `{"profile_url":"ada"}`)+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	cancel()
+	<-gone
+	go func() { _, _ = io.Copy(io.Discard, fromServer) }()
+	<-ended
 }

@@ -136,6 +136,19 @@ func TestARefusalCostsWhatLeadMagicSays(t *testing.T) {
 	}
 }
 
+func TestARefusalNamesItsRequest(t *testing.T) {
+	for _, tt := range []struct{ name, body, want string }{
+		{"as its body does", `{"code":"profile_not_found","trace":{"request_id":"of the body"}}`, "of the body"},
+		{"or its header", `{"code":"profile_not_found"}`, "of the header"},
+	} {
+		leadmagic := newServer(t, says(404, tt.body, "X-Request-Id", "of the header"))
+		result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", `{"profile_url":"ada"}`)
+		if got := usage(t, result).RequestID; got != tt.want || !strings.Contains(text(result), "request "+tt.want) {
+			t.Errorf("%s: got %q and %q", tt.name, got, text(result))
+		}
+	}
+}
+
 func TestAMissSaysSo(t *testing.T) {
 	const free, charged = "Nothing was found, and nothing was charged.", "Nothing was found."
 	tests := []struct {

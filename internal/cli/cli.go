@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
@@ -191,7 +191,7 @@ func report(env *Env, err error) int {
 		hint = hinted.hint
 	}
 	// What was typed may be the key, in the wrong place.
-	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+problem.Printable(editor.HideKeys(err.Error()), 0))
+	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+problem.Printable(keyscan.Hide(err.Error()), 0))
 	if hint != "" {
 		fmt.Fprintln(env.Stderr, "hint: "+problem.Printable(hint, 0))
 	}

@@ -4,12 +4,14 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // describe says of a problem with the key which source it came from, and how the editor wants it given.
-func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem {
+func (ss *session) describe(p *problem.Problem, client string) *problem.Problem {
 	said := *p
 	report := ss.keys.Describe()
 	switch p.Code {
@@ -20,7 +22,7 @@ func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem 
 			said.Next = "answer what it may be asking, then call again"
 		}
 	case problem.KeyMissing:
-		if next := report.Advice(editor); next != "" {
+		if next := report.Advice(syntaxOf(client)); next != "" {
 			said.Next = next
 		}
 	case problem.KeyRejected:
@@ -37,6 +39,15 @@ func (ss *session) describe(p *problem.Problem, editor string) *problem.Problem 
 	return &said
 }
 
+// syntaxOf is how an editor takes a variable, by what its clientInfo calls it.
+func syntaxOf(client string) auth.Syntax {
+	e, ok := editor.OfClient(client)
+	if !ok {
+		return auth.Syntax{}
+	}
+	return auth.Syntax{Editor: e.Name(), Entry: e.Naming("NAME")}
+}
+
 // describeToEditor is describe for the editor of the session.
 func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem {
 	return ss.describe(p, ss.editor.Name())
@@ -44,17 +55,17 @@ func (ss *session) describeToEditor(p *problem.Problem) *problem.Problem {
 
 // state is what the status tool says.
 func (ss *session) state() explain.State {
-	status, editor := ss.status.Report(), ss.editor.Name()
+	status, client := ss.status.Report(), ss.editor.Name()
 	s := explain.State{
 		Problem:   status.Problem,
 		Restart:   status.Restart,
 		Recovered: status.Recovered,
-		Editor:    editor,
+		Editor:    client,
 		Source:    ss.keys.Describe().Source,
 		LastTry:   status.LastTry,
 	}
 	if s.Problem != nil {
-		s.Problem = ss.describe(s.Problem, editor)
+		s.Problem = ss.describe(s.Problem, client)
 	}
 	endpoint, upstream := ss.settings.mcp, "hosted server"
 	if status.Upstream == "rest" || ss.settings.upstream == "rest" {

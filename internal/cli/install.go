@@ -17,6 +17,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -171,9 +172,9 @@ func (i *installer) check() error {
 		return misuse(errors.New("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file"))
 	case !serverName.MatchString(i.name):
 		return misuse(&hintError{errors.New("--name has to be letters, digits, - and _, 64 at most"), "leave it out for " + editor.Name})
-	case editor.HoldsKey(i.keyFile) || strings.HasPrefix(i.keyFile, "lm_"):
+	case keyscan.Holds(i.keyFile) || strings.HasPrefix(i.keyFile, "lm_"):
 		return misuse(errors.New("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history"))
-	case slices.ContainsFunc(i.args, editor.HoldsKey):
+	case slices.ContainsFunc(i.args, keyscan.Holds):
 		return misuse(&hintError{errors.New("one of the arguments holds a key, which would stand in the configuration"), "set " + editor.KeyVariable + " instead"})
 	}
 	return nil

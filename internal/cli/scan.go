@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -22,11 +23,11 @@ func newScanCommand(env *Env) *cobra.Command {
 		Short: "Find LeadMagic keys in config files",
 		Long: "Looks for LeadMagic keys where they should not be: in the configuration of your editors and in the config\n" +
 			"files below this folder, or in the files and folders named. What git ignores is left out, and so is a line with\n" +
-			"the comment \"" + editor.Allow + "\". Exit code 1 means that a key was found; the key itself is never shown.",
+			"the comment \"" + keyscan.Allow + "\". Exit code 1 means that a key was found; the key itself is never shown.",
 		Example: "  leadmagic-mcp-proxy scan\n" +
 			"  leadmagic-mcp-proxy scan --staged    # in a pre-commit hook",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return scan(cmd.Context(), env, editor.Targets{User: len(args) == 0 && !staged, Paths: args, Staged: staged}, asJSON)
+			return scan(cmd.Context(), env, keyscan.Targets{User: len(args) == 0 && !staged, Paths: args, Staged: staged}, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&staged, "staged", false, "look at what the next commit would hold")
@@ -34,7 +35,7 @@ func newScanCommand(env *Env) *cobra.Command {
 	return cmd
 }
 
-func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
+func scan(ctx context.Context, env *Env, t keyscan.Targets, asJSON bool) error {
 	folder, err := os.Getwd()
 	if err != nil {
 		return fmt.Errorf("finding the current folder: %w", err)
@@ -43,7 +44,7 @@ func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
 	if t.User {
 		t.Paths = []string{folder}
 	}
-	rep, err := editor.Scanner{System: s, Environ: env.Environ()}.Scan(ctx, t)
+	rep, err := editor.Scanner(s, env.Environ()).Scan(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -65,16 +66,16 @@ func scan(ctx context.Context, env *Env, t editor.Targets, asJSON bool) error {
 }
 
 // gitWords is what a status means for the reader.
-var gitWords = map[editor.GitStatus]string{
-	editor.GitTracked:   "tracked by git",
-	editor.GitStaged:    "about to be committed",
-	editor.GitUntracked: "not ignored by git",
-	editor.GitIgnored:   "ignored by git",
-	editor.GitOutside:   "in no git repository",
-	editor.GitUnknown:   "git could not be asked",
+var gitWords = map[keyscan.Status]string{
+	keyscan.Tracked:   "tracked by git",
+	keyscan.Staged:    "about to be committed",
+	keyscan.Untracked: "not ignored by git",
+	keyscan.Ignored:   "ignored by git",
+	keyscan.Outside:   "in no git repository",
+	keyscan.Unknown:   "git could not be asked",
 }
 
-func tellFindings(env *Env, s editor.System, rep editor.Report) {
+func tellFindings(env *Env, s editor.System, rep keyscan.Report) {
 	files := map[string]bool{}
 	for _, f := range rep.Findings {
 		what := "a LeadMagic key"
@@ -82,7 +83,7 @@ func tellFindings(env *Env, s editor.System, rep editor.Report) {
 			what += " under " + f.Name
 		}
 		fmt.Fprintf(env.Stdout, "%s:%d:%d: %s (%s)\n  %s\n  if it is no key, this comment in its line lets it pass: %s\n",
-			shorten(s, f.Path), f.Line, f.Column, what, gitWords[f.Git], f.Instead, editor.Allow)
+			shorten(s, f.Path), f.Line, f.Column, what, gitWords[f.Git], f.Instead, keyscan.Allow)
 		files[f.Path] = true
 	}
 	var besides []string
@@ -123,7 +124,7 @@ type finding struct {
 	Instead string `json:"instead"`
 }
 
-func printFindings(env *Env, s editor.System, rep editor.Report) error {
+func printFindings(env *Env, s editor.System, rep keyscan.Report) error {
 	out := struct {
 		Files    int       `json:"files"`
 		Findings []finding `json:"findings"`

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -274,5 +274,5 @@ func (s *settings) level() slog.Level {
 
 // badSetting says what is wrong with a setting. What was given may be the key, in the wrong place.
 func badSetting(what, next string) *problem.Problem {
-	return problem.New(problem.BadSetting, problem.NotSent, editor.HideKeys(what), next)
+	return problem.New(problem.BadSetting, problem.NotSent, keyscan.Hide(what), next)
 }

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// measurements are what internal/bench/compare has written.
+// measurements are what internal/bench has written.
 const measurements = "docs/benchmark.json"
 
-// A benchmark is a run of internal/bench/compare.
+// A benchmark is a run of internal/bench.
 type benchmark struct {
 	Date        string `json:"date"`
 	System      string `json:"system"`
@@ -90,7 +90,7 @@ func benchmarkTable(t *testing.T, _ []string) string {
 		}
 		rows = append(rows, row)
 	}
-	return table(rows...) + fmt.Sprintf("\nMeasured on %s on %s with %d shared cores, all in one run against the sandbox.\n", b.Date, b.System, b.CPUs)
+	return table(rows...) + fmt.Sprintf("\nMeasured on %s on %s with %d shared cores, in one run.\n", b.Date, b.System, b.CPUs)
 }
 
 // probeTable is what became of calls when something went wrong.

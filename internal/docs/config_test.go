@@ -13,6 +13,7 @@ import (
 	"github.com/tailscale/hujson"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // TestEveryConfigIsRead reads every config of every page. Those for editors are to start this program, with flags and
@@ -36,7 +37,7 @@ func TestEveryConfigIsRead(t *testing.T) {
 					t.Errorf("%s: install writes no such entry", b.place(-1))
 				}
 			}
-			if editor.HoldsKey(b.text()) && b.language != "console" {
+			if keyscan.Holds(b.text()) && b.language != "console" {
 				t.Errorf("%s: this holds what looks like a key", b.place(-1))
 			}
 		}

@@ -24,8 +24,8 @@ var machines = []struct {
 	{"Linux", "linux", map[string]string{"HOME": "/~"}, strings.NewReplacer("/~", "~")},
 	{
 		"Windows", "windows",
-		map[string]string{"USERPROFILE": `C:\~`, "APPDATA": `C:\~\AppData\Roaming`},
-		strings.NewReplacer("C:/~/AppData/Roaming", "%APPDATA%", "C:/~", "%USERPROFILE%", "/", `\`),
+		map[string]string{"USERPROFILE": `C:\~`, "APPDATA": `C:\~\AppData\Roaming`, "LOCALAPPDATA": `C:\~\AppData\Local`},
+		strings.NewReplacer("C:/~/AppData/Roaming", "%APPDATA%", "C:/~/AppData/Local", "%LOCALAPPDATA%", "C:/~", "%USERPROFILE%", "/", `\`),
 	},
 }
 
@@ -51,6 +51,36 @@ func places(t *testing.T, e editor.Editor) string {
 		parts = append(parts, names[i]+" "+inCode(files[i]))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// settings are the folders in which all programs of a machine keep their settings. A page writes them as …
+var settings = []string{"~/Library/Application Support/", "~/.config/", `%APPDATA%\`}
+
+// elsewhere are the files that an editor has if it was installed in another way, or has profiles; empty if there are none.
+func elsewhere(e editor.Editor) string {
+	var files []string
+	names := map[string][]string{}
+	for _, m := range machines {
+		s := editor.System{GOOS: m.goos, Getenv: func(name string) string { return m.env[name] }, Folder: "/project"}
+		for _, file := range e.Elsewhere(s) {
+			file = m.shown.Replace(strings.ReplaceAll(file, `\`, "/"))
+			for _, folder := range settings {
+				if rest, ok := strings.CutPrefix(file, folder); ok {
+					file = "…/" + strings.ReplaceAll(rest, `\`, "/")
+				}
+			}
+			if names[file] == nil {
+				files = append(files, file)
+			}
+			names[file] = append(names[file], m.name)
+		}
+	}
+	for i, file := range files {
+		if files[i] = inCode(file); len(names[file]) < len(machines) {
+			files[i] = strings.Join(names[file], ", ") + " " + files[i]
+		}
+	}
+	return strings.Join(files, "; ")
 }
 
 // teamFile is the file of a project, from its root; empty if the editor reads none.
@@ -179,6 +209,9 @@ func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	team := teamFile(t, e)
 	if team != "" {
 		rows[2][1] = inCode(team)
+	}
+	if also := elsewhere(e); also != "" {
+		rows = slices.Insert(rows, 2, []string{"or", also})
 	}
 	notes := slices.Concat(e.Notes(editor.User), e.Notes(editor.Project))
 	slices.Sort(notes)

@@ -17,26 +17,22 @@ import (
 var others = []string{"git", "cd", "xattr", "claude", "op", "sha256sum"}
 
 var (
-	repository = regexp.MustCompile(`owner: (\S+)\n\s+name: (\S+)`)
-	identity   = regexp.MustCompile(`--certificate-identity-regexp (\S+)`)
+	pushed   = regexp.MustCompile(`(?m)^push (\S+)`)
+	identity = regexp.MustCompile(`--certificate-identity-regexp (\S+)`)
 )
 
-// published are the commands that fetch and check what .goreleaser.yaml publishes, and what the benchmark compares with.
+// published are the commands that fetch and check what is published, and what the benchmark compares with.
 func published(t *testing.T) []string {
 	t.Helper()
-	config, err := os.ReadFile(filepath.Join(root, ".goreleaser.yaml"))
+	script, err := os.ReadFile(filepath.Join(root, ".ci", "push-manifests"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	repositories := map[string]string{} // by the section that they are in
-	for _, section := range []string{"homebrew_casks", "scoops", "release"} {
-		_, text, _ := strings.Cut(string(config), "\n"+section+":\n")
-		m := repository.FindStringSubmatch(text)
-		if m == nil {
-			t.Fatalf(".goreleaser.yaml names no repository for %s", section)
-		}
-		repositories[section] = m[1] + "/" + m[2]
+	pushes := pushed.FindAllStringSubmatch(string(script), -1)
+	if len(pushes) != 2 {
+		t.Fatalf("got %q pushed, want the cask and the Scoop manifest", pushes)
 	}
+	tap, bucket := pushes[0][1], pushes[1][1]
 	npm := "npm install --prefix /tmp/others"
 	for _, c := range readBenchmark(t).Contestants {
 		if c.Name != program && c.Name != "bare relay" {
@@ -44,13 +40,13 @@ func published(t *testing.T) []string {
 		}
 	}
 	return []string{
-		"brew install " + strings.Replace(repositories["homebrew_casks"], "/homebrew-", "/", 1) + "/" + program,
+		"brew install " + strings.Replace(tap, "/homebrew-", "/", 1) + "/" + program,
 		"brew uninstall " + program,
-		"scoop bucket add " + program + " https://github.com/" + repositories["scoops"],
+		"scoop bucket add " + program + " https://github.com/" + bucket,
 		"scoop install " + program,
 		"sudo apt install ./" + program + "_*.deb",
 		"sudo dnf install ./" + program + "-*.rpm",
-		"gh attestation verify " + program + "_*.tar.gz --repo " + repositories["release"],
+		"gh attestation verify " + program + "_*.tar.gz --repo " + program + "/" + program,
 		npm,
 	}
 }

@@ -165,14 +165,14 @@ func (n *notes) skip(why string, names ...string) {
 	}
 }
 
-// blame is a fault in the words of the part that met it.
-func (n *notes) blame(name string, err error) {
-	detail, hint := words(err)
+// failWith is a fault in the words of the part that met it.
+func (n *notes) failWith(name string, err error) {
+	detail, hint := describe(err)
 	n.fail(name, detail, hint)
 }
 
-// words are what an error says and what to do about it.
-func words(err error) (what, next string) {
+// describe is what an error says and what to do about it.
+func describe(err error) (what, next string) {
 	p := problem.As(err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && (p == nil || p.Code == problem.Unreachable || p.Code == problem.Cut):

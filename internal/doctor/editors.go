@@ -135,7 +135,7 @@ func (x *editorCheck) isThisProgram(command string) bool {
 	case !filepath.IsAbs(command):
 		command = filepath.Join(x.doctor.System.Folder, command)
 	}
-	return command != "" && sameFile(command, x.doctor.Executable)
+	return command != "" && file.Same(command, x.doctor.Executable)
 }
 
 // givesKey reports whether an entry speaks of the key, or has a key in its address or its headers.
@@ -179,37 +179,14 @@ func (x *editorCheck) place() string { return place(x.entry.Path, x.entry.Line) 
 func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 	x.entry = entry
 	x.resolve(entry.Server, x.read)
-	s := entry.Server
 	launch, ours := x.launched()
 	x.launch = launch
+	x.checkEntry(ours)
 	if ours {
 		x.settings = x.doctor.Settings(launch.Args, lookup(x.doctor.System.GOOS, x.environ()))
-	}
-	off := ""
-	if entry.Name == editor.Name || ours {
-		off = x.editor.Off(x.doctor.System, x.scope, entry.Name)
-	}
-	switch name := x.name("entry"); {
-	case s.Disabled:
-		x.warn(name, x.place()+" is disabled", "enable "+entry.Name+" in "+x.editor.Title)
-	case off != "":
-		x.warn(name, x.place()+" is switched off: "+off, "enable "+entry.Name+" in "+x.editor.Title)
-	case s.URL != "":
-		x.remote(name)
-	case !ours && entry.Name == editor.Name:
-		x.warn(name, x.place()+" starts "+base(x.passed.Command)+", not this program", x.install())
-	case !ours:
-		x.warn(name, x.place()+" gives the key to "+base(x.passed.Command)+", which is not this program", "take it out unless you trust whoever wrote it")
-	default:
-		x.ok(name, "%s", x.place())
-	}
-	if s.URL != "" && (s.Disabled || off != "") {
-		x.remote(x.name("address"))
-	}
-	if ours {
 		x.command(ctx)
 	}
-	switch literal := s.LiteralKey(); {
+	switch literal := entry.LiteralKey(); {
 	case literal != "":
 		if literal == "args" {
 			literal = "an argument"
@@ -223,6 +200,33 @@ func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 		x.checkSettings()
 	}
 	return ours || entry.Name == editor.Name
+}
+
+// checkEntry says where the entry stands, and whether the editor starts it, or gives the key to something else.
+func (x *editorCheck) checkEntry(ours bool) {
+	s, off := x.entry.Server, ""
+	if x.entry.Name == editor.Name || ours {
+		off = x.editor.Off(x.doctor.System, x.scope, x.entry.Name)
+	}
+	name, enable := x.name("entry"), "enable "+x.entry.Name+" in "+x.editor.Title
+	switch {
+	case s.Disabled:
+		x.warn(name, x.place()+" is disabled", enable)
+	case off != "":
+		x.warn(name, x.place()+" is switched off: "+off, enable)
+	case s.URL != "":
+		x.remote(name)
+		return
+	case ours:
+		x.ok(name, "%s", x.place())
+	case x.entry.Name == editor.Name:
+		x.warn(name, x.place()+" starts "+base(x.passed.Command)+", not this program", x.install())
+	default:
+		x.warn(name, x.place()+" gives the key to "+base(x.passed.Command)+", which is not this program", "take it out unless you trust whoever wrote it")
+	}
+	if s.URL != "" {
+		x.remote(x.name("address"))
+	}
 }
 
 // remote checks an entry that connects to a server by itself.
@@ -266,7 +270,7 @@ func (x *editorCheck) command(ctx context.Context) {
 			return
 		}
 		// Only the shell's own PATH leads to what is started here.
-		if program != x.doctor.System.Program(command) && !sameFile(program, x.doctor.Executable) {
+		if program != x.doctor.System.Program(command) && !file.Same(program, x.doctor.Executable) {
 			x.warn(name, "the PATH that its entry sets leads to "+program+", which is not what this shell would start and was not started",
 				"take PATH out of it unless you trust it, or run: "+x.install())
 			return

@@ -278,11 +278,12 @@ func TestNobodyIsDisturbedForEachEditor(t *testing.T) {
 func TestWhatClaudeCodeKeepsForOneFolder(t *testing.T) {
 	d := newDoctor(t, key)
 	d.installed(t)
-	entries := func(folder string) string {
+	entries := func(folder string, written func(string) string) string {
 		here, err := filepath.EvalSymlinks(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
+		here = written(here)
 		doc, err := json.Marshal(map[string]any{"projects": map[string]any{here: map[string]any{"mcpServers": map[string]any{
 			"leadmagic": map[string]any{"command": "leadmagic-mcp-proxy", "env": map[string]string{editor.KeyVariable: "$LEADMAGIC_API_KEY"}},
 		}}}})
@@ -291,13 +292,15 @@ func TestWhatClaudeCodeKeepsForOneFolder(t *testing.T) {
 		}
 		return string(doc)
 	}
-	d.write(t, ".claude.json", entries(d.System.Folder))
+	d.write(t, ".claude.json", entries(d.System.Folder, filepath.ToSlash))
+	expect(t, d.Examine(t.Context()).Checks, "claude-code local entry", OK, "~/.claude.json, line 1", "")
+	d.write(t, ".claude.json", entries(d.System.Folder, filepath.FromSlash))
 	checks := d.Examine(t.Context()).Checks
 	expect(t, checks, "claude-code local entry", OK, "~/.claude.json, line 1", "")
 	expect(t, checks, "claude-code local command", OK, "version 1.2.3", "")
 	expect(t, checks, "claude-code local key", Fail, "a reference that nothing has filled in", "claude mcp remove --scope local leadmagic, then: leadmagic-mcp-proxy install claude-code --force")
 
-	d.write(t, ".claude.json", entries(t.TempDir()))
+	d.write(t, ".claude.json", entries(t.TempDir(), filepath.FromSlash))
 	expect(t, d.Examine(t.Context()).Checks, "claude-code entry", Skipped, "there is none for leadmagic", "install claude-code")
 
 	d.write(t, ".claude.json", `{"mcpServers":`)

@@ -31,9 +31,9 @@ type Settings struct {
 	Refusal *problem.Problem
 }
 
-// standIn takes the place of a key that an editor's server would find where nobody is to be asked for each editor:
+// placeholderKey takes the place of a key that an editor's server would find where nobody is to be asked for each editor:
 // what a command prints, and what the keychain has.
-const standIn = auth.Prefix + "stand-in"
+const placeholderKey = auth.Prefix + "stand-in"
 
 // environ are the variables that this program gets.
 func (x *editorCheck) environ() []string { return slices.Concat(x.passed.Environ, x.launch.Env) }
@@ -43,7 +43,7 @@ func (x *editorCheck) checkSettings() {
 	switch s := x.settings; {
 	case s.Command != "":
 	case s.Refusal != nil && !x.passed.AsksMore:
-		what, _ := words(s.Refusal)
+		what, _ := describe(s.Refusal)
 		x.fail(x.name("settings"), "the server would not call LeadMagic: "+what, x.install())
 	case !s.Sandbox:
 		x.missing()
@@ -189,7 +189,7 @@ func (x *editorCheck) key(ctx context.Context) {
 				return nil, fs.ErrNotExist
 			}
 			ran = true
-			return []byte(standIn), nil
+			return []byte(placeholderKey), nil
 		},
 	}
 	defer keys.Close()
@@ -211,7 +211,7 @@ func (x *editorCheck) key(ctx context.Context) {
 
 // lost says why the key would not arrive.
 func (x *editorCheck) lost(name string, err error, getenv func(string) string) {
-	what, _ := words(err)
+	what, _ := describe(err)
 	what = strings.TrimPrefix(what, "no LeadMagic API key is set: ")
 	source := x.doctor.Keys.Describe().Source
 	switch {
@@ -276,7 +276,7 @@ func (k *keptKey) Get() (string, error) {
 	if !k.there {
 		return "", nil
 	}
-	return standIn, nil
+	return placeholderKey, nil
 }
 
 // getenv has what is needed to find the keychain, and nothing that says where else a key may be.

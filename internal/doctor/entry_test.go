@@ -113,12 +113,14 @@ func TestWhatAProjectsFileMaySay(t *testing.T) {
 		"limits and a log level":      `{"command":"leadmagic-mcp-proxy","args":["--upstream","mcp"],"env":{"LEADMAGIC_LOG_LEVEL":"debug","TZ":"UTC"}}`,
 		"the key's reference":         `{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"}}`,
 		"what the shell says as well": `{"command":"leadmagic-mcp-proxy","env":{"HTTPS_PROXY":"${HTTPS_PROXY}","LEADMAGIC_CA_FILE":"${LEADMAGIC_CA_FILE:-}","LEADMAGIC_MCP_URL":"${LEADMAGIC_MCP_URL}"}}`,
+		"the shell's own proxy":       `{"command":"leadmagic-mcp-proxy","args":["--http-proxy","http://own.example:1"]}`,
 		"an address of LeadMagic":     `{"command":"leadmagic-mcp-proxy","args":["--mcp-url","https://mcp.leadmagic.io/mcp"]}`,
 		"LeadMagic itself":            `{"type":"http","url":"https://mcp.leadmagic.io/mcp","headers":{"x-leadmagic-key":"${LEADMAGIC_API_KEY}"}}`,
 		"the sandbox":                 `{"command":"leadmagic-mcp-proxy","args":["--sandbox"]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDoctor(t, key, "HTTPS_PROXY=http://p.example:1", "LEADMAGIC_MCP_URL=https://gateway.example")
+			d := newDoctor(t, key, "HTTPS_PROXY=http://p.example:1", "LEADMAGIC_MCP_URL=https://gateway.example", "LEADMAGIC_HTTP_PROXY=http://own.example:1")
+			d.Wanted = []string{"LEADMAGIC_MCP_URL", "LEADMAGIC_HTTP_PROXY", "LEADMAGIC_UPSTREAM"}
 			d.installed(t)
 			d.write(t, ".claude/x", "")
 			d.write(t, "./.mcp.json", `{"mcpServers":{"leadmagic":`+entry+`}}`)
@@ -337,5 +339,39 @@ func TestAFolderThatHasBeenDeleted(t *testing.T) {
 		checks := d.Examine(t.Context()).Checks
 		expect(t, checks, "claude-code entry", OK, "~/.claude.json", "")
 		expect(t, checks, "claude-code command", OK, "version 1.2.3", "")
+	}
+}
+
+// A setting that the entry gives itself is not missed, and nor is one that somebody is asked for.
+func TestSettingsThatTheEntryHas(t *testing.T) {
+	d := newDoctor(t, key, "LEADMAGIC_UPSTREAM=rest")
+	d.Wanted = []string{"LEADMAGIC_UPSTREAM"}
+	d.installed(t)
+	d.write(t, ".config/Code/x", "")
+	d.write(t, ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nargs = ['--upstream', 'mcp']\nenv_vars = ['LEADMAGIC_API_KEY']\n")
+	d.write(t, "./.vscode/mcp.json", `{"servers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_LOG_LEVEL":"${input:level}","OTHER_URL":"${input:url}"}}}}`)
+	for _, c := range d.Examine(t.Context()).Checks {
+		if c.Editor != "" && c.Status != OK {
+			t.Errorf("%s %s: got %s, %s", c.Editor, c.Name, c.Status, c.Detail)
+		}
+	}
+}
+
+// On Windows a path of that kind is on another machine, which would be given this user's login.
+func TestAProjectsFileLeadsToNoOtherMachine(t *testing.T) {
+	for _, project := range []bool{true, false} {
+		d := newDoctor(t, key)
+		d.installed(t)
+		file := "/" + filepath.ToSlash(d.write(t, "other", "lm_other_0000000000000000"))
+		entry := fmt.Sprintf(`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"","LEADMAGIC_API_KEY_FILE":%q}}}}`, file)
+		name, check, status, detail := ".cursor/mcp.json", "cursor key", OK, "would arrive from LEADMAGIC_API_KEY_FILE"
+		if project {
+			d.write(t, ".cursor/x", "")
+			name, check, status, detail = "./.cursor/mcp.json", "cursor project key", Fail, "would not arrive"
+		} else if root != "" {
+			continue // there is no such machine
+		}
+		d.write(t, name, entry)
+		expect(t, d.Examine(t.Context()).Checks, check, status, detail, "")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // environment looks at the program itself and at its settings.
@@ -20,7 +21,7 @@ func (d *Doctor) environment(ctx context.Context) []Check {
 	d.program(ctx, n)
 	switch {
 	case d.Refusal != nil:
-		n.blame("settings", d.Refusal)
+		n.failWith("settings", d.Refusal)
 	case len(d.Given) == 0:
 		n.ok("settings", "all at their defaults")
 	default:
@@ -61,8 +62,8 @@ func (d *Doctor) key(ctx context.Context) ([]Check, error) {
 	_, err := d.Keys.Get(ctx)
 	report := d.Keys.Describe()
 	if err != nil {
-		what, next := words(err)
-		if advice := report.Advice(""); advice != "" {
+		what, next := describe(err)
+		if advice := report.Advice(auth.Syntax{}); advice != "" {
 			next = advice
 		}
 		n.fail("source", what, next)
@@ -177,13 +178,13 @@ const mostFindings = 10
 func (d *Doctor) files(ctx context.Context) []Check {
 	n := &notes{stage: atFiles}
 	const name = "keys in files"
-	found, err := editor.Scanner{System: d.System, Environ: d.Environ}.Scan(ctx, editor.Targets{User: true, Project: true})
+	found, err := editor.Scanner(d.System, d.Environ).Scan(ctx, keyscan.Targets{User: true, Project: true})
 	if err != nil {
 		n.fail(name, err.Error(), "")
 		return n.checks
 	}
 	if d.Named {
-		found.Findings = slices.DeleteFunc(found.Findings, func(f editor.Finding) bool { return !d.looksAt(f.Editor) })
+		found.Findings = slices.DeleteFunc(found.Findings, func(f keyscan.Finding) bool { return !d.looksAt(f.Editor) })
 	}
 	for i, f := range found.Findings {
 		if i == mostFindings {

@@ -170,7 +170,7 @@ func answer(req *http.Request, status int, body string, header ...string) *http.
 	return res
 }
 
-// travels gives a doctor a route on which everything goes well, and the way to spoil it.
+// route gives a doctor a route on which everything works, and returns it to be changed.
 func (d *Doctor) route(t *testing.T) *Route {
 	t.Helper()
 	d.Offline = false

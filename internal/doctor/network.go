@@ -151,7 +151,7 @@ func (c *networkCheck) get(ctx context.Context, dial http.RoundTripper, agent st
 	return nil
 }
 
-// report adds a check for each step. worked says that a session went the same way and worked.
+// report adds a check for each step. worked says that a session with the same host works.
 func (c *networkCheck) report(n *notes, worked bool) {
 	reached := c.reportName(n) && c.reportConnection(n) && c.reportTLS(n)
 	name := c.role + " health"
@@ -161,12 +161,12 @@ func (c *networkCheck) report(n *notes, worked bool) {
 	case worked && (c.err != nil || c.health != nil && c.status >= 300):
 		n.warn(name, "/health does not answer as it should, and calls work all the same", "")
 	case c.err != nil:
-		c.unanswered(n, name, c.url.Host)
+		c.failUnanswered(n, name, c.url.Host)
 	case !worked && c.health != nil && c.role == "api" && c.health.Code == problem.NotFound:
 		// Only the hosted server is known to have such an address.
 		n.ok(name, "%s answers in %s", c.url.Host, milliseconds(c.took))
 	case !worked && c.health != nil:
-		n.blame(name, c.health)
+		n.failWith(name, c.health)
 	default:
 		n.ok(name, "/health answers %d in %s", c.status, milliseconds(c.took))
 	}
@@ -182,7 +182,7 @@ func (c *networkCheck) reportName(n *notes) bool {
 	case net.ParseIP(host) != nil, c.lookup.begun.IsZero() && !c.connect.begun.IsZero():
 		n.ok(name, "%s needs no look-up", host)
 	case c.lookup.begun.IsZero():
-		c.unanswered(n, name, host)
+		c.failUnanswered(n, name, host)
 		return false
 	case c.lookup.ended.IsZero():
 		n.fail(name, "looking up "+host+" takes too long", "check the network and its name server")
@@ -226,7 +226,7 @@ func (c *networkCheck) reportConnection(n *notes) bool {
 		n.fail(name, "no connection to "+other+": "+what, next)
 		return false
 	case !c.connected && c.tls.begun.IsZero():
-		c.unanswered(n, name, other) // the HTTP proxy refused, or does not answer
+		c.failUnanswered(n, name, other) // the HTTP proxy refused, or does not answer
 		return false
 	}
 	n.ok(name, "to %s (%s)", other, c.connect.took())
@@ -264,12 +264,12 @@ func (c *networkCheck) reportTLS(n *notes) bool {
 
 // why is what an error says without what the reader sees anyway.
 func (c *networkCheck) why(err error) (what, next string) {
-	what, next = words(problem.FromError(err, false))
+	what, next = describe(problem.FromError(err, false))
 	return strings.TrimPrefix(what, "LeadMagic is not reachable: "), next
 }
 
-// unanswered says why no answer came from the other side, where no step has a reason of its own.
-func (c *networkCheck) unanswered(n *notes, name, other string) {
+// failUnanswered says why no answer came from the other side, where no step has a reason of its own.
+func (c *networkCheck) failUnanswered(n *notes, name, other string) {
 	const hint = "try again later; a firewall or a company proxy may hold the connection"
 	switch {
 	case errors.Is(c.err, context.DeadlineExceeded), errors.Is(c.err, context.Canceled):

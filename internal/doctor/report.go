@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -71,7 +72,7 @@ const maxText = 500
 // tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
 // folder. Much of it was written by others: servers, editors, config files.
 func (d *Doctor) tidy(s string) string {
-	s = editor.HideKeys(d.Keys.Redact(problem.PrintableLine(s, 0)))
+	s = keyscan.Hide(d.Keys.Redact(problem.PrintableLine(s, 0)))
 	for _, f := range d.folders() {
 		s = f.shorten(s)
 	}

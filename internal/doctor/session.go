@@ -121,9 +121,9 @@ func (c *connection) fault() error {
 func (d *Doctor) network(ctx context.Context, keyed bool) []Check {
 	switch {
 	case d.Route == nil:
-		return unseen("the settings cannot be used", atNetwork, atAcceptance, atSession, atTools)
+		return skipStages("the settings cannot be used", atNetwork, atAcceptance, atSession, atTools)
 	case d.Offline:
-		return unseen("--offline", atNetwork, atAcceptance, atSession, atTools)
+		return skipStages("--offline", atNetwork, atAcceptance, atSession, atTools)
 	}
 	c := d.connect(ctx, keyed)
 	worked := keyed && c.fault() == nil
@@ -132,24 +132,24 @@ func (d *Doctor) network(ctx context.Context, keyed bool) []Check {
 		before := len(n.checks)
 		host.report(n, i == 0 && worked)
 		if i > 0 && worked {
-			soften(n.checks[before:]) // calls can do without it
+			warnOnly(n.checks[before:]) // calls can do without it
 		}
 	}
 	clock(n, c.hosts)
 	switch first := c.hosts[0]; {
 	case !keyed:
-		return append(n.checks, unseen("there is no key to go with", atAcceptance, atSession, atTools)...)
+		return append(n.checks, skipStages("there is no key to go with", atAcceptance, atSession, atTools)...)
 	case !worked && first.err != nil:
 		why := first.url.Host + " was not reached"
 		if !c.balance.asked || c.balance.err != nil {
-			return append(n.checks, unseen(why, atAcceptance, atSession, atTools)...)
+			return append(n.checks, skipStages(why, atAcceptance, atSession, atTools)...)
 		}
 		a := &notes{stage: atAcceptance}
 		a.skip(why, "hosted server")
 		a.add("rest api", OK, "takes the key", withoutHosted)
-		return slices.Concat(n.checks, a.checks, unseen(why, atSession, atTools))
+		return slices.Concat(n.checks, a.checks, skipStages(why, atSession, atTools))
 	case !worked && first.health != nil && first.health.Code == codeOf(c.fault()):
-		return append(n.checks, unseen(first.url.Host+" answers all else as it answers /health", atAcceptance, atSession, atTools)...)
+		return append(n.checks, skipStages(first.url.Host+" answers all else as it answers /health", atAcceptance, atSession, atTools)...)
 	}
 	return slices.Concat(n.checks, d.acceptance(c), d.sessions(c), tools(c.best))
 }
@@ -195,15 +195,15 @@ func call(ctx context.Context, s *Session, tool string) *freeCall {
 	case err != nil:
 		c.err = err
 	case result.IsError:
-		c.err = told(texts(result))
+		c.err = toldProblem(texts(result))
 	default:
 		c.credits = creditsIn(result)
 	}
 	return c
 }
 
-// told is the fault that a result tells an agent of: what is wrong and, if the words are our own, what to do next.
-func told(text string) error {
+// toldProblem is the fault that a result tells an agent of: what is wrong and, if the words are our own, what to do next.
+func toldProblem(text string) error {
 	what, rest, _ := strings.Cut(text, "\n")
 	if _, next, ours := strings.Cut(rest, "\nnext: "); ours {
 		return problem.New(problem.Failed, problem.Refused, what, next)
@@ -250,11 +250,11 @@ func (d *Doctor) acceptance(c *connection) []Check {
 	case !d.Route.hosted():
 		n.skip("not asked: --upstream is rest", hosted)
 	case s.err != nil:
-		n.blame(hosted, s.err)
+		n.failWith(hosted, s.err)
 	case s.refused != nil && s.refused.Code == problem.SignInRequired:
 		n.ok(hosted, "asks for a sign-in instead of a key, so calls go to the REST API")
 	case s.refused != nil:
-		what, _ := words(s.refused)
+		what, _ := describe(s.refused)
 		n.warn(hosted, what+", so calls go to the REST API", "see whether --mcp-url is right")
 	default:
 		n.ok(hosted, "takes the key")
@@ -263,9 +263,9 @@ func (d *Doctor) acceptance(c *connection) []Check {
 	case !b.asked:
 		n.skip("not asked: --upstream is mcp", api)
 	case b.err != nil:
-		n.blame(api, b.err)
+		n.failWith(api, b.err)
 		if s.err == nil && s.upstream == "mcp" {
-			soften(n.checks[len(n.checks)-1:]) // calls can do without it
+			warnOnly(n.checks[len(n.checks)-1:]) // calls can do without it
 		}
 	case s.err != nil && codeOf(s.err) != problem.NoCredits:
 		n.add(api, OK, "takes the key", withoutHosted)
@@ -347,8 +347,8 @@ func (d *Doctor) sessions(c *connection) []Check {
 		n.ok("upstream", "%s, as --upstream says", by)
 	}
 	if s := c.session; s.err != nil {
-		n.blame("initialize", s.err)
-		soften(n.checks[len(n.checks)-1:]) // the other mode works
+		n.failWith("initialize", s.err)
+		warnOnly(n.checks[len(n.checks)-1:]) // the other mode works
 	} else {
 		with := ""
 		if info := s.opened.ServerInfo; info != nil && info.Name != "" {
@@ -358,8 +358,8 @@ func (d *Doctor) sessions(c *connection) []Check {
 	}
 	switch s := c.stateless; {
 	case s.err != nil:
-		n.blame("discover", s.err)
-		soften(n.checks[len(n.checks)-1:])
+		n.failWith("discover", s.err)
+		warnOnly(n.checks[len(n.checks)-1:])
 	case s.opened.ProtocolVersion <= withSessions:
 		n.ok("discover", "not offered: editors that ask for it use initialize")
 	default:
@@ -371,7 +371,7 @@ func (d *Doctor) sessions(c *connection) []Check {
 	case call == nil:
 		n.skip("no tool is known to be free", "free call")
 	case call.err != nil:
-		n.blame("free call", call.err)
+		n.failWith("free call", call.err)
 	default:
 		n.ok("free call", "%s answers in %s", call.tool, milliseconds(call.took))
 	}
@@ -390,7 +390,7 @@ func tools(s *sessionCheck) []Check {
 	case s.err != nil:
 		n.skip("LeadMagic opens no session", name)
 	case s.toolsErr != nil:
-		n.blame(name, s.toolsErr)
+		n.failWith(name, s.toolsErr)
 	case count == 0:
 		n.fail(name, "there are no tools", "see whether --tools, --exclude-tools or --read-only leave any")
 	case count > windsurfTools:
@@ -405,8 +405,8 @@ func tools(s *sessionCheck) []Check {
 	return n.checks
 }
 
-// unseen are stages that were not looked at.
-func unseen(why string, stages ...Stage) []Check {
+// skipStages are the checks of stages that were not looked at.
+func skipStages(why string, stages ...Stage) []Check {
 	var checks []Check
 	for _, stage := range stages {
 		n := notes{stage: stage}
@@ -416,8 +416,8 @@ func unseen(why string, stages ...Stage) []Check {
 	return checks
 }
 
-// soften makes warnings of faults.
-func soften(checks []Check) {
+// warnOnly makes warnings of faults.
+func warnOnly(checks []Check) {
 	for i := range checks {
 		if checks[i].Status == Fail {
 			checks[i].Status = Warn

@@ -12,7 +12,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestTheWayThatAllGoesWell(t *testing.T) {
+func TestWhenAllWorks(t *testing.T) {
 	d := newDoctor(t, key)
 	d.route(t)
 	report := d.Examine(t.Context())
@@ -29,7 +29,7 @@ func TestTheWayThatAllGoesWell(t *testing.T) {
 	expect(t, report.Checks, "list", OK, "3 tools", "")
 }
 
-func TestWhatGoesWrongOnTheWay(t *testing.T) {
+func TestWhatGoesWrong(t *testing.T) {
 	refused := func(p *problem.Problem) func(*Route) {
 		return func(r *Route) {
 			r.Open = func(context.Context, string) (*Session, error) { return nil, p }
@@ -115,7 +115,7 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 		{"the hosted server fails, and the REST API does not", refused(problem.New(problem.Failed, problem.Refused, "LeadMagic failed", "")), "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest"},
 		{"the REST API alone points elsewhere", restAlone(302, "", "Location", "https://portal.example/"), "api health", Fail, "points to another origin, https://portal.example/", "--api-url"},
 		{"a web page comes instead of the REST API alone", restAlone(200, "<html>", "Content-Type", "text/html"), "api health", Fail, "a web page came", "sign in to the network"},
-		{"a session with the REST API says nothing of the way there", restAlone(503, ""), "session", Skipped, "answers all else as it answers /health", ""},
+		{"a session with the REST API says nothing of the network", restAlone(503, ""), "session", Skipped, "answers all else as it answers /health", ""},
 
 		{"the balance is known from the free tool alone", credits(`{}`), "credits", OK, "400 left", ""},
 		{"little is left", credits(`{"credits":49.5}`), "credits", Warn, "49.5 left", "buy credits"},
@@ -139,11 +139,11 @@ func TestWhatGoesWrongOnTheWay(t *testing.T) {
 			}
 		}, "patterns", Warn, "no tool of LeadMagic matches finds_*", "--tools"},
 		{"no tool that is free", tools(0), "free call", Skipped, "no tool is known to be free", ""},
-		{"only the old era", func(r *Route) {
+		{"only the mode with sessions", func(r *Route) {
 			whole := r.Open
 			r.Open = func(ctx context.Context, _ string) (*Session, error) { return whole(ctx, withSessions) }
 		}, "discover", OK, "not offered", ""},
-		{"only the new era", func(r *Route) {
+		{"only the stateless mode", func(r *Route) {
 			whole := r.Open
 			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
 				if protocol == withSessions {
@@ -213,7 +213,7 @@ func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 	})
 }
 
-func TestWords(t *testing.T) {
+func TestDescribe(t *testing.T) {
 	rejected := problem.New(problem.KeyRejected, problem.Refused, "LeadMagic rejected the API key", "")
 	for _, tt := range []struct {
 		name       string
@@ -221,11 +221,11 @@ func TestWords(t *testing.T) {
 		what, next string
 	}{
 		{"a problem", rejected, "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
-		{"one that an agent is told of", told(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
-		{"what LeadMagic tells an agent", told("it broke\nsomewhere"), "it broke\nsomewhere", ""},
+		{"one that an agent is told of", toldProblem(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
+		{"what LeadMagic tells an agent", toldProblem("it broke\nsomewhere"), "it broke\nsomewhere", ""},
 		{"an answer that was waited for too long", problem.FromError(context.DeadlineExceeded, true), "it took longer than 9s", "try again later"},
 	} {
-		if what, next := words(tt.err); what != tt.what || next != tt.next {
+		if what, next := describe(tt.err); what != tt.what || next != tt.next {
 			t.Errorf("%s: got %q, hint %q; want %q, hint %q", tt.name, what, next, tt.what, tt.next)
 		}
 	}

@@ -84,6 +84,9 @@ func KeptPath(exe string) string {
 		case part == "apps" && i+2 < len(parts)-1: // Scoop: apps/NAME/VERSION/NAME.exe
 			rest := append([]string{prefix, part, parts[i+1], "current"}, parts[i+3:]...)
 			kept = filepath.Join(rest...)
+		case part == "installs" && i+2 < len(parts)-1: // mise: installs/NAME/VERSION/…
+			rest := append([]string{prefix, part, parts[i+1], "latest"}, parts[i+3:]...)
+			kept = filepath.Join(rest...)
 		}
 		if kept != "" && kept != exe && SameFile(kept, exe) {
 			return kept

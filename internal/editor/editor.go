@@ -3,7 +3,6 @@ package editor
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -39,16 +38,15 @@ type Editor struct {
 	// Key is the member of the config file that holds the servers.
 	Key string
 
-	file    folder     // the user's config file
+	places  []place    // of the user's config file: the usual one, and where it may be besides
 	project []string   // the team's config file below a project, with slashes: the first that exists, or the last
 	reads   []readFile // what else of a project it reads, in which nothing is written
 	upwards bool       // it reads the files of the folders above, too, as far as the repository goes
 	newer   string     // the member of Key in which newer versions keep servers too; empty: there is none
 	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none
-	own     folder     // the folder that exists once the editor has run
-	also    []location // where else it may have been installed, or has profiles
-	extra   bool       // this is one of those
+	extra   bool       // this is the editor in a place that is not the usual one
 	program string     // its command, for editors that have one
+	clients []string   // what its clientInfo may call it besides the id, in part and in lower case
 	second  string     // another form of the same editor, with a file of its own
 	format  format
 	shape   shape
@@ -72,7 +70,7 @@ func (e Editor) Path(s System, scope Scope) (string, error) {
 	if !e.HasProject() {
 		return "", fmt.Errorf("%s has no project file", e.Title)
 	}
-	path, err := first(func(System) (string, error) { return s.Folder, nil }, e.project...)(s)
+	path, err := s.first("./" + strings.Join(e.project, "|./"))
 	if err != nil {
 		return "", err
 	}
@@ -113,10 +111,47 @@ func Lookup(id string) (Editor, bool) {
 	return All()[i], true
 }
 
-// A location is where an editor that was installed in another way, or a profile of it, keeps its user's servers.
-type location struct {
-	folders func(System) []string // those there are; the editor makes them
-	file    string                // below one of them, with slashes
+// A place is where an editor, one that was installed in another way, or a profile of it keeps its user's servers. Both
+// members are templates for [System.locate].
+type place struct {
+	goos   string // the system that has it, where linux stands for all others too; empty: all have it
+	folder string // exists once the editor has run; it may have a * if the place is not the usual one
+	file   string // below the folder, or whole
+}
+
+// on are the places that a system has. The first is the usual one.
+func (e Editor) on(s System) []place {
+	goos := s.GOOS
+	if goos != "windows" && goos != "darwin" {
+		goos = "linux"
+	}
+	return slices.DeleteFunc(slices.Clone(e.places), func(p place) bool { return p.goos != "" && p.goos != goos })
+}
+
+// file is the user's config file.
+func (e Editor) file(s System) (string, error) { return s.first(e.on(s)[0].path()) }
+
+// own is the folder that exists once the editor has run.
+func (e Editor) own(s System) (string, error) { return s.locate(e.on(s)[0].folder) }
+
+// path is the template of the file.
+func (p place) path() string {
+	if strings.ContainsAny(p.file[:1], "~{$") {
+		return p.file
+	}
+	return p.folder + "/" + strings.ReplaceAll(p.file, "|", "|"+p.folder+"/")
+}
+
+// Elsewhere are the files that the editor has if it was installed in another way, or has profiles. A name in them may
+// have a *, which stands for any.
+func (e Editor) Elsewhere(s System) []string {
+	var out []string
+	for _, p := range e.on(s)[1:] {
+		if path, err := s.locate(p.path()); err == nil {
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 // Here are the editors as they are on this machine: one that was installed in several ways, or has profiles, is there
@@ -148,12 +183,10 @@ func (e Editor) copies(s System) []Editor {
 	if e.Found(s) {
 		out = append(out, e)
 	}
-	for _, p := range e.also {
-		for _, dir := range p.folders(s) {
+	for _, p := range e.on(s)[1:] {
+		for _, dir := range s.folders(p.folder) {
 			c := e
-			c.own = func(System) (string, error) { return dir, nil }
-			c.file = below(c.own, filepath.FromSlash(p.file))
-			c.also, c.second, c.extra = nil, "", true
+			c.places, c.second, c.extra = []place{{folder: dir, file: p.file}}, "", true
 			if len(out) > 0 {
 				c.project, c.local = nil, ""
 			}
@@ -164,6 +197,55 @@ func (e Editor) copies(s System) []Editor {
 		return []Editor{e}
 	}
 	return out
+}
+
+// OfClient finds the editor that calls itself so in its clientInfo.
+func OfClient(name string) (Editor, bool) {
+	name = strings.ToLower(name)
+	i := slices.IndexFunc(All(), func(e Editor) bool {
+		return slices.ContainsFunc(append(e.clients, e.ID), func(part string) bool { return strings.Contains(name, part) })
+	})
+	if i < 0 {
+		return Editor{}, false
+	}
+	return All()[i], true
+}
+
+// Name is the title without the form.
+func (e Editor) Name() string {
+	name, _, _ := strings.Cut(e.Title, " (")
+	return name
+}
+
+// Naming is how the config file names a variable, in one line; empty if the editor fills in no references.
+func (e Editor) Naming(variable string) string {
+	var env Object
+	switch {
+	case e.prompts:
+		env = Object{{variable, "${input:" + InputID + "}"}}
+	case e.refer != nil:
+		env = Object{{variable, e.refer(variable)}}
+	case !e.lists:
+		return ""
+	}
+	for _, m := range e.shape(Command{}, env, []any{variable}) {
+		switch {
+		case e.lists && slices.Equal(texts(m.Value), []string{variable}):
+			return m.Name + " = " + string(appendTOML(nil, m.Value))
+		case !e.lists && m.Name != "transport" && isObject(m.Value):
+			text := string(appendMember(nil, m, layout{}))
+			if e.prompts {
+				text += ` and an input of that id with "password": true`
+			}
+			return text
+		}
+	}
+	return ""
+}
+
+func isObject(v any) bool {
+	_, ok := v.(Object)
+	return ok
 }
 
 // Nearest is the id that was probably meant by a mistyped one, or empty.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // system is a machine of which nothing is known but what vars say.
@@ -258,7 +260,7 @@ func TestAnEditorIsInstalledInSeveralWays(t *testing.T) {
 			if !slices.Equal(got, tt.want) {
 				t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
-			rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
+			rep, err := Scanner(s, nil).Scan(t.Context(), keyscan.Targets{User: true})
 			if err != nil || len(rep.Findings) != len(got) {
 				t.Errorf("scan found %d keys in %d files (%v)", len(rep.Findings), rep.Files, err)
 			}
@@ -286,14 +288,6 @@ func TestOddNamesAreNoReasonToFail(t *testing.T) {
 		if got := system("windows", nil).absolute(path); got != want {
 			t.Errorf("%q is absolute: %v, want %v", path, got, want)
 		}
-	}
-	for _, name := range []string{"x.bak", ".bak", ".leadmagic-.bak", ".leadmagic-", "x", ""} {
-		if src := (Scanner{System: system("linux", nil)}).classify(name); src.path != name || src.editor != nil {
-			t.Errorf("%q is taken for %+v", name, src)
-		}
-	}
-	if src := (Scanner{System: system("linux", nil)}).classify("/x/.mcp.json.leadmagic-2026-11-23.bak"); src.editor == nil || src.editor.ID != "claude-code" {
-		t.Errorf("a backup is taken for %+v", src)
 	}
 	_, home := machine(t, "linux")
 	for _, name := range []string{"mcp.json.bak", "mcp.json.leadmagic-.txt", "mcp.json.leadmagic-1.bak/x"} {

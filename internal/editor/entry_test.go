@@ -233,3 +233,27 @@ func TestHowACommandLineStartsThisProgram(t *testing.T) {
 		})
 	}
 }
+
+func TestAnEditorIsKnownByItsClientInfo(t *testing.T) {
+	for client, want := range map[string]string{
+		"claude-code":                   `Claude Code: "env": {"NAME": "${NAME}"}`,
+		"claude-ai":                     `Claude Desktop: `,
+		"cursor-vscode":                 `Cursor: "env": {"NAME": "${env:NAME}"}`,
+		"Visual Studio Code - Insiders": `VS Code: "env": {"NAME": "${input:leadmagic-key}"} and an input of that id with "password": true`,
+		"windsurf-client":               `Windsurf: "env": {"NAME": "${env:NAME}"}`,
+		"codeium-client":                `Windsurf: "env": {"NAME": "${env:NAME}"}`,
+		"Zed":                           `Zed: `,
+		"gemini-cli-mcp-client":         `Gemini CLI: "env": {"NAME": "$NAME"}`,
+		"codex-mcp-client":              `Codex: env_vars = ["NAME"]`,
+		"github-copilot-developer":      `Copilot CLI: "env": {"NAME": "${NAME}"}`,
+		"Cline":                         `Cline: "env": {"NAME": "${env:NAME}"}`,
+		"opencode":                      `opencode: "environment": {"NAME": "{env:NAME}"}`,
+		"an editor of its own":          ": ",
+		"":                              ": ",
+	} {
+		e, _ := OfClient(client)
+		if got := e.Name() + ": " + e.Naming("NAME"); got != want {
+			t.Errorf("%s: got %s, want %s", client, got, want)
+		}
+	}
+}

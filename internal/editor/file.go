@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // maxFile is the most a config file may hold; Claude Code keeps its history in the same file.
@@ -358,7 +359,7 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("making a backup of %s: %w", f.path, bare(err))
 	}
-	if err := f.fill(file, withoutKeys(f.data), f.info.Mode().Perm()); err != nil {
+	if err := f.fill(file, keyscan.Replace(f.data, "removed-by-"+Program), f.info.Mode().Perm()); err != nil {
 		return "", errors.Join(fmt.Errorf("making a backup of %s: %w", f.path, bare(err)), discard(path))
 	}
 	return path, nil

@@ -119,16 +119,16 @@ func object(doc []byte, v hujson.Value, name string) (*hujson.Object, error) {
 	return nil, syntaxError(doc, v.StartOffset, "%s is %s, where an object is due", name, kindOf(v.Value))
 }
 
-// A place is the deepest value that exists on a path.
-type place struct {
+// What descend has reached is the deepest value that exists on a path.
+type reached struct {
 	hujson.Value
 	name  int // offset of its member's name
 	depth int // how many names of the path lead to it
 }
 
 // descend walks down a path as far as it exists.
-func descend(doc []byte, root hujson.Value, path []string) (place, error) {
-	at := place{Value: root}
+func descend(doc []byte, root hujson.Value, path []string) (reached, error) {
+	at := reached{Value: root}
 	name := "the file"
 	for at.depth < len(path) {
 		o, err := object(doc, at.Value, name)
@@ -143,7 +143,7 @@ func descend(doc []byte, root hujson.Value, path []string) (place, error) {
 			return at, nil
 		}
 		name = fmt.Sprintf("%q", path[at.depth])
-		at = place{Value: o.Members[i].Value, name: o.Members[i].Name.StartOffset, depth: at.depth + 1}
+		at = reached{Value: o.Members[i].Value, name: o.Members[i].Name.StartOffset, depth: at.depth + 1}
 	}
 	return at, nil
 }

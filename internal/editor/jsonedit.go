@@ -110,7 +110,7 @@ func nested(path []string, value Object) Member {
 }
 
 // replaceValue writes a value in place of another, in as many lines as that had or could have had.
-func replaceValue(doc []byte, old place, value Object, unit string) []byte {
+func replaceValue(doc []byte, old reached, value Object, unit string) []byte {
 	l := layout{lineEnd: lineEnd(doc), indent: indentAt(doc, old.name), unit: unit}
 	ownLine := blank(doc[lineStart(doc, old.name):old.name])
 	if !ownLine && !bytes.ContainsRune(doc[old.StartOffset:old.EndOffset], '\n') {

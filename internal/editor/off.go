@@ -3,7 +3,6 @@ package editor
 import (
 	"fmt"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -23,11 +22,13 @@ type settingsFile struct {
 	data map[string]any
 }
 
-// settingsFiles reads those of some files that are there, in order. What cannot be read says nothing.
-func (s System) settingsFiles(paths ...string) []settingsFile {
+// settingsFiles reads those of some files that are there, in order, as the table writes their paths. What cannot be read
+// says nothing.
+func (s System) settingsFiles(templates ...string) []settingsFile {
 	var files []settingsFile
-	for _, path := range paths {
-		if path == "" {
+	for _, template := range templates {
+		path, err := s.locate(template)
+		if err != nil {
 			continue
 		}
 		f, err := s.readConfig(path)
@@ -40,18 +41,6 @@ func (s System) settingsFiles(paths ...string) []settingsFile {
 	}
 	return files
 }
-
-// in is the path of a file below a folder, empty if that is not known.
-func (s System) in(f folder, name string) string {
-	dir, err := f(s)
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, filepath.FromSlash(name))
-}
-
-// here is the path of a file of the project.
-func (s System) here(name string) string { return filepath.Join(s.Folder, filepath.FromSlash(name)) }
 
 // managed is where whoever runs a machine puts a program's settings.
 func (s System) managed(linux, darwin, windows string) string {
@@ -86,13 +75,17 @@ func last(files []settingsFile, names ...string) (value any, path string) {
 // claudeOff looks at Claude Code's settings, and at what /mcp has kept for this folder.
 // Source: code.claude.com/docs, settings and managed-mcp.
 func claudeOff(s System, scope Scope, name string) string {
-	config := either("CLAUDE_CONFIG_DIR", below(home, ".claude"))
 	files := s.settingsFiles(
-		s.in(config, "settings.json"), s.here(".claude/settings.json"), s.here(".claude/settings.local.json"),
+		"${CLAUDE_CONFIG_DIR:-~/.claude}/settings.json", "./.claude/settings.json", "./.claude/settings.local.json",
 		s.managed("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json", `C:\Program Files\ClaudeCode\managed-settings.json`),
 	)
-	for _, f := range s.settingsFiles(s.in(either("CLAUDE_CONFIG_DIR", home), ".claude.json")) {
-		project, _ := setting(f.data, "projects", s.realFolder()).(map[string]any)
+	for _, f := range s.settingsFiles("${CLAUDE_CONFIG_DIR:-~}/.claude.json") {
+		var project map[string]any
+		for _, folder := range s.folderNames() {
+			if kept, ok := setting(f.data, "projects", folder).(map[string]any); ok {
+				project = kept
+			}
+		}
 		if slices.Contains(texts(project["disabledMcpServers"]), name) {
 			return "disabledMcpServers for this folder in " + f.path + " names it"
 		}
@@ -145,10 +138,10 @@ func serverNames(list any) []string {
 // geminiOff looks at Gemini CLI's lists, whose names may be in any case, and at what gemini mcp disable has kept.
 // Source: packages/cli/src/config/mcp/mcpServerEnablement.ts.
 func geminiOff(s System, _ Scope, name string) string {
-	own := below(either("GEMINI_CLI_HOME", home), ".gemini")
+	const own = "${GEMINI_CLI_HOME:-~}/.gemini/"
 	files := s.settingsFiles(
 		s.managed("/etc/gemini-cli/system-defaults.json", "/Library/Application Support/GeminiCli/system-defaults.json", `C:\ProgramData\gemini-cli\system-defaults.json`),
-		s.in(own, "settings.json"), s.here(".gemini/settings.json"),
+		own+"settings.json", "./.gemini/settings.json",
 		s.managed("/etc/gemini-cli/settings.json", "/Library/Application Support/GeminiCli/settings.json", `C:\ProgramData\gemini-cli\settings.json`),
 	)
 	has := func(list any) bool {
@@ -163,7 +156,7 @@ func geminiOff(s System, _ Scope, name string) string {
 	if excluded, path := last(files, "mcp", "excluded"); has(excluded) {
 		return "mcp.excluded in " + path + " names it"
 	}
-	for _, f := range s.settingsFiles(s.in(own, "mcp-server-enablement.json")) {
+	for _, f := range s.settingsFiles(own + "mcp-server-enablement.json") {
 		if setting(f.data, strings.ToLower(name), "enabled") == false {
 			return f.path + " says so"
 		}
@@ -175,7 +168,7 @@ func geminiOff(s System, _ Scope, name string) string {
 // Source: code.visualstudio.com/docs, chat.mcp.access; chat.mcp.enabled is its older name.
 func vscodeOff(product string) func(System, Scope, string) string {
 	return func(s System, _ Scope, _ string) string {
-		files := s.settingsFiles(s.in(below(appData, product, "User"), "settings.json"), s.here(".vscode/settings.json"))
+		files := s.settingsFiles("{appData}/"+product+"/User/settings.json", "./.vscode/settings.json")
 		for _, off := range []struct {
 			name  string
 			value any
@@ -190,7 +183,8 @@ func vscodeOff(product string) func(System, Scope, string) string {
 
 // zedOff looks at the setting of Zed that switches all of its agent off.
 func zedOff(s System, _ Scope, _ string) string {
-	files := s.settingsFiles(s.in(zedConfig, "settings.json"), s.here(".zed/settings.json"))
+	zed, _ := Lookup("zed")
+	files := s.settingsFiles(zed.on(s)[0].path(), "./.zed/settings.json")
 	if value, path := last(files, "disable_ai"); value == true {
 		return "disable_ai in " + path + " is true"
 	}
@@ -199,8 +193,8 @@ func zedOff(s System, _ Scope, _ string) string {
 
 // copilotOff looks at what /mcp disable has kept. Source: github/app#290.
 func copilotOff(s System, _ Scope, name string) string {
-	own := either("COPILOT_HOME", below(home, ".copilot"))
-	for _, f := range s.settingsFiles(s.in(own, "settings.json"), s.in(own, "config.json")) {
+	const own = "${COPILOT_HOME:-~/.copilot}/"
+	for _, f := range s.settingsFiles(own+"settings.json", own+"config.json") {
 		if slices.Contains(texts(f.data["disabledMcpServers"]), name) {
 			return "disabledMcpServers in " + f.path + " names it"
 		}
@@ -211,8 +205,7 @@ func copilotOff(s System, _ Scope, name string) string {
 // opencodeOff looks at the patterns with which opencode hides tools, whose names begin with that of their server.
 // Source: opencode.ai/docs/mcp-servers.
 func opencodeOff(s System, _ Scope, name string) string {
-	own := below(xdgConfig, "opencode")
-	for _, f := range s.settingsFiles(s.in(own, "opencode.json"), s.in(own, "opencode.jsonc"), s.here("opencode.json"), s.here("opencode.jsonc")) {
+	for _, f := range s.settingsFiles("{config}/opencode/opencode.json", "{config}/opencode/opencode.jsonc", "./opencode.json", "./opencode.jsonc") {
 		tools, _ := f.data["tools"].(map[string]any)
 		for pattern, on := range tools {
 			if whole, err := path.Match(pattern, name+"_"); on == false && whole && err == nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // A Server is an entry as it stands in a config file, in whichever shape.
@@ -43,14 +45,14 @@ func (s Server) LiteralKey() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if HoldsKey(s.Env[name]) {
+		if keyscan.Holds(s.Env[name]) {
 			return name
 		}
 	}
 	switch {
-	case slices.ContainsFunc(s.Args, HoldsKey):
+	case slices.ContainsFunc(s.Args, keyscan.Holds):
 		return "args"
-	case HoldsKey(s.URL):
+	case keyscan.Holds(s.URL):
 		return "url"
 	}
 	return ""
@@ -270,7 +272,7 @@ func show(entry any) string {
 	return strings.TrimSpace(string(masked(b.Bytes())))
 }
 
-// Entry is what the config file of a scope holds under a name: nil, if it holds nothing.
+// Entry is what the user's or the project's config file holds under a name: nil, if it holds nothing.
 func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
 	path, err := e.Path(s, scope)
 	if err != nil {
@@ -280,7 +282,7 @@ func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, line, found, err := e.format.find(f.data, append(e.servers(s, scope), name))
+	value, line, found, err := e.format.find(f.data, []string{e.Key, name})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -313,8 +315,8 @@ type readFile struct{ name, form string }
 // files of the project.
 func (e Editor) Lists(s System) []List {
 	var lists []List
-	add := func(e Editor, scope Scope, path string) {
-		at := e.servers(s, scope)
+	add := func(e Editor, scope Scope, path string, at ...string) {
+		at = append(at, e.Key)
 		lists = append(lists, List{e, scope, path, at})
 		if e.newer != "" {
 			lists = append(lists, List{e, scope, path, append(slices.Clone(at), e.newer)})
@@ -323,15 +325,19 @@ func (e Editor) Lists(s System) []List {
 	user, err := e.file(s)
 	if err == nil {
 		add(e, User, user)
-		if e.local != "" {
-			add(e, Local, user)
+		for _, folder := range s.folderNames() {
+			if e.local != "" {
+				add(e, Local, user, e.local, folder)
+			}
 		}
 	}
 	for i, dir := range s.projectFolders() {
 		if i > 0 && !e.upwards {
 			break
 		}
-		if path, err := first(func(System) (string, error) { return dir, nil }, e.project...)(s); err == nil && path != "" && path != user {
+		here := s
+		here.Folder = dir
+		if path, err := e.Path(here, Project); err == nil && path != user {
 			add(e, Project, path)
 		}
 		for _, f := range e.reads {
@@ -361,12 +367,10 @@ func (s System) projectFolders() []string {
 	}
 }
 
-// servers is the path of the servers of a scope in its file.
-func (e Editor) servers(s System, scope Scope) []string {
-	if scope == Local {
-		return []string{e.local, s.realFolder(), e.Key}
-	}
-	return []string{e.Key}
+// folderNames are the names under which an editor may keep something for this folder: on Windows with either sign.
+func (s System) folderNames() []string {
+	folder := s.realFolder()
+	return slices.Compact([]string{folder, filepath.ToSlash(folder)})
 }
 
 // mostLines is how many entries of one file have their line looked up, which reads the whole file each time.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -75,134 +76,102 @@ func (s System) absolute(path string) bool {
 	return s.GOOS == "windows" && (strings.HasPrefix(path, `\\`) || len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/'))
 }
 
-// A folder is a place on some system, such as the home folder.
-type folder func(System) (string, error)
-
-func home(s System) (string, error) { return s.home() }
-
-// appData is where desktop programs keep their settings: Electron's appData.
-func appData(s System) (string, error) {
-	switch s.GOOS {
-	case "windows":
-		if dir, err := s.variable("APPDATA", "the settings folder"); err == nil {
-			return dir, nil
-		}
-		// Some editors clear the environment; Windows itself puts the folder here.
-		return below(home, "AppData", "Roaming")(s)
-	case "darwin":
-		return below(home, "Library", "Application Support")(s)
-	default:
-		return xdgConfig(s)
-	}
-}
-
-// xdgConfig is XDG_CONFIG_HOME, which must be absolute to count, or ~/.config.
-func xdgConfig(s System) (string, error) {
-	if dir, err := s.variable("XDG_CONFIG_HOME", "the settings folder"); err == nil {
-		return dir, nil
-	}
-	return below(home, ".config")(s)
-}
-
-// zedConfig differs on each system: Zed takes XDG_CONFIG_HOME on Linux alone.
-func zedConfig(s System) (string, error) {
-	switch s.GOOS {
-	case "windows":
-		return below(appData, "Zed")(s)
-	case "darwin":
-		return below(home, ".config", "zed")(s)
-	default:
-		return below(xdgConfig, "zed")(s)
-	}
-}
-
-// localAppData is where programs of Windows keep what stays on this machine.
-func localAppData(s System) (string, error) {
-	if dir, err := s.variable("LOCALAPPDATA", "the settings folder"); err == nil {
-		return dir, nil
-	}
-	return below(home, "AppData", "Local")(s)
-}
-
-// flatpak is where a program that was installed as a Flatpak keeps its settings.
-func flatpak(id string) func(System) []string {
-	return on("linux", each(below(home, ".var", "app"), id))
-}
-
-// each are the folders in a folder whose names match a pattern.
-func each(f folder, pattern string, below ...string) func(System) []string {
-	return func(s System) []string {
-		dir, err := f(s)
-		if err != nil {
-			return nil
-		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil
-		}
-		var out []string
-		for _, entry := range entries {
-			path := filepath.Join(append([]string{dir, entry.Name()}, below...)...)
-			info, err := os.Stat(path)
-			if match, _ := filepath.Match(pattern, entry.Name()); match && err == nil && info.IsDir() {
-				out = append(out, path)
-			}
-		}
-		return out
-	}
-}
-
-// on are the folders that there are on one system alone.
-func on(goos string, folders func(System) []string) func(System) []string {
-	return func(s System) []string {
-		if s.GOOS != goos {
-			return nil
-		}
-		return folders(s)
-	}
-}
-
-// below is a folder further down.
-func below(f folder, names ...string) folder {
-	return func(s System) (string, error) {
-		dir, err := f(s)
-		if err != nil {
-			return "", err
-		}
-		return filepath.Join(append([]string{dir}, names...)...), nil
-	}
-}
-
-// either is the folder that a variable names, relative to where the command was started, or else f.
-func either(variable string, f folder) folder {
-	return func(s System) (string, error) {
-		dir := s.Getenv(variable)
-		switch {
+// locate is the path that the table of editors writes as ~/…, ./… (from the current folder), {appData}/…, {localAppData}/…,
+// {config}/… or ${NAME:-…}/…: the folder that a variable names, as seen from the current one, or else another of these.
+func (s System) locate(template string) (string, error) {
+	if choice, ok := strings.CutPrefix(template, "${"); ok {
+		choice, rest, _ := strings.Cut(choice, "}")
+		name, usual, _ := strings.Cut(choice, ":-")
+		switch dir := s.Getenv(name); {
 		case dir == "":
-			return f(s)
+			return s.locate(usual + rest)
 		case s.absolute(dir):
-			return filepath.Clean(dir), nil
+			return filepath.Join(dir, filepath.FromSlash(rest)), nil
+		default:
+			return filepath.Join(s.Folder, dir, filepath.FromSlash(rest)), nil
 		}
-		return filepath.Join(s.Folder, dir), nil
 	}
+	if s.absolute(template) {
+		return filepath.Clean(template), nil
+	}
+	root, rest, _ := strings.Cut(template, "/")
+	dir, err := s.Folder, error(nil)
+	switch root {
+	case "~":
+		dir, err = s.home()
+	case "{config}":
+		dir, err = s.settings("XDG_CONFIG_HOME", ".config")
+	case "{localAppData}":
+		dir, err = s.settings("LOCALAPPDATA", "AppData/Local")
+	case "{appData}": // where desktop programs keep their settings: Electron's appData
+		switch s.GOOS {
+		case "windows":
+			// Some editors clear the environment; Windows itself puts the folder here.
+			dir, err = s.settings("APPDATA", "AppData/Roaming")
+		case "darwin":
+			dir, err = s.locate("~/Library/Application Support")
+		default:
+			dir, err = s.locate("{config}")
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, filepath.FromSlash(rest)), nil
 }
 
-// first is the first of some files that exists, or else the last: the one that would be made.
-func first(f folder, names ...string) folder {
-	return func(s System) (string, error) {
-		dir, err := f(s)
-		if err != nil {
-			return "", err
-		}
-		path := ""
-		for _, name := range names {
-			path = filepath.Join(dir, filepath.FromSlash(name))
-			if exists(path) {
-				break
-			}
-		}
-		return path, nil
+// settings is the folder of settings that a variable names, which must be absolute to count, or the usual one below the
+// home folder.
+func (s System) settings(variable, usual string) (string, error) {
+	if dir, err := s.variable(variable, "the settings folder"); err == nil {
+		return dir, nil
 	}
+	return s.locate("~/" + usual)
+}
+
+// first is the first of some files that exists, or else the last: the one that would be made. They are templates,
+// separated by bars.
+func (s System) first(templates string) (path string, err error) {
+	for template := range strings.SplitSeq(templates, "|") {
+		if path, err = s.locate(template); err != nil || exists(path) {
+			break
+		}
+	}
+	return path, err
+}
+
+// folders are those that a template leads to. A name in it may have a *, which stands for any characters.
+func (s System) folders(template string) []string {
+	head, _, wild := strings.Cut(template, "*")
+	if !wild {
+		if dir, err := s.locate(template); err == nil && isFolder(dir) {
+			return []string{dir}
+		}
+		return nil
+	}
+	head = head[:strings.LastIndexByte(head, '/')]
+	pattern, rest, _ := strings.Cut(template[len(head)+1:], "/")
+	dir, err := s.locate(head)
+	if err != nil {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, entry := range entries {
+		dir := filepath.Join(dir, entry.Name(), filepath.FromSlash(rest))
+		if match, _ := path.Match(pattern, entry.Name()); match && isFolder(dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // exists says whether anything stands at path, a dangling symlink included.

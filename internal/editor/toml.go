@@ -9,6 +9,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
 // tomlFormat is TOML. An entry is a table of its own at the end of the file.
@@ -35,7 +37,7 @@ func (tomlFormat) decode(doc []byte) (map[string]any, error) {
 	err := toml.Unmarshal(doc, &m)
 	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := bad.Position()
-		return nil, &SyntaxError{Line: line, Column: column, Problem: HideKeys(strings.TrimPrefix(bad.Error(), "toml: "))}
+		return nil, &SyntaxError{Line: line, Column: column, Problem: keyscan.Hide(strings.TrimPrefix(bad.Error(), "toml: "))}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading TOML: %w", err)

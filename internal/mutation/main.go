@@ -80,11 +80,19 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what stays is in the folder for such things
-	mutants, folder, err := r.mutants(ctx, pkg)
+	f, err := goList(ctx, pkg)
 	if err != nil {
 		return 0, err
 	}
-	p := &trial{pkg: pkg, folder: folder, scratch: dir, timeout: time.Minute}
+	if len(f.TestGoFiles)+len(f.XTestGoFiles) == 0 {
+		fmt.Fprintf(r.out, "%s: no tests\n", pkg)
+		return 100, nil
+	}
+	mutants, err := r.mutants(f)
+	if err != nil {
+		return 0, err
+	}
+	p := &trial{pkg: pkg, folder: f.Dir, scratch: dir, timeout: time.Minute}
 	start := time.Now()
 	if got, out := p.try(ctx, "whole", nil); got != survived {
 		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
@@ -129,31 +137,40 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	return score, nil
 }
 
-// mutants are those of the files that this system compiles, but not those that are known to change nothing.
-func (r *run) mutants(ctx context.Context, pkg string) (list []mutant, folder string, err error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles", pkg).Output()
+// A folder is what the go command knows of a package.
+type folder struct {
+	Dir                                string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Module                             struct{ Dir string }
+}
+
+func goList(ctx context.Context, pkg string) (f folder, err error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles,TestGoFiles,XTestGoFiles,Module", pkg).Output()
 	if err != nil {
-		return nil, "", err
+		return f, err
 	}
-	var p struct {
-		Dir     string
-		GoFiles []string
-	}
-	if err := json.Unmarshal(out, &p); err != nil {
-		return nil, "", err
-	}
+	return f, json.Unmarshal(out, &f)
+}
+
+// mutants are those of the files that this system compiles, but not those that are known to change nothing.
+func (r *run) mutants(f folder) (list []mutant, err error) {
 	equivalent, err := r.equivalent()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	for _, name := range p.GoFiles {
-		source, err := os.ReadFile(filepath.Join(p.Dir, name))
+	for _, name := range f.GoFiles {
+		file := filepath.Join(f.Dir, name)
+		source, err := os.ReadFile(file)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		all, err := mutantsOf(filepath.ToSlash(filepath.Join(strings.TrimPrefix(pkg, "./"), name)), source)
+		shown, err := filepath.Rel(f.Module.Dir, file)
 		if err != nil {
-			return nil, "", err
+			return nil, err
+		}
+		all, err := mutantsOf(filepath.ToSlash(shown), source)
+		if err != nil {
+			return nil, err
 		}
 		for _, m := range all {
 			if !equivalent[m.id()] {
@@ -161,7 +178,7 @@ func (r *run) mutants(ctx context.Context, pkg string) (list []mutant, folder st
 			}
 		}
 	}
-	return list, p.Dir, nil
+	return list, nil
 }
 
 // equivalent reads the file of mutants that change nothing, each as it was printed but without its line's number.

@@ -136,6 +136,11 @@ func (c *collector) visit(n ast.Node) bool {
 		if n.Name == "true" || n.Name == "false" {
 			c.replace(n, fmt.Sprint(n.Name == "false"))
 		}
+	case *ast.CallExpr:
+		if f, ok := n.Fun.(*ast.SelectorExpr); ok && c.text(f.X) == "strconv" {
+			ast.Inspect(n.Args[0], c.visit)
+			return false // a base and a size, of which others mean the same
+		}
 	case *ast.AssignStmt:
 		c.assignment(n)
 	case *ast.ExprStmt:

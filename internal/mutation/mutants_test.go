@@ -19,6 +19,7 @@ func TestMutantsOf(t *testing.T) {
 		},
 		{"a number", "_ = 41", []string{"41 → (41 + 1)"}},
 		{"a negative number", "_ = -1", []string{"-1 → 1"}},
+		{"the size of a number", "_ = strconv.ParseInt(a+b, 10, 64)", []string{"a+b → a - b"}},
 		{"a truth", "_ = true", []string{"true → false"}},
 		{"an assignment", "a = b", []string{"a = → _ ="}},
 		{"one of two", "a, b.c = f()", []string{"a, b.c = → _, _ ="}},

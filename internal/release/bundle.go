@@ -15,7 +15,7 @@ import (
 
 // manifest is written for manifest_version 0.3 of MCPB. The key is asked for by Claude
 // Desktop, which keeps what is marked sensitive in the system's keychain, and reaches
-// the program as a variable: it stands in no file.
+// the program as a variable: it is in no file.
 //
 //go:embed manifest.json.tmpl
 var manifest string
@@ -23,26 +23,26 @@ var manifest string
 // bundle is one .mcpb: a zip of a manifest and the program for one platform.
 type bundle struct {
 	version string
-	binary  binary
+	binary  artifact
 	license string // path of the licence's text
 	sha256  string // of the written file, in hex
 }
 
 func (b bundle) name() string {
-	return fmt.Sprintf("leadmagic-mcp-proxy_%s_%s_%s.mcpb", b.version, b.binary.os, b.binary.arch)
+	return fmt.Sprintf("leadmagic-mcp-proxy_%s_%s_%s.mcpb", b.version, b.binary.OS, b.binary.Arch)
 }
 
 // platform is the system as MCPB names it, after Node.
 func (b bundle) platform() string {
-	if b.binary.os == "windows" {
+	if b.binary.OS == "windows" {
 		return "win32"
 	}
-	return b.binary.os
+	return b.binary.OS
 }
 
 // program is where the program lies inside the bundle.
 func (b bundle) program() string {
-	if b.binary.os == "windows" {
+	if b.binary.OS == "windows" {
 		return "server/leadmagic-mcp-proxy.exe"
 	}
 	return "server/leadmagic-mcp-proxy"
@@ -54,7 +54,7 @@ func (b bundle) write(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	program, err := os.ReadFile(b.binary.path)
+	program, err := os.ReadFile(b.binary.Path)
 	if err != nil {
 		return "", err
 	}

@@ -28,10 +28,7 @@ func TestBundlesAndServerOfOneBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s, err := readServer(filepath.Join(dir, "server.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := readServer(t, filepath.Join(dir, "server.json"))
 	if got, want := s.Version, "1.2.3"; got != want {
 		t.Errorf("server.json has version %q, want %q", got, want)
 	}
@@ -142,29 +139,63 @@ func TestTheRepositorysServerJSON(t *testing.T) {
 	file := "../../server.json"
 	text := read(t, file)
 	validate(t, "server.schema.json", text)
-	s, err := readServer(file)
-	if err != nil {
-		t.Fatal(err)
+	s := readServer(t, file)
+	if len(s.Packages) != len(systems) {
+		t.Fatalf("server.json has %d packages, want %d", len(s.Packages), len(systems))
 	}
-	var bundles []bundle
-	for _, system := range systems {
-		goos, arch, _ := strings.Cut(system, "_")
-		bundles = append(bundles, bundle{version: s.Version, binary: binary{os: goos, arch: arch}})
-	}
-	want, err := json.MarshalIndent(s.filled(s.Version, bundles), "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.TrimSpace(string(text)); got != string(want) {
-		t.Errorf("server.json is\n%s\nwant\n%s", got, want)
-	}
-	for _, v := range s.Packages[0].EnvironmentVariables {
-		if secret := v.Name == "LEADMAGIC_API_KEY"; v.IsSecret != secret {
-			t.Errorf("%s: isSecret is %t, want %t", v.Name, v.IsSecret, secret)
+	for i, p := range s.Packages {
+		if want := releases + s.Version + "/leadmagic-mcp-proxy_" + s.Version + "_" + systems[i] + ".mcpb"; p.Identifier != want {
+			t.Errorf("package %d is at %s, want %s", i, p.Identifier, want)
+		}
+		for _, v := range p.EnvironmentVariables {
+			if secret := v.Name == "LEADMAGIC_API_KEY"; v.IsSecret != secret {
+				t.Errorf("%s: isSecret is %t, want %t", v.Name, v.IsSecret, secret)
+			}
 		}
 	}
 	if !strings.Contains(s.Description, "nofficial") {
 		t.Errorf("description %q does not say that this is unofficial", s.Description)
+	}
+}
+
+// A server is what the tests read of a server.json.
+type server struct {
+	Description, Version string
+	Packages             []struct {
+		Identifier           string
+		FileSHA256           string
+		EnvironmentVariables []struct {
+			Name     string
+			IsSecret bool
+		}
+	}
+}
+
+func readServer(t *testing.T, file string) (s server) {
+	t.Helper()
+	if err := json.Unmarshal(read(t, file), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTheCaskHasEachArchive(t *testing.T) {
+	t.Chdir("../..")
+	dir := fakeDist(t, "1.2.3")
+	if err := run(dir, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	cask := string(read(t, filepath.Join(dir, "homebrew", "Casks", "leadmagic-mcp-proxy.rb")))
+	if !strings.Contains(cask, `version "1.2.3"`) || strings.Contains(cask, "[[") {
+		t.Errorf("got\n%s", cask)
+	}
+	for _, system := range systems {
+		sum := sha256.Sum256([]byte("archive for " + system))
+		_, rest, found := strings.Cut(cask, hex.EncodeToString(sum[:]))
+		url, _, _ := strings.Cut(rest, "end")
+		if goos, _, _ := strings.Cut(system, "_"); found != (goos != "windows") || found && !strings.Contains(url, system+".tar.gz") {
+			t.Errorf("the archive for %s is found %t, at %q", system, found, url)
+		}
 	}
 }
 
@@ -178,6 +209,7 @@ func TestWhatIsNoBuildIsRefused(t *testing.T) {
 		{"no build at all", "", "", "metadata.json"},
 		{"a build that failed before the first program", `{"version":"1.2.3"}`, `[]`, "no finished GoReleaser build"},
 		{"a build without a version", `{}`, `[{"type":"Binary","path":"x"}]`, "no finished GoReleaser build"},
+		{"a build without an archive", `{"version":"1.2.3"}`, `[{"type":"Binary","path":"LICENSE","goos":"linux","goarch":"amd64"}]`, "no archive for darwin_arm64"},
 		{"a program that is gone", `{"version":"1.2.3"}`, `[{"type":"Binary","path":"gone","goos":"linux","goarch":"amd64"}]`, "gone"},
 		{"broken JSON", `{"version":`, `[]`, "metadata.json"},
 	}
@@ -223,27 +255,20 @@ func fakeDist(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "metadata.json"), `{"project_name":"leadmagic-mcp-proxy","version":"`+version+`"}`)
-	artifacts := []map[string]string{
-		{"type": "Archive", "name": "x.tar.gz", "path": "x.tar.gz", "goos": "linux", "goarch": "amd64"},
-		{"type": "Checksum", "name": "checksums.txt", "path": "checksums.txt"},
-	}
+	artifacts := []map[string]string{{"type": "Checksum", "name": "checksums.txt", "path": "checksums.txt"}}
 	for _, system := range slices.Backward(systems) {
 		goos, arch, _ := strings.Cut(system, "_")
-		file := filepath.Join(dir, system)
-		write(t, file, "program for "+system)
-		artifacts = append(artifacts, map[string]string{"type": "Binary", "path": file, "goos": goos, "goarch": arch})
+		for kind, text := range map[string]string{"Binary": "program", "Archive": "archive"} {
+			file := filepath.Join(dir, kind+"_"+system)
+			write(t, file, text+" for "+system)
+			artifacts = append(artifacts, map[string]string{"type": kind, "path": file, "goos": goos, "goarch": arch})
+		}
 	}
 	text, err := json.Marshal(artifacts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "artifacts.json"), string(text))
-	casks := filepath.Join(dir, "homebrew", "Casks")
-	if err := os.MkdirAll(casks, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	cask, _ := caskCase()
-	write(t, filepath.Join(casks, "leadmagic-mcp-proxy.rb"), cask)
 	return dir
 }
 

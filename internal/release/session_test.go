@@ -44,7 +44,7 @@ func TestABundleStartsASession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built := binary{os: runtime.GOOS, arch: runtime.GOARCH, path: self}
+	built := artifact{OS: runtime.GOOS, Arch: runtime.GOARCH, Path: self}
 	file, dir := filepath.Join(t.TempDir(), "bundle.mcpb"), t.TempDir()
 	if _, err := (bundle{version: "1.2.3", binary: built, license: "LICENSE"}).write(file); err != nil {
 		t.Fatal(err)

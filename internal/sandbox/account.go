@@ -1,8 +1,13 @@
 package sandbox
 
 import (
+	"encoding/json"
+	"maps"
 	"math"
+	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -72,4 +77,126 @@ func (a *account) rate(now time.Time, requests int) (left int, reset time.Time) 
 	}
 	a.used += requests
 	return max(0, rateLimit-a.used), a.minute.Add(time.Minute)
+}
+
+var daysParam = param{name: "days", kind: "integer", what: "days to include", def: 30, min: 1, max: 90, in: "query"}
+
+func accountOperations() []*operation {
+	balance := func(_ input, acc *account) answer {
+		return answer{body: object{"credits": acc.balance(), "sandbox": notice}}
+	}
+	report := func(path, name string, params ...param) *operation {
+		return &operation{
+			tool: "get_account_analytics", hidden: true, method: http.MethodGet, path: path, params: params,
+			answer: func(in input, acc *account) answer { return analytics(name, in, acc) },
+		}
+	}
+	return []*operation{
+		{
+			tool: "check_credits", also: []string{"check_credit_balance"}, title: "Check credits",
+			what:   "Shows the remaining credits. Free.",
+			method: http.MethodGet, path: "/v1/credits", paths: []string{"POST /v1/credits"},
+			answer: balance,
+		},
+		{tool: "refresh_credit_balance", hidden: true, method: http.MethodPost, path: "/v1/credits/refresh", answer: balance},
+		{
+			tool: "check_api_key", hidden: true, method: http.MethodGet, path: "/v1/credits/health",
+			answer: func(input, *account) answer { return answer{body: object{"status": "ok", "sandbox": notice}} },
+		},
+		report("/v1/analytics/dashboard", "dashboard"),
+		report("/v1/analytics/usage", "usage", daysParam),
+		report("/v1/analytics/products", "products", daysParam),
+		report("/v1/analytics/credits", "credits", daysParam),
+		report("/v1/analytics/daily", "daily", daysParam),
+		report("/v1/analytics/summary", "summary",
+			param{name: "start_date", kind: "string", format: "date", in: "query"},
+			param{name: "end_date", kind: "string", format: "date", in: "query"}),
+		report("/v1/analytics/day/{date}", "day", param{name: "date", kind: "string", format: "date", in: "path", required: true}),
+		{
+			tool: "get_account_analytics", title: "Account analytics",
+			what: "Shows usage, credits spent and rate-limit headroom of the account. Free.",
+			params: []param{
+				{name: "report", kind: "string", what: "which report", def: "dashboard", enum: []string{"dashboard", "usage", "products", "credits", "daily", "summary", "day"}},
+				{name: "days", kind: "integer", what: "days to include", def: 30, min: 1, max: 90},
+				{name: "start_date", kind: "string", what: "first day, for summary", format: "date"},
+				{name: "end_date", kind: "string", what: "last day, for summary", format: "date"},
+				{name: "date", kind: "string", what: "the day, for day", format: "date"},
+			},
+			answer: func(in input, acc *account) answer {
+				name := in.text("report")
+				if name == "" {
+					name = "dashboard"
+				}
+				return analytics(name, in, acc)
+			},
+		},
+		{
+			tool: "preview_cost", title: "Preview a cost",
+			what:   "Says what a set of lookups would cost at most, without running them. Free.",
+			method: http.MethodPost, path: "/v1/batch/preview-cost",
+			params: []param{
+				{name: "items", kind: "array", what: "lookups: objects with product and input", required: true, min: 1, max: 10_000},
+				{name: "budget_user_id", kind: "string", what: "member whose budget to check"},
+				{name: "client_id", kind: "string", what: "client id"},
+				{name: "client_name", kind: "string", what: "client name"},
+				{name: "metadata", kind: "object", what: "anything"},
+			},
+			answer: previewCost,
+		},
+	}
+}
+
+// analytics are the account's reports. The sandbox keeps no days: what was spent since it started, it spent today.
+func analytics(name string, in input, acc *account) answer {
+	calls, spent := acc.totals()
+	body := object{"sandbox": notice}
+	totals := object{"requests": calls, "credits": spent}
+	switch name {
+	case "dashboard":
+		left, _ := acc.rate(time.Now(), 0)
+		body["user"] = object{"name": "Sandbox User", "plan": "sandbox"}
+		body["credits"] = object{"current": acc.balance(), "formatted": toCents(acc.balance()).String()}
+		body["rate_limit"] = object{"minute": object{"limit": rateLimit, "used": rateLimit - left, "remaining": left}}
+		body["concurrency"] = object{"current": 0, "peak": 1, "active_reservations": 0}
+		body["stats"] = object{"today": totals, "this_week": totals, "this_month": totals}
+	case "summary":
+		body["total_requests"], body["total_credits"], body["success_rate"] = calls, spent, 100
+	case "day":
+		body["date"], body["summary"], body["products"] = in.text("date"), totals, []object{}
+	default:
+		body["period"] = object{"days": in.number("days", 30)}
+		body["summary"], body["daily"], body["products"] = totals, []object{}, object{}
+	}
+	return answer{body: body}
+}
+
+// products are LeadMagic's names for what a batch can run, by the route they stand for, with the highest price of one item.
+var products = map[string]float64{
+	"email-validation": 0.25, "email-finder": 1, "personal-email-finder": 2, "b2b-profile-email": 5, "profile-search": 1,
+	"b2b-profile": 10, "mobile-finder": 5, "job-change-detector": 3, "role-finder": 2, "employee-finder": 0.5,
+	"company-search": 1, "company-funding": 4, "competitors-search": 5, "technographics": 1, "jobs-finder": 20,
+}
+
+func previewCost(in input, acc *account) answer {
+	items, _ := in["items"].([]any)
+	total := 0.0
+	counts := map[string]int{}
+	for _, item := range items {
+		entry, _ := item.(map[string]any)
+		name, _ := entry["product"].(string)
+		name = strings.ReplaceAll(name, "_", "-")
+		counts[name]++
+		total += products[name]
+	}
+	perProduct := []object{}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		count := counts[name]
+		perProduct = append(perProduct, object{"product": name, "count": count, "credits": toCents(products[name] * float64(count)).credits()})
+	}
+	total = toCents(total).credits()
+	return answer{body: object{
+		"totalItems": len(items), "totalCredits": total, "creditsPerItem": json.Number(toCents(total / float64(max(1, len(items)))).String()),
+		"estimatedCostUsd": 0, "perProduct": perProduct, "clientCreditRemaining": acc.balance(),
+		"willExceedBudget": total > acc.balance(), "sandbox": notice,
+	}}
 }

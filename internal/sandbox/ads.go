@@ -17,6 +17,7 @@ func adOperations() []*operation {
 			method: http.MethodPost, path: path,
 			params: []param{companyDomain, companyName, {name: "limit", kind: "integer", what: "most ads to return, and to pay for", min: 1, max: 100}},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
+			none:   object{"message": "No ads found", "ads": []object{}, "ads_count": 0},
 			answer: func(in input, _ *account) answer { return searchAds(in, network, base) },
 		}
 	}
@@ -29,10 +30,8 @@ func adOperations() []*operation {
 			what:   "Shows one B2B ad in full. Costs 2 credits when found, nothing otherwise.",
 			method: http.MethodPost, path: "/v1/ads/b2b-ads-details",
 			params: []param{{name: "ad_url", kind: "string", what: "ad library URL, path or numeric id", required: true}},
+			none:   object{"message": "Ad not found", "ad_details": nil, "company": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("Ad not found", "ad_details", "company")
-				}
 				url := strings.TrimRight(in.text("ad_url"), "/")
 				id := url[strings.LastIndexByte(url, '/')+1:]
 				g := generatorOf("ad", id)
@@ -46,11 +45,6 @@ func adOperations() []*operation {
 }
 
 func searchAds(in input, network string, base float64) answer {
-	if in.misses() {
-		a := missed("No ads found")
-		a.body.(object)["ads"], a.body.(object)["ads_count"] = []object{}, 0
-		return a
-	}
 	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
 	g := generatorOf("ads", network, domain)
 	count := min(g.between(2, 30), in.number("limit", 100))

@@ -11,6 +11,7 @@ func companyOperations() []*operation {
 			method: http.MethodPost, path: "/v1/companies/company-search",
 			params: []param{companyDomain, companyName, profileURL},
 			oneOf:  [][]string{{"company_domain", "company_name", "profile_url"}},
+			none:   object{"message": "Company not found", "companyName": nil, "companyId": nil, "industry": nil, "employeeCount": nil, "description": nil, "websiteUrl": nil, "headquarter": nil, "revenue": nil},
 			answer: enrichCompany,
 		},
 		{
@@ -18,10 +19,8 @@ func companyOperations() []*operation {
 			what:   "Lists a company's funding rounds, investors, leadership and news. Needs company_domain or company_name. Costs 4 credits when found, nothing otherwise.",
 			method: http.MethodPost, path: "/v1/companies/company-funding",
 			params: []param{companyDomain, companyName}, oneOf: byDomainOrName,
+			none: object{"message": "Company not found", "basicInfo": nil, "financialInfo": nil, "fundingHistory": nil, "leadership": nil, "news": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("Company not found", "basicInfo", "financialInfo", "fundingHistory", "leadership", "news")
-				}
 				domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
 				g := generatorOf("funding", domain)
 				lead := personAt(domain, company, 0, "Chief Executive Officer")
@@ -42,12 +41,8 @@ func companyOperations() []*operation {
 			method: http.MethodPost, path: "/v1/companies/competitors-search",
 			params: []param{companyDomain, companyName, {name: "company_url", kind: "string", what: "company profile URL"}},
 			oneOf:  [][]string{{"company_domain", "company_url", "company_name"}},
+			none:   object{"message": "No competitors found", "competitors": []object{}},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					a := missed("No competitors found")
-					a.body.(object)["competitors"] = []object{}
-					return a
-				}
 				domain, _ := companyOf(in.first("company_domain", "company_url"), in.text("company_name"))
 				return found(5, "Competitors found", object{"competitors": competitorsOf(domain)})
 			},
@@ -57,12 +52,8 @@ func companyOperations() []*operation {
 			what:   "Lists the technologies a company uses. Costs 1 credit, nothing when none is known.",
 			method: http.MethodPost, path: "/v1/companies/technographics",
 			params: []param{companyDomain.must()},
+			none:   object{"message": "No technologies found", "data": []object{}},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					a := missed("No technologies found")
-					a.body.(object)["data"] = []object{}
-					return a
-				}
 				g := generatorOf("tech", in.text("company_domain"))
 				start := g.between(0, len(techs)-1)
 				data := make([]object, 0, 3)
@@ -76,9 +67,6 @@ func companyOperations() []*operation {
 }
 
 func enrichCompany(in input, _ *account) answer {
-	if in.misses() {
-		return missed("Company not found", "companyName", "companyId", "industry", "employeeCount", "description", "websiteUrl", "headquarter", "revenue")
-	}
 	domain, name := in.text("company_domain"), in.text("company_name")
 	if url := in.text("profile_url"); domain == "" && name == "" {
 		p := personBehind(url) // the last part of the URL reads as a name

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -54,21 +53,6 @@ func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
 func keyedClient(t *testing.T) *http.Client {
 	t.Helper()
 	return &http.Client{Transport: keyed{client(t).Transport}}
-}
-
-// until waits for something that happens beside the test.
-func until(t *testing.T, happened func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it did not happen")
-		}
-	}
 }
 
 // connect opens a session with an SDK client.
@@ -217,9 +201,4 @@ func inSession(id, body string) request {
 // toolCall is a tools/call within a session.
 func toolCall(session, tool, args string) request {
 	return inSession(session, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"`+tool+`","arguments":`+args+`}}`)
-}
-
-// find is a paid call within a session.
-func find(session string) request {
-	return toolCall(session, "find_work_email", `{"full_name":"Ada Lovelace","domain":"a.example"}`)
 }

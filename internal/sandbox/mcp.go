@@ -59,8 +59,7 @@ func readMessages(body []byte) []message {
 		body = slices.Concat([]byte{'['}, body, []byte{']'})
 	}
 	var messages []message
-	var syntax *json.SyntaxError
-	if errors.As(json.Unmarshal(body, &messages), &syntax) {
+	if _, broken := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &messages)); broken {
 		return nil
 	}
 	return messages
@@ -117,7 +116,7 @@ func (s *Sandbox) overdrawn(m message) *refusal {
 	if why != nil || op.check(in) != nil {
 		return nil // the tool says so
 	}
-	if price, left := op.answer(in, s.account).credits, s.account.balance(); price > left {
+	if price, left := op.find(in, s.account).credits, s.account.balance(); price > left {
 		return noCredits(price, left)
 	}
 	return nil

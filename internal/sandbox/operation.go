@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -24,6 +24,7 @@ type operation struct {
 	params            []param
 	oneOf             [][]string // of each group at least one is needed
 	paid              bool
+	none              object // the answer when nothing is found; nil if that is for answer to say
 	answer            func(input, *account) answer
 }
 
@@ -51,6 +52,25 @@ type answer struct {
 	body    any // JSON, as REST sends it
 	credits float64
 	header  map[string]string // further REST headers
+}
+
+// find is the answer to arguments that are in order.
+func (op *operation) find(in input, acc *account) answer {
+	if op.none != nil && in.misses() {
+		return found(0, "", maps.Clone(op.none))
+	}
+	return op.answer(in, acc)
+}
+
+// found is an answer that costs credits.
+func found(credits float64, message string, body object) answer {
+	credits = toCents(credits).credits() // 3 × 0.05 is 0.15 on a bill
+	body["credits_consumed"] = credits
+	if message != "" {
+		body["message"] = message
+	}
+	body["sandbox"] = notice
+	return answer{body: body, credits: credits}
 }
 
 // input is the arguments of a call, numbers as [json.Number].
@@ -200,7 +220,7 @@ func (s *Sandbox) carryOut(upstream string, op *operation, in input, raw json.Ra
 	if why := op.check(in); why != nil {
 		return answer{}, why
 	}
-	found := op.answer(in, s.account)
+	found := op.find(in, s.account)
 	if !s.account.charge(found.credits) {
 		return answer{}, noCredits(found.credits, s.account.balance())
 	}
@@ -216,49 +236,38 @@ func operations() []*operation {
 }
 
 // schema is the input schema of the operation's tool.
-func (op *operation) schema() *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "object", Properties: map[string]*jsonschema.Schema{}}
+func (op *operation) schema() object {
+	required, properties := []string{}, object{}
 	for _, p := range op.params {
-		s.Properties[p.name] = p.schema()
-		s.PropertyOrder = append(s.PropertyOrder, p.name)
-		if p.required {
-			s.Required = append(s.Required, p.name)
+		s := object{"type": p.kind}
+		if p.what != "" {
+			s["description"] = p.what
 		}
-	}
-	return s
-}
-
-func (p param) schema() *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: p.kind, Description: p.what}
-	if p.format != "" {
-		s.Format = p.format
-	}
-	for _, value := range p.enum {
-		s.Enum = append(s.Enum, value)
-	}
-	if p.def != nil {
-		s.Default, _ = json.Marshal(p.def) // an int or a string
-	}
-	switch p.kind {
-	case "integer":
-		s.Minimum, s.Maximum = bound(p.min), bound(p.max)
-	case "array":
+		if p.format != "" {
+			s["format"] = p.format
+		}
+		if p.enum != nil {
+			s["enum"] = p.enum
+		}
+		if p.def != nil {
+			s["default"] = p.def
+		}
+		least, most := "minimum", "maximum"
+		if p.kind == "array" {
+			least, most = "minItems", "maxItems"
+		}
 		if p.min != 0 {
-			s.MinItems = &p.min
+			s[least] = p.min
 		}
 		if p.max != 0 {
-			s.MaxItems = &p.max
+			s[most] = p.max
+		}
+		properties[p.name] = s
+		if p.required {
+			required = append(required, p.name)
 		}
 	}
-	return s
-}
-
-func bound(n int) *float64 {
-	if n == 0 {
-		return nil
-	}
-	f := float64(n)
-	return &f
+	return object{"type": "object", "properties": properties, "required": required}
 }
 
 // annotations tell a client that free tools change nothing and that paid ones do: they spend credits.

@@ -19,24 +19,6 @@ func (p param) must() param {
 	return p
 }
 
-// missed is the answer when nothing was found: nulls, free of charge.
-func missed(message string, nulls ...string) answer {
-	body := object{"credits_consumed": 0, "message": message, "sandbox": notice}
-	for _, name := range nulls {
-		body[name] = nil
-	}
-	return answer{body: body}
-}
-
-// found is an answer that costs credits.
-func found(credits float64, message string, body object) answer {
-	credits = toCents(credits).credits() // 3 × 0.05 is 0.15 on a bill
-	body["credits_consumed"] = credits
-	body["message"] = message
-	body["sandbox"] = notice
-	return answer{body: body, credits: credits}
-}
-
 func peopleOperations() []*operation {
 	return []*operation{
 		{
@@ -44,6 +26,7 @@ func peopleOperations() []*operation {
 			what:   "Says whether one email address can receive mail, with facts about its company. Costs 0.25 credits when the answer is valid or invalid, nothing when it is unknown or the address is malformed.",
 			method: http.MethodPost, path: "/v1/people/email-validation",
 			params: []param{{name: "email", kind: "string", what: "email address", format: "email", required: true}},
+			none:   object{"message": "Email status is unknown", "company_name": nil, "mx_provider": nil, "email_status": "unknown"},
 			answer: validateEmail,
 		},
 		{
@@ -58,6 +41,7 @@ func peopleOperations() []*operation {
 				companyName,
 			},
 			oneOf:  [][]string{{"first_name", "full_name"}, {"domain", "company_name"}},
+			none:   object{"message": "No email found", "email": nil, "status": nil, "mx_record": nil, "mx_provider": nil, "company_name": nil},
 			answer: findEmail,
 		},
 		{
@@ -65,10 +49,8 @@ func peopleOperations() []*operation {
 			what:   "Finds personal email addresses behind a profile URL. Costs 2 credits when found, nothing otherwise.",
 			method: http.MethodPost, path: "/v1/people/personal-email-finder",
 			params: []param{profileURL.must()},
+			none:   object{"message": "No personal email found", "profile_url": nil, "name": nil, "first_personal_email": nil, "personal_emails": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("No personal email found", "profile_url", "name", "first_personal_email", "personal_emails")
-				}
 				p := personBehind(in.text("profile_url"))
 				email := slug(p.first) + "." + slug(p.last) + "@home.example"
 				return found(2, "Personal email found", object{
@@ -81,10 +63,8 @@ func peopleOperations() []*operation {
 			what:   "Turns a profile URL into a work email. Costs 5 credits when found, nothing otherwise.",
 			method: http.MethodPost, path: "/v1/people/b2b-profile-email",
 			params: []param{profileURL.must()},
+			none:   object{"message": "No email found", "profile_url": nil, "email": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("No email found", "profile_url", "email")
-				}
 				return found(5, "Email found", object{"profile_url": in.text("profile_url"), "email": personBehind(in.text("profile_url")).email()})
 			},
 		},
@@ -93,6 +73,7 @@ func peopleOperations() []*operation {
 			what:   "Reads the position, work history and education behind a profile URL. Costs 1 credit.",
 			method: http.MethodPost, path: "/v1/people/profile-search",
 			params: []param{profileURL.must()},
+			none:   object{"message": "Profile not found", "profile_url": nil, "first_name": nil, "last_name": nil, "full_name": nil, "professional_title": nil, "company_name": nil, "work_experience": nil, "education": nil},
 			answer: searchProfile,
 		},
 		{
@@ -101,10 +82,8 @@ func peopleOperations() []*operation {
 			method: http.MethodPost, path: "/v1/people/b2b-profile",
 			params: []param{workEmail, personalEmail},
 			oneOf:  [][]string{{"work_email", "personal_email"}},
+			none:   object{"message": "No profile found", "profile_url": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("No profile found", "profile_url")
-				}
 				return found(10, "Profile found", object{"profile_url": personBehind(in.first("work_email", "personal_email")).profile()})
 			},
 		},
@@ -114,10 +93,8 @@ func peopleOperations() []*operation {
 			method: http.MethodPost, path: "/v1/people/mobile-finder",
 			params: []param{profileURL, workEmail, personalEmail},
 			oneOf:  [][]string{{"profile_url", "work_email", "personal_email"}},
+			none:   object{"message": "No mobile number found", "profile_url": nil, "email": nil, "mobile_number": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("No mobile number found", "profile_url", "email", "mobile_number")
-				}
 				p := personBehind(in.first("profile_url", "work_email", "personal_email"))
 				return found(5, "Mobile number found", object{
 					"profile_url": p.profile(), "email": in.first("work_email", "personal_email"), "mobile_number": p.mobile(),
@@ -130,6 +107,7 @@ func peopleOperations() []*operation {
 			method: http.MethodPost, path: "/v1/people/job-change-detector",
 			params: []param{profileURL.must(), companyDomain, companyName},
 			oneOf:  [][]string{{"company_name", "company_domain"}},
+			none:   object{"message": "Profile not found", "employee_name": nil, "current_company": nil, "current_position": nil, "status": "PROFILE_NOT_FOUND", "profile_found": false},
 			answer: detectJobChange,
 		},
 		{
@@ -138,10 +116,8 @@ func peopleOperations() []*operation {
 			method: http.MethodPost, path: "/v1/people/role-finder",
 			params: []param{{name: "job_title", kind: "string", what: "job title", required: true}, companyDomain, companyName},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
+			none:   object{"message": "No one found in this role", "name": nil, "first_name": nil, "last_name": nil, "profile_url": nil, "company_name": nil, "company_website": nil},
 			answer: func(in input, _ *account) answer {
-				if in.misses() {
-					return missed("No one found in this role", "name", "first_name", "last_name", "profile_url", "company_name", "company_website")
-				}
 				p := personAt(in.text("company_domain"), in.text("company_name"), 0, in.text("job_title"))
 				return found(2, "Role found", object{
 					"name": p.name(), "first_name": p.first, "last_name": p.last, "profile_url": p.profile(),
@@ -155,6 +131,7 @@ func peopleOperations() []*operation {
 			method: http.MethodPost, path: "/v1/people/employee-finder",
 			params: []param{companyDomain, companyName, {name: "limit", kind: "integer", what: "most people to return", def: 10, min: 1, max: 100}},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
+			none:   object{"message": "No employees found", "employees": []object{}, "total_count": 0},
 			answer: findEmployees,
 		},
 	}
@@ -166,13 +143,7 @@ func validateEmail(in input, _ *account) answer {
 	status, message := "valid", "Email is valid"
 	switch {
 	case !ok || local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(email, " \t"):
-		a := missed("Email is malformed", "company_name", "mx_provider")
-		a.body.(object)["email"], a.body.(object)["email_status"] = email, "invalid"
-		return a
-	case in.misses():
-		a := missed("Email status is unknown", "company_name", "mx_provider")
-		a.body.(object)["email"], a.body.(object)["email_status"] = email, "unknown"
-		return a
+		return found(0, "Email is malformed", object{"email": email, "email_status": "invalid", "company_name": nil, "mx_provider": nil})
 	case strings.HasPrefix(strings.ToLower(local), "bounce"):
 		status, message = "invalid", "Email is invalid"
 	}
@@ -187,9 +158,6 @@ func validateEmail(in input, _ *account) answer {
 }
 
 func findEmail(in input, _ *account) answer {
-	if in.misses() {
-		return missed("No email found", "email", "status", "mx_record", "mx_provider", "company_name")
-	}
 	full := in.text("full_name")
 	if full == "" {
 		full = in.text("first_name") + " " + in.text("last_name")
@@ -205,9 +173,6 @@ func findEmail(in input, _ *account) answer {
 }
 
 func searchProfile(in input, _ *account) answer {
-	if in.misses() {
-		return missed("Profile not found", "profile_url", "first_name", "last_name", "full_name", "professional_title", "company_name", "work_experience", "education")
-	}
 	p := personBehind(in.text("profile_url"))
 	g := generatorOf("profile", p.name(), p.domain)
 	return found(1, "Profile found", object{
@@ -226,11 +191,6 @@ func searchProfile(in input, _ *account) answer {
 }
 
 func detectJobChange(in input, _ *account) answer {
-	if in.misses() {
-		a := missed("Profile not found", "employee_name", "current_company", "current_position")
-		a.body.(object)["status"], a.body.(object)["profile_found"] = "PROFILE_NOT_FOUND", false
-		return a
-	}
 	p := personBehind(in.text("profile_url"))
 	_, expected := companyOf(in.text("company_domain"), in.text("company_name"))
 	changed := generatorOf("change", p.name(), expected).between(0, 1) == 1
@@ -247,11 +207,6 @@ func detectJobChange(in input, _ *account) answer {
 }
 
 func findEmployees(in input, _ *account) answer {
-	if in.misses() {
-		a := missed("No employees found")
-		a.body.(object)["employees"], a.body.(object)["total_count"] = []object{}, 0
-		return a
-	}
 	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
 	total := generatorOf("size", domain).between(12, 400)
 	people := make([]object, 0, 10)

@@ -12,7 +12,7 @@ import (
 // given back to the system with the memory of the start.
 func TestAPositionIndependentBuild(t *testing.T) {
 	if !*long {
-		t.Skip("it builds the standard library once more: -long")
+		t.Skip("it builds the standard library once more: -long") //nolint:forbidigo // .ci/nightly runs it
 	}
 	pie := filepath.Join(t.TempDir(), "pie")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildmode=pie", "-o", pie, "../..").CombinedOutput(); err != nil {

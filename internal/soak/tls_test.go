@@ -142,7 +142,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.waits && !*long {
-				t.Skip("it waits for four seconds: -long")
+				t.Skip("it waits for four seconds: -long") //nolint:forbidigo // .ci/nightly runs it
 			}
 			host := tt.host
 			if host == "" {

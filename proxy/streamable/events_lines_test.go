@@ -12,7 +12,7 @@ import (
 
 // lineSizes are the lengths of lines at which the reader changes how it keeps them: its first buffer, its largest one, and
 // more than one of those.
-var lineSizes = []int{1, 4<<10 - 1, 4 << 10, 4<<10 + 1, 32 << 10, 64<<10 - 7, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 200_001, 1<<20 + 1}
+var lineSizes = []int{1, 4<<10 - 1, 4 << 10, 4<<10 + 1, 32 << 10, 64<<10 - 7, 64<<10 - 1, 64 << 10, 64<<10 + 1, 128 << 10, 200_001}
 
 // longStreams are event streams with lines of these sizes beside short ones, with each kind of line end.
 func longStreams() map[string]string {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
@@ -53,6 +54,8 @@ func TestTheBalanceIsReadAsJSONHasNumbers(t *testing.T) {
 		{"a text with an exponent in a capital", structured(`"1E2"`), structured(`"98"`), "odd 2 measured"},
 		{"a text with its unit", structured(`"100 credits"`), structured(`"1 credit"`), "odd 99 measured"},
 		{"JSON in a text", `{"content":[{"type":"text","text":"{\"credits\":100}"}]}`, structured("99"), "odd 1 measured"},
+		{"less than nothing", structured("-2"), structured("-4"), "odd 2 measured"},
+		{"in the account of an upstream of ours", `{"_meta":{"` + problem.UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, structured("8"), "odd 1 measured"},
 		{"no number", structured(`"NaN"`), "", ""},
 		{"no number in small letters", structured(`"nan"`), "", ""},
 		{"infinity", structured(`"Inf"`), "", ""},

@@ -35,7 +35,7 @@ func (s *slowAnswer) write(w http.ResponseWriter, r *http.Request, kind string, 
 		text = "data: " + text
 	}
 	_, _ = io.WriteString(w, text)
-	piece := strings.Repeat("x", 1<<16)
+	piece := strings.Repeat("x", 1<<20)
 	for rest > 0 {
 		if s.taken.Load() >= int64(at) {
 			select {
@@ -147,7 +147,7 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 func TestRule12AnswersOfMiddleSize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newOffice(t)
-		text := strings.Repeat("x", 2*mebibyte)
+		text := strings.Repeat("x", mebibyte+mebibyte/4)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -157,7 +157,7 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 			return true
 		}
 		d := o.visit()
-		const calls = 60
+		const calls = 40
 		for id := range calls {
 			d.Write(toolCall(1000 + id))
 		}

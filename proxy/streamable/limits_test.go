@@ -118,7 +118,7 @@ func TestRule12AnAnswerToNobodyDisturbsNothing(t *testing.T) {
 
 func TestRule12ThereIsNoLineLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		const size = 64 << 20
+		const size = 16 << 20
 		o := newOffice(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "large" {

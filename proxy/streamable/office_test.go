@@ -58,6 +58,15 @@ type rpc struct {
 	raw    string
 }
 
+// toolOf is the tool that a tools/call names.
+func toolOf(m rpc) string {
+	var params struct {
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(m.Params, &params)
+	return params.Name
+}
+
 // A request is what the office has seen.
 type request struct {
 	rpc

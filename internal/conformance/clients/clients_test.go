@@ -36,7 +36,7 @@ var (
 //	nokey               no file below the home has the key in it
 func TestClients(t *testing.T) {
 	if *path == "" {
-		t.Skip("the clients come from npm: internal/conformance/run")
+		t.Skip("the clients come from npm: internal/conformance/run") //nolint:forbidigo // .ci/run runs one of them, .ci/nightly all
 	}
 	files, err := filepath.Glob(*which)
 	if err != nil || len(files) == 0 {

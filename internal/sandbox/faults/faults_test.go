@@ -250,7 +250,7 @@ func getStream(t *testing.T, s *faults.Server, session string) <-chan error {
 	for name, value := range map[string]string{"Accept": "text/event-stream", "Mcp-Session-Id": session, "Mcp-Protocol-Version": withSessions} {
 		r.Header.Set(name, value)
 	}
-	response, err := client(t).Do(r)
+	response, err := client(t).Do(r) //nolint:bodyclose // the goroutine below closes it
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("opening the stream: %v %v", response, err)
 	}

@@ -1,4 +1,4 @@
-package editor
+package keyscan
 
 import (
 	"bufio"
@@ -21,22 +21,22 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
-// A GitStatus is what git would do with a file.
-type GitStatus string
+// A Status is what git would do with a file.
+type Status string
 
 const (
-	// GitTracked means that the file is in the repository.
-	GitTracked GitStatus = "tracked"
-	// GitStaged means that the text is what the next commit would hold.
-	GitStaged GitStatus = "staged"
-	// GitUntracked means that the file is not ignored: the next git add takes it.
-	GitUntracked GitStatus = "untracked"
-	// GitIgnored means that git leaves the file alone.
-	GitIgnored GitStatus = "ignored"
-	// GitOutside means that the file is in no repository.
-	GitOutside GitStatus = "outside"
-	// GitUnknown means that git is missing, or does not answer.
-	GitUnknown GitStatus = "unknown"
+	// Tracked means that the file is in the repository.
+	Tracked Status = "tracked"
+	// Staged means that the text is what the next commit would hold.
+	Staged Status = "staged"
+	// Untracked means that the file is not ignored: the next git add takes it.
+	Untracked Status = "untracked"
+	// Ignored means that git leaves the file alone.
+	Ignored Status = "ignored"
+	// Outside means that the file is in no repository.
+	Outside Status = "outside"
+	// Unknown means that git is missing, or does not answer.
+	Unknown Status = "unknown"
 )
 
 // How long git may take: to list files, and to read what is staged. A special file among those that it reads, which an
@@ -65,7 +65,7 @@ func newGit(environ, folders []string) git {
 		switch upper := strings.ToUpper(name); {
 		case upper == "PATH":
 			path = value
-		case strings.HasPrefix(upper, KeyVariable):
+		case strings.HasPrefix(upper, "LEADMAGIC_API_KEY"):
 			continue
 		case strings.HasPrefix(upper, "GIT_") && !strings.HasPrefix(upper, "GIT_CONFIG_GLOBAL") && !strings.HasPrefix(upper, "GIT_CONFIG_SYSTEM") && upper != "GIT_CONFIG_NOSYSTEM":
 			continue // a hook has variables that tie git to one repository
@@ -165,26 +165,26 @@ func (g git) names(ctx context.Context, r repository, path string, args ...strin
 }
 
 // status says what git would do with a file.
-func (g git) status(ctx context.Context, path string) GitStatus {
+func (g git) status(ctx context.Context, path string) Status {
 	path = file.Real(path)
 	r := findRepository(filepath.Dir(path))
 	if r.dir == "" {
-		return GitOutside
+		return Outside
 	}
 	rel, err := filepath.Rel(r.top, path)
 	if err != nil {
-		return GitUnknown
+		return Unknown
 	}
 	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
 	switch {
 	case err != nil:
-		return GitUnknown
+		return Unknown
 	case len(names) == 0:
-		return GitIgnored
+		return Ignored
 	case strings.HasPrefix(names[0], "? "):
-		return GitUntracked
+		return Untracked
 	}
-	return GitTracked
+	return Tracked
 }
 
 // ignored are the files, and the folders with all that is below them, that git ignores in a folder of a work tree. A
@@ -372,7 +372,7 @@ func (r repository) sha256() bool {
 // stripped makes an empty git folder with no configuration but what tells how to read the index of a repository, and
 // the patterns of info/exclude.
 func (r repository) stripped() (string, error) {
-	own, err := os.MkdirTemp("", Program+"-*.git")
+	own, err := os.MkdirTemp("", program+"-*.git")
 	if err != nil {
 		return "", fmt.Errorf("making a folder for git: %w", err)
 	}

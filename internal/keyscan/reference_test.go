@@ -1,4 +1,4 @@
-package editor
+package keyscan
 
 import (
 	"slices"
@@ -56,7 +56,7 @@ func TestWhatOnlyNamesAKeyIsNone(t *testing.T) {
 		`LEADMAGIC_API_KEY=test-key-123`, `LEADMAGIC_API_KEY=fake_key`, `LEADMAGIC_API_KEY=FIXME`, `LEADMAGIC_API_KEY=changeit`, `LEADMAGIC_API_KEY=CHANGE_ME_2`, `LEADMAGIC_API_KEY=secret`,
 		`LEADMAGIC_API_KEY=abc123`, `LEADMAGIC_API_KEY=12345678`, `LEADMAGIC_API_KEY=n/a`, `LEADMAGIC_API_KEY=-`, `LEADMAGIC_API_KEY=undefined`, `LEADMAGIC_API_KEY=foobar`, `LEADMAGIC_API_KEY=my-k8s-secret`,
 		`LEADMAGIC_API_KEY="set in the dashboard"`, `LEADMAGIC_API_KEY=insert-key-here`, `LEADMAGIC_API_KEY=xxxxxxxx`, `LEADMAGIC_API_KEY=********`, `LEADMAGIC_API_KEY=...`, `LEADMAGIC_API_KEY=leadmagic_api_key_production`,
-		`LEADMAGIC_API_KEY=lm_dummy`, `LEADMAGIC_API_KEY=lm_test_key`, `LEADMAGIC_API_KEY="lm_test_key_for_ci"`, `LEADMAGIC_API_KEY=lm_...`, `LEADMAGIC_API_KEY=lm_xxxx`, `LEADMAGIC_API_KEY=lm_`, `LEADMAGIC_API_KEY=lm_fake_key_000000`,
+		`LEADMAGIC_API_KEY=lm_dummy`, `LEADMAGIC_API_KEY=lm_test_key`, `LEADMAGIC_API_KEY="lm_test_key_for_ci"`, `LEADMAGIC_API_KEY=lm_...`, `LEADMAGIC_API_KEY=lm_xxxx`, `LEADMAGIC_API_KEY=lm_`, `LEADMAGIC_API_KEY=lm_fake_key_000000`, `LEADMAGIC_API_KEY=lm_0000000000000000`, `LEADMAGIC_API_KEY=aaaaaaaaaaaaaaaaaaaaaaaaaaaa`,
 		`LEADMAGIC_API_KEY="lm_<your key>"`, `LEADMAGIC_API_KEY=lm_replace_me_please`,
 	} {
 		for _, degree := range []suspicion{inEditor, inConfig, inCode} {

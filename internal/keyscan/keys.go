@@ -1,4 +1,4 @@
-package editor
+package keyscan
 
 import (
 	"bytes"
@@ -52,7 +52,7 @@ func hits(text []byte, s suspicion) []hit {
 	for _, at := range token.FindAllIndex(text, -1) {
 		v := string(text[at[0]:at[1]])
 		value := s == inConfig && !naming.Match(text[at[1]:])
-		if !sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
+		if !Sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
 			found = append(found, hit{from: at[0], to: at[1], start: at[0]})
 		}
 	}
@@ -68,7 +68,7 @@ func hits(text []byte, s suspicion) []hit {
 			begins := strings.HasPrefix(v, "lm_")
 			bare := s == inCode && !bytes.ContainsAny(text[h.from-1:h.from], "\"'`") // it may be a variable
 			switch {
-			case !likeKey(v) && (!begins || bare || !characters.MatchString(v) || sample(v)):
+			case !likeKey(v) && (!begins || bare || !characters.MatchString(v) || Sample(v)):
 			case s == inCode && !begins:
 			case s == inConfig && strings.EqualFold(h.name, "x-api-key") && !ours && !begins:
 			default:
@@ -93,21 +93,6 @@ func merged(found []hit) []hit {
 		out = append(out, h)
 	}
 	return out
-}
-
-// references are the ways in which files name a value instead of holding it: variables of all kinds,
-// templates, commands, and the name of the variable itself (Codex: env_http_headers).
-var references = regexp.MustCompile("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|vault:|ENC\\[|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
-
-// isLiteral says whether a value is one, and not a reference or a sample.
-func isLiteral(v string) bool {
-	v = strings.TrimSpace(v)
-	if v == "" || references.MatchString(v) || sample(v) {
-		return false
-	}
-	// Bearer ${…} and the like
-	_, last, _ := strings.Cut(v, " ")
-	return !strings.HasPrefix(last, "$") && !strings.HasPrefix(last, "{")
 }
 
 // forms are the ways in which a value follows upon its name. In YAML it may have an anchor and a type, and be in the next
@@ -163,7 +148,7 @@ func likeKey(v string) bool {
 	if plain, err := base64.StdEncoding.DecodeString(v); err == nil && strings.ContainsAny(v, "=+/") {
 		v = strings.TrimSpace(string(plain)) // in Kubernetes a secret is written so
 	}
-	if !characters.MatchString(v) || sample(v) {
+	if !characters.MatchString(v) || Sample(v) {
 		return false
 	}
 	return slices.ContainsFunc(parts(v), func(p string) bool {
@@ -183,8 +168,8 @@ var (
 	shortPart    = regexp.MustCompile(`^(?:[A-Za-z]{1,10}|[0-9]+)$`)
 )
 
-// sample says whether a value only shows what a key looks like: it is one character, or made of words.
-func sample(v string) bool {
+// Sample says whether a value only shows what a key looks like: it is one character, or made of words.
+func Sample(v string) bool {
 	rest := strings.TrimPrefix(v, "lm_")
 	switch {
 	case rest == strings.Repeat(rest[:min(1, len(rest))], len(rest)):
@@ -199,10 +184,10 @@ func sample(v string) bool {
 		!slices.ContainsFunc(all, func(p string) bool { return !shortPart.MatchString(p) })
 }
 
-// Allow, in a comment, lets the keys of its line pass.
-const Allow = Program + ": allow"
+// Allow is what a comment says that lets the keys of its line pass.
+const Allow = program + ": allow"
 
-var allows = regexp.MustCompile(`(?i)\b` + Program + `:[ \t]*allow\b`)
+var allows = regexp.MustCompile(`(?i)\b` + program + `:[ \t]*allow\b`)
 
 // allowed says whether the lines from the name to the key let it pass.
 func allowed(text []byte, h hit) bool {
@@ -236,49 +221,19 @@ func unlikeNames(v string) bool {
 	return part.MatchString(strings.TrimPrefix(v, "lm_")) || len(digits.FindAllString(v, 3)) == 3
 }
 
-// withoutKeys is a text in which every key of LeadMagic is replaced by words.
-func withoutKeys(text []byte) []byte {
+// Replace is the text of an editor's config file with words in place of every key, and of every value that stands for one.
+func Replace(text []byte, words string) []byte {
 	for _, h := range slices.Backward(hits(text, inEditor)) {
-		text = splice(text, h.from, h.to, "removed-by-"+Program)
+		text = slices.Concat(text[:h.from], []byte(words), text[h.to:])
 	}
 	return text
 }
 
-// HideKeys is a message without anything that begins like a key.
-func HideKeys(text string) string { return token.ReplaceAllString(text, hidden) }
+// Hide is a message without anything that begins like a key.
+func Hide(text string) string { return token.ReplaceAllString(text, Hidden) }
 
-const hidden = "<hidden>"
+// Hidden is shown in place of a secret.
+const Hidden = "<hidden>"
 
-// secrets are quoted values under a name that speaks of a secret, or after an option that does.
-var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)(["']?[\w.-]*` + telling + `[\w.-]*["']?\s*[:=]\s*["'])([^"'\n]+)`),
-	regexp.MustCompile(`(?i)(["']--?[\w-]*` + telling + `[\w-]*(?:["']\s*,\s*["']|=))([^"'\n]+)`),
-}
-
-// telling are the words in a name that speak of a secret.
-const telling = `(?:key|token|secret|passw|auth|credential|cookie)`
-
-// where is the end of a name that speaks of where a secret is or how it is sent, such as --auth-scheme: its
-// value is none.
-var where = regexp.MustCompile(`(?i)(?:file|path|command|scheme)["'\s:=,]*$`)
-
-// masked is a text to be shown: the values of secrets, ours and other people's, are hidden in it. Lines
-// stay where they are.
-func masked(text []byte) []byte {
-	for _, re := range secrets {
-		text = re.ReplaceAllFunc(text, func(m []byte) []byte {
-			at := re.FindSubmatchIndex(m)
-			if !isLiteral(string(m[at[4]:at[5]])) || where.Match(m[at[2]:at[3]]) {
-				return m
-			}
-			return append(bytes.Clone(m[:at[4]]), hidden...)
-		})
-	}
-	for _, h := range slices.Backward(hits(text, inEditor)) {
-		text = splice(text, h.from, h.to, hidden)
-	}
-	return token.ReplaceAll(text, []byte(hidden))
-}
-
-// HoldsKey says whether a text holds something that looks like a key of LeadMagic.
-func HoldsKey(text string) bool { return len(hits([]byte(text), inEditor)) > 0 }
+// Holds says whether a text holds something that looks like a key of LeadMagic.
+func Holds(text string) bool { return len(hits([]byte(text), inEditor)) > 0 }

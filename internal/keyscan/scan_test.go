@@ -1,4 +1,4 @@
-package editor
+package keyscan
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode/utf16"
 )
+
+const canary = "lm_canary_5f1c0e9a7b3d2468"
 
 const leak = `{"env": {"LEADMAGIC_API_KEY": "` + canary + `"}}` + "\n"
 
@@ -39,8 +41,40 @@ func runGit(t *testing.T, environ []string, dir string, args ...string) string {
 	return string(out)
 }
 
+// machine is a scanner in an empty folder, and a home folder.
+func machine(t *testing.T) (Scanner, string) {
+	t.Helper()
+	s := Scanner{Folder: t.TempDir()}
+	for _, p := range [][2]string{
+		{".mcp.json", "claude-code"},
+		{".cursor/mcp.json", "cursor"},
+		{".vscode/mcp.json", "vscode"},
+		{"User/profiles/*/mcp.json", "vscode"},
+		{"*.code-workspace", "vscode"},
+		{"mcp.json", ""},
+	} {
+		s.Project = append(s.Project, Place{Path: p[0], Editor: p[1], Instead: Instead})
+	}
+	return s, t.TempDir()
+}
+
+func (s Scanner) with(environ []string) Scanner {
+	s.Environ = environ
+	return s
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // told are the findings as "path:line name git", paths below the project.
-func told(s System, rep Report) []string {
+func told(s Scanner, rep Report) []string {
 	var out []string
 	for _, f := range rep.Findings {
 		path := strings.TrimPrefix(filepath.ToSlash(f.Path), filepath.ToSlash(s.Folder)+"/")
@@ -50,56 +84,11 @@ func told(s System, rep Report) []string {
 	return out
 }
 
-func TestScanLooksWhereEditorsKeepTheirServers(t *testing.T) {
-	s, home := machine(t, "linux")
-	for _, name := range []string{
-		".claude.json", ".claude/settings.json", ".cursor/mcp.json", ".config/Code/User/mcp.json", ".gemini/.env",
-		".codex/config.toml.leadmagic-2026-01-01.bak", "unknown.json",
-	} {
-		put(t, filepath.Join(home, name), leak)
-	}
-	put(t, filepath.Join(home, ".codex", "config.toml"), "[mcp_servers.leadmagic]\n# broken\ncommand = \nX-API-Key = '8f3a'\n")
-	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
-	if err != nil || rep.Files != 7 {
-		t.Fatalf("%d files (%v)", rep.Files, err)
-	}
-	var got []string
-	for _, f := range rep.Findings {
-		rel, _ := filepath.Rel(home, f.Path)
-		got = append(got, filepath.ToSlash(rel)+" "+f.Editor+" "+f.Instead)
-	}
-	want := []string{
-		`.claude.json claude-code put "${LEADMAGIC_API_KEY}" there, or run: leadmagic-mcp-proxy install claude-code --force`,
-		`.claude/settings.json claude-code put "${LEADMAGIC_API_KEY}" there, or run: leadmagic-mcp-proxy install claude-code --force`,
-		`.cursor/mcp.json cursor put "${env:LEADMAGIC_API_KEY}" there, or run: leadmagic-mcp-proxy install cursor --force`,
-		`.config/Code/User/mcp.json vscode put "${env:LEADMAGIC_API_KEY}" there, or run: leadmagic-mcp-proxy install vscode --force`,
-		`.gemini/.env gemini put "$LEADMAGIC_API_KEY" there, or run: leadmagic-mcp-proxy install gemini --force`,
-		`.codex/config.toml codex remove it and run: leadmagic-mcp-proxy install codex --force`,
-		`.codex/config.toml.leadmagic-2026-01-01.bak codex put env_vars = ["LEADMAGIC_API_KEY"] there, or run: leadmagic-mcp-proxy install codex --force`,
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-func TestWhatToPutInsteadOfAKey(t *testing.T) {
-	for id, want := range map[string]string{
-		"zed":            "leave it out, since Zed passes the variable on; or run: leadmagic-mcp-proxy install zed --force",
-		"claude-desktop": "leave it out, keep the key with leadmagic-mcp-proxy login, and run: leadmagic-mcp-proxy install claude-desktop --force",
-		"opencode":       `put "{env:LEADMAGIC_API_KEY}" there, or run: leadmagic-mcp-proxy install opencode --project --force`,
-	} {
-		e := lookup(t, id)
-		if got := (source{editor: &e, scope: Project}).instead(hit{name: "leadmagic_api_key"}); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 	git := gitFor(t)
 	for name, g := range map[string][]string{"with git": git, "without git": nil} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := machine(t, "linux")
+			s, _ := machine(t)
 			outside := filepath.Join(t.TempDir(), "mcp.json")
 			put(t, outside, leak)
 			for _, name := range []string{
@@ -126,7 +115,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 				put(t, filepath.Join(s.Folder, "nested", ".gitignore"), "own.env\n")
 				runGit(t, g, filepath.Join(s.Folder, "nested"), "init", "-q")
 			}
-			rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"."}})
+			rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"."}})
 			if err != nil || rep.Notes != nil {
 				t.Fatal(err, rep.Notes)
 			}
@@ -164,7 +153,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 
 func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	g := gitFor(t)
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	runGit(t, g, s.Folder, "init", "-q")
 	put(t, filepath.Join(s.Folder, ".gitignore"), "*.env\n")
 	put(t, filepath.Join(s.Folder, "x.env"), "\nA=1\nLEADMAGIC_API_KEY="+canary+"\n")
@@ -179,7 +168,7 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	if err := os.Symlink("notes", filepath.Join(s.Folder, "link")); err != nil {
 		t.Fatal(err)
 	}
-	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"x.env", "model.py", "notes", "wide.json", "link"}})
+	rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"x.env", "model.py", "notes", "wide.json", "link"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,20 +179,20 @@ func TestFilesThatAreNamedAreScannedWhateverTheyAre(t *testing.T) {
 	if f := rep.Findings[0]; f.Line != 3 || f.Column != len("LEADMAGIC_API_KEY=")+1 {
 		t.Errorf("x.env: the key is at %d:%d", f.Line, f.Column)
 	}
-	if _, err := (Scanner{System: s, Environ: g}).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
+	if _, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"gone.json"}}); err == nil || !strings.Contains(err.Error(), "gone.json") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
 
 func TestAFolderThatIsNamedMayBeALink(t *testing.T) {
 	for name, g := range map[string][]string{"with git": gitFor(t), "without git": nil} {
-		s, _ := machine(t, "linux")
+		s, _ := machine(t)
 		put(t, filepath.Join(s.Folder, "real", "a", ".mcp.json"), leak)
 		put(t, filepath.Join(s.Folder, "real", ".zshrc"), "export LEADMAGIC_API_KEY="+canary+"\n")
 		if err := os.Symlink("real", filepath.Join(s.Folder, "link")); err != nil {
 			t.Fatal(err)
 		}
-		rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{"link"}})
+		rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"link"}})
 		if got := told(s, rep); err != nil || len(got) != 2 || !strings.HasPrefix(got[0], "link/.zshrc ") || !strings.HasPrefix(got[1], "link/a/.mcp.json ") {
 			t.Errorf("%s: got %q (%v)", name, got, err)
 		}
@@ -212,9 +201,9 @@ func TestAFolderThatIsNamedMayBeALink(t *testing.T) {
 
 func TestAFileOutsideOfARepository(t *testing.T) {
 	g := gitFor(t)
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
-	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Paths: []string{".mcp.json"}})
+	rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{".mcp.json"}})
 	if got := told(s, rep); err != nil || !slices.Equal(got, []string{".mcp.json claude-code LEADMAGIC_API_KEY outside"}) {
 		t.Errorf("got %q (%v)", got, err)
 	}
@@ -222,10 +211,10 @@ func TestAFileOutsideOfARepository(t *testing.T) {
 
 func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	g := gitFor(t)
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	scan := func(paths ...string) []string {
 		t.Helper()
-		rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Staged: true, Paths: paths})
+		rep, err := s.with(g).Scan(t.Context(), Targets{Staged: true, Paths: paths})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,107 +251,76 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	}
 }
 
+// What git is told beside the repository's files: its own list of patterns, and the user's.
+func TestOtherListsOfWhatGitIgnores(t *testing.T) {
+	g := gitFor(t)
+	s, home := machine(t)
+	runGit(t, g, s.Folder, "init", "-q")
+	g = append(g, "HOME="+home)
+	put(t, filepath.Join(home, ".config", "git", "ignore"), "mine.env\n")
+	put(t, filepath.Join(s.Folder, ".git", "info", "exclude"), "ours.env\nfolder/\n")
+	for _, name := range []string{"mine.env", "ours.env", "other.env", "folder/a.env"} {
+		put(t, filepath.Join(s.Folder, name), leak)
+	}
+	rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"."}})
+	if got := told(s, rep); err != nil || !slices.Equal(got, []string{"other.env  LEADMAGIC_API_KEY untracked"}) {
+		t.Errorf("got %q (%v)", got, err)
+	}
+	// Somebody who names a folder wants to know of what is in it.
+	rep, err = s.with(g).Scan(t.Context(), Targets{Paths: []string{"folder"}})
+	if got := told(s, rep); err != nil || !slices.Equal(got, []string{"folder/a.env  LEADMAGIC_API_KEY ignored"}) {
+		t.Errorf("got %q (%v)", got, err)
+	}
+}
+
+// A submodule and a link are no files of the commit.
+func TestWhatIsStagedAndNoFile(t *testing.T) {
+	g := gitFor(t)
+	s, _ := machine(t)
+	runGit(t, g, s.Folder, "init", "-q")
+	runGit(t, g, s.Folder, "init", "-q", "sub")
+	runGit(t, g, filepath.Join(s.Folder, "sub"), "commit", "-q", "--allow-empty", "-m", "x")
+	put(t, filepath.Join(s.Folder, "last.env"), leak)
+	runGit(t, g, s.Folder, "add", ".")
+	id := strings.TrimSpace(runGit(t, g, s.Folder, "hash-object", "-w", "last.env"))
+	runGit(t, g, s.Folder, "update-index", "--add", "--cacheinfo", "120000,"+id+",link.env")
+	rep, err := s.with(g).Scan(t.Context(), Targets{Staged: true})
+	if got := told(s, rep); err != nil || rep.Skipped != nil || !slices.Equal(got, []string{"last.env  LEADMAGIC_API_KEY staged"}) {
+		t.Errorf("got %q, %v (%v)", got, rep.Skipped, err)
+	}
+}
+
 func TestWhatIsTooLargeToBeLookedAtIsSaid(t *testing.T) {
 	g := gitFor(t)
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	runGit(t, g, s.Folder, "init", "-q")
 	for _, name := range []string{"data.json", "film.mp4"} {
 		put(t, filepath.Join(s.Folder, name), strings.Repeat(" ", maxConfig)+leak)
 	}
 	runGit(t, g, s.Folder, "add", ".")
-	rep, err := Scanner{System: s, Environ: g}.Scan(t.Context(), Targets{Staged: true})
+	rep, err := s.with(g).Scan(t.Context(), Targets{Staged: true})
 	if err != nil || len(rep.Skipped) != 2 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
 		t.Errorf("skipped: %v (%v)", rep.Skipped, err)
 	}
 }
 
 func TestStagedNeedsGit(t *testing.T) {
-	s, _ := machine(t, "linux")
-	if _, err := (Scanner{System: s}).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "git was not found") {
+	s, _ := machine(t)
+	if _, err := s.Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "git was not found") {
 		t.Errorf("without git: %v", err)
 	}
 	g := gitFor(t)
-	if _, err := (Scanner{System: s, Environ: g}).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "in no git repository") {
+	if _, err := s.with(g).Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), "in no git repository") {
 		t.Errorf("outside of a repository: %v", err)
 	}
 }
 
 func TestScanEndsWhenItIsCancelled(t *testing.T) {
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	put(t, filepath.Join(s.Folder, "a", ".mcp.json"), leak)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (Scanner{System: s}).Scan(ctx, Targets{Paths: []string{"."}}); !errors.Is(err, context.Canceled) {
+	if _, err := s.Scan(ctx, Targets{Paths: []string{"."}}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestFilesOfEditorsAreKnownByTheirPlace(t *testing.T) {
-	s, home := machine(t, "linux")
-	for name, want := range map[string]string{
-		"team.code-workspace":                      "vscode",
-		"deep/.code-workspace":                     "vscode",
-		"backup/Code/User/profiles/-1a2b/mcp.json": "vscode",
-		"backup/Code/User/mcp.json":                "vscode",
-		"backup/Code/User/profiles/mcp.json":       "",
-		".vscode/mcp.json":                         "vscode",
-		"x/mcp.json":                               "",
-		"sub/.gemini/.env":                         "gemini",
-		"x.gemini/.env":                            "",
-	} {
-		src := Scanner{System: s}.classify(filepath.Join(s.Folder, name))
-		got := ""
-		if src.editor != nil {
-			got = src.editor.ID
-		}
-		if got != want || src.degree == inCode {
-			t.Errorf("%s: got editor %q, suspicion %d; want %q", name, got, src.degree, want)
-		}
-	}
-	put(t, filepath.Join(s.Folder, "team.code-workspace"), `{"settings": {"mcp": {"servers": {"leadmagic": {"env": {"LEADMAGIC_API_KEY": "8f3a77"}}}}}}`)
-	profile := filepath.Join(home, ".config", "Code", "User", "profiles", "-1a2b", "mcp.json")
-	put(t, profile, leak)
-	for _, targets := range []Targets{{Project: true}, {Paths: []string{"."}}, {Paths: []string{"team.code-workspace"}}} {
-		rep, err := Scanner{System: s}.Scan(t.Context(), targets)
-		if got := told(s, rep); err != nil || len(got) != 1 || !strings.HasPrefix(got[0], "team.code-workspace vscode LEADMAGIC_API_KEY") {
-			t.Errorf("%+v: got %q (%v)", targets, got, err)
-		}
-	}
-	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{User: true})
-	if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Path != profile || rep.Findings[0].Editor != "vscode" {
-		t.Errorf("a profile: got %+v (%v)", rep, err)
-	}
-}
-
-func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
-	s, _ := machine(t, "linux")
-	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
-	put(t, filepath.Join(s.Folder, "x.env"), leak)
-	for _, mode := range []string{"closed", "x.env"} {
-		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
-	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
-	outside := filepath.Join(t.TempDir(), "x.env")
-	put(t, outside, "")
-	put(t, filepath.Join(s.Folder, "here.env"), "")
-	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
-		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rep, err := Scanner{System: s}.Scan(t.Context(), Targets{Paths: []string{"."}})
-	var got []string
-	for _, skipped := range rep.Skipped {
-		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
-	}
-	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
-	if os.Geteuid() != 0 { // root reads everything
-		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
-	}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q (%v)", got, want, err)
 	}
 }

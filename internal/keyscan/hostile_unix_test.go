@@ -1,6 +1,6 @@
 //go:build unix
 
-package editor
+package keyscan
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ type trap struct {
 }
 
 // trapped is a repository from an archive: whoever made it has written all that is in .git.
-func trapped(t *testing.T, s System) trap {
+func trapped(t *testing.T, s Scanner) trap {
 	t.Helper()
 	tr := trap{environ: gitFor(t), folder: s.Folder, mark: filepath.Join(t.TempDir(), "mark")}
 	tr.arm = filepath.Join(s.Folder, "arm")
@@ -165,7 +165,7 @@ func TestNothingThatARepositoryNamesIsRun(t *testing.T) {
 		}, []string{"ls-files"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, _ := machine(t, "linux")
+			s, _ := machine(t)
 			tr := trapped(t, s)
 			put(t, filepath.Join(s.Folder, ".gitignore"), "ignored.json\n")
 			for _, name := range []string{".vscode/mcp.json", "tracked.json", "ignored.json"} {
@@ -176,7 +176,7 @@ func TestNothingThatARepositoryNamesIsRun(t *testing.T) {
 			for _, targets := range []Targets{
 				{Paths: []string{"."}}, {Paths: []string{".vscode"}}, {Paths: []string{".vscode/mcp.json"}}, {Project: true}, {Staged: true},
 			} {
-				rep, err := Scanner{System: s, Environ: tr.environ}.Scan(t.Context(), targets)
+				rep, err := s.with(tr.environ).Scan(t.Context(), targets)
 				if err != nil && !targets.Staged {
 					t.Error(err)
 				}
@@ -203,7 +203,7 @@ func TestNothingThatARepositoryNamesIsRun(t *testing.T) {
 
 // A folder on the PATH may be one of the project: npm puts node_modules/.bin there.
 func TestGitOfTheProjectIsNotRun(t *testing.T) {
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	tr := trapped(t, s)
 	put(t, filepath.Join(s.Folder, "sub", ".mcp.json"), leak)
 	bin := filepath.Join(s.Folder, "node_modules", ".bin")
@@ -226,8 +226,8 @@ func TestGitOfTheProjectIsNotRun(t *testing.T) {
 		for _, folder := range []string{s.Folder, filepath.Join(s.Folder, "sub"), t.TempDir()} {
 			there := s
 			there.Folder = folder
-			rep, err := Scanner{System: there, Environ: environ}.Scan(t.Context(), Targets{Paths: []string{filepath.Join(s.Folder, "sub")}})
-			if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != GitUntracked {
+			rep, err := there.with(environ).Scan(t.Context(), Targets{Paths: []string{filepath.Join(s.Folder, "sub")}})
+			if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Untracked {
 				t.Errorf("%s: got %+v (%v)", first, rep, err)
 			}
 		}
@@ -248,7 +248,7 @@ func TestTheEnvironmentOfGit(t *testing.T) {
 // A hook is told which repository and which index it is for.
 func TestStagedInAHook(t *testing.T) {
 	environ := gitFor(t)
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	runGit(t, environ, s.Folder, "init", "-q", "main")
 	top := filepath.Join(s.Folder, "main")
 	runGit(t, environ, top, "commit", "-q", "--allow-empty", "-m", "x")
@@ -261,20 +261,20 @@ func TestStagedInAHook(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		folder string
-		set    map[string]string
+		set    []string
 		want   []string
 	}{
 		"a second work tree":      {second, nil, []string{"one.env"}},
-		"a commit of one file":    {top, map[string]string{"GIT_INDEX_FILE": "other"}, []string{"all.env"}},
-		"a work tree of its own":  {s.Folder, map[string]string{"GIT_DIR": "main/.git", "GIT_WORK_TREE": "main"}, []string{"one.env"}},
-		"a work tree as git says": {second, map[string]string{"GIT_DIR": filepath.Join(top, ".git", "worktrees", "second")}, []string{"one.env"}},
+		"a commit of one file":    {top, []string{"GIT_INDEX_FILE=other"}, []string{"all.env"}},
+		"a work tree of its own":  {s.Folder, []string{"GIT_DIR=main/.git", "GIT_WORK_TREE=main"}, []string{"one.env"}},
+		"a work tree as git says": {second, []string{"GIT_DIR=" + filepath.Join(top, ".git", "worktrees", "second")}, []string{"one.env"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := append(slices.Clone(environ), "GIT_INDEX_FILE="+filepath.Join(top, "other"))
 			runGit(t, other, top, "add", "all.env")
-			here := system("linux", tt.set)
+			here := s.with(append(slices.Clone(environ), tt.set...))
 			here.Folder = tt.folder
-			rep, err := Scanner{System: here, Environ: environ}.Scan(t.Context(), Targets{Staged: true})
+			rep, err := here.Scan(t.Context(), Targets{Staged: true})
 			var got []string
 			for _, f := range rep.Findings {
 				got = append(got, filepath.Base(f.Path))
@@ -291,7 +291,7 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 	for name, args := range map[string][]string{"sha256": {"init", "-q", "--object-format=sha256"}, "a split index": {"-c", "core.splitIndex=true", "init", "-q"}} {
 		t.Run(name, func(t *testing.T) {
 			environ := gitFor(t)
-			s, _ := machine(t, "linux")
+			s, _ := machine(t)
 			runGit(t, environ, s.Folder, args...)
 			put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
 			put(t, filepath.Join(s.Folder, "x.env"), leak)
@@ -301,13 +301,13 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 				runGit(t, environ, s.Folder, "update-index", "--split-index")
 			}
 			for _, targets := range []Targets{{Staged: true}, {Paths: []string{"."}}} {
-				rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), targets)
-				if err != nil || rep.Notes != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != GitStaged && rep.Findings[0].Git != GitTracked {
+				rep, err := s.with(environ).Scan(t.Context(), targets)
+				if err != nil || rep.Notes != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Staged && rep.Findings[0].Git != Tracked {
 					t.Errorf("%+v: got %+v (%v)", targets, rep, err)
 				}
 			}
 			runGit(t, environ, s.Folder, "commit", "-q", "-m", "x")
-			rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), Targets{Staged: true})
+			rep, err := s.with(environ).Scan(t.Context(), Targets{Staged: true})
 			if err != nil || len(rep.Findings) != 0 {
 				t.Errorf("after the commit: got %+v (%v)", rep, err)
 			}
@@ -317,7 +317,7 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 
 // What blocks whoever opens it is not opened, and does not hold the rest up.
 func TestSpecialFilesAreNotOpened(t *testing.T) {
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
 	for _, name := range []string{".env", "x.json", "plain"} {
 		if err := syscall.Mkfifo(filepath.Join(s.Folder, name), 0o600); err != nil {
@@ -336,8 +336,41 @@ func TestSpecialFilesAreNotOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rep, err := Scanner{System: s, Environ: environ}.Scan(t.Context(), Targets{Paths: []string{"."}})
+	rep, err := s.with(environ).Scan(t.Context(), Targets{Paths: []string{"."}})
 	if err != nil || len(rep.Findings) != 1 || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
 		t.Errorf("got %+v (%v)", rep, err)
+	}
+}
+
+func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
+	s, _ := machine(t)
+	put(t, filepath.Join(s.Folder, "closed", "x.env"), leak)
+	put(t, filepath.Join(s.Folder, "x.env"), leak)
+	for _, mode := range []string{"closed", "x.env"} {
+		if err := os.Chmod(filepath.Join(s.Folder, mode), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(s.Folder, "closed"), 0o700) }) //nolint:errcheck // so that it can be removed
+	put(t, filepath.Join(s.Folder, "large.json"), strings.Repeat(" ", maxConfig+1))
+	outside := filepath.Join(t.TempDir(), "x.env")
+	put(t, outside, "")
+	put(t, filepath.Join(s.Folder, "here.env"), "")
+	for link, target := range map[string]string{"out.env": outside, "in.env": "here.env", "none.env": "none", "folder.env": t.TempDir()} {
+		if err := os.Symlink(target, filepath.Join(s.Folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}})
+	var got []string
+	for _, skipped := range rep.Skipped {
+		got = append(got, strings.TrimPrefix(skipped.Error(), s.Folder+string(filepath.Separator)))
+	}
+	want := []string{"large.json: it is larger than 8 MiB", "out.env: it is a symbolic link that leads out of the folder"}
+	if os.Geteuid() != 0 { // root reads everything
+		want = append([]string{"closed: permission denied"}, append(want, "x.env: permission denied")...)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q (%v)", got, want, err)
 	}
 }

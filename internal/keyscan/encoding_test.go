@@ -1,4 +1,4 @@
-package editor
+package keyscan
 
 import (
 	"encoding/binary"
@@ -86,10 +86,10 @@ func TestKeysAreFoundBesideZeroBytes(t *testing.T) {
 }
 
 func TestFilesInUTF16AreScanned(t *testing.T) {
-	s, _ := machine(t, "linux")
+	s, _ := machine(t)
 	put(t, filepath.Join(s.Folder, ".env"), wide("LEADMAGIC_API_KEY=8f3a77\r\n", binary.LittleEndian, 2))
 	for _, targets := range []Targets{{Paths: []string{"."}}, {Paths: []string{".env"}}, {Project: true}} {
-		rep, err := Scanner{System: s}.Scan(t.Context(), targets)
+		rep, err := s.Scan(t.Context(), targets)
 		if err != nil || rep.Files != 1 || len(rep.Findings) != 1 {
 			t.Errorf("%+v: got %+v (%v)", targets, rep, err)
 		}

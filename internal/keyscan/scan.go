@@ -1,4 +1,6 @@
-package editor
+// Package keyscan finds keys of LeadMagic in files, and says where they are, never what. It changes no file and starts no
+// program but git, in a way that runs nothing of a repository.
+package keyscan
 
 import (
 	"bytes"
@@ -9,24 +11,33 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
-// A Finding is a key that stands in a file. It says where, never what.
-type Finding struct {
-	Path         string
-	Line, Column int // from 1
-	// Name is the variable or header the key stands under; empty: it has none.
-	Name string
-	// Editor is the id of the editor whose config file it is, or empty.
+const program = "leadmagic-mcp-proxy"
+
+// A Place is where an editor looks for servers and variables.
+type Place struct {
+	// Path is that of a file, or the last elements of one, with slashes. There, * is any name.
+	Path string
+	// Editor is its id, or empty.
 	Editor string
-	Git    GitStatus
-	// Instead says what to do.
-	Instead string
+	// Instead says what to do about a key under a name, or under none.
+	Instead func(name string) string
+}
+
+// A Scanner finds keys of LeadMagic in files.
+type Scanner struct {
+	Folder  string   // where the command was started
+	Environ []string // NAME=value, as the shell has them
+	// User are the files of this user's editors that exist, and Project the ends of paths below a project.
+	User, Project []Place
 }
 
 // Targets are the files to be scanned. Without any, nothing is.
@@ -42,12 +53,6 @@ type Targets struct {
 	Staged bool
 }
 
-// A Scanner finds keys of LeadMagic in files. It starts git alone, in a way that runs nothing of a repository.
-type Scanner struct {
-	System  System
-	Environ []string // NAME=value, as the shell has them
-}
-
 // A Report is what a scan found.
 type Report struct {
 	Findings []Finding
@@ -60,12 +65,100 @@ type Report struct {
 	Notes []string
 }
 
-// maxConfig is how large a file may be that is looked at on the way, without being named and without being an
-// editor's.
-const maxConfig = 8 << 20
+// A Finding is a key that is in a file.
+type Finding struct {
+	Path         string
+	Line, Column int // from 1
+	// Name is the variable or header the key is the value of; empty: it has none.
+	Name string
+	// Editor is the id of the editor whose config file it is, or empty.
+	Editor string
+	Git    Status
+	// Instead says what to do.
+	Instead string
+}
+
+// maxConfig is how large a file may be that is looked at on the way, and maxFile one that is named or an editor's: Claude
+// Code keeps its history in the same file.
+const (
+	maxConfig = 8 << 20
+	maxFile   = 64 << 20
+)
 
 // errLarge says that a file is larger.
-var errLarge = fmt.Errorf("it is larger than %d MiB", maxConfig>>20)
+var errLarge error = &file.TooLargeError{Limit: maxConfig}
+
+// A source is one text to look at.
+type source struct {
+	path   string
+	place  Place
+	degree suspicion
+	git    Status // empty: not known yet
+	// pointed says that somebody named this very file.
+	pointed bool
+}
+
+// configEndings are the names of config files in general.
+var configEndings = []string{
+	".json", ".jsonc", ".json5", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".config", ".properties",
+	".env", ".envrc", ".npmrc", ".netrc", ".plist", ".xml", ".tfvars",
+	".profile", ".bashrc", ".bash_profile", ".zshrc", ".zshenv", ".zprofile", ".fish", "dockerfile",
+}
+
+// codeEndings are the names of files that hold other people's names.
+var codeEndings = []string{
+	".c", ".cc", ".cpp", ".cs", ".css", ".dart", ".ex", ".go", ".h", ".hpp", ".html", ".ipynb", ".java", ".js", ".jsx",
+	".kt", ".lua", ".m", ".md", ".mdx", ".mjs", ".php", ".pl", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".sh",
+	".sql", ".svelte", ".swift", ".ts", ".tsx", ".vue", ".zig",
+}
+
+// named is a file that somebody has pointed to: what is not code is then taken for a config file.
+func (s Scanner) named(path string) source {
+	src := s.classify(path)
+	src.pointed = true
+	if src.degree == inCode && !ends(path, codeEndings) {
+		src.degree = inConfig
+	}
+	return src
+}
+
+// ends says whether a file's name has one of some endings.
+func ends(path string, endings []string) bool {
+	base := strings.ToLower(filepath.Base(path))
+	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(base, end) })
+}
+
+// classify says what kind of file a path names: an editor's, another config file, or something else.
+func (s Scanner) classify(name string) source {
+	for _, p := range s.User {
+		if p.Path == name {
+			return source{path: name, place: p}
+		}
+	}
+	for _, p := range s.Project {
+		if endsWith(filepath.ToSlash(name), p.Path) {
+			return source{path: name, place: p}
+		}
+	}
+	src := source{path: name, place: Place{Instead: Instead}, degree: inCode}
+	if ends(name, configEndings) || strings.HasPrefix(filepath.Base(name), ".env") {
+		src.degree = inConfig
+	}
+	return src
+}
+
+// endsWith says whether the last elements of a path are those of a pattern.
+func endsWith(slashed, pattern string) bool {
+	elements := strings.Split(slashed, "/")
+	n := strings.Count(pattern, "/") + 1
+	ok, err := path.Match(pattern, strings.Join(elements[max(0, len(elements)-n):], "/"))
+	return err == nil && ok
+}
+
+// Instead says what to do about a key in a file that is no editor's.
+func Instead(string) string {
+	return "name the variable LEADMAGIC_API_KEY instead, or keep the key with: " + program + " login"
+}
 
 // A scan is one run of a Scanner.
 type scan struct {
@@ -78,13 +171,10 @@ type scan struct {
 // Scan reads the targets. An error means that a target cannot be scanned at all; a file on the way that
 // cannot be read is in the report.
 func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
-	folders := []string{s.System.Folder}
-	for i, path := range t.Paths {
-		if t.Staged {
-			break
-		}
-		t.Paths[i] = s.System.from(path)
-		folders = append(folders, t.Paths[i], filepath.Dir(t.Paths[i]))
+	folders := []string{s.Folder}
+	for _, path := range t.Paths {
+		path = from(s.Folder, path)
+		folders = append(folders, path, filepath.Dir(path))
 	}
 	r := scan{Scanner: s, git: newGit(s.Environ, folders), seen: map[string]bool{}}
 	if t.Staged {
@@ -92,23 +182,32 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 		return r.rep, err
 	}
 	if t.User {
-		for _, src := range s.userFiles() {
-			r.read(ctx, src)
+		for _, p := range s.User {
+			r.read(ctx, source{path: p.Path, place: p})
 		}
 	}
 	if t.Project {
-		for _, src := range s.projectFiles() {
-			r.read(ctx, src)
+		names := []string{".env", ".envrc"}
+		for _, p := range s.Project {
+			names = append(names, p.Path)
+		}
+		for _, name := range names {
+			found, _ := fs.Glob(os.DirFS(s.Folder), name)
+			for _, name := range found {
+				r.read(ctx, s.classify(from(s.Folder, name)))
+			}
 		}
 	}
 	for _, path := range t.Paths {
+		path = from(s.Folder, path)
 		info, err := os.Stat(path)
 		switch {
 		case err == nil && info.IsDir():
 			err = r.tree(ctx, path)
 		case err == nil:
-			if _, _, err = readRegular(path); err == nil {
-				r.read(ctx, s.named(path))
+			src := s.named(path)
+			if _, _, err = file.Read(path, maxFile); err == nil {
+				r.read(ctx, src)
 			}
 		}
 		if err != nil {
@@ -117,9 +216,6 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 	}
 	return r.rep, ctx.Err()
 }
-
-// from is a path as seen from where the command was started.
-func (s System) from(path string) string { return from(s.Folder, path) }
 
 // skip notes that a file was not looked at.
 func (r *scan) skip(path string, err error) {
@@ -145,12 +241,10 @@ func (r *scan) tree(ctx context.Context, named string) error {
 			return ctx.Err()
 		case err != nil && path == root:
 			return err
-		case err != nil:
-			if !errors.Is(err, fs.ErrNotExist) {
-				r.skip(path, err)
-			}
+		case errors.Is(err, fs.ErrNotExist), path == root:
 			return nil
-		case path == root:
+		case err != nil:
+			r.skip(path, err)
 			return nil
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules" || ignored[path]):
 			return fs.SkipDir
@@ -164,10 +258,9 @@ func (r *scan) tree(ctx context.Context, named string) error {
 			}
 			return nil
 		}
-		rel, err := filepath.Rel(root, path)
-		src := r.classify(filepath.Join(named, rel))
+		src := r.classify(filepath.Join(named, strings.TrimPrefix(path, root)))
 		switch {
-		case err != nil || src.degree == inCode:
+		case src.degree == inCode:
 		case d.Type()&fs.ModeSymlink != 0:
 			// What it leads to is looked at by its own name, if it is below this folder.
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !file.Within([]string{root}, file.Real(path)) {
@@ -188,14 +281,14 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 	if r.git.program == "" {
 		return fmt.Errorf(doing, errNoGit)
 	}
-	folder := file.Real(r.System.Folder)
+	folder := file.Real(r.Folder)
 	repo := findRepository(folder)
 	// A hook is told which repository it is for, and which index.
-	if dir := r.System.Getenv("GIT_DIR"); dir != "" {
-		top := from(folder, cmp.Or(r.System.Getenv("GIT_WORK_TREE"), repo.top))
+	if dir := r.getenv("GIT_DIR"); dir != "" {
+		top := from(folder, cmp.Or(r.getenv("GIT_WORK_TREE"), repo.top))
 		repo = openRepository(top, from(folder, dir))
 	}
-	if index := r.System.Getenv("GIT_INDEX_FILE"); index != "" && repo.dir != "" {
+	if index := r.getenv("GIT_INDEX_FILE"); index != "" && repo.dir != "" {
 		repo.setIndex(from(repo.top, index))
 	}
 	if repo.dir == "" {
@@ -212,8 +305,8 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 	blobs, err := r.git.staged(ctx, repo, below)
 	if err == nil {
 		err = r.git.read(ctx, repo, blobs, maxConfig, func(b blob, data []byte, err error) {
-			src := r.named(filepath.Join(from(r.System.Folder, r.shown(repo.top)), filepath.FromSlash(b.name)))
-			src.git = GitStaged
+			src := r.named(filepath.Join(from(r.Folder, r.shown(repo.top)), filepath.FromSlash(b.name)))
+			src.git = Staged
 			switch {
 			case err == nil:
 				r.look(ctx, src, data)
@@ -228,39 +321,24 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 	return ctx.Err()
 }
 
+// getenv is a variable of the shell.
+func (s Scanner) getenv(name string) string {
+	value := ""
+	for _, kv := range s.Environ {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
 // shown is the top of a work tree as seen from the current folder, whose own name may hold links.
 func (r *scan) shown(top string) string {
-	rel, err := filepath.Rel(file.Real(r.System.Folder), top)
+	rel, err := filepath.Rel(file.Real(r.Folder), top)
 	if err != nil {
 		return top
 	}
 	return rel
-}
-
-// userFiles are the config files of this user's editors that exist, with their backups.
-func (s Scanner) userFiles() []source {
-	var out []source
-	for _, e := range Here(s.System) {
-		path, err := e.file(s.System)
-		if err != nil {
-			continue // there is no such place on this machine
-		}
-		paths := []string{path}
-		for _, name := range elsewhere {
-			if name.editor == e.ID && name.user {
-				if dir, err := home(s.System); err == nil {
-					paths = append(paths, filepath.Join(dir, filepath.FromSlash(name.path)))
-				}
-			}
-		}
-		paths = append(paths, (&configFile{real: path}).backups()...)
-		for _, path := range paths {
-			if exists(path) {
-				out = append(out, source{path: path, editor: &e, scope: User})
-			}
-		}
-	}
-	return out
 }
 
 // read looks at one file, once.
@@ -270,7 +348,7 @@ func (r *scan) read(ctx context.Context, src source) {
 		return
 	}
 	r.seen[real] = true
-	data, info, err := readRegular(real)
+	data, info, err := file.Read(real, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
 	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig:
@@ -293,12 +371,17 @@ func (r *scan) look(ctx context.Context, src source, data []byte) {
 		if src.git == "" {
 			src.git = r.git.status(ctx, src.path)
 		}
-		f := Finding{Path: src.path, Line: k.line, Column: k.column, Name: k.name, Git: src.git, Instead: src.instead(k.hit)}
-		if src.editor != nil {
-			f.Editor = src.editor.ID
-		}
+		f := Finding{Path: src.path, Line: k.line, Column: k.column, Name: k.name, Editor: src.place.Editor, Git: src.git, Instead: src.place.Instead(k.name)}
 		r.rep.Findings = append(r.rep.Findings, f)
 	}
+}
+
+// bare is an error without the operation and path that os puts in front.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // A located hit has a line and a column, from 1. Its line may let it pass.
@@ -321,8 +404,9 @@ func keysIn(data []byte, degree suspicion) []located {
 				continue
 			}
 			k := located{hit: h, allowed: allowed(text, h)}
-			k.line, k.column = position(text[min(skip, h.from):], h.from-min(skip, h.from))
-			k.line += bytes.Count(data[:start], []byte("\n"))
+			before := text[min(skip, h.from):h.from]
+			k.line = 1 + bytes.Count(data[:start], []byte("\n")) + bytes.Count(before, []byte("\n"))
+			k.column = len(before) - bytes.LastIndexByte(before, '\n')
 			found[at] = k
 		}
 	}

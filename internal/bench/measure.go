@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	callsInTurn = 80       // calls in each turn, one after the other
+	warmUp      = 100      // calls that do not count
+	inFlight    = 64       // calls side by side
+	perFlight   = 50       // calls that each of them makes
+	large       = 16 << 20 // bytes of a large result
+)
+
+// measure has the contestants take turns at everything.
+func measure(ctx context.Context, list []*contestant, url string, turns int) error {
+	sessions := make(map[*contestant]*session)
+	closeSession := func(c *contestant) {
+		if s := sessions[c]; s != nil {
+			s.close()
+			delete(sessions, c)
+		}
+	}
+	defer func() {
+		for _, c := range list {
+			closeSession(c)
+		}
+	}()
+	// inTurn times what each does, that often in turn. Who begins changes.
+	inTurn := func(name string, times int, do func(*contestant) error) error {
+		for i := range times {
+			for j := range list {
+				c := list[(i+j)%len(list)]
+				if name == "start" {
+					closeSession(c)
+				}
+				begun := time.Now()
+				if err := do(c); err != nil {
+					return fmt.Errorf("%s, %s: %w", c.Name, name, err)
+				}
+				c.times[name] = append(c.times[name], float64(time.Since(begun).Microseconds())/1000)
+			}
+		}
+		return ctx.Err()
+	}
+	call := func(params string, size int) func(*contestant) error {
+		return func(c *contestant) error {
+			answer, err := sessions[c].ask("tools/call", `{"name":"echo","arguments":`+params+`}`)
+			if err == nil && len(answer) < size {
+				err = fmt.Errorf("a result of %d bytes came as %.200s", size, answer)
+			}
+			return err
+		}
+	}
+	flight := func(c *contestant) error {
+		s := sessions[c]
+		const calls = inFlight * perFlight
+		for i := range calls + inFlight {
+			if i < calls {
+				if err := s.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
+					return err
+				}
+			}
+			if i >= inFlight {
+				if _, err := s.receive(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	err := inTurn("start", turns, func(c *contestant) (err error) {
+		sessions[c], err = open(ctx, c, url)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	time.Sleep(time.Second) //nolint:forbidigo // what is measured is what an idle program holds
+	remember := func(number string) {
+		for _, c := range list {
+			c.Numbers[number] = float64(resident(sessions[c].cmd.Process.Pid)) / 1e6
+		}
+	}
+	remember("resident_idle_mb")
+	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
+	if err := inTurn("warm-up", warmUp, small); err != nil {
+		return err
+	}
+	for _, c := range list {
+		delete(c.times, "warm-up")
+		c.Numbers["cpu_per_call_ms"] = -processor(sessions[c].cmd.Process.Pid)
+	}
+	if err := inTurn("call", turns*callsInTurn, small); err != nil {
+		return err
+	}
+	for _, c := range list {
+		c.Numbers["cpu_per_call_ms"] = (c.Numbers["cpu_per_call_ms"] + processor(sessions[c].cmd.Process.Pid)) / float64(turns*callsInTurn)
+	}
+	if err := inTurn("64 calls in flight", turns, flight); err != nil {
+		return err
+	}
+	remember("resident_mb")
+	if err := inTurn("result of 16 MiB", turns, call(fmt.Sprintf(`{"size":%d}`, large), large)); err != nil {
+		return err
+	}
+	remember("resident_after_16_mib_mb")
+	for _, c := range list {
+		c.sum(list[1])
+	}
+	return nil
+}
+
+// family is a process with all that it has started. On other systems than Linux it is not known.
+func family(pid int) []int {
+	all := []int{pid}
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for word := range strings.FieldsSeq(string(text)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				all = append(all, family(child)...)
+			}
+		}
+	}
+	return all
+}
+
+// resident is the memory that a process and what it has started hold, in bytes. 0 is not known.
+func resident(pid int) (sum int64) {
+	for _, p := range family(pid) {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			pages, _ := strconv.ParseInt(fields[1], 10, 64)
+			sum += pages * int64(os.Getpagesize())
+		}
+	}
+	return sum
+}
+
+// processor is the processor time that a process and what it has started have used, in milliseconds. 0 is not known.
+func processor(pid int) (sum float64) {
+	for _, p := range family(pid) {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
+		// The name is in brackets and may hold anything; user and system time are fields 14 and 15, in hundredths of a second.
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		for i := 11; i < 13 && i < len(fields); i++ {
+			n, _ := strconv.ParseFloat(fields[i], 64)
+			sum += 10 * n
+		}
+	}
+	return sum
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// patience is how long a probe waits for an answer. What has not come then does not come: nothing is retried so long.
+const patience = 15 * time.Second
+
+// probe finds out what becomes of a call when something goes wrong.
+func probe(ctx context.Context, c *contestant) map[string]string {
+	probes := make(map[string]string)
+	for name, run := range map[string]func(context.Context, *contestant) (string, error){
+		"redirect": probeRedirect, "cut_stream": probeCut, "rejected_key": probeRejectedKey, "numbers": probeNumbers,
+	} {
+		text, err := run(ctx, c)
+		if err != nil {
+			text = "could not be tried: " + err.Error()
+		}
+		probes[name] = text
+	}
+	return probes
+}
+
+// ask opens a session of c with a server, and returns the answer to a call, or to initialize if that is not answered.
+func ask(ctx context.Context, c *contestant, server http.HandlerFunc) ([]byte, error) {
+	url, stop, err := serve(ctx, "127.0.0.1:0", server)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	s, err := launch(ctx, c, url, patience)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	answer, err := s.ask("initialize", initialize)
+	if err != nil || !bytes.Contains(answer, []byte(`"bench"`)) {
+		return answer, err
+	}
+	return s.ask("tools/call", `{"name":"echo","arguments":{"id":9007199254740993,"ratio":1.0}}`)
+}
+
+// probeRedirect has the endpoint point to another host, and looks whether the key goes there.
+func probeRedirect(ctx context.Context, c *contestant) (string, error) {
+	var leaked, visited atomic.Bool
+	other, stop, err := serve(ctx, "127.0.0.2:0", func(w http.ResponseWriter, r *http.Request) {
+		visited.Store(true)
+		for _, values := range r.Header {
+			if strings.Contains(strings.Join(values, " "), key) {
+				leaked.Store(true)
+			}
+		}
+		w.WriteHeader(http.StatusTeapot)
+	})
+	if err != nil {
+		return "", err
+	}
+	defer stop()
+	_, _ = ask(ctx, c, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusTemporaryRedirect) })
+	switch {
+	case leaked.Load():
+		return "the key goes to the other host", nil
+	case visited.Load():
+		return "the other host is asked, without the key", nil
+	}
+	return "the other host is not asked", nil
+}
+
+// probeCut cuts the stream in which an answer comes, and looks what the editor is told.
+func probeCut(ctx context.Context, c *contestant) (string, error) {
+	return told(ask(ctx, c, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil || !bytes.Contains(body, []byte("tools/call")) {
+			echo(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: message\ndata: {")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+}
+
+// probeRejectedKey refuses the key, and looks what the editor is told.
+func probeRejectedKey(ctx context.Context, c *contestant) (string, error) {
+	return told(ask(ctx, c, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"Unauthorized","message":"Invalid API key"}`)
+	}))
+}
+
+// probeNumbers sends numbers that a float64 does not hold, and looks what comes back.
+func probeNumbers(ctx context.Context, c *contestant) (string, error) {
+	answer, err := ask(ctx, c, echo)
+	if err != nil {
+		return "", err
+	}
+	_, args, found := strings.Cut(string(answer), `"structuredContent":`)
+	args, _, _ = strings.Cut(args, "}")
+	switch {
+	case !found:
+		return "", fmt.Errorf("echo was answered %.200s", answer)
+	case args == `{"id":9007199254740993,"ratio":1.0`:
+		return "they come back as they were", nil
+	}
+	return `{"id":9007199254740993,"ratio":1.0} comes back as ` + args + "}", nil
+}
+
+// told is what an editor has read, or that it read nothing.
+func told(answer []byte, err error) (string, error) {
+	switch {
+	case errors.Is(err, errSlow):
+		return fmt.Sprintf("no answer in %d s", int(patience.Seconds())), nil
+	case err != nil:
+		return "the program ends without an answer", nil //nolint:nilerr // that is what is told
+	}
+	text := string(bytes.TrimSpace(answer))
+	for _, mark := range []string{`"instructions":"`, `"text":"`, `"message":"`} {
+		if _, rest, found := strings.Cut(text, mark); found {
+			text, _, _ = strings.Cut(rest, `"`)
+			break
+		}
+	}
+	return "the editor is told: " + text, nil
+}
