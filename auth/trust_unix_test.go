@@ -5,6 +5,7 @@ package auth
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -127,4 +128,33 @@ func link(t *testing.T, dir, target, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func TestAKeyFileThatOthersMayHaveWrittenSaysWhy(t *testing.T) {
+	cannotBeUsed(t, []fileTest{
+		{"a device without an end", func(*testing.T, *machine) string { return "/dev/zero" }, "names a file that is not a regular file", commandVariable},
+		{"one that others can change", func(t *testing.T, m *machine) string { return chmod(t, m.file(t, canary), 0o606) }, "names a file that can be changed by others (mode 0606)", "chmod 600 /"},
+		{"one that a group can change", func(t *testing.T, m *machine) string { return chmod(t, m.file(t, canary), 0o660) }, "can be changed by others (mode 0660)", "chmod 600 /"},
+	})
+}
+
+func chmod(t *testing.T, path string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
+	m := newMachine(t)
+	m.values[fileVariable] = chmod(t, m.file(t, canary), 0o644)
+	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+		t.Fatalf("it is not taken: %v", err)
+	}
+	got := m.Describe().Warnings()
+	want := []string{fileVariable + " names a file that can be read by others (mode 0644): chmod 600 " + m.values[fileVariable]}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -22,12 +22,14 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
-// Bounds of what a session asks of LeadMagic and holds of its answers at once.
+// Bounds of what a session asks of LeadMagic and holds of its answers at once. A result has an answer twice, as members
+// and as text, and making a message of it takes twenty times the memory. The longest answer that LeadMagic documents,
+// 10,000 people, is half of what is read.
 const (
-	maxInFlight  = 128       // calls; others wait in the order in which they came
-	maxBody      = 256 << 20 // bytes of one answer
-	smallBody    = 1 << 20   // bytes of an answer of which there may be as many as there are calls
-	maxLarge     = 2         // answers that are longer
+	maxInFlight  = 128      // calls; others wait in the order in which they came
+	maxBody      = 64 << 20 // bytes of one answer
+	smallBody    = 1 << 20  // bytes of an answer of which there may be as many as there are calls
+	maxLarge     = 2        // answers that are longer
 	maxLargeWait = time.Minute
 	maxRefusal   = 64 << 10 // bytes that are read of an answer that is no success
 )

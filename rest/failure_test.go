@@ -182,7 +182,7 @@ func TestAnAnswerWithoutEndIsNotReadToItsEnd(t *testing.T) {
 		}
 	})
 	result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
-	for _, want := range []string{"LeadMagic's answer is broken: it is longer than 256 MiB", fate} {
+	for _, want := range []string{"LeadMagic's answer is broken: it is longer than 64 MiB", fate} {
 		if !result.IsError || !strings.Contains(text(result), want) {
 			t.Errorf("got %q, want it to say %q", text(result), want)
 		}

@@ -20,7 +20,7 @@ import (
 func Run(ctx context.Context, env *Env, args []string) int {
 	env = env.redacting()
 	root := newRootCommand(env)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // not nil: cobra would take those of the process
 	code := report(env, root.ExecuteContext(ctx))
 	if stderr, ok := env.Stderr.(*stdio.Lossy); ok { // that of a session
 		stderr.Flush(lastWords)

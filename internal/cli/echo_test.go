@@ -111,7 +111,7 @@ func TestAKeyThatComesBackIsNotShown(t *testing.T) {
 			t.Parallel()
 			address := hosted(t, e)
 			for _, level := range []string{"debug", "trace"} {
-				if out := runAgainst(t, address, session, map[string]string{"LEADMAGIC_LOG_LEVEL": level}); shows(out) || !strings.Contains(out, `"id":2`) {
+				if out := runAgainst(t, address, session, map[string]string{"LEADMAGIC_LOG_LEVEL": level}); shows(out) || !strings.Contains(out, `"id":2`) || !strings.Contains(out, `"serverInfo":{"name":"x"`) {
 					t.Errorf("a session at %s: the key is shown, or a call was not answered:\n%s", level, out)
 				}
 			}

@@ -21,11 +21,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	r := &run{out: os.Stdout}
 	flag.DurationVar(&r.within, "for", 5*time.Minute, "how long to try mutants of each package; they are taken at random")
@@ -97,7 +98,7 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	if got, out := p.try(ctx, "whole", nil); got != survived {
 		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
 	}
-	p.timeout = 5*time.Since(start) + 10*time.Second // what a mutant takes longer is one that hangs
+	p.timeout = 3*time.Since(start) + 10*time.Second // what a mutant takes longer is one that hangs
 
 	random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // it need not be secret
 	random.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
@@ -123,9 +124,6 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	}
 	close(next)
 	workers.Wait()
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
 	count := make(map[outcome]int)
 	for _, o := range outcomes {
 		count[o]++
@@ -134,7 +132,7 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	score = 100 * float64(count[noticed]) / float64(max(tried, 1))
 	fmt.Fprintf(r.out, "%s: %d of %d mutants noticed, %.1f %% (%d more do not compile, %d were not tried)\n",
 		pkg, count[noticed], tried, score, count[notCompiled], count[notTried])
-	return score, nil
+	return score, ctx.Err()
 }
 
 // A folder is what the go command knows of a package.
@@ -229,16 +227,22 @@ func (p *trial) try(ctx context.Context, worker string, m *mutant) (outcome, str
 		return notTried, err.Error()
 	}
 	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, p.pkg).CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return notTried, ""
+		}
 		return notCompiled, string(out)
 	}
 	// A mutant may ask for memory without end.
-	ctx, cancel := context.WithTimeout(ctx, p.timeout+10*time.Second)
+	limited, cancel := context.WithTimeout(ctx, p.timeout+10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -v 8000000; exec "$0" "$@"`, program, "-test.failfast", "-test.timeout", p.timeout.String())
+	cmd := exec.CommandContext(limited, "sh", "-c", `ulimit -v 6000000; exec "$0" "$@"`, program, "-test.failfast", "-test.timeout", p.timeout.String())
 	cmd.Dir = p.folder
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
-	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+	switch {
+	case ctx.Err() != nil:
+		return notTried, ""
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return survived, string(out)
 	}
 	return noticed, string(out)
