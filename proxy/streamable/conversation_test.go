@@ -81,6 +81,7 @@ func play(t *testing.T, script *txtar.Archive, session bool) {
 		case "editor":
 			for line := range strings.Lines(text) {
 				d.Write(strings.TrimSuffix(line, "\n"))
+				synctest.Wait()
 			}
 		case "LeadMagic gets":
 			select {
