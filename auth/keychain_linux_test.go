@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,7 +9,7 @@ import (
 
 func TestABusThatCannotBeReachedIsNoKeychain(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-	s := systemKeychain{os.Getenv}
+	var s systemKeychain
 	if secret, err := s.Get(); err == nil || secret != "" {
 		t.Errorf("Get: %v, want an error", err)
 	}
