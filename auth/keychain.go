@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (k *Keys) readKeychain(ctx context.Context, ask bool) result {
 	if !ask {
 		return unread(keychainName, "")
 	}
-	r, answered := k.await(ctx, &k.keychain, keychainName, keychainFor, func() result {
+	r, answered := k.await(ctx, &k.keychain, keychainName, cmp.Or(k.patience, keychainFor), func() result {
 		secret, err := guarded(k.chain().Get)
 		switch {
 		case err != nil:
