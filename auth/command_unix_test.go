@@ -138,6 +138,7 @@ func gone(pid int) bool {
 }
 
 func TestADaemonThatACommandLeavesBehindIsNotWaitedFor(t *testing.T) {
+	t.Parallel() // it takes as long as such a daemon is given
 	start := time.Now()
 	out, err := runCommand(t.Context(), []string{"sh", "-c", "sleep 30 & echo " + canary}, &bytes.Buffer{})
 	if err != nil || strings.TrimSpace(string(out)) != canary || time.Since(start) > 20*time.Second {

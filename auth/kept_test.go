@@ -202,18 +202,17 @@ func TestAboveNamesWhatComesBeforeAKeptKey(t *testing.T) {
 }
 
 func TestTheSystemsKeychainIsNotLookedForWithoutABus(t *testing.T) {
-	for _, tt := range []struct {
-		address string
-		want    bool
-	}{{"unix:path=/nonexistent", true}, {"autolaunch:", systemKeychain{environment(nil)}.runs()}} {
-		s := systemKeychain{environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": tt.address})}
-		if got := s.runs(); got != tt.want {
-			t.Errorf("%s: a keychain may run: %v, want %v", tt.address, got, tt.want)
+	for address, want := range map[string]bool{"unix:path=/nonexistent": true, "autolaunch:": runs(environment(nil))} {
+		k := &Keys{Getenv: environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": address})}
+		if _, got := k.chain().(systemKeychain); got != want {
+			t.Errorf("%s: the keychain of the system is asked: %v, want %v", address, got, want)
 		}
 	}
-	var k Keys
-	k.Getenv = environment(nil)
-	if _, ok := k.chain().(systemKeychain); !ok {
-		t.Error("the keychain is not that of the system")
+	var none noKeychain
+	_, err := none.Get()
+	for _, err := range []error{err, none.Set(canary), none.Delete()} {
+		if !errors.Is(err, ErrNoKeychain) {
+			t.Errorf("got %v where there is none", err)
+		}
 	}
 }

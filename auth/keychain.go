@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (k *Keys) readKeychain(ctx context.Context, ask bool) result {
 	if !ask {
 		return unread(keychainName, "")
 	}
-	r, answered := k.await(ctx, &k.keychain, keychainName, keychainFor, func() result {
+	r, answered := k.await(ctx, &k.keychain, keychainName, cmp.Or(k.patience, keychainFor), func() result {
 		secret, err := guarded(k.chain().Get)
 		switch {
 		case err != nil:
@@ -68,20 +69,32 @@ func guarded(get func() (string, error)) (secret string, err error) {
 }
 
 func (k *Keys) chain() Keychain {
-	if k.Keychain != nil {
+	switch {
+	case k.Keychain != nil:
 		return k.Keychain
+	case !runs(k.Getenv):
+		return noKeychain{}
 	}
-	return systemKeychain{k.Getenv}
+	return systemKeychain{}
 }
 
-// systemKeychain is that of macOS, the Credential Manager of Windows, or the Secret Service elsewhere.
-type systemKeychain struct{ getenv func(string) string }
+// noKeychain is where nothing keeps secrets.
+type noKeychain struct{}
 
 // Get implements Keychain.
-func (s systemKeychain) Get() (string, error) {
-	if !s.runs() {
-		return "", ErrNoKeychain
-	}
+func (noKeychain) Get() (string, error) { return "", ErrNoKeychain }
+
+// Set implements Keychain.
+func (noKeychain) Set(string) error { return ErrNoKeychain }
+
+// Delete implements Keychain.
+func (noKeychain) Delete() error { return ErrNoKeychain }
+
+// systemKeychain is that of macOS, the Credential Manager of Windows, or the Secret Service elsewhere.
+type systemKeychain struct{}
+
+// Get implements Keychain.
+func (systemKeychain) Get() (string, error) {
 	secret, err := keyring.Get(service, account)
 	if errors.Is(err, keyring.ErrNotFound) {
 		return "", nil
@@ -90,19 +103,11 @@ func (s systemKeychain) Get() (string, error) {
 }
 
 // Set implements Keychain.
-func (s systemKeychain) Set(secret string) error {
-	if !s.runs() {
-		return ErrNoKeychain
-	}
-	return keyring.Set(service, account, secret)
-}
+func (systemKeychain) Set(secret string) error { return keyring.Set(service, account, secret) }
 
 // Delete implements Keychain.
-func (s systemKeychain) Delete() error {
-	if !s.runs() {
-		return ErrNoKeychain
-	}
-	if err := keyring.Delete(service, account); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+func (systemKeychain) Delete() error {
+	if err := keyring.Delete(service, account); !errors.Is(err, keyring.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -113,11 +118,11 @@ func needsBus(goos string) bool { return goos != "darwin" && goos != "windows" }
 
 // runs reports whether there is a bus on which the Secret Service could be. Without one the library would
 // start a bus, which takes long and stays behind.
-func (s systemKeychain) runs() bool {
+func runs(getenv func(string) string) bool {
 	if !needsBus(runtime.GOOS) {
 		return true
 	}
-	if address := s.getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
+	if address := getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
 		return true
 	}
 	dir := "/run/user/" + strconv.Itoa(os.Getuid())

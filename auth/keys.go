@@ -28,8 +28,9 @@ type Keys struct {
 	// Redactor is told each key that is found. Nil tells nobody else.
 	Redactor *Redactor
 
-	own  Redactor
-	only *result // in place of all sources
+	own      Redactor
+	only     *result       // in place of all sources
+	patience time.Duration // with the keychain; 0 is keychainFor
 
 	mu                sync.Mutex
 	key               Key      // the last that was found

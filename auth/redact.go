@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"io"
 	"slices"
 	"strings"
@@ -178,22 +179,17 @@ func unescaped(text []byte) (c byte, size int) {
 		default:
 			return c, size
 		}
-		if digits+2 > len(text) || hexadecimal[text[digits]] == 0 || hexadecimal[text[digits+1]] == 0 {
+		var value [1]byte
+		if digits+2 > len(text) {
 			return c, size
 		}
-		c = (hexadecimal[text[digits]]-1)<<4 | (hexadecimal[text[digits+1]] - 1)
-		size = digits + 2
+		if _, err := hex.Decode(value[:], text[digits:digits+2]); err != nil {
+			return c, size
+		}
+		c, size = value[0], digits+2
 	}
 	return c, size
 }
-
-// hexadecimal is one more than what a digit stands for, and 0 for what is no digit.
-var hexadecimal = func() (values [256]byte) {
-	for i, digit := range []byte("0123456789abcdef") {
-		values[digit], values[bytes.ToUpper([]byte{digit})[0]] = byte(i+1), byte(i+1)
-	}
-	return values
-}()
 
 // findCut adds to found where the beginning of key stands in text before an ellipsis: a text that was shortened there.
 func findCut(found []span, text []byte, key string) []span {

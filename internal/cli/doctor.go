@@ -120,7 +120,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		System:     system,
 		Environ:    env.Environ(),
 		Homes:      homes(env),
-		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, exe, file) },
+		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, file) },
 		Keys:       ss.keys,
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
@@ -272,12 +272,7 @@ const versionFor = 3 * time.Second
 
 // versionOf is the version that a file of this program prints. It is started from its own folder, with the shell's
 // variables but those of this program: what is in the current folder has no say, which a launcher of versions asks there.
-func versionOf(ctx context.Context, env *Env, exe, path string) (string, error) {
-	if a, err := os.Stat(exe); err == nil {
-		if b, err := os.Stat(path); err == nil && os.SameFile(a, b) {
-			return env.Version, nil
-		}
-	}
+func versionOf(ctx context.Context, env *Env, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionFor)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "version")

@@ -3,8 +3,8 @@ package docs
 import (
 	"encoding/json"
 	"fmt"
-	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,26 +16,29 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
-// TestEveryConfigIsRead reads every config of every page. Those for editors are to start this program, with flags and
-// variables that it has, and to hold no key.
+// TestEveryConfigIsRead reads every config of every page. Those for editors are as install writes them, or else start the
+// program with flags and variables that it has; none holds a key.
 func TestEveryConfigIsRead(t *testing.T) {
-	own := newTree(t)
 	entries := 0
 	for _, p := range pages(t) {
 		for _, b := range p.blocks(t) {
-			value, err := own.parseConfig(b)
+			value, err := parseConfig(b)
 			if err != nil {
 				t.Errorf("%s: %v", b.place(-1), err)
-				continue
 			}
-			for _, servers := range serversOf(value) {
-				entries++
-				if err := own.checkServer(servers); err != nil {
-					t.Errorf("%s: %v", b.place(-1), err)
+			for _, e := range editor.All() {
+				servers, _ := member(value, e.Key).(map[string]any)
+				if servers[editor.Name] == nil {
+					continue
 				}
+				entries++
 				if !b.generated && !installs(value) && b.options["edited"] == "" {
 					t.Errorf("%s: install writes no such entry", b.place(-1))
 				}
+				if err := checkEntry(servers[editor.Name]); err != nil && b.options["edited"] != "" {
+					t.Errorf("%s: %v", b.place(-1), err)
+				}
+				break
 			}
 			if keyscan.Holds(b.text()) && b.language != "console" {
 				t.Errorf("%s: this holds what looks like a key", b.place(-1))
@@ -47,8 +50,11 @@ func TestEveryConfigIsRead(t *testing.T) {
 	}
 }
 
+// hookEntry is what a pre-commit hook runs.
+var hookEntry = regexp.MustCompile(`entry: ` + program + ` ([^,}\n]*)`)
+
 // parseConfig reads a block in the language that it says it is in; nil if that is no config.
-func (tr tree) parseConfig(b block) (value any, err error) {
+func parseConfig(b block) (value any, err error) {
 	switch b.language {
 	case "json", "jsonc":
 		data, err := hujson.Standardize([]byte(b.text()))
@@ -59,16 +65,8 @@ func (tr tree) parseConfig(b block) (value any, err error) {
 	case "toml":
 		return value, toml.Unmarshal([]byte(b.text()), &value)
 	case "yaml":
-		for _, line := range b.lines() {
-			entry, ok := strings.CutPrefix(strings.TrimSpace(line), "entry: ")
-			if !ok {
-				continue
-			}
-			args, ours := strings.CutPrefix(entry, program+" ")
-			if !ours {
-				return nil, fmt.Errorf("%q does not run the program", entry)
-			}
-			if err := tr.check(strings.Fields(args)); err != nil {
+		for _, m := range hookEntry.FindAllStringSubmatch(b.text(), -1) {
+			if err := checkArguments(strings.Fields(m[1])); err != nil {
 				return nil, err
 			}
 		}
@@ -79,58 +77,28 @@ func (tr tree) parseConfig(b block) (value any, err error) {
 	return nil, nil
 }
 
-// serversOf are the entries for this program in an editor's config.
-func serversOf(value any) []map[string]any {
+func member(value any, name string) any {
 	m, _ := value.(map[string]any)
-	var out []map[string]any
-	for _, e := range editor.All() {
-		servers, _ := m[e.Key].(map[string]any)
-		if entry, ok := servers[editor.Name].(map[string]any); ok {
-			return append(out, entry)
-		}
-	}
-	return out
+	return m[name]
 }
 
-// checkServer says what is wrong with an entry.
-func (tr tree) checkServer(entry map[string]any) error {
-	if nested, ok := entry["transport"].(map[string]any); ok {
-		entry = nested
+// checkEntry says what is wrong with an entry that is not as install writes it.
+func checkEntry(entry any) error {
+	if member(entry, "command") != program {
+		return fmt.Errorf("the entry starts %q", member(entry, "command"))
 	}
-	var args []string
-	command, _ := entry["command"].(string)
-	if list := texts(entry["command"]); list != nil {
-		command, args = list[0], list[1:]
-	}
-	if path.Base(command) != program {
-		return fmt.Errorf("the entry starts %q", command)
-	}
-	if err := tr.check(append(args, texts(entry["args"])...)); err != nil {
-		return err
-	}
-	for _, name := range texts(entry["env_vars"]) {
-		if strings.HasPrefix(name, "LEADMAGIC_") && !tr.hasVariable(name) {
+	env, _ := member(entry, "env").(map[string]any)
+	for name := range env {
+		if strings.HasPrefix(name, "LEADMAGIC_") && !hasVariable(name) {
 			return fmt.Errorf("the program reads no variable %s", name)
 		}
 	}
-	for _, member := range []string{"env", "environment"} {
-		env, _ := entry[member].(map[string]any)
-		for name := range env {
-			if strings.HasPrefix(name, "LEADMAGIC_") && !tr.hasVariable(name) {
-				return fmt.Errorf("the program reads no variable %s", name)
-			}
-		}
-	}
-	return nil
-}
-
-func texts(value any) []string {
-	var out []string
-	items, _ := value.([]any)
+	var args []string
+	items, _ := member(entry, "args").([]any)
 	for _, item := range items {
-		out = append(out, fmt.Sprint(item))
+		args = append(args, fmt.Sprint(item))
 	}
-	return out
+	return checkArguments(args)
 }
 
 // installs says whether install writes a config, for some editor.
@@ -138,20 +106,13 @@ func installs(value any) bool {
 	prompted := command(true)
 	prompted.Prompt = true
 	return slices.ContainsFunc(editor.All(), func(e editor.Editor) bool {
-		for _, c := range []editor.Command{command(true), command(false), prompted} {
-			text := e.Snippet(editor.Name, c)
-			var written any
+		return slices.ContainsFunc([]editor.Command{command(true), command(false), prompted}, func(c editor.Command) bool {
+			text, parse := e.Snippet(editor.Name, c), json.Unmarshal
 			if strings.HasPrefix(text, "[") {
-				if toml.Unmarshal([]byte(text), &written) != nil {
-					continue
-				}
-			} else if json.Unmarshal([]byte(text), &written) != nil {
-				continue
+				parse = toml.Unmarshal
 			}
-			if reflect.DeepEqual(written, value) {
-				return true
-			}
-		}
-		return false
+			var written any
+			return parse([]byte(text), &written) == nil && reflect.DeepEqual(written, value)
+		})
 	})
 }

@@ -3,6 +3,9 @@ package docs
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -74,4 +77,62 @@ func compareMembers(t *testing.T, what string, example, real any) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the example of %s has the members %q, want %q", what, got, want)
 	}
+}
+
+// TestEveryProblemIsShown compares the kinds of problem that the program knows with those that the pages show, each as
+// the program words it: TestEveryCommandRuns compares the text.
+func TestEveryProblemIsShown(t *testing.T) {
+	known := constants(t, "internal/problem/problem.go", "Code")
+	var shown []string
+	for _, p := range pages(t) {
+		for _, b := range p.blocks(t) {
+			code := b.options["code"]
+			if code == "" {
+				continue
+			}
+			if !slices.Contains(known, code) {
+				t.Errorf("%s: there is no problem %s", b.place(-1), code)
+			}
+			if b.language != "console" {
+				t.Errorf("%s: this block is not run", b.place(-1))
+			}
+			shown = append(shown, code)
+		}
+	}
+	for _, code := range known {
+		if !slices.Contains(shown, code) {
+			t.Errorf("no page shows the problem %s: a block after <!-- test: code=%s … --> does", code, code)
+		}
+	}
+}
+
+// TestTheJSONOfDoctorIsDescribed looks for each stage and status that a report may have.
+func TestTheJSONOfDoctorIsDescribed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "doctor-json.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"Stage", "Status"} {
+		for _, name := range constants(t, "internal/doctor/doctor.go", kind) {
+			if !strings.Contains(string(text), inCode(name)) {
+				t.Errorf("docs/doctor-json.md does not speak of the %s %s", strings.ToLower(kind), name)
+			}
+		}
+	}
+}
+
+// constants are the values of the constants of a type in a file.
+func constants(t *testing.T, name, kind string) (found []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +`+kind+` += "(.*?)"`).FindAllStringSubmatch(string(text), -1) {
+		found = append(found, m[1])
+	}
+	if len(found) < 2 {
+		t.Fatalf("%s: found %q of type %s", name, found, kind)
+	}
+	return found
 }

@@ -2,6 +2,8 @@ package docs
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,7 +31,11 @@ var setting = regexp.MustCompile(`(?m)^ +--([a-z-]+)(?:\[=[^\]]*\])?(?: (string|
 
 // settingTable is every setting with its variable, as --help has them.
 func settingTable(t *testing.T, _ []string) string {
-	_, flags, _ := strings.Cut(help(t, "version"), "Global Flags:")
+	text, err := help("version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, flags, _ := strings.Cut(text, "Global Flags:")
 	rows := [][]string{{"flag", "variable", "what it does"}}
 	for _, m := range setting.FindAllStringSubmatch(flags, -1) {
 		variable := inCode("LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(m[1], "-", "_")))
@@ -42,4 +48,18 @@ func settingTable(t *testing.T, _ []string) string {
 		t.Fatalf("read %d settings out of --help:\n%s", len(rows)-1, flags)
 	}
 	return table(rows...)
+}
+
+// wallTable is the table in arch_test.go, as far as it is about the program itself.
+func wallTable(t *testing.T, _ []string) string {
+	text, err := os.ReadFile(filepath.Join(root, "arch_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, walls, _ := strings.Cut(string(text), "var walls = map[string][]string{\n")
+	walls, _, found := strings.Cut(walls, "\n\n\t// The sandbox as tests use it.")
+	if !found {
+		t.Fatal("arch_test.go has no walls")
+	}
+	return fenced("go", strings.ReplaceAll(strings.ReplaceAll(walls, "\n\t", "\n"), "\t\"", "\""))
 }

@@ -36,7 +36,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 //	stdin=key        the commands read the good key, as from a pipe
 //	skip=REASON      the commands are not run; that they exist, with their flags, is checked
 //
-// and two that are for other tests: code=CODE names the problem that the block shows, see problem_test.go; edited=1 says of
+// and two that are for other tests: code=CODE names the problem that the block shows, see doctor_test.go; edited=1 says of
 // a config that it is not as install writes it.
 type stage struct {
 	home, folder string

@@ -22,7 +22,7 @@ import (
 func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 	var all []*editorCheck
 	var work sync.WaitGroup
-	kept := &keptKey{doctor: d, ctx: ctx}
+	kept := d.kept(ctx)
 	for _, e := range d.Editors {
 		if !d.Named && !e.Found(d.System) {
 			continue
@@ -62,7 +62,7 @@ type editorCheck struct {
 	doctor *Doctor
 	editor editor.Editor
 	keyed  bool
-	kept   *keptKey
+	kept   keptKey
 	found  bool // an entry for LeadMagic
 
 	scope    editor.Scope

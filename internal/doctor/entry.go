@@ -257,38 +257,31 @@ func (x *editorCheck) proviso(source string) string {
 	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)
 }
 
-// A keptKey is what login has kept in the keychain, asked for once, however many editors would find it there.
-type keptKey struct {
-	doctor *Doctor
-	ctx    context.Context //nolint:containedctx // of one run through the editors
-	once   sync.Once
-	there  bool
+// kept says whether login has kept a key in the keychain. It asks once, however many editors would find it there.
+func (d *Doctor) kept(ctx context.Context) keptKey {
+	return sync.OnceValue(func() bool {
+		getenv := func(name string) string {
+			if strings.HasPrefix(name, "LEADMAGIC_") {
+				return "" // nothing says where else a key may be
+			}
+			return d.System.Getenv(name)
+		}
+		keys := &auth.Keys{Getenv: getenv, Keychain: d.Keychain}
+		defer keys.Close()
+		_, err := keys.Get(ctx)
+		return err == nil
+	})
 }
 
-// Get implements auth.Keychain with a stand-in for what is there.
-func (k *keptKey) Get() (string, error) {
-	k.once.Do(func() {
-		keys := &auth.Keys{Getenv: k.getenv, Keychain: k.doctor.Keychain}
-		defer keys.Close()
-		_, err := keys.Get(k.ctx)
-		k.there = err == nil
-	})
-	if !k.there {
+// A keptKey is an auth.Keychain with a placeholder for what is in the real one. It is not changed.
+type keptKey func() bool
+
+func (k keptKey) Get() (string, error) {
+	if !k() {
 		return "", nil
 	}
 	return placeholderKey, nil
 }
 
-// getenv has what is needed to find the keychain, and nothing that says where else a key may be.
-func (k *keptKey) getenv(name string) string {
-	if strings.HasPrefix(name, "LEADMAGIC_") {
-		return ""
-	}
-	return k.doctor.System.Getenv(name)
-}
-
-// Set implements auth.Keychain. Nothing is changed here.
-func (k *keptKey) Set(string) error { return fs.ErrPermission }
-
-// Delete implements auth.Keychain.
-func (k *keptKey) Delete() error { return fs.ErrPermission }
+func (keptKey) Set(string) error { return fs.ErrPermission }
+func (keptKey) Delete() error    { return fs.ErrPermission }

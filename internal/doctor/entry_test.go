@@ -375,3 +375,13 @@ func TestAProjectsFileLeadsToNoOtherMachine(t *testing.T) {
 		expect(t, d.Examine(t.Context()).Checks, check, status, detail, "")
 	}
 }
+
+// Who has no key does not have any other secret sent as one, either.
+func TestAProjectsFileThatHasAKeyForWhoHasNone(t *testing.T) {
+	d := newDoctor(t, "OTHER_TOKEN=abcdefghijklmnop")
+	d.installed(t)
+	d.write(t, ".claude/x", "")
+	file, text := claude("leadmagic", `{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${OTHER_TOKEN}"}}`)
+	d.write(t, file, text)
+	expect(t, d.Examine(t.Context()).Checks, "claude-code project key", Warn, "another key would arrive than this shell has", "")
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
@@ -54,6 +55,27 @@ func (d *Doctor) program(ctx context.Context, n *notes) {
 	default:
 		n.ok(name, "version %s, %s", d.Version, first)
 	}
+}
+
+// errWithin says that a program is not started, since whoever wrote what is in the current folder may have written it.
+var errWithin = errors.New("lies in this folder or its repository, and was not started")
+
+// version is the version that a program prints. None is started that lies in the current folder, or in a repository that
+// holds it, under its own name or behind links; this very program needs no start.
+func (d *Doctor) version(ctx context.Context, program string) (string, error) {
+	if file.Same(program, d.Executable) {
+		return d.Version, nil
+	}
+	if file.Within(file.Roots(d.System.Folder), program) {
+		return "", errWithin
+	}
+	return d.VersionOf(ctx, program)
+}
+
+// onNetwork reports whether Windows would ask another machine for a path, and sign in there.
+func onNetwork(path string) bool {
+	path = strings.ReplaceAll(path, `\`, "/")
+	return strings.HasPrefix(path, "//")
 }
 
 // key looks for the key as a session does. The error says that there is none.

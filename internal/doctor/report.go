@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
+	"maps"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
@@ -72,54 +74,36 @@ const maxText = 500
 // tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
 // folder. Much of it was written by others: servers, editors, config files.
 func (d *Doctor) tidy(s string) string {
-	s = keyscan.Hide(d.Keys.Redact(problem.PrintableLine(s, 0)))
-	for _, f := range d.folders() {
-		s = f.shorten(s)
-	}
-	return problem.PrintableLine(s, maxText)
+	return problem.PrintableLine(d.shorten(keyscan.Hide(d.Keys.Redact(problem.PrintableLine(s, 0)))), maxText)
 }
 
-// A folder has a name that is shorter than its path, and tells less of the user.
-type folder struct{ path, name string }
-
-// folders are the home folder and the current one, the longer path first: one may be part of the other.
-func (d *Doctor) folders() []folder {
-	var folders []folder
+// shorten writes ~ for the home folder and a dot for the current one, wherever s names them or something in them.
+func (d *Doctor) shorten(s string) string {
+	names := map[string]string{}
 	add := func(path, name string) {
-		// On Windows either sign stands between names.
-		folders = append(folders, folder{path, name}, folder{filepath.ToSlash(path), name})
+		if path = strings.TrimRight(path, `/\`); path != "" {
+			names[path], names[filepath.ToSlash(path)] = name, name // on Windows either sign stands between names
+		}
 	}
 	for _, home := range d.Homes {
 		add(home, "~")
 	}
 	add(d.System.Folder, ".")
-	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
-	return folders
-}
-
-// shorten writes the folder's name, wherever s names it or something in it.
-func (f folder) shorten(s string) string {
-	path := strings.TrimRight(f.path, `/\`)
-	if path == "" {
+	// The longer path first: one may be part of the other.
+	paths := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	if paths == nil {
 		return s
 	}
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, path)
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		if after != "" && isName(after[0]) || before != "" && isName(before[len(before)-1]) {
-			b.WriteString(path) // part of another folder's name
-		} else {
-			b.WriteString(f.name)
-		}
-		s = after
+	for i, path := range paths {
+		paths[i] = regexp.QuoteMeta(path)
 	}
-}
-
-// isName reports whether c may be part of a file's name.
-func isName(c byte) bool {
-	return c >= 0x80 || unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)) || strings.IndexByte("-_.", c) >= 0
+	const other = `[^\pL\pN._-]` // than what may be part of a name
+	named := regexp.MustCompile(`(^|` + other + `)(` + strings.Join(paths, "|") + `)($|` + other + `)`)
+	for range 2 { // one that begins where another ends is found the second time
+		s = named.ReplaceAllStringFunc(s, func(match string) string {
+			g := named.FindStringSubmatch(match)
+			return g[1] + names[g[2]] + g[3]
+		})
+	}
+	return s
 }

@@ -106,6 +106,9 @@ var forms = regexp.MustCompile("^(?:[ \t]*(?:&[^\\s]+|!![a-z]+))*(?:" + strings.
 	`[ \t]*((?:(?i:bearer|basic|token)[ \t]+)?[^\s"',;}\]\\#]+)`,
 }, "|") + ")")
 
+// farthest is how far behind its name a value is looked for. A file may be one long line of names.
+const farthest = 512
+
 const nextLine = 5 // the group of a value without quotes in another line
 
 var (
@@ -116,7 +119,7 @@ var (
 
 // literal is the text that a name stands for, without what may be around a key: from and to are equal if there is none.
 func literal(text []byte, at int) (from, to int) {
-	m := forms.FindSubmatchIndex(text[at:])
+	m := forms.FindSubmatchIndex(text[at:min(len(text), at+farthest)])
 	for g := 1; g < len(m)/2; g++ {
 		if m[2*g] < 0 {
 			continue
@@ -124,6 +127,9 @@ func literal(text []byte, at int) (from, to int) {
 		from, to = at+m[2*g], at+m[2*g+1]
 		if g == nextLine && indented(text[:at]) >= indented(text[:to]) {
 			return at, at
+		}
+		if to-from > farthest/2 {
+			break // no key is so long
 		}
 		from += before.FindIndex(text[from:to])[1]
 		to = from + after.FindIndex(text[from:to])[0]
@@ -188,16 +194,6 @@ func Sample(v string) bool {
 const Allow = program + ": allow"
 
 var allows = regexp.MustCompile(`(?i)\b` + program + `:[ \t]*allow\b`)
-
-// allowed says whether the lines from the name to the key let it pass.
-func allowed(text []byte, h hit) bool {
-	from := bytes.LastIndexByte(text[:h.start], '\n') + 1
-	to := len(text)
-	if end := bytes.IndexByte(text[h.to:], '\n'); end >= 0 {
-		to = h.to + end
-	}
-	return allows.Match(text[from:to])
-}
 
 var (
 	part   = regexp.MustCompile(`[A-Za-z0-9]{12,}`)

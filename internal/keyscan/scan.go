@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -397,16 +398,34 @@ func keysIn(data []byte, degree suspicion) []located {
 	found := map[int]located{} // by offset in data
 	// text is data with one byte for each character, the first of which is at offset. What is before start is other text.
 	see := func(text []byte, offset, width, start int) {
-		skip := max(0, start-offset+width-1) / width
-		for _, h := range hits(text, degree) {
+		all := hits(text, degree)
+		if len(all) == 0 {
+			return
+		}
+		skip := min(len(text), max(0, start-offset+width-1)/width)
+		lines := []int{skip} // where each begins
+		for i, c := range text[skip:] {
+			if c == '\n' {
+				lines = append(lines, skip+i+1)
+			}
+		}
+		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
+		allow := map[int]bool{}
+		for _, at := range allows.FindAllIndex(text, -1) {
+			allow[line(at[0])] = true
+		}
+		before := bytes.Count(data[:start], []byte("\n"))
+		for _, h := range all {
 			at := offset + h.from*width
 			if _, ok := found[at]; ok {
 				continue
 			}
-			k := located{hit: h, allowed: allowed(text, h)}
-			before := text[min(skip, h.from):h.from]
-			k.line = 1 + bytes.Count(data[:start], []byte("\n")) + bytes.Count(before, []byte("\n"))
-			k.column = len(before) - bytes.LastIndexByte(before, '\n')
+			k := located{hit: h, line: line(h.from)}
+			for n := line(h.start); n <= line(h.to); n++ { // the name may be in a line before
+				k.allowed = k.allowed || allow[n]
+			}
+			k.column = 1 + h.from - min(lines[k.line-1], h.from)
+			k.line += before
 			found[at] = k
 		}
 	}
