@@ -40,7 +40,9 @@ type Filter struct {
 // Start implements Upstream.
 func (f *Filter) Start(notify func(*jsonrpc.Message)) {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.mu.Lock()
 	f.Tools, f.Exclude = cleanPatterns(f.Tools), cleanPatterns(f.Exclude)
+	f.mu.Unlock()
 	f.forget()
 	f.Next.Start(func(m *jsonrpc.Message) {
 		if m.Method == "notifications/tools/list_changed" {
