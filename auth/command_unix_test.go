@@ -48,6 +48,23 @@ func TestAKeyThatACommandTracesIsHidden(t *testing.T) {
 	}
 }
 
+func TestAShellIsAdvisedWhereNothingIsPrinted(t *testing.T) {
+	m, _ := real(t, `true | head -1`)
+	if _, err := m.Get(t.Context()); err == nil {
+		t.Fatal("there is a key")
+	}
+	if got, want := m.Describe().Advice(Syntax{}), "make it print the key alone, in one line; it runs without a shell: "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWhatACommandSaysMayBeLost(t *testing.T) {
+	full := errors.New("full")
+	if n, err := (keyHider{failing{full}}).Write([]byte("x")); n != 0 || !errors.Is(err, full) {
+		t.Errorf("got %d, %v", n, err)
+	}
+}
+
 func TestAShellIsNotAdvisedWhereThereIsOne(t *testing.T) {
 	m, _ := real(t, `sh -c 'cat ~/no-such-key | head -1; exit 1'`)
 	_, err := m.Get(t.Context())

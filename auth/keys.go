@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,12 +86,9 @@ func (k *Keys) Get(ctx context.Context) (Key, error) {
 // AtHand reports whether a variable or a file has the key, so that Get runs no command and does not ask the
 // keychain, which may both ask a person.
 func (k *Keys) AtHand() bool {
-	for _, r := range k.look(context.Background(), false, false) {
-		if r.State != Unset {
-			return r.State == Found
-		}
-	}
-	return false
+	seen := k.look(context.Background(), false, false)
+	first := slices.IndexFunc(seen, func(r result) bool { return r.State != Unset }) // at last the keychain, which is not read
+	return seen[first].State == Found
 }
 
 // Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are

@@ -61,6 +61,9 @@ func TestEachFormOfAKeyIsTakenOut(t *testing.T) {
 
 		{"shortened", canary, "the key lm_canary_5f1… is not known", "the key [redacted]… is not known"},
 		{"shortened to its prefix", canary, "keys begin with lm_…", "keys begin with lm_…"},
+		{"shortened twice", canary, "… lm_canary_5… lm_canary_5f…", "… [redacted]… [redacted]…"},
+		{"shortened by one letter", canary, "lm_canary_5f1c0e9a7b3d246…", "[redacted]…"},
+		{"shortened to the first letter after the prefix", canary, "lm_c…", "[redacted]…"},
 		{"an ellipsis after something else", canary, "and so on… canary…", "and so on… canary…"},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,27 @@ func TestNewerAsksSeldomAndTellsWhatIsHidden(t *testing.T) {
 		}
 		if got := m.Describe(); got.Source != variable || got.Hidden != keychainName || m.chain.asked.Load() != 1 {
 			t.Errorf("from %q, hiding %q, the keychain was asked %d times", got.Source, got.Hidden, m.chain.asked.Load())
+		}
+	})
+}
+
+func TestWhoWaitsForANewerKeyCanStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		defer m.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		asked := make(chan struct{})
+		m.command(func(ctx context.Context) (string, error) {
+			close(asked)
+			<-ctx.Done()
+			return "", ctx.Err()
+		})
+		go func() {
+			<-asked
+			cancel()
+		}()
+		if _, found := m.Newer(ctx, mustParse(t, canary)); found {
+			t.Error("a key was found that nobody has given")
 		}
 	})
 }

@@ -109,6 +109,7 @@ func TestARequestElsewhereIsNotSent(t *testing.T) {
 		{"another port", "https://mcp.leadmagic.io:444/mcp", "", home},
 		{"another host in the Host header", "https://mcp.leadmagic.io/mcp", "evil.example", home},
 		{"a password", "https://a:b@mcp.leadmagic.io/mcp", "", home},
+		{"a scheme of its own", "ftp://mcp.leadmagic.io/mcp", "", &url.URL{Scheme: "ftp", Host: "mcp.leadmagic.io"}},
 		{"an origin in the clear", "http://mcp.leadmagic.io/mcp", "", &url.URL{Scheme: "http", Host: "mcp.leadmagic.io"}},
 	}
 	for _, tt := range tests {
@@ -225,6 +226,43 @@ func TestARejectedKeyIsReplacedOnceForAllCalls(t *testing.T) {
 			t.Errorf("the command ran %d times, the new key was tried %d times; want 2 and 20", runs, tries[second])
 		}
 	})
+}
+
+func TestAnErrorOfTheConnectionIsPassedOn(t *testing.T) {
+	cause := errors.New("refused")
+	transport := &Transport{
+		Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "x-leadmagic-key", Keys: Only(mustParse(t, canary), "a test"),
+		Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
+	}
+	if _, err := transport.RoundTrip(post(t, transport.Origin, "{}")); !errors.Is(err, cause) { //nolint:bodyclose // there is no answer
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestA403IsNoReasonForAnotherKey has a Bearer challenge beside it: only 401 says that a key is not taken.
+func TestA403IsNoReasonForAnotherKey(t *testing.T) {
+	m := newMachine(t)
+	m.values[variable] = canary
+	if _, err := m.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.values[variable] = newer
+	for _, status := range []int{http.StatusForbidden, http.StatusPaymentRequired, http.StatusOK, http.StatusInternalServerError} {
+		tries := 0
+		transport := serve(t, m.Keys, func(w http.ResponseWriter, _ *http.Request) {
+			tries++
+			w.Header().Set("Www-Authenticate", `Bearer resource_metadata="https://x.example"`)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "no")
+		})
+		res, err := transport.RoundTrip(post(t, transport.Origin, "{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, res); got != "no" || res.StatusCode != status || tries != 1 {
+			t.Errorf("got %d %q after %d tries, want %d itself, once", res.StatusCode, got, tries, status)
+		}
+	}
 }
 
 func TestARefusalStandsWhereThereIsNoOtherKey(t *testing.T) {

@@ -213,6 +213,9 @@ func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	if also := elsewhere(e); also != "" {
 		rows = slices.Insert(rows, 2, []string{"or", also})
 	}
+	if e.Waits() != "" {
+		rows = append(rows, []string{"it waits", e.Waits()})
+	}
 	notes := slices.Concat(e.Notes(editor.User), e.Notes(editor.Project))
 	slices.Sort(notes)
 	for _, note := range slices.Compact(notes) {

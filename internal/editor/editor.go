@@ -1,3 +1,7 @@
+// Package editor knows other programs' configuration files: where an editor keeps its MCP servers, how
+// an entry for this proxy looks there, what environment the editor will start it with, and where a key
+// of LeadMagic stands that should not. It changes one entry and no other byte. It never takes a key: an
+// entry names the variable, or nothing at all.
 package editor
 
 import (
@@ -56,7 +60,9 @@ type Editor struct {
 	prompts bool                         // can ask for a value and keep it
 	passes  rule
 	off     func(s System, scope Scope, name string) string // where its settings switch a server off; nil: nowhere
-	notes   func(Scope) []string                            // what the user has to know or do
+	waits   string                                          // how long it waits for a server and a call, as far as known
+	note    string                                          // what the user has to know or do
+	inTeam  string                                          // the same of the project's file
 }
 
 // HasProject says whether the editor reads a file that a team can commit.
@@ -96,11 +102,18 @@ func (e Editor) Found(s System) bool {
 
 // Notes are what to tell a user who added an entry of this scope, in sentences without a full stop.
 func (e Editor) Notes(scope Scope) []string {
-	if e.notes == nil {
-		return nil
+	var notes []string
+	if e.note != "" {
+		notes = append(notes, e.note)
 	}
-	return e.notes(scope)
+	if e.inTeam != "" && scope == Project {
+		notes = append(notes, e.inTeam)
+	}
+	return notes
 }
+
+// Waits is how long the editor waits for a server to start and for a tool, empty if that is not known.
+func (e Editor) Waits() string { return e.waits }
 
 // Lookup finds an editor by its id.
 func Lookup(id string) (Editor, bool) {

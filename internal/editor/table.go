@@ -35,7 +35,8 @@ func All() []Editor {
 			local:  "projects", shape: standard("stdio"), refer: asBraced,
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
 			off:    claudeOff, upwards: true,
-			notes: inProject("Claude Code asks each member once before it starts a project's server"),
+			waits:  "30 seconds for a start (`MCP_TIMEOUT`); `MCP_TOOL_TIMEOUT` says how long a tool may run",
+			inTeam: "Claude Code asks each member once before it starts a project's server",
 		},
 		{
 			ID: "claude-desktop", Title: "Claude Desktop", clients: []string{"claude"}, Key: "mcpServers",
@@ -46,7 +47,8 @@ func All() []Editor {
 			},
 			// Of the shell's variables it takes PATH; the rest of the SDK's list comes from the system.
 			shape: standard(""), passes: rule{keep: sdkKeeps, replaces: "windows"},
-			notes: always("restart Claude Desktop"),
+			waits: "4 minutes for a tool",
+			note:  "restart Claude Desktop",
 		},
 		{
 			ID: "cursor", Title: "Cursor", program: "cursor", Key: "mcpServers", project: []string{".cursor/mcp.json"},
@@ -71,8 +73,9 @@ func All() []Editor {
 				{"linux", "~/.var/app/dev.zed.Zed*", "config/zed/settings.json"},
 			},
 			shape: zedShape, passes: rule{},
-			off: zedOff, reads: []readFile{{name: ".zed/settings.json"}},
-			notes: always("started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login"),
+			waits: "60 seconds for each answer, those of tools included",
+			off:   zedOff, reads: []readFile{{name: ".zed/settings.json"}},
+			note: "started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login",
 		},
 		{
 			ID: "gemini", Title: "Gemini CLI", program: "gemini", Key: "mcpServers", project: []string{".gemini/settings.json"},
@@ -80,20 +83,22 @@ func All() []Editor {
 			shape:  standard(""), refer: asDollar,
 			passes: rule{keep: geminiKeeps, expand: geminiExpand, set: []string{"GEMINI_CLI=1"}},
 			off:    geminiOff,
-			notes:  always("Gemini CLI starts servers in trusted folders only"),
+			waits:  "10 minutes for a start and for a tool (`timeout`)",
+			note:   "Gemini CLI starts servers in trusted folders only",
 		},
 		{
 			ID: "codex", Title: "Codex", program: "codex", Key: "mcp_servers", project: []string{".codex/config.toml"},
 			places: []place{{"", "${CODEX_HOME:-~/.codex}", "config.toml"}},
 			format: tomlFormat{}, shape: codexShape, lists: true, passes: rule{keep: codexKeeps}, upwards: true,
-			notes: inProject("Codex reads a project's file in trusted projects only"),
+			waits:  "30 seconds for a start (`startup_timeout_sec`), 5 minutes for a tool (`tool_timeout_sec`)",
+			inTeam: "Codex reads a project's file in trusted projects only",
 		},
 		{
 			ID: "copilot-cli", Title: "Copilot CLI", clients: []string{"copilot"}, program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
 			places: []place{{"", "${COPILOT_HOME:-~/.copilot}", "mcp-config.json"}},
 			shape:  copilotShape, refer: asBraced, passes: rule{expand: copilotExpand},
 			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
-			notes: inProject("Copilot CLI reads a project's file in trusted folders only"),
+			inTeam: "Copilot CLI reads a project's file in trusted folders only",
 		},
 		{
 			ID: "cline", Title: "Cline (VS Code extension)", Key: "mcpServers", second: "cline-cli",
@@ -120,6 +125,7 @@ func All() []Editor {
 			places: []place{{"", "{config}/opencode", "opencode.jsonc|opencode.json"}},
 			shape:  opencodeShape, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
 			off: opencodeOff, upwards: true,
+			waits: "30 seconds for a start (`timeout`)",
 		},
 	}
 	for i := range editors {
@@ -128,19 +134,6 @@ func All() []Editor {
 		}
 	}
 	return editors
-}
-
-func always(note string) func(Scope) []string {
-	return func(Scope) []string { return []string{note} }
-}
-
-func inProject(note string) func(Scope) []string {
-	return func(s Scope) []string {
-		if s == Project {
-			return []string{note}
-		}
-		return nil
-	}
 }
 
 // Generic is the form most editors share, for those that have no row: its entry relies on the environment.
