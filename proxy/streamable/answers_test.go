@@ -104,7 +104,7 @@ func TestRule2OneAnswerPerCallWhateverHappens(t *testing.T) {
 	for _, f := range failures {
 		t.Run(f.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 					if m.Method != "tools/call" && m.Method != "resources/read" {
 						return false
@@ -112,7 +112,7 @@ func TestRule2OneAnswerPerCallWhateverHappens(t *testing.T) {
 					f.do(w, r, m)
 					return true
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(toolCall(1))
 				line := d.Next()
 				if strings.Contains(line, "notifications/x") {
@@ -162,12 +162,12 @@ func wantParts(t *testing.T, line string, parts ...string) {
 
 func TestRule2ProblemsInTheModernEraAreComplete(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(toolCall(1, ","+metaOf))
 		d.Want(`"id":1`, `"isError":true,"resultType":"complete"`)
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{` + metaOf + `}}`)
@@ -178,8 +178,8 @@ func TestRule2ProblemsInTheModernEraAreComplete(t *testing.T) {
 
 func TestRule2DuplicateIDsInFlightAreEachAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		const same = 50
 		for range same {
 			d.Write(ping(5))
@@ -196,7 +196,7 @@ func TestRule2DuplicateIDsInFlightAreEachAnswered(t *testing.T) {
 
 func TestRule2HundredsOfCallsAtOnceThroughEveryFault(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method != "tools/call" || rand.IntN(2) == 0 {
 				return false
@@ -204,7 +204,7 @@ func TestRule2HundredsOfCallsAtOnceThroughEveryFault(t *testing.T) {
 			failures[rand.IntN(len(failures))].do(w, r, m)
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		const calls = 400
 		go func() {
 			for id := range calls {
@@ -238,7 +238,7 @@ func TestRule2HundredsOfCallsAtOnceThroughEveryFault(t *testing.T) {
 // A server that mixes its streams up still has each call answered, once.
 func TestRule2AnAnswerOnAnotherCallsStreamIsTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		first := make(chan rpc, 1)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			switch string(m.ID) {
@@ -255,7 +255,7 @@ func TestRule2AnAnswerOnAnotherCallsStreamIsTaken(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()
 		d.Write(toolCall(2))
@@ -272,7 +272,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 	for _, era := range []string{"legacy", "modern"} {
 		t.Run(era, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				var gone atomic.Bool
 				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 					if m.Method != "tools/call" {
@@ -283,7 +283,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 					gone.Store(true)
 					return true
 				}
-				d := o.visit(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
+				d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
 				start := time.Now()
 				meta := ""
 				if era == "modern" {
@@ -311,7 +311,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 
 func TestRule2AReadThatIsNeverAnsweredEndsAfterAMinute(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "resources/read" {
 				untilGone(r)
@@ -319,7 +319,7 @@ func TestRule2AReadThatIsNeverAnsweredEndsAfterAMinute(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		start := time.Now()
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"resources/read"}`)
 		d.Want(`"id":1`, `"code":-32603`, "LeadMagic took the request and did not answer")
@@ -332,7 +332,7 @@ func TestRule2AReadThatIsNeverAnsweredEndsAfterAMinute(t *testing.T) {
 
 func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				stream(w)
@@ -342,7 +342,7 @@ func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"late":true}}`)
 		d.End()
@@ -352,14 +352,14 @@ func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 // What the transport in front refuses was not sent, and says so in its own words.
 func TestRule2AProblemOfTheTransportIsTold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		r := o.remote()
 		r.Dial = func() *http.Client {
 			return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("looking for the key: %w", problem.New(problem.KeyMissing, problem.NotSent, "no key is set", "set one"))
 			})}
 		}
-		d := openDesk(t, r)
+		d := openEditor(t, r)
 		d.Write(hello)
 		d.Want(`"id":0`, `"code":-32603`, "no key is set (fix: set one)", `"code":"key_missing"`)
 		d.Write(toolCall(1))
@@ -377,7 +377,7 @@ var errNoRoute = errors.New("no route")
 
 func TestRule2AnEditorIsToldMoreWhereMoreIsKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				w.WriteHeader(http.StatusUnauthorized)
@@ -385,7 +385,7 @@ func TestRule2AnEditorIsToldMoreWhereMoreIsKnown(t *testing.T) {
 			return m.Method == "tools/call"
 		}
 		editor := new(proxy.Editor)
-		d := startDesk(t, proxy.Options{Upstream: o.remote(), Editor: editor, Describe: func(p *problem.Problem) *problem.Problem {
+		d := startEditor(t, proxy.Options{Upstream: o.remote(), Editor: editor, Describe: func(p *problem.Problem) *problem.Problem {
 			said := *p
 			said.Next = "look into the settings of " + editor.Name()
 			return &said
@@ -393,7 +393,7 @@ func TestRule2AnEditorIsToldMoreWhereMoreIsKnown(t *testing.T) {
 		d.Write(hello)
 		d.Want(`"id":0`)
 		d.Write(toolCall(1))
-		d.Want(`"id":1`, "next: look into the settings of desk")
+		d.Want(`"id":1`, "next: look into the settings of editor")
 		d.End()
 	})
 }
@@ -401,7 +401,7 @@ func TestRule2AnEditorIsToldMoreWhereMoreIsKnown(t *testing.T) {
 // A text names the balance tool only if the session has it.
 func TestRule2ATextNamesOnlyToolsThatAreListed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			switch {
 			case m.Method == "tools/list" && strings.Contains(string(m.Params), "cursor"):
@@ -415,7 +415,7 @@ func TestRule2ATextNamesOnlyToolsThatAreListed(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		names := func(id int) bool {
 			d.Write(toolCall(id))
 			line := d.Next()

@@ -18,7 +18,7 @@ func cancelOf(id string) string {
 
 func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		release := make(chan struct{})
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -29,7 +29,7 @@ func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
 			send(w, "data: "+result(m, `{"late":true}`))
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(`"\u0061"`))
 		synctest.Wait()
 		d.Write(cancelOf(`"a"`)) // the same id in another form
@@ -51,7 +51,7 @@ func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
 
 func TestRule11ACallThatIsCancelledIsListenedToForAWhile(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var gone atomic.Int64
 		var start time.Time
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
@@ -61,7 +61,7 @@ func TestRule11ACallThatIsCancelledIsListenedToForAWhile(t *testing.T) {
 			}
 			return m.Method == "tools/call"
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()
 		start = time.Now()
@@ -78,7 +78,7 @@ func TestRule11ACallThatIsCancelledIsListenedToForAWhile(t *testing.T) {
 func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
 	for _, method := range []string{"tools/call", "subscriptions/listen"} {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			var gone atomic.Bool
 			o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 				if m.Method == method {
@@ -88,7 +88,7 @@ func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
 				}
 				return m.Method == method
 			}
-			d := openDesk(t, o.remote())
+			d := openEditor(t, o.remote())
 			d.Write(modern(1, method, ""))
 			synctest.Wait()
 			d.Write(cancelOf("1"))
@@ -107,8 +107,8 @@ func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
 
 func TestRule11ACancellationOfWhatIsNotOwedIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		d.Write(ping(1))
 		d.WantLine(pong(1))
 		for _, line := range []string{
@@ -126,8 +126,8 @@ func TestRule11ACancellationOfWhatIsNotOwedIsDropped(t *testing.T) {
 
 // What waits for its turn when it is cancelled is never written.
 func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
-	tests := map[string]func(o *office, d *proxytest.Editor){
-		"behind a notification": func(o *office, d *proxytest.Editor) {
+	tests := map[string]func(o *fakeServer, d *proxytest.Editor){
+		"behind a notification": func(o *fakeServer, d *proxytest.Editor) {
 			o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 				if m.Method == "notifications/x" {
 					<-time.After(time.Second)
@@ -136,7 +136,7 @@ func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 			}
 			d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		},
-		"at the gate of the rate limit": func(o *office, d *proxytest.Editor) {
+		"at the gate of the rate limit": func(o *fakeServer, d *proxytest.Editor) {
 			o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 				if m.Method == "prompts/get" {
 					w.Header().Set("Retry-After", "5")
@@ -146,7 +146,7 @@ func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 			}
 			d.Write(`{"jsonrpc":"2.0","id":50,"method":"prompts/get"}`)
 		},
-		"for a connection": func(o *office, _ *proxytest.Editor) {
+		"for a connection": func(o *fakeServer, _ *proxytest.Editor) {
 			o.hangUp()
 			o.dial = func() error {
 				<-time.After(time.Second)
@@ -157,8 +157,8 @@ func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 	for name, prepare := range tests {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := o.visit()
+				o := newFakeServer(t)
+				d := o.open()
 				prepare(o, d)
 				synctest.Wait()
 				d.Write(toolCall(1))
@@ -189,14 +189,14 @@ func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 func TestRule11ACallThatIsCancelledWhenItsConnectionComes(t *testing.T) {
 	for range 50 {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 				if m.Method == "tools/call" {
 					untilGone(r)
 				}
 				return m.Method == "tools/call"
 			}
-			d := o.visit()
+			d := o.open()
 			o.hangUp()
 			synctest.Wait()
 			ready := make(chan struct{})
@@ -221,7 +221,7 @@ func TestRule11ACallThatIsCancelledWhenItsConnectionComes(t *testing.T) {
 // The answer to a cancelled call is not taken for that to a later one with the same id.
 func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		release := make(chan struct{})
 		var n atomic.Int32
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
@@ -237,7 +237,7 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 			answer(w, m, `{"of":"the second"}`)
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()
 		d.Write(cancelOf("1"))
@@ -252,7 +252,7 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 // initialize cannot be cancelled; what waits for it is not held back for ever if an editor does so.
 func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "initialize" {
 				untilGone(r)
@@ -260,7 +260,7 @@ func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Write(ping(1))
 		synctest.Wait()
@@ -272,7 +272,7 @@ func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 
 func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			switch {
 			case m.Method != "tools/call":
@@ -286,7 +286,7 @@ func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1, `,"lingers":true`))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"first":true}}`)
 		d.Write(toolCall(1)) // the same id, while the stream of the first is still open
@@ -303,7 +303,7 @@ func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
 // Ids may be in use in both eras at once. A cancellation that says its own era means a call of that.
 func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		release, gone := make(chan struct{}), make(chan struct{})
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			switch {
@@ -318,7 +318,7 @@ func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(toolCall(1, ","+metaOf))
 		synctest.Wait()

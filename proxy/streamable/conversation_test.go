@@ -52,13 +52,13 @@ func TestConversations(t *testing.T) {
 // play plays a script.
 func play(t *testing.T, script *txtar.Archive, session bool) {
 	t.Helper()
-	o := newOffice(t)
+	o := newFakeServer(t)
 	asked := make(chan *exchange, 100)
 	var d *proxytest.Editor
 	if session {
-		d = o.visit()
+		d = o.open()
 	} else {
-		d = openDesk(t, o.remote())
+		d = openEditor(t, o.remote())
 	}
 	synctest.Wait()
 	o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {

@@ -51,8 +51,8 @@ func TestRule5CreditsAreMoney(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status, " ", tt.retryAfter), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := o.visit()
+				o := newFakeServer(t)
+				d := o.open()
 				o.post = func(w http.ResponseWriter, r *http.Request, _ rpc) bool {
 					if r.Header.Get("Idempotency-Key") != "" || r.Header.Get("X-Idempotency-Key") != "" {
 						t.Error("a request has an idempotency key, so that net/http repeats it by itself")
@@ -90,8 +90,8 @@ func TestRule5EveryReadAndNothingElseIsRepeated(t *testing.T) {
 		"tools/call": 1, "logging/setLevel": 1, "resources/subscribe": 1, "tasks/cancel": 1, "tasks/result": 1, "subscriptions/listen": 1, "of/tomorrow": 1,
 	}
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.post = func(http.ResponseWriter, *http.Request, rpc) bool {
 			abort()
 			return true
@@ -120,8 +120,8 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := o.visit(func(r *streamable.Client) {
+				o := newFakeServer(t)
+				d := o.open(func(r *streamable.Client) {
 					dial := r.Dial
 					r.Dial = func() *http.Client { // no connection is kept
 						c := dial()
@@ -159,8 +159,8 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 // A connection that LeadMagic closed while it was idle takes a call with it only if some of it was written.
 func TestRule5AConnectionThatWasClosedBeforeTheCallLosesNone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		for id := range 20 {
 			o.hangUp()
 			d.Write(toolCall(id + 1))
@@ -176,8 +176,8 @@ func TestRule5AConnectionThatWasClosedBeforeTheCallLosesNone(t *testing.T) {
 // One 429 holds back all calls, and they do not all go at once afterwards.
 func TestRule5OneGateForAllWhoWait(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		start := time.Now()
 		var mu sync.Mutex
 		var passed []time.Duration
@@ -226,8 +226,8 @@ func TestRule5OneGateForAllWhoWait(t *testing.T) {
 
 func TestRule5ACallThatWaitsAtTheGateIsToldOfIt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		var limited atomic.Bool
 		limited.Store(true)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
@@ -251,8 +251,8 @@ func TestRule5ACallThatWaitsAtTheGateIsToldOfIt(t *testing.T) {
 // A limit that others reach again and again keeps nobody waiting for longer than the limit of one.
 func TestRule5NobodyWaitsForEverAtTheGate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				w.Header().Set("Retry-After", "15")
@@ -288,13 +288,13 @@ func TestRule5NobodyWaitsForEverAtTheGate(t *testing.T) {
 func TestRule5InitializeWaitsForNoLongLimit(t *testing.T) {
 	for header, want := range map[string]int{"2": 2, "10": 1} {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
 				w.Header().Set("Retry-After", header)
 				w.WriteHeader(http.StatusTooManyRequests)
 				return true
 			}
-			d := openDesk(t, o.remote())
+			d := openEditor(t, o.remote())
 			start := time.Now()
 			d.Write(hello)
 			d.Want(`"id":0`, `"code":-32603`, "rate limit")
@@ -312,8 +312,8 @@ func TestRule5InitializeWaitsForNoLongLimit(t *testing.T) {
 // The connection breaks after the request was read and before an answer.
 func TestRule5AnUnknownOutcomeIsNeverRepeated(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.post = func(http.ResponseWriter, *http.Request, rpc) bool {
 			abort()
 			return true
@@ -333,8 +333,8 @@ func TestRule5AnUnknownOutcomeIsNeverRepeated(t *testing.T) {
 // The wait at the gate counts as much as the wait after one's own 429.
 func TestRule5TheProblemSaysHowLongWasWaited(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
 			w.Header().Set("Retry-After", "12")
 			w.WriteHeader(http.StatusTooManyRequests)

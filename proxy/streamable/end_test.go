@@ -22,7 +22,7 @@ import (
 
 func TestRule13AClosedInputIsDrained(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = keepsOpen
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
@@ -30,7 +30,7 @@ func TestRule13AClosedInputIsDrained(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(toolCall(2))
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
@@ -50,9 +50,9 @@ func TestRule13AClosedInputIsDrained(t *testing.T) {
 func TestRule13TheLastAnswerIsOutBeforeTheEnd(t *testing.T) {
 	for range 200 {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.stateless = true
-			d := openDesk(t, o.remote())
+			d := openEditor(t, o.remote())
 			d.Write(hello)
 			d.Write(toolCall(1))
 			d.Write(toolCall(2))
@@ -67,7 +67,7 @@ func TestRule13TheLastAnswerIsOutBeforeTheEnd(t *testing.T) {
 
 func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/call" || m.Method == "subscriptions/listen" || m.Method == "resources/read" {
 				stream(w)
@@ -76,7 +76,7 @@ func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"resources/read"}`)
 		d.Write(modern(3, "subscriptions/listen", ""))
@@ -97,7 +97,7 @@ func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 
 func TestRule13NobodyWaitsForStandingStreams(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = keepsOpen
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "subscriptions/listen" {
@@ -105,7 +105,7 @@ func TestRule13NobodyWaitsForStandingStreams(t *testing.T) {
 			}
 			return m.Method == "subscriptions/listen"
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(modern(3, "subscriptions/listen", ""))
 		synctest.Wait()
 		start := time.Now()
@@ -158,7 +158,7 @@ func (g *gatedWriter) release() {
 }
 
 // attend starts a session whose signal, output and end are in the test's hand.
-func (o *office) attend() *signalled {
+func (o *fakeServer) attend() *signalled {
 	o.t.Helper()
 	ctx, signal := context.WithCancel(o.t.Context())
 	s := &signalled{signal: signal, out: &gatedWriter{}}
@@ -186,7 +186,7 @@ func TestRule13ASignalEndsTheSessionSoon(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.get = keepsOpen
 				s := o.attend()
 				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
@@ -219,7 +219,7 @@ func TestRule13ASignalEndsTheSessionSoon(t *testing.T) {
 // An editor that does not read cannot hold the end up. What waited to be written is not written afterwards.
 func TestRule13ASignalEndsASessionWhoseOutputIsBlocked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		s := o.attend()
 		s.out.block()
 		for id := range 5 {
@@ -250,7 +250,7 @@ func TestRule13ASignalEndsASessionWhoseOutputIsBlocked(t *testing.T) {
 // An editor that reads slowly gets everything, in time that it takes itself.
 func TestRule13AnEditorThatDoesNotReadForAWhileLosesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		s := o.attend()
 		s.out.block()
 		const calls = 100
@@ -272,7 +272,7 @@ func TestRule13AnEditorThatDoesNotReadForAWhileLosesNothing(t *testing.T) {
 // A signal while the input is being drained ends the waiting.
 func TestRule13ASignalEndsTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		s := o.attend()
 		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
@@ -297,7 +297,7 @@ func TestRule13ASignalEndsTheDrain(t *testing.T) {
 
 func TestRule13ABrokenOutputEndsTheSessionInOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		inRead, in := io.Pipe()
 		ended := make(chan error, 1)
 		go func() {
@@ -317,14 +317,14 @@ func TestRule13ABrokenOutputEndsTheSessionInOrder(t *testing.T) {
 // The DELETE has its time even if a notification is stuck.
 func TestRule13TheSessionIsDeletedWhateverIsStuck(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "notifications/x" {
 				untilGone(r)
 			}
 			return m.Method == "notifications/x"
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		synctest.Wait()
 		start := time.Now()
@@ -341,14 +341,14 @@ func TestRule13TheSessionIsDeletedWhateverIsStuck(t *testing.T) {
 // The last notification is out before the end, even if the editor closes its side right behind it.
 func TestRule13TheLastNotificationIsOutBeforeTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "notifications/x" {
 				<-time.After(200 * time.Millisecond)
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/y"}`)
 		d.End()
@@ -358,7 +358,7 @@ func TestRule13TheLastNotificationIsOutBeforeTheEnd(t *testing.T) {
 
 func TestRule13WhatIsSentAfterTheEndGoesNowhere(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		r := o.remote()
 		var delivered atomic.Int32
 		r.Start(func(*jsonrpc.Message) { delivered.Add(1) })
@@ -389,11 +389,11 @@ func TestRule13WhatIsSentAfterTheEndGoesNowhere(t *testing.T) {
 
 func TestRule13ManySessionsLeaveNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // a bubble does not end before its goroutines have
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = keepsOpen
 		var desks []*proxytest.Editor
 		for range 50 {
-			desks = append(desks, o.visit())
+			desks = append(desks, o.open())
 		}
 		for i, d := range desks {
 			d.Write(toolCall(i))
@@ -418,13 +418,13 @@ func TestRule13ManySessionsLeaveNothingBehind(t *testing.T) {
 
 func TestRule14AfterASilenceTheConnectionsAreNew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = func(w http.ResponseWriter, r *http.Request) {
 			stream(w)
 			send(w, "id: 5", "data:")
 			untilGone(r)
 		}
-		d := o.meet()
+		d := o.initialize()
 		d.Write(ready)
 		alive(d)
 		<-time.After(streamable.SleepGap - time.Second)
@@ -459,7 +459,7 @@ func TestRule14AfterASilenceTheConnectionsAreNew(t *testing.T) {
 // A call that runs on when the machine wakes keeps its stream.
 func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -469,7 +469,7 @@ func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 			send(w, "data: "+result(m, "{}"))
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		<-time.After(5 * time.Minute)
 		alive(d)
@@ -480,8 +480,8 @@ func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 
 func TestRule15NothingHappensBeforeTheEditorSpeaks(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := openDesk(t, o.remote())
+		o := newFakeServer(t)
+		d := openEditor(t, o.remote())
 		<-time.After(time.Hour)
 		if len(o.log()) > 0 || o.clients > 0 {
 			t.Errorf("LeadMagic saw %q, by %d clients", o.log(), o.clients)
@@ -496,9 +496,9 @@ func TestRule15NothingHappensBeforeTheEditorSpeaks(t *testing.T) {
 // Editors start servers twice and kill one of them.
 func TestRule15ASessionThatWasNeverOpenedEndsAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.dial = func() error { return errNoRoute }
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello)
 		synctest.Wait()
 		d.Close()

@@ -12,7 +12,7 @@ func TestEscapesAreCheckedToTheLastDigit(t *testing.T) {
 	good := []string{`\"`, `\\`, `\/`, `\b`, `\f`, `\n`, `\r`, `\t`, `\u0000`, `\u00e9`, `\uABCD`, `\uabcd`, `\ud83d\ude00`, `\ud83d`, `\u0041\u0042`}
 	bad := []string{`\`, `\a`, `\x41`, `\0`, `\'`, `\U0041`, `\u`, `\u0`, `\u00`, `\u004`, `\ug041`, `\u0g41`, `\u00g1`, `\u004g`, `\u004/`, `\u004:`, `\u004@`, `\u004G`, `\u004` + "`", `\u004 `, `\u-041`, `\u{41}`}
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var text string
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -21,7 +21,7 @@ func TestEscapesAreCheckedToTheLastDigit(t *testing.T) {
 			answer(w, m, `{"a":"`+text+`"}`)
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		lengths := []string{"", "1234567", "12345678", strings.Repeat("x", 100)}
 		for _, before := range lengths {
 			for _, after := range lengths {

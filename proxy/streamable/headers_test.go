@@ -48,8 +48,8 @@ func TestRule8ModernHeaders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := openDesk(t, o.remote())
+				o := newFakeServer(t)
+				d := openEditor(t, o.remote())
 				d.Write(tt.call)
 				d.Want(`"id":1`)
 				m, _ := jsonrpc.Parse([]byte(tt.call))
@@ -73,8 +73,8 @@ func TestRule8ModernHeaders(t *testing.T) {
 // The era is a property of each message: both are served side by side, with the same ids.
 func TestRule8BothErasInOneProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`)
 		if h := o.last("tools/call").header; h.Get("Mcp-Session-Id") != "s1" || h.Get("Mcp-Method")+h.Get("Mcp-Name") != "" || h.Get("Mcp-Protocol-Version") != "2025-06-18" {
@@ -93,7 +93,7 @@ func TestRule8BothErasInOneProcess(t *testing.T) {
 // An id that is in use in both eras at once stands for two calls, and each gets what became of itself.
 func TestRule8IDsReusedAcrossEras(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		release := make(chan struct{})
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			switch m.Method {
@@ -107,7 +107,7 @@ func TestRule8IDsReusedAcrossEras(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 		synctest.Wait()
 		d.Write(modern(1, "tools/call", `"name":"find"`))
@@ -122,8 +122,8 @@ func TestRule8IDsReusedAcrossEras(t *testing.T) {
 // An initialize with the modern version in its _meta is still the legacy one.
 func TestRule8InitializeIsAlwaysLegacy(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := openDesk(t, o.remote())
+		o := newFakeServer(t)
+		d := openEditor(t, o.remote())
 		d.Write(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18",` + metaOf + `}}`)
 		d.Want(`"id":0`)
 		alive(d)
@@ -139,8 +139,8 @@ func TestRule8InitializeIsAlwaysLegacy(t *testing.T) {
 
 func TestRule8AVersionThatIsNoHeaderStillReachesLeadMagic(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := openDesk(t, o.remote())
+		o := newFakeServer(t)
+		d := openEditor(t, o.remote())
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"1\r\nX-Evil: 1"}}}`)
 		d.Want(`"id":1`)
 		if h := o.last("ping").header; h.Get("X-Evil") != "" || h.Get("Mcp-Protocol-Version") != "=?base64?MQ0KWC1FdmlsOiAx?=" {
@@ -181,9 +181,9 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 		{"unannotated", `{"plain":"x"}`, nil},
 	}
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = paged(map[string]string{"": `{"tools":[{"name":"find","inputSchema":{}},` + regional + `]}`})
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern3)
 		d.WantLine(`{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"find","inputSchema":{}},` + regional + `]}}`)
 		for i, tt := range tests {
@@ -253,12 +253,12 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 	for name, schema := range invalid {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = paged(map[string]string{"": `{"a":1,"tools":[{"name":"first"} , {"name":"bad","inputSchema":` + schema + `}, {"name":"last"}] }`})
 				var log safeBuffer
 				r := o.remote()
 				r.Log = slog.New(slog.NewTextHandler(&log, nil))
-				d := openDesk(t, r)
+				d := openEditor(t, r)
 				d.Write(modern3)
 				d.WantLine(`{"jsonrpc":"2.0","id":3,"result":{"a":1,"tools":[{"name":"first"},{"name":"last"}] }}`)
 				if !strings.Contains(log.String(), "tool=bad") {
@@ -270,10 +270,10 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 	}
 	t.Run("a legacy session takes them all", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			bad := `{"tools":[{"name":"bad","inputSchema":` + invalid["on a number"] + `}]}`
 			o.post = paged(map[string]string{"": bad})
-			d := o.visit()
+			d := o.open()
 			d.Write(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
 			d.WantLine(`{"jsonrpc":"2.0","id":3,"result":` + bad + `}`)
 			d.End()
@@ -307,7 +307,7 @@ func mismatch(w http.ResponseWriter, m rpc) {
 
 func TestRule8AHeaderMismatchListsTheToolsOnceAndTriesOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			switch m.Method {
 			case "tools/list":
@@ -320,7 +320,7 @@ func TestRule8AHeaderMismatchListsTheToolsOnceAndTriesOnce(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern(1, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
 		d.Want(`"id":1`, `"result"`)
 		d.Write(modern(2, "tools/call", `"name":"regional","arguments":{"region":"us"}`))
@@ -334,7 +334,7 @@ func TestRule8AHeaderMismatchListsTheToolsOnceAndTriesOnce(t *testing.T) {
 func TestRule8AListUnderWayTakesNoHeadersAway(t *testing.T) {
 	pages := map[string]string{"": `{"tools":[{"name":"x"}],"nextCursor":"b"}`, "b": `{"tools":[` + regional + `]}`}
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if strings.Contains(m.raw, `"id":2,`) && strings.Contains(m.raw, "cursor") {
 				untilGone(r)
@@ -342,7 +342,7 @@ func TestRule8AListUnderWayTakesNoHeadersAway(t *testing.T) {
 			}
 			return paged(pages)(w, r, m)
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern(1, "tools/list", ""))
 		d.Want(`"id":1`, "regional")
 		d.Write(modern(2, "tools/list", ""))
@@ -367,7 +367,7 @@ func TestRule8AListUnderWayTakesNoHeadersAway(t *testing.T) {
 
 func TestRule8AHeaderMismatchThatNoListMends(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/list" {
 				_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no list"}}`)
@@ -376,7 +376,7 @@ func TestRule8AHeaderMismatchThatNoListMends(t *testing.T) {
 			mismatch(w, m)
 			return true
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern(1, "tools/call", `"name":"regional"`))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch"}}`)
 		d.End()
@@ -391,12 +391,12 @@ func TestRule8AHeaderMismatchOfEverythingEnds(t *testing.T) {
 		"prompts/get": {"prompts/get"},
 	} {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 				mismatch(w, m)
 				return true
 			}
-			d := openDesk(t, o.remote())
+			d := openEditor(t, o.remote())
 			d.Write(modern(1, method, `"name":"x"`))
 			d.WantLine(`{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch"}}`)
 			d.End()
@@ -417,13 +417,13 @@ func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
 		{400, `{"code":-32602,"message":"` + strings.Repeat("long ", 50_000) + `"}`},
 	} {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 				w.WriteHeader(tt.status)
 				_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":%s}`, m.ID, tt.error)
 				return true
 			}
-			d := openDesk(t, o.remote())
+			d := openEditor(t, o.remote())
 			d.Write(modern(1, "tools/call", `"name":"x"`))
 			d.WantLine(`{"jsonrpc":"2.0","id":1,"error":` + tt.error + `}`)
 			d.End()
@@ -434,9 +434,9 @@ func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
 
 func TestRule8RequestIDsAreNeverRewritten(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`, "b": `{"tools":[]}`})
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern(`"\u0041/1"`, "tools/list", ""))
 		d.Want(`"id":"\u0041/1"`)
 		d.End()

@@ -66,7 +66,7 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 	for _, kind := range []string{"application/json", "text/event-stream"} {
 		t.Run(kind, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				answers := map[string]*slowAnswer{}
 				for _, id := range []string{"1", "2", "3"} {
 					answers[id] = &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
@@ -82,7 +82,7 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 					answer(w, m, `{"content":[]}`)
 					return true
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(toolCall(1))
 				synctest.Wait()
 				for answers["1"].taken.Load() < 20*mebibyte {
@@ -146,7 +146,7 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 // Answers of middle size are read side by side, and what they hold is given back: many more pass than fit at once.
 func TestRule12AnswersOfMiddleSize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		text := strings.Repeat("x", mebibyte+mebibyte/4)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -156,7 +156,7 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 			send(w, "data: "+result(m, `{"a":"`+text+`"}`))
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		const calls = 40
 		for id := range calls {
 			d.Write(toolCall(1000 + id))
@@ -172,7 +172,7 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 
 // A message that is larger than one may be is known by its length before any of it is read.
 func TestRule12AnAnswerThatSaysItIsTooLarge(t *testing.T) {
-	inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor) {
+	inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
@@ -195,7 +195,7 @@ func TestRule12AnAnswerThatSaysItIsTooLarge(t *testing.T) {
 // What a large message has needed is the system's again a few seconds later.
 func TestRule12MemoryIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		text := strings.Repeat("x", 48*mebibyte)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -207,7 +207,7 @@ func TestRule12MemoryIsGivenBack(t *testing.T) {
 			_, _ = io.WriteString(w, "\"}}\n\n")
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Next()
 		synctest.Wait()
@@ -227,7 +227,7 @@ func TestRule12MemoryIsGivenBack(t *testing.T) {
 // An answer that is too large would be so again: the rest of its stream is not asked for.
 func TestRule12AnAnswerThatIsTooLargeIsNotAskedForAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -239,7 +239,7 @@ func TestRule12AnAnswerThatIsTooLargeIsNotAskedForAgain(t *testing.T) {
 			a.write(w, r, "text/event-stream", m, 258*mebibyte, 300*mebibyte)
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		if got := d.Next(); !strings.Contains(got, "a message of more than 256 MiB") || !strings.Contains(got, isUnknown) {
 			t.Errorf("the editor got %s", proxytest.Short(got))

@@ -49,8 +49,8 @@ func TestRule12JunkIsAnsweredAndTheNextLineRead(t *testing.T) {
 		{"blanks", " \t\r", ""},
 	}
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		for _, tt := range tests {
 			d.Write(tt.line)
 			for want := range strings.SplitSeq(tt.want, "\n") {
@@ -72,8 +72,8 @@ func TestRule12JunkIsAnsweredAndTheNextLineRead(t *testing.T) {
 
 func TestRule12LinesEndAsTheyLike(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		d.Write("\xef\xbb\xbf" + ping(1)) // Windows begins a text so
 		d.WantLine(pong(1))
 		d.Write(ping(2) + "\r")
@@ -93,14 +93,14 @@ func TestRule12LinesEndAsTheyLike(t *testing.T) {
 
 func TestRule12AnAnswerToNobodyDisturbsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "" {
 				w.WriteHeader(http.StatusBadRequest)
 			}
 			return m.Method == ""
 		}
-		d := o.visit()
+		d := o.open()
 		for _, line := range []string{
 			`{"jsonrpc":"2.0","id":99,"result":{}}`, `{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}`, `{"jsonrpc":"2.0","result":{}}`,
 		} {
@@ -119,14 +119,14 @@ func TestRule12AnAnswerToNobodyDisturbsNothing(t *testing.T) {
 func TestRule12ThereIsNoLineLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const size = 16 << 20
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "large" {
 				answer(w, m, string(m.Params))
 			}
 			return m.Method == "large"
 		}
-		d := o.visit()
+		d := o.open()
 		params := `{"text":"` + strings.Repeat("a", size) + `"}`
 		call := `{"jsonrpc":"2.0","id":1,"method":"large","params":` + params + `}`
 		d.Write(call)

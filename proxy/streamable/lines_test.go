@@ -9,7 +9,7 @@ const cancelled = "notifications/cancelled"
 
 // Lines of editors.
 const (
-	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"desk"}}}`
+	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"editor"}}}`
 	ready   = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
 	find1   = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`
 	metaOf  = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`

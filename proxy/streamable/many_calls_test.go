@@ -16,7 +16,7 @@ import (
 // atOnce is how many calls LeadMagic has at once.
 const atOnce = 128
 
-// holding makes the office hold calls of wait. Each message to let has it answer one.
+// holding makes the server hold calls of wait. Each message to let has it answer one.
 type holding struct {
 	mu        sync.Mutex
 	got       []string
@@ -58,7 +58,7 @@ func (h *holding) seen() []string {
 }
 
 func TestRule12AtMost128CallsAreWithLeadMagic(t *testing.T) {
-	inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor) {
+	inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 		h := &holding{let: make(chan struct{}), never: "1000"}
 		o.post = h.post
 		d := begin()
@@ -135,7 +135,7 @@ func TestRule12AtMost128CallsAreWithLeadMagic(t *testing.T) {
 // Subscriptions, the GET stream and initialize take nobody's place.
 func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		h := &holding{let: make(chan struct{})}
 		listening := make(chan struct{}, 200)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
@@ -151,7 +151,7 @@ func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 			stream(w)
 			untilGone(r)
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		for id := range 150 {
 			d.Write(asking("modern", fmt.Sprint(5000+id), "subscriptions/listen", ""))
 		}
@@ -180,7 +180,7 @@ func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 // The time that a call waits for its place is not the tool's.
 func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -189,7 +189,7 @@ func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 			answer(w, m, `{"content":[]}`)
 			return true
 		}
-		d := o.visit(func(r *streamable.Client) { r.ToolTimeout = 10 * time.Second })
+		d := o.open(func(r *streamable.Client) { r.ToolTimeout = 10 * time.Second })
 		const calls = 3 * atOnce
 		for id := range calls {
 			d.Write(toolCall(1000 + id))
@@ -206,10 +206,10 @@ func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 // What still waits when the session ends is answered, and not sent.
 func TestRule12WhatWaitsAtTheEndIsAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		h := &holding{let: make(chan struct{})}
 		o.post = h.post
-		d := o.visit()
+		d := o.open()
 		const calls = atOnce + 20
 		for id := range calls {
 			d.Write(asking("legacy", fmt.Sprint(1000+id), "wait", ""))

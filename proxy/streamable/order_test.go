@@ -15,14 +15,14 @@ import (
 
 func TestRule3NotificationsLeaveInOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if strings.HasSuffix(m.Method, "/0") {
 				<-time.After(time.Second) // the first is slow
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		want := []string{"initialize", "GET s1"}
 		for i := range 20 {
 			d.Write(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/x/%d"}`, i))
@@ -37,14 +37,14 @@ func TestRule3NotificationsLeaveInOrder(t *testing.T) {
 
 func TestRule3ACallWaitsForEarlierNotificationsTwoSeconds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "notifications/x" {
 				<-time.After(10 * time.Second)
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		start := time.Now()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.Write(ping(1))
@@ -58,7 +58,7 @@ func TestRule3ACallWaitsForEarlierNotificationsTwoSeconds(t *testing.T) {
 
 func TestRule3CallsRunSideBySide(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var together atomic.Int32
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
@@ -67,7 +67,7 @@ func TestRule3CallsRunSideBySide(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		start := time.Now()
 		const calls = 64
 		for id := range calls {
@@ -90,14 +90,14 @@ func TestRule3CallsRunSideBySide(t *testing.T) {
 // A fast answer does not wait for a slow one before it.
 func TestRule3AnswersComeAsTheyAreThere(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				<-time.After(time.Second)
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(ping(2))
 		d.WantLine(pong(2))
@@ -108,7 +108,7 @@ func TestRule3AnswersComeAsTheyAreThere(t *testing.T) {
 
 func TestRule3ProgressComesBeforeItsResult(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -120,7 +120,7 @@ func TestRule3ProgressComesBeforeItsResult(t *testing.T) {
 			send(w, "data: "+result(m, "{}"))
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1, `,"_meta":{"progressToken":1}`))
 		for i := range 50 {
 			d.WantLine(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":%d}}`, i))
@@ -141,7 +141,7 @@ func TestRule3InitializedWaitsForTheStandingStream(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.get = func(w http.ResponseWriter, r *http.Request) {
 					select {
 					case <-time.After(tt.withheld):
@@ -158,7 +158,7 @@ func TestRule3InitializedWaitsForTheStandingStream(t *testing.T) {
 					}
 					return false
 				}
-				d := o.meet()
+				d := o.initialize()
 				d.Write(ready)
 				d.Write(ping(1))
 				d.WantLine(pong(1))
@@ -175,14 +175,14 @@ func TestRule3InitializedWaitsForTheStandingStream(t *testing.T) {
 // An editor may send all it has without waiting for the answer to initialize.
 func TestRule3NothingOvertakesInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "initialize" {
 				<-time.After(time.Second)
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello + "\n" + ready + "\n" + ping(1) + "\n" + ping(2))
 		d.Want(`"id":0`)
 		for range 2 {
@@ -199,14 +199,14 @@ func TestRule3NothingOvertakesInitialize(t *testing.T) {
 // Who waits for one initialize is let out by it, though another is sent meanwhile.
 func TestRule3TwoInitializesAtOnceHoldNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "initialize" {
 				<-time.After(time.Second)
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Write(ping(1))
 		d.Write(strings.Replace(hello, `"id":0`, `"id":10`, 1))
@@ -228,7 +228,7 @@ func TestRule3TwoInitializesAtOnceHoldNothingBack(t *testing.T) {
 // A call of the modern era has no session to wait for.
 func TestRule3ModernCallsDoNotWaitForInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		release := make(chan struct{})
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "initialize" {
@@ -236,7 +236,7 @@ func TestRule3ModernCallsDoNotWaitForInitialize(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{` + metaOf + `}}`)
 		d.Want(`"id":1`)
@@ -250,7 +250,7 @@ func TestRule3ModernCallsDoNotWaitForInitialize(t *testing.T) {
 // said on it reaches the editor.
 func TestRule3ANotificationThatIsAnsweredAtLengthHoldsNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			switch m.Method {
 			case "notifications/x":
@@ -265,7 +265,7 @@ func TestRule3ANotificationThatIsAnsweredAtLengthHoldsNothingBack(t *testing.T) 
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		start := time.Now()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.WantLine(`{"jsonrpc":"2.0","method":"notifications/heard"}`)

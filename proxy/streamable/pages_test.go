@@ -144,9 +144,9 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = paged(tt.pages)
-				d := o.visit()
+				d := o.open()
 				d.Write(`{"jsonrpc":"2.0","id":"l","method":"tools/list"` + tt.params + `}`)
 				d.WantLine(`{"jsonrpc":"2.0","id":"l","result":` + tt.want + `}`)
 				if n := o.count("tools/list s1"); n != tt.asked {
@@ -161,7 +161,7 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 
 func TestRule7OtherListsPassUntouched(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.ID != nil && strings.HasSuffix(m.Method, "/list") {
 				answer(w, m, `{"items":[1],"nextCursor":"b"}`)
@@ -169,7 +169,7 @@ func TestRule7OtherListsPassUntouched(t *testing.T) {
 			}
 			return false
 		}
-		d := o.visit()
+		d := o.open()
 		for _, method := range []string{"prompts/list", "resources/list", "resources/templates/list", "tasks/list"} {
 			d.Write(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
 			d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"items":[1],"nextCursor":"b"}}`)
@@ -189,9 +189,9 @@ func TestRule7ThePagesAreAskedForInTheEditorsWords(t *testing.T) {
 		{`{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"_meta":{"progressToken":1}, "x":[]}}`, `{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"cursor":"\u0062","_meta":{"progressToken":1}, "x":[]}}`},
 	} {
 		inBubble(t, func(t *testing.T) {
-			o := newOffice(t)
+			o := newFakeServer(t)
 			o.post = paged(map[string]string{"": `{"tools":[],"nextCursor":"\u0062"}`, "b": `{"tools":[]}`})
-			d := o.visit()
+			d := o.open()
 			d.Write(tt.call)
 			d.Want(`"tools":[]`)
 			if got := o.last("tools/list").raw; got != tt.want {
@@ -205,7 +205,7 @@ func TestRule7ThePagesAreAskedForInTheEditorsWords(t *testing.T) {
 // A list is one call, whatever it takes: the editor may cancel it while the pages come.
 func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		second := make(chan struct{})
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/list" && strings.Contains(string(m.Params), "cursor") {
@@ -215,7 +215,7 @@ func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 			}
 			return paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`})(w, r, m)
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(modern3)
 		<-second
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)

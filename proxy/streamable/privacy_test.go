@@ -46,8 +46,8 @@ func TestRule10PrivacyOfTheEditor(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := o.visit()
+				o := newFakeServer(t)
+				d := o.open()
 				d.Write(`{"jsonrpc":"2.0", "id":1,"params":` + tt.meta + `,"method":"x/y" }`)
 				d.Want(`"id":1`)
 				if got, want := o.last("x/y").raw, `{"jsonrpc":"2.0", "id":1,"params":`+tt.want+`,"method":"x/y" }`; got != want {
@@ -66,8 +66,8 @@ func TestRule10PrivacyOfTheEditor(t *testing.T) {
 
 func TestRule10ParamsThatStandTwiceAreBothCleaned(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","id":1,"params":{"_meta":{"cwd":"/home/ada"}},"method":"x","params":{"_meta":{"cwd":"/home/eve"}}}`)
 		d.Want(`"id":1`)
 		if got, want := o.last("x").raw, `{"jsonrpc":"2.0","id":1,"params":{"_meta":{}},"method":"x","params":{"_meta":{}}}`; got != want {
@@ -79,8 +79,8 @@ func TestRule10ParamsThatStandTwiceAreBothCleaned(t *testing.T) {
 
 func TestRule10WhoWantsToMayForwardIt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit(func(r *streamable.Client) { r.ForwardClientMeta = true })
+		o := newFakeServer(t)
+		d := o.open(func(r *streamable.Client) { r.ForwardClientMeta = true })
 		call := `{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":{"cwd":"/home/ada"}}}`
 		d.Write(call)
 		d.Want(`"id":1`)
@@ -95,9 +95,9 @@ func TestRule10WhoWantsToMayForwardIt(t *testing.T) {
 func TestRule10WhatIsSaidAgainIsAsPrivate(t *testing.T) {
 	const secret = `"_meta":{"cwd":"/home/ada"}`
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`, "b": `{"tools":[]}`})
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18",` + secret + `}}`)
 		d.Want(`"id":0`)
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/initialized","params":{` + secret + `}}`)
@@ -127,7 +127,7 @@ func TestRule10WhatIsSaidAgainIsAsPrivate(t *testing.T) {
 // A relisting after a mismatch is a message of ours, made of the editor's.
 func TestRule10ARelistingIsAsPrivate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				mismatch(w, m)
@@ -135,7 +135,7 @@ func TestRule10ARelistingIsAsPrivate(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"x","_meta":{"cwd":"/home/ada","io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
 		d.Want(`"id":4`)
 		if got := o.last("tools/list").raw; got != `{"jsonrpc":"2.0","id":4,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}` {

@@ -18,12 +18,12 @@ import (
 
 func TestRule9TheProbeGoesUpstream(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			answer(w, m, `{"supportedVersions":["2026-07-28"]}`)
 			return true
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(probe4)
 		d.WantLine(`{"jsonrpc":"2.0","id":4,"result":{"supportedVersions":["2026-07-28"]}}`)
 		d.End()
@@ -48,14 +48,14 @@ func TestRule9AProbeThatCannotBeAnsweredSendsTheEditorToInitialize(t *testing.T)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 					if m.Method == "server/discover" {
 						tt.do(w, r, m)
 					}
 					return m.Method == "server/discover"
 				}
-				d := openDesk(t, o.remote())
+				d := openEditor(t, o.remote())
 				start := time.Now()
 				d.Write(probe4)
 				d.Want(append(tt.want, `"id":4`, `"code":-32601`, `"source":"leadmagic-mcp-proxy"`)...)
@@ -73,13 +73,13 @@ func TestRule9AProbeThatCannotBeAnsweredSendsTheEditorToInitialize(t *testing.T)
 // LeadMagic's own refusal of the probe passes: any error sends an editor to initialize.
 func TestRule9AnErrorOfLeadMagicPasses(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: Server not initialized"}}`)
 			return true
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(probe4)
 		d.WantLine(`{"jsonrpc":"2.0","id":4,"error":{"code":-32000,"message":"Bad Request: Server not initialized"}}`)
 		d.End()
@@ -88,13 +88,13 @@ func TestRule9AnErrorOfLeadMagicPasses(t *testing.T) {
 
 func TestRule9WithoutAKeyNothingIsSentAndTheProbeIsAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		r := newOffice(t).remote()
+		r := newFakeServer(t).remote()
 		r.Dial = func() *http.Client {
 			return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, problem.New(problem.KeyMissing, problem.NotSent, "no key is set", "set one")
 			})}
 		}
-		d := openDesk(t, r)
+		d := openEditor(t, r)
 		start := time.Now()
 		d.Write(probe4)
 		d.WantLine(`{"jsonrpc":"2.0","id":4,"error":{"code":-32601,"message":"no key is set (fix: set one)","data":{"source":"leadmagic-mcp-proxy","code":"key_missing"}}}`)
@@ -108,7 +108,7 @@ func TestRule9WithoutAKeyNothingIsSentAndTheProbeIsAnsweredAtOnce(t *testing.T) 
 // The answer that comes after the editor has gone on is nobody's.
 func TestRule9ALateAnswerToTheProbeIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "server/discover" {
 				<-time.After(5 * time.Second)
@@ -117,7 +117,7 @@ func TestRule9ALateAnswerToTheProbeIsDropped(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(probe4)
 		d.Want(`"id":4`, `"code":-32601`)
 		<-time.After(10 * time.Second)
@@ -129,9 +129,9 @@ func TestRule9ALateAnswerToTheProbeIsDropped(t *testing.T) {
 // It is not the answer to what the editor asks now, even if that has the same id.
 func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T, r *streamable.Client) *proxytest.Editor{
-		"alone": func(t *testing.T, r *streamable.Client) *proxytest.Editor { return openDesk(t, r) },
+		"alone": func(t *testing.T, r *streamable.Client) *proxytest.Editor { return openEditor(t, r) },
 		"as a choice": func(t *testing.T, r *streamable.Client) *proxytest.Editor {
-			return openDesk(t, &proxy.Failover{
+			return openEditor(t, &proxy.Failover{
 				Candidates: []proxy.Candidate{{Upstream: r}}, Fallback: &proxy.InProcess{Serve: silentServer, Log: r.Log},
 				Editor: new(proxy.Editor), Status: new(proxy.Status), Explained: func(*problem.Problem) {}, KeyChanged: func() bool { return false }, Log: r.Log,
 			})
@@ -139,7 +139,7 @@ func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					switch m.Method {
 					case "server/discover":
@@ -165,9 +165,9 @@ func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
 
 func TestRule9AnUnreachableLeadMagicIsSaidWithinTwoSeconds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.dial = func() error { return errors.New("no route") }
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		start := time.Now()
 		d.Write(probe4)
 		d.Want(`"id":4`, `"code":-32601`)

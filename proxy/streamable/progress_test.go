@@ -27,7 +27,7 @@ func TestProgressIsToldToThoseWhoAskForIt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				var mu sync.Mutex
 				limited := map[string]int{"1": 2, "2": 1}
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
@@ -44,7 +44,7 @@ func TestProgressIsToldToThoseWhoAskForIt(t *testing.T) {
 					w.WriteHeader(http.StatusTooManyRequests)
 					return true
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(toolCall(1, tt.meta))
 				synctest.Wait()
 				if tt.token == "" {

@@ -40,9 +40,9 @@ func TestRule4ALostSessionIsOpenedAgainOnceForAll(t *testing.T) {
 	for _, how := range []int{http.StatusNotFound, http.StatusBadRequest} {
 		t.Run(strconv.Itoa(how), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.get = keepsOpen
-				d := o.visit()
+				d := o.open()
 				for _, line := range []string{
 					ready,
 					`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"info"}}`,
@@ -95,8 +95,8 @@ func TestRule4ALostSessionIsOpenedAgainOnceForAll(t *testing.T) {
 // The calls go out behind what makes the new session like the old one.
 func TestRule4CallsWaitForTheRenewedSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.meet()
+		o := newFakeServer(t)
+		d := o.initialize()
 		d.Write(ready)
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
 		d.Next()
@@ -153,8 +153,8 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
-				d := o.visit()
+				o := newFakeServer(t)
+				d := o.open()
 				o.lose("s1")
 				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 					if m.Method == "initialize" {
@@ -192,8 +192,8 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 
 func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.meet()
+		o := newFakeServer(t)
+		d := o.initialize()
 		o.post = refusesSession("s1", http.StatusNotFound)
 		d.Write(ready)
 		d.Write(ping(1))
@@ -206,7 +206,7 @@ func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
 // A 404 that has a name for what is missing may be about the call, even though the session is blamed first.
 func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -214,7 +214,7 @@ func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 			status(404, jsonType, `{"errors":[{"detail":"no such profile","code":"profile_not_found"}]}`)(w, nil, m)
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for: no such profile (profile_not_found)")
 		if n := o.count("initialize"); n != 2 {
@@ -226,8 +226,8 @@ func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 
 func TestRule4ASessionThatIsLostTwiceIsSaid(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.lose("s1")
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if r.Header.Get("Mcp-Session-Id") != "s2" {
@@ -250,8 +250,8 @@ func TestRule4ASessionThatIsLostTwiceIsSaid(t *testing.T) {
 
 func TestRule4NotificationsAndAnswersOfALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		o.lose("s1")
 		d.Write(`{"jsonrpc":"2.0","id":"q","result":{}}`) // to a question of the lost session
 		synctest.Wait()
@@ -265,7 +265,7 @@ func TestRule4NotificationsAndAnswersOfALostSession(t *testing.T) {
 // Somebody must notice on the standing stream that the session is lost, or nothing more would be heard.
 func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		lost := make(chan struct{})
 		o.get = func(w http.ResponseWriter, r *http.Request) {
 			stream(w)
@@ -276,7 +276,7 @@ func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
 			send(w, `data: {"jsonrpc":"2.0","method":"notifications/of/s2"}`)
 			untilGone(r)
 		}
-		d := o.meet()
+		d := o.initialize()
 		d.Write(ready)
 		synctest.Wait()
 		o.lose("s1")
@@ -291,9 +291,9 @@ func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
 // A server that does not serve GET at all may answer 404 to it. That is no lost session.
 func TestRule4AGETThatWasNeverOfferedLosesNoSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = http.NotFound
-		d := o.meet()
+		d := o.initialize()
 		d.Write(ready)
 		<-time.After(time.Hour)
 		alive(d)
@@ -304,7 +304,7 @@ func TestRule4AGETThatWasNeverOfferedLosesNoSession(t *testing.T) {
 
 func TestRule4WithoutASessionIDNothingIsRenewed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.stateless = true
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
@@ -312,7 +312,7 @@ func TestRule4WithoutASessionIDNothingIsRenewed(t *testing.T) {
 			}
 			return m.Method == "tools/call"
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for")
 		d.End()
@@ -325,8 +325,8 @@ func TestRule4WithoutASessionIDNothingIsRenewed(t *testing.T) {
 
 func TestRule4EverySessionRequestCarriesItsHeaders(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.meet()
+		o := newFakeServer(t)
+		d := o.initialize()
 		d.Write(ready)
 		alive(d)
 		d.End()
@@ -351,8 +351,8 @@ func TestRule4EverySessionRequestCarriesItsHeaders(t *testing.T) {
 // The next session of an editor is a new one: nothing of the one before is replayed to it.
 func TestRule4AnEditorMayBeginAnew(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.meet()
+		o := newFakeServer(t)
+		d := o.initialize()
 		d.Write(ready)
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{}}`)
 		d.Next()
@@ -374,8 +374,8 @@ func TestRule4AnEditorMayBeginAnew(t *testing.T) {
 // An editor begins anew while its lost session is being opened again: what it has begun is what counts.
 func TestRule4AnEditorMayBeginAnewDuringARenewal(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.meet()
+		o := newFakeServer(t)
+		d := o.initialize()
 		d.Write(ready)
 		synctest.Wait()
 		o.lose("s1")
@@ -404,14 +404,14 @@ func TestRule4AnEditorMayBeginAnewDuringARenewal(t *testing.T) {
 
 func TestRule4AVersionThatIsNoHeaderIsNotSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "initialize" {
 				answer(w, m, `{"protocolVersion":"2025\n06"}`)
 			}
 			return m.Method == "initialize"
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Want(`"id":0`)
 		alive(d)

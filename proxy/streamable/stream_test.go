@@ -48,7 +48,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				var tp tape
 				var call rpc
 				var cutAt time.Time
@@ -81,7 +81,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 						send(w, "id: a-4", "data: "+result(call, `{"done":true}`))
 					}
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(toolCall(1))
 				d.WantLine(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`)
 				d.WantLine(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
@@ -122,7 +122,7 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					if m.Method != "tools/call" {
 						return false
@@ -139,7 +139,7 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 						tt.get(w, r)
 					}
 				}
-				d := o.visit()
+				d := o.open()
 				start := time.Now()
 				d.Write(toolCall(1))
 				d.Want(`"id":1`, `"isError":true`, isUnknown)
@@ -159,7 +159,7 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 // A server may close the connection of a long call and be asked for the rest, as often as it likes.
 func TestRule6ALongCallMayBePolled(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var call rpc
 		start := time.Now()
 		var polls atomic.Int32
@@ -186,7 +186,7 @@ func TestRule6ALongCallMayBePolled(t *testing.T) {
 			}
 			poll(w, fmt.Sprint(polls.Add(1)))
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{}}`)
 		if n := polls.Load(); n < 100 || n > 200 {
@@ -202,7 +202,7 @@ func TestRule6ALongCallMayBePolled(t *testing.T) {
 // The editor calls off a call whose stream is being resumed.
 func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -213,7 +213,7 @@ func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
 			return true
 		}
 		o.get = keepsOpen
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
@@ -227,7 +227,7 @@ func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
 // initialize may be answered by a stream that is cut too.
 func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var call rpc
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "initialize" {
@@ -248,7 +248,7 @@ func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
 			stream(w)
 			send(w, "data: "+result(call, `{"protocolVersion":"2025-06-18"}`))
 		}
-		d := o.visit()
+		d := o.open()
 		alive(d)
 		d.End()
 		o.wantLog("initialize", "GET s7", "GET s7", "ping s7", "DELETE s7")
@@ -257,7 +257,7 @@ func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
 
 func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var n atomic.Int32
 		var tp tape
 		o.get = func(w http.ResponseWriter, r *http.Request) {
@@ -273,7 +273,7 @@ func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
 			}
 			abort()
 		}
-		d := o.visit()
+		d := o.open()
 		start := time.Now()
 		for i := 1; i <= 101; i++ {
 			d.WantLine(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/x","params":%d}`, i))
@@ -300,9 +300,9 @@ func TestRule6AStandingStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.
 	for name, get := range tests {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.get = get
-				d := o.visit()
+				d := o.open()
 				<-time.After(time.Hour)
 				n := o.count("GET s1")
 				if n < int(time.Hour/streamable.LongestPause)*3/4 || n > int(time.Hour/streamable.LongestPause)+20 {
@@ -318,7 +318,7 @@ func TestRule6AStandingStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.
 // A stream that stands for a while before it ends is opened again at once each time.
 func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = func(w http.ResponseWriter, r *http.Request) {
 			stream(w)
 			select {
@@ -326,7 +326,7 @@ func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		}
-		d := o.visit()
+		d := o.open()
 		<-time.After(time.Hour)
 		if n := o.count("GET s1"); n < 59 {
 			t.Errorf("LeadMagic was asked %d times in an hour, want once a minute", n)
@@ -339,9 +339,9 @@ func TestRule6AStandingStreamThatIsNotOffered(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 302, 200, 204} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.get = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
-				d := o.meet()
+				d := o.initialize()
 				d.Write(ready)
 				<-time.After(24 * time.Hour)
 				alive(d) // by a new connection; what is not offered is not asked for again
@@ -355,7 +355,7 @@ func TestRule6AStandingStreamThatIsNotOffered(t *testing.T) {
 // 409 says that the stream before this one has not ended for LeadMagic yet.
 func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		var n atomic.Int32
 		o.get = func(w http.ResponseWriter, r *http.Request) {
 			switch n.Add(1) {
@@ -370,7 +370,7 @@ func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 				untilGone(r)
 			}
 		}
-		d := o.visit()
+		d := o.open()
 		d.WantLine(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.End()
 	})
@@ -379,7 +379,7 @@ func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 // So it is with the stream of a call, which it may have taken for open longer than we did.
 func TestRule6ACutStreamThatStillStands(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				stream(w)
@@ -400,7 +400,7 @@ func TestRule6ACutStreamThatStillStands(t *testing.T) {
 				send(w, `data: {"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
 			}
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
 		d.End()
@@ -421,7 +421,7 @@ func TestRule6AnEventIDThatIsNoHeaderIsNotAskedFor(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					if m.Method == "tools/call" {
 						stream(w)
@@ -442,7 +442,7 @@ func TestRule6AnEventIDThatIsNoHeaderIsNotAskedFor(t *testing.T) {
 						w.WriteHeader(http.StatusNotFound)
 					}
 				}
-				d := o.visit()
+				d := o.open()
 				start := time.Now()
 				d.Write(toolCall(1))
 				d.Want(`"id":1`, tt.want)
@@ -464,7 +464,7 @@ func TestRule6ACutSubscriptionIsAnsweredAndNeverAskedForAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
 					stream(w)
 					send(w, `data: {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged"}`)
@@ -472,7 +472,7 @@ func TestRule6ACutSubscriptionIsAnsweredAndNeverAskedForAgain(t *testing.T) {
 					end(w)
 					return true
 				}
-				d := openDesk(t, o.remote())
+				d := openEditor(t, o.remote())
 				d.Write(`{"jsonrpc":"2.0","id":"sub","method":"subscriptions/listen","params":{` + metaOf + `}}`)
 				d.Want("acknowledged")
 				d.Want(`"id":"sub"`, `"code":-32603`, "the stream of the subscription broke (fix: subscribe again)")
@@ -487,7 +487,7 @@ func TestRule6ACutSubscriptionIsAnsweredAndNeverAskedForAgain(t *testing.T) {
 // Comments are bytes too: a stream with nothing but those is not taken for dead.
 func TestRule6AStreamIsHeardByItsComments(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = func(w http.ResponseWriter, r *http.Request) {
 			stream(w)
 			for r.Context().Err() == nil {
@@ -496,7 +496,7 @@ func TestRule6AStreamIsHeardByItsComments(t *testing.T) {
 				<-time.After(20 * time.Second)
 			}
 		}
-		d := o.visit()
+		d := o.open()
 		<-time.After(time.Hour)
 		alive(d)
 		if o.clients != 1 || o.count("GET s1") != 1 {
@@ -510,7 +510,7 @@ func TestRule6AStreamIsHeardByItsComments(t *testing.T) {
 // left after a while.
 func TestRule6AStreamIsReadToItsEndButNotForEver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.get = keepsOpen
 		var gone atomic.Int64
 		start := time.Now()
@@ -529,7 +529,7 @@ func TestRule6AStreamIsReadToItsEndButNotForEver(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		for id := range 5 {
 			d.Write(toolCall(id + 1))
 			d.WantLine(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{}}`, id+1))
@@ -558,7 +558,7 @@ var lineSizes = []int{1, 4<<10 - 1, 4 << 10, 4<<10 + 1, 32 << 10, 64<<10 - 7, 64
 // The same through a session: each answer arrives, whatever the length of its line.
 func TestAnswersOfLongLines(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
 				return false
@@ -571,7 +571,7 @@ func TestAnswersOfLongLines(t *testing.T) {
 			_, _ = io.WriteString(w, "data: "+result(m, `{}`)+"\r\n\r\n")
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		for id := range 3 {
 			d.Write(toolCall(id + 1))
 			for _, size := range lineSizes {

@@ -35,7 +35,7 @@ func TestRule1TransparentBothWaysByteForByte(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					if m.Method != "x" {
 						return false
@@ -44,7 +44,7 @@ func TestRule1TransparentBothWaysByteForByte(t *testing.T) {
 					_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0", "id":%s ,"result":{"was":%s}}`, tt.id, m.raw)
 					return true
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(tt.call)
 				d.WantLine(`{"jsonrpc":"2.0", "id":` + tt.id + ` ,"result":{"was":` + tt.call + `}}`)
 				if got := o.last("x").raw; got != tt.call {
@@ -59,8 +59,8 @@ func TestRule1TransparentBothWaysByteForByte(t *testing.T) {
 
 func TestRule1TransparentForEveryMethodAndKind(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := o.visit()
+		o := newFakeServer(t)
+		d := o.open()
 		for _, method := range []string{
 			"tools/call", "resources/list", "resources/read", "resources/templates/list", "resources/subscribe",
 			"prompts/list", "prompts/get", "completion/complete", "logging/setLevel", "tasks/get", "tasks/result", "ping", "of/tomorrow",
@@ -85,7 +85,7 @@ func TestRule1TransparentForEveryMethodAndKind(t *testing.T) {
 
 func TestRule1TransparentForWhatLeadMagicAsks(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		asked := make(chan string, 3)
 		replied := make(chan string, 3)
 		o.get = func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +111,7 @@ func TestRule1TransparentForWhatLeadMagicAsks(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.WantLine(`{"jsonrpc":"2.0","id":"q1","method":"roots/list"}`)
 		d.WantLine(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 		d.Write(`{"jsonrpc":"2.0","id":"q1","result":{"roots":[]}}`)
@@ -182,14 +182,14 @@ func TestRule1TransparentForEveryFormOfAnAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					if m.Method == "tools/call" {
 						tt.write(w)
 					}
 					return m.Method == "tools/call"
 				}
-				d := o.visit()
+				d := o.open()
 				d.Write(toolCall(1))
 				d.WantLine(tt.want)
 				alive(d)
@@ -204,7 +204,7 @@ func TestRule1TransparentForEveryFormOfAnAnswer(t *testing.T) {
 
 func TestRule1AnIdThatLeadMagicRoundedIsPutRight(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			switch m.Method {
 			case "tools/call":
@@ -217,7 +217,7 @@ func TestRule1AnIdThatLeadMagicRoundedIsPutRight(t *testing.T) {
 			}
 			return true
 		}
-		d := o.visit()
+		d := o.open()
 		d.Write(toolCall("9007199254740993"))
 		d.WantLine(`{"jsonrpc":"2.0","id":9007199254740993,"result":{}}`)
 		d.Write(`{"jsonrpc":"2.0","id":9007199254740993,"method":"prompts/get"}`)
@@ -230,7 +230,7 @@ const hello2025 = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"prot
 
 func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		hold := make(chan struct{})
 		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "slow" {
@@ -238,7 +238,7 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello2025)
 		d.Want(`"id":0`)
 		synctest.Wait()
@@ -280,14 +280,14 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 
 func TestRule1ABatchWithCancelledCallsIsAnsweredWithoutThem(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "slow" {
 				untilGone(r)
 			}
 			return false
 		}
-		d := openDesk(t, o.remote())
+		d := openEditor(t, o.remote())
 		d.Write(hello2025)
 		d.Want(`"id":0`)
 		synctest.Wait()
@@ -302,8 +302,8 @@ func TestRule1ABatchWithCancelledCallsIsAnsweredWithoutThem(t *testing.T) {
 
 func TestRule1BatchesAreRefusedWhereTheyDoNotExist(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := openDesk(t, o.remote())
+		o := newFakeServer(t)
+		d := openEditor(t, o.remote())
 		const refusal = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"batches are spoken only where protocol version 2025-03-26 was agreed on"}}`
 		d.Write(`[` + ping(1) + `]`)
 		d.WantLine(refusal)
@@ -321,8 +321,8 @@ func TestRule1BatchesAreRefusedWhereTheyDoNotExist(t *testing.T) {
 
 func TestRule1ASessionOfManyBatchesAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
-		d := openDesk(t, o.remote())
+		o := newFakeServer(t)
+		d := openEditor(t, o.remote())
 		d.Write(hello2025)
 		d.Want(`"id":0`)
 		synctest.Wait()

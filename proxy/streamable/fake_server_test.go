@@ -22,14 +22,14 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 )
 
-// An office is a LeadMagic of the test's own making, at the other end of connections in memory. Left alone
+// A fakeServer is a LeadMagic of the test's own making, at the other end of connections in memory. Left alone
 // it opens sessions, takes notifications, refuses the standing stream and answers calls with their params.
-type office struct {
-	// post answers a message in place of the office, unless it returns false.
+type fakeServer struct {
+	// post answers a message in place of the server, unless it returns false.
 	post func(w http.ResponseWriter, r *http.Request, m rpc) bool
-	// get answers a GET in place of the office.
+	// get answers a GET in place of the server.
 	get http.HandlerFunc
-	// stateless keeps the office from giving sessions an id.
+	// stateless keeps the server from giving sessions an id.
 	stateless bool
 	// dial may refuse a connection.
 	dial func() error
@@ -49,7 +49,7 @@ type office struct {
 	conns    []net.Conn
 }
 
-// An rpc is a message as the office reads it: with another reader than the one under test.
+// An rpc is a message as the server reads it: with another reader than the one under test.
 type rpc struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
@@ -67,7 +67,7 @@ func toolOf(m rpc) string {
 	return params.Name
 }
 
-// A request is what the office has seen.
+// A request is what the server has seen.
 type request struct {
 	rpc
 	verb   string
@@ -88,10 +88,10 @@ func (r request) String() string {
 	return s
 }
 
-// newOffice opens an office that closes with the test.
-func newOffice(t *testing.T) *office {
+// newFakeServer opens a server that closes with the test.
+func newFakeServer(t *testing.T) *fakeServer {
 	t.Helper()
-	o := &office{t: t, calls: make(chan net.Conn), shut: make(chan struct{}), lost: make(map[string]bool)}
+	o := &fakeServer{t: t, calls: make(chan net.Conn), shut: make(chan struct{}), lost: make(map[string]bool)}
 	o.idle = sync.NewCond(&o.mu)
 	server := &http.Server{Handler: o, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan struct{})
@@ -111,8 +111,8 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-// Accept, Close and Addr make the office a net.Listener.
-func (o *office) Accept() (net.Conn, error) {
+// Accept, Close and Addr make the server a net.Listener.
+func (o *fakeServer) Accept() (net.Conn, error) {
 	select {
 	case c := <-o.calls:
 		return c, nil
@@ -121,15 +121,15 @@ func (o *office) Accept() (net.Conn, error) {
 	}
 }
 
-func (o *office) Close() error {
+func (o *fakeServer) Close() error {
 	close(o.shut)
 	return nil
 }
 
-func (o *office) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (o *fakeServer) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// client is an HTTP client whose connections end in the office.
-func (o *office) client() *http.Client {
+// client is an HTTP client whose connections end in the server.
+func (o *fakeServer) client() *http.Client {
 	o.mu.Lock()
 	o.clients++
 	o.mu.Unlock()
@@ -143,7 +143,7 @@ func (o *office) client() *http.Client {
 	}
 }
 
-func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (o *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.busy++
 	o.mu.Unlock()
@@ -188,7 +188,7 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve answers as a healthy server does.
-func (o *office) serve(w http.ResponseWriter, m rpc) {
+func (o *fakeServer) serve(w http.ResponseWriter, m rpc) {
 	switch {
 	case m.Method == "initialize":
 		o.mu.Lock()
@@ -202,7 +202,7 @@ func (o *office) serve(w http.ResponseWriter, m rpc) {
 			ProtocolVersion string `json:"protocolVersion"`
 		}
 		_ = json.Unmarshal(m.Params, &params)
-		answer(w, m, fmt.Sprintf(`{"protocolVersion":%q,"serverInfo":{"name":"office"}}`, params.ProtocolVersion))
+		answer(w, m, fmt.Sprintf(`{"protocolVersion":%q,"serverInfo":{"name":"fake"}}`, params.ProtocolVersion))
 	case m.ID == nil || m.Method == "":
 		w.WriteHeader(http.StatusAccepted)
 	default:
@@ -223,21 +223,21 @@ func answer(w http.ResponseWriter, m rpc, result string) {
 	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
 }
 
-// lose makes the office forget a session.
-func (o *office) lose(id string) {
+// lose makes the server forget a session.
+func (o *fakeServer) lose(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lost[id] = true
 }
 
-func (o *office) isLost(id string) bool {
+func (o *fakeServer) isLost(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.lost[id]
 }
 
-// log is what the office has seen, in order.
-func (o *office) log() []string {
+// log is what the server has seen, in order.
+func (o *fakeServer) log() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var list []string
@@ -248,7 +248,7 @@ func (o *office) log() []string {
 }
 
 // count is how many requests of that name, such as "tools/call s1", were seen.
-func (o *office) count(name string) int {
+func (o *fakeServer) count(name string) int {
 	n := 0
 	for _, s := range o.log() {
 		if s == name {
@@ -259,7 +259,7 @@ func (o *office) count(name string) int {
 }
 
 // last is the newest request of that method.
-func (o *office) last(method string) request {
+func (o *fakeServer) last(method string) request {
 	o.t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -272,8 +272,8 @@ func (o *office) last(method string) request {
 	return request{}
 }
 
-// logFor is what the office has seen. Where want does not have that an editor said initialized, it is left out.
-func (o *office) logFor(want []string) []string {
+// logFor is what the server has seen. Where want does not have that an editor said initialized, it is left out.
+func (o *fakeServer) logFor(want []string) []string {
 	isInitialized := func(s string) bool { return strings.HasPrefix(s, "notifications/initialized") }
 	if slices.ContainsFunc(want, isInitialized) {
 		return o.log()
@@ -281,16 +281,16 @@ func (o *office) logFor(want []string) []string {
 	return slices.DeleteFunc(o.log(), isInitialized)
 }
 
-// wantLog compares what the office has seen.
-func (o *office) wantLog(want ...string) {
+// wantLog compares what the server has seen.
+func (o *fakeServer) wantLog(want ...string) {
 	o.t.Helper()
 	if got := o.logFor(want); !slices.Equal(got, want) {
 		o.t.Errorf("LeadMagic saw\n%q\nwant\n%q", got, want)
 	}
 }
 
-// wantSeen compares what the office has seen, in any order.
-func (o *office) wantSeen(want ...string) {
+// wantSeen compares what the server has seen, in any order.
+func (o *fakeServer) wantSeen(want ...string) {
 	o.t.Helper()
 	got := o.logFor(want)
 	slices.Sort(got)
@@ -300,42 +300,42 @@ func (o *office) wantSeen(want ...string) {
 	}
 }
 
-// remote is a Client whose other end is the office.
-func (o *office) remote() *streamable.Client {
+// remote is a Client whose other end is the server.
+func (o *fakeServer) remote() *streamable.Client {
 	u, _ := url.Parse("http://leadmagic.test/mcp")
 	return &streamable.Client{URL: u, Dial: o.client, Log: slog.New(slog.DiscardHandler)}
 }
 
-// visit opens an editor's session with the office, up to initialized. Only in a bubble.
-func (o *office) visit(change ...func(*streamable.Client)) *proxytest.Editor {
+// open opens an editor's session with the server, up to initialized. Only in a bubble.
+func (o *fakeServer) open(change ...func(*streamable.Client)) *proxytest.Editor {
 	o.t.Helper()
-	d := o.meet(change...)
+	d := o.initialize(change...)
 	d.Write(ready)
 	synctest.Wait() // the GET stream was asked for
 	return d
 }
 
-// meet is visit without initialized.
-func (o *office) meet(change ...func(*streamable.Client)) *proxytest.Editor {
+// initialize is open without initialized.
+func (o *fakeServer) initialize(change ...func(*streamable.Client)) *proxytest.Editor {
 	o.t.Helper()
 	r := o.remote()
 	for _, c := range change {
 		c(r)
 	}
-	d := openDesk(o.t, r)
+	d := openEditor(o.t, r)
 	d.Write(hello)
 	d.Want(`"id":0`, `"protocolVersion":"2025-06-18"`)
 	synctest.Wait()
 	return d
 }
 
-// openDesk puts an editor in front of an upstream.
-func openDesk(t *testing.T, upstream proxy.Upstream) *proxytest.Editor {
+// openEditor puts an editor in front of an upstream.
+func openEditor(t *testing.T, upstream proxy.Upstream) *proxytest.Editor {
 	t.Helper()
-	return startDesk(t, proxy.Options{Upstream: upstream})
+	return startEditor(t, proxy.Options{Upstream: upstream})
 }
 
-func startDesk(t *testing.T, o proxy.Options) *proxytest.Editor {
+func startEditor(t *testing.T, o proxy.Options) *proxytest.Editor {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
 	if o.Editor == nil {
@@ -347,8 +347,8 @@ func startDesk(t *testing.T, o proxy.Options) *proxytest.Editor {
 	})
 }
 
-// connect is a connection to the office.
-func (o *office) connect(ctx context.Context, _, _ string) (net.Conn, error) {
+// connect is a connection to the server.
+func (o *fakeServer) connect(ctx context.Context, _, _ string) (net.Conn, error) {
 	if o.dial != nil {
 		if err := o.dial(); err != nil {
 			return nil, err
@@ -415,8 +415,8 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// hangUp closes all connections at the office's side.
-func (o *office) hangUp() {
+// hangUp closes all connections at the server's side.
+func (o *fakeServer) hangUp() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, c := range o.conns {
@@ -426,7 +426,7 @@ func (o *office) hangUp() {
 }
 
 // freeze makes the connections that there are dead: what is written to them is lost, and nothing comes.
-func (o *office) freeze() {
+func (o *fakeServer) freeze() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.frozen++
@@ -435,11 +435,11 @@ func (o *office) freeze() {
 // A frozenConn is dead if it is older than the last freeze.
 type frozenConn struct {
 	net.Conn
-	o    *office
+	o    *fakeServer
 	born int
 }
 
-func (o *office) ice() int {
+func (o *fakeServer) ice() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.frozen

@@ -13,7 +13,7 @@ import (
 
 const ada = `{"full_name":"Ada Lovelace","domain":"analytical.example"}`
 
-func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
+func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 	tests := []struct {
 		name    string
 		guard   *limits  // a pattern for one guard a session
@@ -103,7 +103,7 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 					t.Run(first+" comes first", func(t *testing.T) {
 						s := startSandbox(t, faults.Options{})
 						guard := limits{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
-						a := employ(t, w.era, upstreamTo(t, w, s), &guard)
+						a := newClient(t, w.era, upstreamTo(t, w, s), &guard)
 						list := func() {
 							names := toolNames(t, a.ask("tools/list", "{}"))
 							for _, name := range tt.shown {
@@ -151,14 +151,14 @@ func TestGuardHidesToolsFromListsAndCalls(t *testing.T) {
 	}
 }
 
-func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
+func TestFilterCutsAListAndChangesNoOtherByte(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		for _, paged := range []int{0, 3} {
 			t.Run(fmt.Sprintf("pages of %d", paged), func(t *testing.T) {
 				s := startSandbox(t, faults.Options{PageSize: paged})
 				w := way{era, "mcp"}
-				whole := employ(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
-				cut := employ(t, era, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
+				whole := newClient(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
+				cut := newClient(t, era, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
 				want := whole
 				for tool := range jsonrpc.Elements(jsonrpc.Get(jsonrpc.Get([]byte(whole), "result"), "tools")) {
 					if name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name")); !strings.HasPrefix(name, "find_") {
@@ -177,25 +177,25 @@ func TestGuardCutsAListAndChangesNoOtherByte(t *testing.T) {
 	})
 }
 
-func TestGuardThatHidesNothingLeavesListsAlone(t *testing.T) {
+func TestFilterThatHidesNothingLeavesListsAlone(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		s := startSandbox(t, faults.Options{})
-		want := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
-		got := employ(t, era, upstreamTo(t, way{era, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
+		want := newClient(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
+		got := newClient(t, era, upstreamTo(t, way{era, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
 		if got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
 	})
 }
 
-func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
+func TestFilterThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 	// Each would be refused or dropped if anything had a limit.
 	lines := []string{
 		`{"jsonrpc":"2.0","id":"twice","method":"tools/call","params":{"name":"find_work_email","name":"check_credits"}}`,
 		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
 	}
 	up := &scripted{answer: says("LeadMagic", "2025-11-25")}
-	a := employ(t, "legacy", up, &limits{})
+	a := newClient(t, "legacy", up, &limits{})
 	for _, line := range lines {
 		a.say(line)
 	}
@@ -207,9 +207,9 @@ func TestGuardThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 	}
 }
 
-func TestGuardPatternsThatHideEverything(t *testing.T) {
+func TestFilterPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), &limits{Exclude: []string{"*"}})
+		a := newClient(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), &limits{Exclude: []string{"*"}})
 		line := a.ask("tools/list", "{}")
 		if !strings.Contains(line, `"tools":[]`) {
 			t.Errorf("the list is %s", line)
@@ -220,10 +220,10 @@ func TestGuardPatternsThatHideEverything(t *testing.T) {
 	})
 }
 
-func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
+func TestFilterNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := &limits{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
-		a := employ(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
+		a := newClient(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
 		if got := g.filter.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
 		}
@@ -234,7 +234,7 @@ func TestGuardNamesPatternsThatMatchNothing(t *testing.T) {
 	})
 }
 
-func TestGuardStarStandsForAnyCharacter(t *testing.T) {
+func TestFilterStarStandsForAnyCharacter(t *testing.T) {
 	tests := []struct {
 		pattern, tool string
 		want          bool
@@ -276,12 +276,12 @@ func toolbox(list func() string, log *[]string) *scripted {
 	}}
 }
 
-func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
+func TestFilterJudgesAToolThatAppearsInMidSession(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 		var called []string
 		up := toolbox(func() string { return list }, &called)
-		a := employ(t, era, up, &limits{ReadOnly: true})
+		a := newClient(t, era, up, &limits{ReadOnly: true})
 		a.ask("tools/list", "{}")
 		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh"`) {
 			t.Errorf("a tool that is not there: %q", got.text)
@@ -307,11 +307,11 @@ func TestGuardJudgesAToolThatAppearsInMidSession(t *testing.T) {
 	})
 }
 
-func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
+func TestFilterForgetsTheListOfASessionThatIsOver(t *testing.T) {
 	list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 	var called []string
 	up := toolbox(func() string { return list }, &called)
-	a := employ(t, "legacy", up, &limits{ReadOnly: true})
+	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
 	a.call("old", "{}")
 	list = `{"name":"old"}`
 	a.open("2025-11-25")
@@ -320,20 +320,20 @@ func TestGuardForgetsTheListOfASessionThatIsOver(t *testing.T) {
 	}
 }
 
-func TestGuardTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
+func TestFilterTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 	var called []string
 	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
-	a := employ(t, "legacy", up, &limits{ReadOnly: true})
+	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
 	if got := a.call("twin", "{}"); !got.refused || called != nil {
 		t.Errorf("got %q, and %q were called", got.text, called)
 	}
 }
 
-func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
+func TestFilterJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		var called []string
 		up := toolbox(func() string { return `{"name":"check_credits"},{"name":"find_work_email"}` }, &called)
-		a := employ(t, era, up, &limits{Tools: []string{"check_credits"}})
+		a := newClient(t, era, up, &limits{Tools: []string{"check_credits"}})
 		for _, params := range []string{
 			`{"name":"find_work_email","name":"check_credits"}`,
 			`{"name":"find_work_email","n\u0061me":"` + problem.StatusTool + `"}`,
@@ -355,9 +355,9 @@ func TestGuardJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 	})
 }
 
-func TestGuardAnswersHiddenToolsInABatch(t *testing.T) {
+func TestFilterAnswersHiddenToolsInABatch(t *testing.T) {
 	s := startSandbox(t, faults.Options{})
-	a := employ(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
+	a := newClient(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
 	a.open(batchVersion)
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +
 		`{"jsonrpc":"2.0","id":"y","method":"tools/call","params":{"name":"check_credits","arguments":{}}}]`)

@@ -12,7 +12,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
+func TestInternalInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key was found", "")
 	for _, g := range []*limits{{ReadOnly: true}, {Exclude: []string{"nothing"}}, {MaxCredits: 5}} {
 		var called []string
@@ -22,7 +22,7 @@ func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 			Refusal: missing, Fallback: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 			Log: slog.New(slog.DiscardHandler),
 		}
-		a := employ(t, "legacy", up, g)
+		a := newClient(t, "legacy", up, g)
 		for _, tool := range []string{"find_work_email", "nobody_knows_this"} {
 			if got := a.call(tool, "{}"); !got.refused || !strings.Contains(got.text, "no API key was found") {
 				t.Errorf("%s: got %q", tool, got.text)
@@ -43,7 +43,7 @@ func TestGuardInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
+func TestInternalCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 	// What became of the try to open the session says nothing of the calls in it.
 	for _, code := range []problem.Code{problem.Cut, problem.TimedOut, problem.BrokenAnswer, problem.Failed} {
 		t.Run(string(code), func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 				Log: slog.New(slog.DiscardHandler),
 			}
-			a := employ(t, "legacy", up, &limits{MaxCredits: 5})
+			a := newClient(t, "legacy", up, &limits{MaxCredits: 5})
 			got := a.call("find_mobile_number", "{}")
 			if !got.refused || !strings.Contains(got.text, "the opening went wrong") || strings.Contains(got.text, "credits may have been used") {
 				t.Errorf("got %q, want what went wrong, and no doubt about credits", got.text)
@@ -67,7 +67,7 @@ func TestGuardCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 	}
 }
 
-func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
+func TestInternalDoesNotJudgeWithoutAList(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer func(*jsonrpc.Message) *jsonrpc.Message
@@ -88,7 +88,7 @@ func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 					}
 					return says("LeadMagic", "2025-11-25")(m)
 				}}
-				a := employ(t, era, up, &limits{ReadOnly: true})
+				a := newClient(t, era, up, &limits{ReadOnly: true})
 				got := a.call("check_credits", "{}")
 				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
 					t.Errorf("got %q, want %q", got.text, tt.why)
@@ -101,7 +101,7 @@ func TestGuardDoesNotJudgeWithoutAList(t *testing.T) {
 	}
 }
 
-func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
+func TestInternalAsksInTheEraOfTheCall(t *testing.T) {
 	var questions []*jsonrpc.Message
 	up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 		if strings.HasPrefix(string(m.ID), `"leadmagic-mcp-proxy `) {
@@ -114,7 +114,7 @@ func TestGuardAsksInTheEraOfTheCall(t *testing.T) {
 	}}
 	eachEra(t, func(t *testing.T, era string) {
 		questions = nil
-		a := employ(t, era, up, &limits{MaxCredits: 1})
+		a := newClient(t, era, up, &limits{MaxCredits: 1})
 		a.call("odd", "{}")
 		a.leave()
 		var got []string

@@ -13,8 +13,8 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A bank is an upstream with a balance. It answers what is free at once, and other calls when the test says so.
-type bank struct {
+// A account is an upstream with a balance. It answers what is free at once, and other calls when the test says so.
+type account struct {
 	names   []string         // of the tools it lists
 	trouble *problem.Problem // what keeps the balance from being read, nil if nothing does
 	silent  bool             // the balance is never told
@@ -26,17 +26,17 @@ type bank struct {
 	log     []string
 }
 
-func newBank(balance string) *bank {
-	return &bank{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*jsonrpc.Message)}
+func newAccount(balance string) *account {
+	return &account{balance: balance, names: []string{"check_credits"}, open: make(map[string][]*jsonrpc.Message)}
 }
 
-func (b *bank) Notify(_ context.Context, m *jsonrpc.Message) { b.send(m) }
+func (b *account) Notify(_ context.Context, m *jsonrpc.Message) { b.send(m) }
 
-func (b *bank) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+func (b *account) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
 	return b.call(ctx, m, b.send)
 }
 
-func (b *bank) send(m *jsonrpc.Message) {
+func (b *account) send(m *jsonrpc.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	what := m.Method
@@ -67,7 +67,7 @@ func (b *bank) send(m *jsonrpc.Message) {
 }
 
 // pays answers the oldest call of a tool, after which the balance is another.
-func (b *bank) pays(tool, result, balance string) {
+func (b *account) pays(tool, result, balance string) {
 	b.mu.Lock()
 	m := b.open[tool][0]
 	b.open[tool] = b.open[tool][1:]
@@ -78,7 +78,7 @@ func (b *bank) pays(tool, result, balance string) {
 }
 
 // refuses answers the oldest call of a tool with a problem.
-func (b *bank) refuses(tool string, p *problem.Problem) {
+func (b *account) refuses(tool string, p *problem.Problem) {
 	b.mu.Lock()
 	m := b.open[tool][0]
 	b.open[tool] = b.open[tool][1:]
@@ -87,15 +87,15 @@ func (b *bank) refuses(tool string, p *problem.Problem) {
 	synctest.Wait()
 }
 
-// becomes changes the bank.
-func (b *bank) becomes(change func(*bank)) {
+// becomes changes the account.
+func (b *account) becomes(change func(*account)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(b)
 }
 
 // seen is what has come since the last time, without what opens a session.
-func (b *bank) seen() string {
+func (b *account) seen() string {
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,13 +106,13 @@ func (b *bank) seen() string {
 	return strings.Join(list, " ")
 }
 
-// bankSession runs a test in both eras on a clock of its own.
-func bankSession(t *testing.T, limit float64, test func(t *testing.T, b *bank, a *agent)) {
+// accountSession runs a test in both eras on a clock of its own.
+func accountSession(t *testing.T, limit float64, test func(t *testing.T, b *account, a *client)) {
 	t.Helper()
 	eachEra(t, func(t *testing.T, era string) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBank("100")
-			a := employ(t, era, b, &limits{MaxCredits: limit})
+			b := newAccount("100")
+			a := newClient(t, era, b, &limits{MaxCredits: limit})
 			a.clock = true
 			test(t, b, a)
 			a.leave()
@@ -120,14 +120,14 @@ func bankSession(t *testing.T, limit float64, test func(t *testing.T, b *bank, a
 	})
 }
 
-func wantSeen(t *testing.T, b *bank, want string) {
+func wantSeen(t *testing.T, b *account, want string) {
 	t.Helper()
 	if got := b.seen(); got != want {
 		t.Errorf("LeadMagic saw %q, want %q", got, want)
 	}
 }
 
-func wantSpent(t *testing.T, a *agent, want ...string) {
+func wantSpent(t *testing.T, a *client, want ...string) {
 	t.Helper()
 	synctest.Wait()
 	if got := a.spent(); !slices.Equal(got, want) {
@@ -136,7 +136,7 @@ func wantSpent(t *testing.T, a *agent, want ...string) {
 }
 
 // allowed fails unless a call was answered by LeadMagic.
-func allowed(t *testing.T, a *agent, id string) {
+func allowed(t *testing.T, a *client, id string) {
 	t.Helper()
 	if got := readOutcome(t, <-a.answer(id)); got.refused {
 		t.Errorf("refused with %q", got.text)
@@ -144,7 +144,7 @@ func allowed(t *testing.T, a *agent, id string) {
 }
 
 // denied fails unless a call was refused for a reason.
-func denied(t *testing.T, a *agent, id, why string) {
+func denied(t *testing.T, a *client, id, why string) {
 	t.Helper()
 	if got := readOutcome(t, <-a.answer(id)); !got.refused || !strings.Contains(got.text, why) || strings.Contains(got.text, "outcome is unknown") {
 		t.Errorf("got %q, want %q", got.text, why)

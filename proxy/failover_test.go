@@ -15,10 +15,10 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestChooseTakesTheFirstThatOpensTheSession(t *testing.T) {
+func TestFailoverTakesTheFirstThatOpensTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, standby := &scripted{answer: says("first", version)}, &scripted{answer: says("second", version)}, &scripted{answer: silent}
-		d := sit(t, &Failover{Candidates: []Candidate{{Name: "a", Upstream: first}, {Name: "b", Upstream: second}}, Fallback: standby})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Name: "a", Upstream: first}, {Name: "b", Upstream: second}}, Fallback: standby})
 		d.Write(hello)
 		d.Write(ready) // an editor may write on before initialize is answered
 		d.Write(find1)
@@ -34,11 +34,11 @@ func TestChooseTakesTheFirstThatOpensTheSession(t *testing.T) {
 	})
 }
 
-func TestChooseTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
+func TestFailoverTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := &scripted{answer: says("second", version)}
 		var asked *problem.Problem
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Candidates: []Candidate{
 				{Name: "a", Upstream: &scripted{answer: refuses(signIn)}},
 				{Name: "b", Upstream: second, Instead: func(_ context.Context, p *problem.Problem) *problem.Problem {
@@ -60,9 +60,9 @@ func TestChooseTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 }
 
 // Nothing says that an editor which asks before it opens a session will open one.
-func TestChooseWaitsForNoInitialize(t *testing.T) {
+func TestFailoverWaitsForNoInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Candidates: []Candidate{{Upstream: &scripted{answer: says("hosted", version)}}},
 			Fallback:   &scripted{answer: says("standby", version)},
 		})
@@ -76,14 +76,14 @@ func TestChooseWaitsForNoInitialize(t *testing.T) {
 		d.Want(`"id":3`, `"from":"hosted"`)
 		d.End()
 
-		d = sit(t, &Failover{Refusal: noKey, Fallback: &scripted{answer: says("standby", version)}})
+		d = newEditor(t, &Failover{Refusal: noKey, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(find1)
 		d.Want(`"id":1`, "no key is set", `"isError":true`)
 		d.End()
 	})
 }
 
-func TestChooseAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
+func TestFailoverAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
 	for name, first := range map[string]func(*jsonrpc.Message) *jsonrpc.Message{"it succeeds": says("first", version), "it does not": refuses(noKey)} {
 		for _, id := range []string{"9", "0"} {
 			t.Run(name+", before "+id, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestChooseAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
 						})
 						return nil
 					}
-					d := sit(t, &Failover{
+					d := newEditor(t, &Failover{
 						Candidates: []Candidate{{Upstream: hosted}},
 						Fallback:   &scripted{answer: says("standby", version)},
 					})
@@ -117,11 +117,11 @@ func TestChooseAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
 	}
 }
 
-func TestChooseExplainsARefusalAtOnce(t *testing.T) {
+func TestFailoverExplainsARefusalAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []*problem.Problem
 		start := time.Now()
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Candidates: []Candidate{{Upstream: &scripted{answer: refuses(noKey)}}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(p *problem.Problem) { told = append(told, p) },
@@ -144,7 +144,7 @@ func TestChooseExplainsARefusalAtOnce(t *testing.T) {
 }
 
 // What became of initialize says nothing of the calls that could not be made for it.
-func TestChooseExplainsACallThatWasNotSent(t *testing.T) {
+func TestFailoverExplainsACallThatWasNotSent(t *testing.T) {
 	for _, opening := range []*problem.Problem{
 		problem.New(problem.Cut, problem.Unknown, "it broke", ""),
 		problem.New(problem.NotFound, problem.Refused, "it is not there", "check the address"),
@@ -152,7 +152,7 @@ func TestChooseExplainsACallThatWasNotSent(t *testing.T) {
 	} {
 		t.Run(string(opening.Code), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := sit(t, &Failover{
+				d := newEditor(t, &Failover{
 					Candidates: []Candidate{{Upstream: &scripted{answer: refuses(opening)}}},
 					Fallback:   &scripted{answer: says("standby", version)},
 				})
@@ -175,12 +175,12 @@ func TestChooseExplainsACallThatWasNotSent(t *testing.T) {
 	}
 }
 
-func TestChooseExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T) {
+func TestFailoverExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T) {
 	for name, probe := range map[string]bool{"initialize is the first request": false, "a probe came before": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				d := sit(t, &Failover{
+				d := newEditor(t, &Failover{
 					Candidates: []Candidate{{Upstream: &scripted{answer: silent}}},
 					Fallback:   &scripted{answer: says("standby", version)},
 				})
@@ -200,7 +200,7 @@ func TestChooseExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T) 
 }
 
 // What nobody has sent has cost nothing, and does not use up a budget.
-func TestChooseAccountsForACallThatWasCalledOff(t *testing.T) {
+func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 	signIn := problem.New(problem.SignInRequired, problem.Refused, "it asks for a sign-in", "")
 	for _, tt := range []struct {
 		name, era string
@@ -226,7 +226,7 @@ func TestChooseAccountsForACallThatWasCalledOff(t *testing.T) {
 				c.KeyChanged, c.Explained = func() bool { return false }, func(*problem.Problem) {}
 				c.Editor, c.Status = new(Editor), new(Status)
 				l := &limits{MaxCredits: 2}
-				a := employ(t, tt.era, c, l)
+				a := newClient(t, tt.era, c, l)
 				id := a.beginCall("priced", "{}")
 				synctest.Wait()
 				a.cancel(id)
@@ -244,10 +244,10 @@ func TestChooseAccountsForACallThatWasCalledOff(t *testing.T) {
 	}
 }
 
-func TestChooseAnswersStatusInAHealthySession(t *testing.T) {
+func TestFailoverAnswersStatusInAHealthySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, standby := &scripted{answer: says("up", version)}, &scripted{answer: says("standby", version)}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: standby})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: standby})
 		d.Write(hello)
 		d.Want(`"from":"up"`)
 		d.Write(ready)
@@ -263,13 +263,13 @@ func TestChooseAnswersStatusInAHealthySession(t *testing.T) {
 	})
 }
 
-func TestChooseKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
+func TestFailoverKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var answers atomic.Pointer[func(*jsonrpc.Message) *jsonrpc.Message]
 		use := func(answer func(*jsonrpc.Message) *jsonrpc.Message) { answers.Store(&answer) }
 		only := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message { return (*answers.Load())(m) }}
 		c := &Failover{Status: new(Status), Candidates: []Candidate{{Upstream: only}}, Fallback: &scripted{answer: says("standby", version)}}
-		d := sit(t, c)
+		d := newEditor(t, c)
 		use(says("only", version))
 		d.Write(hello)
 		d.Want(`"from":"only"`)
@@ -295,10 +295,10 @@ func TestChooseKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 	})
 }
 
-func TestChooseWithoutCandidatesSaysWhy(t *testing.T) {
+func TestFailoverWithoutCandidatesSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
-		d := sit(t, &Failover{Refusal: bad, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Refusal: bad, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(probe4)
 		d.Want(`"id":4`, `"code":-32601`, "--mcp-url is no URL")
 		d.Write(hello)
@@ -309,7 +309,7 @@ func TestChooseWithoutCandidatesSaysWhy(t *testing.T) {
 	})
 }
 
-func TestChooseDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
+func TestFailoverDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -319,7 +319,7 @@ func TestChooseDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(hello)
 		d.Write(find1)
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
@@ -333,9 +333,9 @@ func TestChooseDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 	})
 }
 
-func TestChooseBeginsAnewWithEachInitialize(t *testing.T) {
+func TestFailoverBeginsAnewWithEachInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Fallback: &scripted{answer: silent}})
 		for range 3 {
 			d.Write(hello)
 			d.Want(`"id":0`, `"from":"up"`)

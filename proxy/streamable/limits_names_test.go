@@ -52,7 +52,7 @@ func prices(tool string, _ []byte) (float64, bool) {
 }
 
 // guarded is a session with a limit, in which LeadMagic lists one free tool and one that costs.
-func (o *office) guarded(mode string, g *limit) *proxytest.Editor {
+func (o *fakeServer) guarded(mode string, g *limit) *proxytest.Editor {
 	o.t.Helper()
 	o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 		if m.Method != "tools/list" {
@@ -61,7 +61,7 @@ func (o *office) guarded(mode string, g *limit) *proxytest.Editor {
 		answer(w, m, `{"tools":[{"name":"check_credits","annotations":{"readOnlyHint":true}},{"name":"find_work_email"}]}`)
 		return true
 	}
-	d := openDesk(o.t, g.around(o.remote()))
+	d := openEditor(o.t, g.around(o.remote()))
 	if mode == "legacy" {
 		d.Write(strings.Replace(hello, "2025-06-18", "2025-03-26", 1))
 		d.Want(`"id":0`)
@@ -118,7 +118,7 @@ func TestALimitHoldsForMessagesThatCanBeReadInTwoWays(t *testing.T) {
 			for _, mode := range []string{"legacy", "modern"} {
 				t.Run(mode, func(t *testing.T) {
 					inBubble(t, func(t *testing.T) {
-						o := newOffice(t)
+						o := newFakeServer(t)
 						d := o.guarded(mode, limit())
 						before := len(o.log())
 						for name, line := range lines {
@@ -163,7 +163,7 @@ func TestWithoutALimitMembersMayStandTwice(t *testing.T) {
 	for name, guard := range map[string]*limit{"no guard": nil, "a guard that only keeps account": {Cost: prices, Spent: func(proxy.SpentCall) {}}} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				d := o.guarded("legacy", guard)
 				for _, line := range []string{
 					`{"jsonrpc":"2.0","id":1,"method":"ping","Method":"x","METHOD":"y"}`,
@@ -183,7 +183,7 @@ func TestWithoutALimitMembersMayStandTwice(t *testing.T) {
 // What looks alike and is not: nothing of it is refused for its names.
 func TestALimitLeavesOtherMessagesAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFakeServer(t)
 		d := o.guarded("legacy", &limit{Exclude: []string{"find_*"}})
 		for _, line := range []string{
 			`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"check_credits","arguments":{"name":"a","Arguments":1,"method":"b","ID":7}}}`,
@@ -215,7 +215,7 @@ func TestAToolWithTheReservedNameIsDropped(t *testing.T) {
 	for name, list := range pages {
 		for _, where := range []string{"on the only page", "on the second page"} {
 			t.Run(name+" "+where, func(t *testing.T) {
-				inBothModes(t, func(t *testing.T, mode string, o *office, _ func() *proxytest.Editor) {
+				inBothModes(t, func(t *testing.T, mode string, o *fakeServer, _ func() *proxytest.Editor) {
 					d := o.guarded(mode, &limit{ReadOnly: true})
 					o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 						switch {

@@ -74,7 +74,7 @@ func TestTheBalanceIsReadAsJSONHasNumbers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inBothModes(t, func(t *testing.T, mode string, o *office, _ func() *proxytest.Editor) {
+			inBothModes(t, func(t *testing.T, mode string, o *fakeServer, _ func() *proxytest.Editor) {
 				l := &till{balances: []string{tt.before, tt.after}}
 				spent := make(chan string, 10)
 				g := &limit{MaxCredits: 1000, Cost: prices, Spent: func(s proxy.SpentCall) { spent <- fmt.Sprintf("%s %v %s", s.Tool, s.Credits, s.Basis) }}

@@ -13,10 +13,10 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
+func TestFailoverDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Candidates: []Candidate{
 				{Upstream: first},
 				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
@@ -36,7 +36,7 @@ func TestChooseDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	})
 }
 
-func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
+func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -46,7 +46,7 @@ func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 			}()
 			return nil
 		}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(modern3)
 		d.Want("notifications/progress")
 		d.Want(`"id":3`, `"from":"up"`)
@@ -54,10 +54,10 @@ func TestChooseDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 	})
 }
 
-func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
+func TestFailoverPassesOnTheCancellationOfAModernCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: silent}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(modern3)
 		synctest.Wait()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
@@ -68,7 +68,7 @@ func TestChoosePassesOnTheCancellationOfAModernCall(t *testing.T) {
 	})
 }
 
-func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
+func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
 	const off3 = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`
 	tests := []struct {
 		name  string
@@ -82,7 +82,7 @@ func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: silent}
-				d := sit(t, &Failover{
+				d := newEditor(t, &Failover{
 					Candidates: []Candidate{
 						{Upstream: first},
 						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem {
@@ -109,10 +109,10 @@ func TestChooseCallsAModernCallOffWhereItIs(t *testing.T) {
 }
 
 // A call without a session is answered, if only with why it cannot be.
-func TestChoosePassesOnACallBeforeInitialize(t *testing.T) {
+func TestFailoverPassesOnACallBeforeInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: says("up", version)}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
 		d.Want(`"id":4`, `"from":"up"`)
 		d.Write(ask2)
@@ -123,14 +123,14 @@ func TestChoosePassesOnACallBeforeInitialize(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		bad := problem.New(problem.BadSetting, problem.NotSent, "--mcp-url is no URL", "write one")
-		d := sit(t, &Failover{Refusal: bad, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Refusal: bad, Fallback: &scripted{answer: silent}})
 		d.Write(`{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`)
 		d.Want(`"id":7`, `"code":-32603`, "--mcp-url is no URL")
 		d.End()
 	})
 }
 
-func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
+func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
 	synctest.Test(t, func(t *testing.T) {
 		var p atomic.Pointer[problem.Problem]
@@ -141,7 +141,7 @@ func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
 			return says("up", version)(m)
 		}}
 		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
-		d := sit(t, c)
+		d := newEditor(t, c)
 		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
 			d.Write(modern3)
@@ -154,7 +154,7 @@ func TestChooseKnowsWhyModernCallsAreRefused(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		c := &Failover{Status: new(Status), Refusal: noKey, Fallback: &scripted{answer: silent}}
-		d := sit(t, c)
+		d := newEditor(t, c)
 		synctest.Wait()
 		if s := c.Status.Report(); s.Problem != noKey {
 			t.Errorf("without candidates the problem is %v, want %v", s.Problem, noKey)

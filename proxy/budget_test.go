@@ -16,10 +16,10 @@ const (
 	valid1  = `{"email":"ada@analytical.example"}`
 )
 
-func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
+func TestBudgetKeepsTheLimitForCallsAtOnce(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 50})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 50})
 		const calls = 200
 		var ids []string
 		for i := range calls {
@@ -49,10 +49,10 @@ func TestGuardKeepsTheLimitForCallsAtOnce(t *testing.T) {
 	})
 }
 
-func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
+func TestBudgetRefusesWhatWouldPassTheLimit(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
 		if got := a.call("find_company_funding", funded); got.refused {
 			t.Fatalf("the first call: %q", got.text)
 		}
@@ -80,10 +80,10 @@ func TestGuardRefusesWhatWouldPassTheLimit(t *testing.T) {
 	})
 }
 
-func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
+func TestBudgetGivesBackWhatACallDidNotCost(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		for range 5 {
 			if got := a.call("find_work_email", missing); got.refused {
 				t.Fatalf("a miss is free: %q", got.text)
@@ -101,10 +101,10 @@ func TestGuardGivesBackWhatACallDidNotCost(t *testing.T) {
 	})
 }
 
-func TestGuardHoldsFractionsExactly(t *testing.T) {
+func TestBudgetHoldsFractionsExactly(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
 		for i := range 5 {
 			if got := a.call("validate_work_email", valid1); got.refused != (i >= 3) {
 				t.Errorf("call %d: refused is %v: %q", i+1, got.refused, got.text)
@@ -116,10 +116,10 @@ func TestGuardHoldsFractionsExactly(t *testing.T) {
 	})
 }
 
-func TestGuardReportsBalanceAndRequest(t *testing.T) {
+func TestBudgetReportsBalanceAndRequest(t *testing.T) {
 	eachEra(t, func(t *testing.T, era string) {
 		s := startSandbox(t, faults.Options{Credits: 100})
-		a := employ(t, era, upstreamTo(t, way{era, "rest"}, s), &limits{})
+		a := newClient(t, era, upstreamTo(t, way{era, "rest"}, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("check_credits", "{}")
 		a.mu.Lock()
@@ -134,7 +134,7 @@ func TestGuardReportsBalanceAndRequest(t *testing.T) {
 	})
 }
 
-func TestGuardSettlesEachFailure(t *testing.T) {
+func TestBudgetSettlesEachFailure(t *testing.T) {
 	tests := []struct {
 		name  string
 		fault faults.Fault
@@ -152,7 +152,7 @@ func TestGuardSettlesEachFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				s := startSandbox(t, faults.Options{})
-				a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 9})
+				a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 9})
 				fault := tt.fault
 				if w.upstream == "rest" {
 					fault.Path = "/v1/people/mobile-finder"
@@ -180,10 +180,10 @@ func TestGuardSettlesEachFailure(t *testing.T) {
 	}
 }
 
-func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
+func TestBudgetCountsNothingThatWasNotSent(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		if got := a.call("find_personal_email", `{"profile_url":"ada"}`); !got.refused {
 			t.Errorf("got %s", got.line)
 		}
@@ -196,10 +196,10 @@ func TestGuardCountsNothingThatWasNotSent(t *testing.T) {
 	})
 }
 
-func TestGuardWithoutALimitOnlyCounts(t *testing.T) {
+func TestBudgetWithoutALimitOnlyCounts(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{TestTools: w.upstream == "mcp"})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("find_company_employees", `{"company_domain":"acme.example","limit":3}`)
 		a.call("check_credits", "{}")
@@ -218,7 +218,7 @@ func TestGuardWithoutALimitOnlyCounts(t *testing.T) {
 	})
 }
 
-func TestGuardMeasuresACallOfUnknownCost(t *testing.T) {
+func TestBudgetMeasuresACallOfUnknownCost(t *testing.T) {
 	unpriced := func(tool string, args []byte) (float64, bool) {
 		if tool == "find_company_funding" {
 			return 0, false
@@ -227,7 +227,7 @@ func TestGuardMeasuresACallOfUnknownCost(t *testing.T) {
 	}
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{Credits: 100})
-		a := employ(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
+		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
 		for i, want := range []bool{false, false, true} {
 			if got := a.call("find_company_funding", funded); got.refused != want {
 				t.Fatalf("call %d: refused is %v: %q", i+1, got.refused, got.text)

@@ -94,8 +94,8 @@ func prices(tool string, _ []byte) (float64, bool) {
 	return cost, known
 }
 
-// An agent is at the editor's end of a guarded session.
-type agent struct {
+// A client is at the editor's end of a guarded session.
+type client struct {
 	t     testing.TB
 	era   string
 	in    *io.PipeWriter
@@ -138,12 +138,12 @@ func (l *limits) around(up Upstream) Upstream {
 	return up
 }
 
-// employ opens a session. A guard without a cost table gets prices.
-func employ(t testing.TB, era string, up Upstream, g *limits) *agent {
+// newClient opens a session. A guard without a cost table gets prices.
+func newClient(t testing.TB, era string, up Upstream, g *limits) *client {
 	t.Helper()
 	inRead, in := io.Pipe()
 	out, outWrite := io.Pipe()
-	a := &agent{t: t, era: era, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
+	a := &client{t: t, era: era, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
 	if g != nil {
 		if g.Cost == nil {
 			g.Cost = prices
@@ -166,7 +166,7 @@ func employ(t testing.TB, era string, up Upstream, g *limits) *agent {
 	return a
 }
 
-func (a *agent) open(version string) {
+func (a *client) open(version string) {
 	a.t.Helper()
 	opened := a.ask("initialize", fmt.Sprintf(`{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"t","version":"0"}}`, version))
 	if !strings.Contains(opened, `"protocolVersion":"`+version+`"`) {
@@ -175,7 +175,7 @@ func (a *agent) open(version string) {
 	a.say(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 }
 
-func (a *agent) read(out io.Reader) {
+func (a *client) read(out io.Reader) {
 	scanner := bufio.NewScanner(out)
 	scanner.Buffer(nil, 16<<20)
 	for scanner.Scan() {
@@ -196,7 +196,7 @@ func (a *agent) read(out io.Reader) {
 	}
 }
 
-func (a *agent) answer(id string) chan string {
+func (a *client) answer(id string) chan string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.answers[id] == nil {
@@ -206,14 +206,14 @@ func (a *agent) answer(id string) chan string {
 }
 
 // note keeps what the guard reports.
-func (a *agent) note(s SpentCall) {
+func (a *client) note(s SpentCall) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ledger = append(a.ledger, s)
 }
 
 // spent is what the guard has reported so far, a line a call.
-func (a *agent) spent() []string {
+func (a *client) spent() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var lines []string
@@ -223,7 +223,7 @@ func (a *agent) spent() []string {
 	return lines
 }
 
-func (a *agent) total() float64 {
+func (a *client) total() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var sum credits
@@ -233,7 +233,7 @@ func (a *agent) total() float64 {
 	return sum.float()
 }
 
-func (a *agent) say(line string) {
+func (a *client) say(line string) {
 	a.t.Helper()
 	if _, err := io.WriteString(a.in, line+"\n"); err != nil {
 		a.t.Fatal(err)
@@ -241,7 +241,7 @@ func (a *agent) say(line string) {
 }
 
 // begin sends a call and returns its id.
-func (a *agent) begin(method, params string) string {
+func (a *client) begin(method, params string) string {
 	a.t.Helper()
 	a.mu.Lock()
 	a.ids++
@@ -261,30 +261,30 @@ func (a *agent) begin(method, params string) string {
 	return id
 }
 
-func (a *agent) ask(method, params string) string {
+func (a *client) ask(method, params string) string {
 	a.t.Helper()
 	return <-a.answer(a.begin(method, params))
 }
 
 // beginCall sends a tools/call and returns its id.
-func (a *agent) beginCall(tool, arguments string) string {
+func (a *client) beginCall(tool, arguments string) string {
 	a.t.Helper()
 	return a.begin("tools/call", `{"name":"`+tool+`","arguments":`+arguments+`}`)
 }
 
 // call calls a tool.
-func (a *agent) call(tool, arguments string) outcome {
+func (a *client) call(tool, arguments string) outcome {
 	a.t.Helper()
 	return readOutcome(a.t, <-a.answer(a.beginCall(tool, arguments)))
 }
 
-func (a *agent) cancel(id string) {
+func (a *client) cancel(id string) {
 	a.t.Helper()
 	a.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
 }
 
 // leave closes the editor's side and waits for the end.
-func (a *agent) leave() {
+func (a *client) leave() {
 	_ = a.in.Close() // it cannot fail
 	if err := <-a.ended; err != nil {
 		a.t.Error(err)

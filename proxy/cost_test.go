@@ -9,7 +9,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestGuardReadsWhatAResultHasCost(t *testing.T) {
+func TestBudgetReadsWhatAResultHasCost(t *testing.T) {
 	text := func(s string) string { return `{"content":[{"type":"text","text":` + string(jsonrpc.Quote(s)) + `}]}` }
 	tests := []struct {
 		name   string
@@ -56,7 +56,7 @@ func TestGuardReadsWhatAResultHasCost(t *testing.T) {
 	}
 }
 
-func TestGuardReadsTheBalance(t *testing.T) {
+func TestBudgetReadsTheBalance(t *testing.T) {
 	tests := []struct {
 		name   string
 		result string
@@ -83,7 +83,7 @@ func TestGuardReadsTheBalance(t *testing.T) {
 	}
 }
 
-func TestGuardCountsAnAnswer(t *testing.T) {
+func TestBudgetCountsAnAnswer(t *testing.T) {
 	result := func(s string) *jsonrpc.Message { return compose(`{"jsonrpc":"2.0","id":1,"result":` + s + `}`) }
 	fails := func(code, message string) *jsonrpc.Message {
 		return compose(`{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + message + `"}}`)

@@ -39,7 +39,7 @@ func echoServer(_ context.Context, in io.ReadCloser, out io.WriteCloser) error {
 
 func pipeTo(t *testing.T) *proxytest.Editor {
 	t.Helper()
-	return sit(t, &Failover{
+	return newEditor(t, &Failover{
 		Candidates: []Candidate{{Upstream: &InProcess{Serve: echoServer, Log: slog.New(slog.DiscardHandler)}}},
 		Fallback:   &scripted{answer: silent},
 	})

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-func TestGuardForgetsACancelledCallThatWaits(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetForgetsACancelledCallThatWaits(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		first := a.beginCall("priced", "{}")
 		odd := a.beginCall("odd", "{}")
 		second := a.beginCall("priced", "{}")
@@ -24,9 +24,9 @@ func TestGuardForgetsACancelledCallThatWaits(t *testing.T) {
 	})
 }
 
-func TestGuardForgetsACancelledCallWhoseBalanceIsRead(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
-		b.becomes(func(b *bank) { b.silent = true })
+func TestBudgetForgetsACancelledCallWhoseBalanceIsRead(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		b.becomes(func(b *account) { b.silent = true })
 		odd := a.beginCall("odd", "{}")
 		priced := a.beginCall("priced", "{}")
 		wantSeen(t, b, "check_credits")
@@ -39,8 +39,8 @@ func TestGuardForgetsACancelledCallWhoseBalanceIsRead(t *testing.T) {
 	})
 }
 
-func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
-	bankSession(t, 3, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
+	accountSession(t, 3, func(t *testing.T, b *account, a *client) {
 		id := a.beginCall("priced", "{}")
 		synctest.Wait()
 		a.cancel(id)
@@ -62,8 +62,8 @@ func TestGuardSettlesACancelledCallWhenItsOutcomeIsKnown(t *testing.T) {
 	})
 }
 
-func TestGuardCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
-	bankSession(t, 3, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
+	accountSession(t, 3, func(t *testing.T, b *account, a *client) {
 		a.cancel(a.beginCall("priced", "{}"))
 		pass(lateFor - time.Nanosecond)
 		wantSpent(t, a)
@@ -76,15 +76,15 @@ func TestGuardCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
 		wantSeen(t, b, "priced notifications/cancelled check_credits odd")
 		a.cancel(odd)
 		wantSeen(t, b, "notifications/cancelled")
-		b.becomes(func(b *bank) { b.balance = "97" })
+		b.becomes(func(b *account) { b.balance = "97" })
 		pass(lateFor)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "priced 2 worst case", "odd 2 measured")
 	})
 }
 
-func TestGuardReadsTheBalanceBeforeASessionEnds(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetReadsTheBalanceBeforeASessionEnds(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		odd := a.beginCall("odd", "{}")
 		waits := a.beginCall("priced", "{}")
 		synctest.Wait()
@@ -98,8 +98,8 @@ func TestGuardReadsTheBalanceBeforeASessionEnds(t *testing.T) {
 	})
 }
 
-func TestGuardAnswersAndCountsWhatASessionLeavesBehind(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetAnswersAndCountsWhatASessionLeavesBehind(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		sent := a.beginCall("priced", "{}")
 		cancelled := a.beginCall("priced", "{}")
 		waits := a.beginCall("odd", "{}")
@@ -121,8 +121,8 @@ func TestGuardAnswersAndCountsWhatASessionLeavesBehind(t *testing.T) {
 	})
 }
 
-func TestGuardReportsAnUnknownCostAtTheEnd(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetReportsAnUnknownCostAtTheEnd(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		a.beginCall("odd", "{}")
 		synctest.Wait()
 		_ = a.in.Close()
@@ -133,9 +133,9 @@ func TestGuardReportsAnUnknownCostAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestGuardAtASignalSendsNothingMore(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
-		b.becomes(func(b *bank) { b.silent = true })
+func TestBudgetAtASignalSendsNothingMore(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		b.becomes(func(b *account) { b.silent = true })
 		odd := a.beginCall("odd", "{}")
 		waits := a.beginCall("priced", "{}")
 		wantSeen(t, b, "check_credits")

@@ -20,8 +20,8 @@ func (m *mirror) Notify(context.Context, *jsonrpc.Message) {}
 
 func (m *mirror) Call(context.Context, *jsonrpc.Message) *jsonrpc.Message { return compose(m.answer) }
 
-// BenchmarkGuard is a call through the pumps, without a guard and with one. Without one, no look is taken at it.
-func BenchmarkGuard(b *testing.B) {
+// BenchmarkLimits is a call through the pumps, without a guard and with one. Without one, no look is taken at it.
+func BenchmarkLimits(b *testing.B) {
 	line := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find_work_email","arguments":{"full_name":"Ada Lovelace","domain":"analytical.example"}}}` + "\n")
 	answer := []byte(`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"email\":\"ada@analytical.example\",\"credits_consumed\":1}"}],"structuredContent":{"email":"ada@analytical.example","credits_consumed":1}}}`)
 	for _, bm := range []struct {

@@ -23,17 +23,17 @@ func asking(mode, id, method, params string) string {
 }
 
 // inBothModes runs a test with a session in each mode.
-func inBothModes(t *testing.T, test func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor)) {
+func inBothModes(t *testing.T, test func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor)) {
 	t.Helper()
 	for _, mode := range []string{"legacy", "modern"} {
 		t.Run(mode, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFakeServer(t)
 				test(t, mode, o, func() *proxytest.Editor {
 					if mode == "modern" {
-						return openDesk(t, o.remote())
+						return openEditor(t, o.remote())
 					}
-					return o.visit()
+					return o.open()
 				})
 			})
 		})
@@ -73,7 +73,7 @@ func TestAnAnswerWithLineBreaks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor) {
+			inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 					if m.Method == "initialize" || m.ID == nil {
 						return false
@@ -153,7 +153,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, kind := range []string{"a body", "a list", "a stream"} {
 				t.Run(kind, func(t *testing.T) {
-					inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor) {
+					inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 						o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 							if m.Method != "tools/call" {
 								return false
@@ -194,7 +194,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 // An answer whose id has another type is taken only if it can be meant for nobody else, and if no better one comes.
 func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 	reply := func(id, n string) string { return `{"jsonrpc":"2.0","id":` + id + `,"result":{"n":` + n + `}}` }
-	inBothModes(t, func(t *testing.T, mode string, o *office, begin func() *proxytest.Editor) {
+	inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 		release := make(chan struct{})
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			switch m.Method {

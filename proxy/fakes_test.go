@@ -155,8 +155,8 @@ func compose(parts ...any) *jsonrpc.Message {
 
 func ping(id any) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method":"ping"}`, id) }
 
-// sit is an editor in front of a Failover.
-func sit(t *testing.T, f *Failover) *proxytest.Editor {
+// newEditor is an editor in front of a Failover.
+func newEditor(t *testing.T, f *Failover) *proxytest.Editor {
 	t.Helper()
 	f.Log = slog.New(slog.DiscardHandler)
 	f.Editor = new(Editor)
@@ -181,7 +181,7 @@ func pass(d time.Duration) {
 }
 
 const (
-	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"desk"}}}`
+	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"editor"}}}`
 	ready   = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
 	find1   = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`
 	ask2    = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"leadmagic_status"}}`

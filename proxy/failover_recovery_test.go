@@ -13,7 +13,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
+func TestFailoverHealsWhenALateAnswerComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := &scripted{}
 		late.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -24,7 +24,7 @@ func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
 			return says("late", version)(m)
 		}
 		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
-		d := sit(t, c)
+		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(ready)
@@ -46,7 +46,7 @@ func TestChooseHealsWhenALateAnswerComes(t *testing.T) {
 	})
 }
 
-func TestChooseTriedWaitsForTheTryUnderWay(t *testing.T) {
+func TestFailoverTriedWaitsForTheTryUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := &scripted{}
 		late.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -55,7 +55,7 @@ func TestChooseTriedWaitsForTheTryUnderWay(t *testing.T) {
 		}
 		c := &Failover{Status: new(Status), Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		start := time.Now()
-		d := sit(t, c)
+		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -76,7 +76,7 @@ func TestChooseTriedWaitsForTheTryUnderWay(t *testing.T) {
 	})
 }
 
-func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
+func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool
 		other := &scripted{}
@@ -93,12 +93,12 @@ func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(*problem.Problem) { explained++ },
 		}
-		d := sit(t, c)
+		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		usable.Store(true)
 		d.Write(find1)
-		d.Want(`"id":1`, "began without it", "restart leadmagic in desk", `"isError":true`)
+		d.Want(`"id":1`, "began without it", "restart leadmagic in editor", `"isError":true`)
 		pass(2 * openFor)
 		if s := c.Status.Report(); !s.Restart || s.Problem != nil || explained != 1 {
 			t.Errorf("got %+v, explained %d times, want a restart to be asked for, and one explanation", s, explained)
@@ -107,7 +107,7 @@ func TestChooseAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 	})
 }
 
-func TestChooseTriesAgainWhatMayPass(t *testing.T) {
+func TestFailoverTriesAgainWhatMayPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
 		flaky := &scripted{}
@@ -120,7 +120,7 @@ func TestChooseTriesAgainWhatMayPass(t *testing.T) {
 			}
 			return says("flaky", version)(m)
 		}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: flaky}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: flaky}}, Fallback: &scripted{answer: says("standby", version)}})
 		start := time.Now()
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
@@ -135,7 +135,7 @@ func TestChooseTriesAgainWhatMayPass(t *testing.T) {
 	})
 }
 
-func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
+func TestFailoverTriesAgainWhenTheKeyChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changed atomic.Bool
 		var tries atomic.Int32
@@ -149,7 +149,7 @@ func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
 			}
 			return says("keyed", version)(m)
 		}
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Candidates: []Candidate{{Upstream: keyed}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			KeyChanged: func() bool { return changed.Load() },
@@ -173,10 +173,10 @@ func TestChooseTriesAgainWhenTheKeyChanges(t *testing.T) {
 }
 
 // However often an editor begins anew, there is one look at the key at a time.
-func TestChooseLooksForAKeyForTheLastSessionAlone(t *testing.T) {
+func TestFailoverLooksForAKeyForTheLastSessionAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks atomic.Int32
-		d := sit(t, &Failover{
+		d := newEditor(t, &Failover{
 			Refusal: noKey, Fallback: &scripted{answer: says("standby", version)},
 			KeyChanged: func() bool { looks.Add(1); return false },
 		})
@@ -194,7 +194,7 @@ func TestChooseLooksForAKeyForTheLastSessionAlone(t *testing.T) {
 	})
 }
 
-func TestChooseTriesAgainForACall(t *testing.T) {
+func TestFailoverTriesAgainForACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var usable atomic.Bool
 		up := &scripted{}
@@ -204,7 +204,7 @@ func TestChooseTriesAgainForACall(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(ready)
@@ -218,9 +218,9 @@ func TestChooseTriesAgainForACall(t *testing.T) {
 	})
 }
 
-func TestChooseAnswersACallWhileATryHangs(t *testing.T) {
+func TestFailoverAnswersACallWhileATryHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		start := time.Now()
@@ -233,7 +233,7 @@ func TestChooseAnswersACallWhileATryHangs(t *testing.T) {
 	})
 }
 
-func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
+func TestFailoverDoesNotSendACallThatWasCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -243,7 +243,7 @@ func TestChooseDoesNotSendACallThatWasCalledOff(t *testing.T) {
 			}
 			return failed(m, noKey)
 		}
-		d := sit(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(find1)

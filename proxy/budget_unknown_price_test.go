@@ -10,8 +10,8 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestGuardRunsACallOfUnknownCostAlone(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetRunsACallOfUnknownCostAlone(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		first := a.beginCall("priced", "{}")
 		odd := a.beginCall("odd", "{}")
 		second := a.beginCall("priced", "{}")
@@ -48,7 +48,7 @@ func TestGuardRunsACallOfUnknownCostAlone(t *testing.T) {
 	})
 }
 
-func TestGuardMeasuresWhatTheBalanceTells(t *testing.T) {
+func TestBudgetMeasuresWhatTheBalanceTells(t *testing.T) {
 	tests := []struct {
 		name          string
 		result, after string
@@ -64,7 +64,7 @@ func TestGuardMeasuresWhatTheBalanceTells(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+			accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 				id := a.beginCall("odd", "{}")
 				synctest.Wait()
 				b.pays("odd", tt.result, tt.after)
@@ -76,8 +76,8 @@ func TestGuardMeasuresWhatTheBalanceTells(t *testing.T) {
 	}
 }
 
-func TestGuardNeedNotMeasureARefusal(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetNeedNotMeasureARefusal(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		for _, fate := range []problem.Fate{problem.NotSent, problem.Refused} {
 			id := a.beginCall("odd", "{}")
 			wantSeen(t, b, "check_credits odd")
@@ -96,7 +96,7 @@ func TestGuardNeedNotMeasureARefusal(t *testing.T) {
 	})
 }
 
-func TestGuardCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
+func TestBudgetCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 	tests := []struct {
 		name   string
 		result string
@@ -108,7 +108,7 @@ func TestGuardCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bankSession(t, 4, func(t *testing.T, b *bank, a *agent) {
+			accountSession(t, 4, func(t *testing.T, b *account, a *client) {
 				free := a.beginCall("get_account_analytics", "{}")
 				synctest.Wait()
 				b.pays("get_account_analytics", tt.result, "100")
@@ -123,22 +123,22 @@ func TestGuardCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 	}
 }
 
-func TestGuardSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
+func TestBudgetSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
 	broken := problem.FromError(context.Canceled, true)
 	tests := []struct {
 		name  string
-		spoil func(*bank)
+		spoil func(*account)
 		why   string
 		took  time.Duration
 	}{
-		{"the connection breaks", func(b *bank) { b.trouble = broken }, `what "odd" costs is not known, and the balance before it cannot be read: the connection to LeadMagic broke`, 0},
-		{"the answer has none", func(b *bank) { b.balance = `"plenty"` }, "the balance before it cannot be read: LeadMagic's answer has no balance in it", 0},
-		{"LeadMagic says nothing", func(b *bank) { b.silent = true }, "the balance before it cannot be read: LeadMagic has not answered in time", internalFor},
-		{"there is no balance tool", func(b *bank) { b.names = []string{"odd"} }, "LeadMagic lists no tool that shows the balance", 0},
+		{"the connection breaks", func(b *account) { b.trouble = broken }, `what "odd" costs is not known, and the balance before it cannot be read: the connection to LeadMagic broke`, 0},
+		{"the answer has none", func(b *account) { b.balance = `"plenty"` }, "the balance before it cannot be read: LeadMagic's answer has no balance in it", 0},
+		{"LeadMagic says nothing", func(b *account) { b.silent = true }, "the balance before it cannot be read: LeadMagic has not answered in time", internalFor},
+		{"there is no balance tool", func(b *account) { b.names = []string{"odd"} }, "LeadMagic lists no tool that shows the balance", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+			accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 				b.becomes(tt.spoil)
 				start := time.Now()
 				denied(t, a, a.beginCall("odd", "{}"), tt.why)
@@ -158,12 +158,12 @@ func TestGuardSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
 	}
 }
 
-func TestGuardReadsTheBalanceUntilItCan(t *testing.T) {
-	bankSession(t, 10, func(t *testing.T, b *bank, a *agent) {
+func TestBudgetReadsTheBalanceUntilItCan(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		odd := a.beginCall("odd", "{}")
 		wantSeen(t, b, "check_credits odd")
 		gone := problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")
-		b.becomes(func(b *bank) { b.trouble = gone })
+		b.becomes(func(b *account) { b.trouble = gone })
 		b.pays("odd", `{"content":[]}`, "91")
 		allowed(t, a, odd)
 		wantSeen(t, b, "check_credits")
@@ -173,7 +173,7 @@ func TestGuardReadsTheBalanceUntilItCan(t *testing.T) {
 			denied(t, a, a.beginCall("priced", "{}"), "what the call before has cost is not known, and the balance cannot be read: LeadMagic is not reachable")
 			wantSeen(t, b, "check_credits")
 		}
-		b.becomes(func(b *bank) { b.trouble = nil })
+		b.becomes(func(b *account) { b.trouble = nil })
 		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 10 that`)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "odd 9 measured")
