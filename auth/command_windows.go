@@ -16,4 +16,6 @@ func splitCommand(line string) ([]string, error) { return windows.DecomposeComma
 const shellAdvice = `it runs without a shell: for pipes and variables write cmd /c "…"`
 
 // distrust never says anything: files have no mode to go by.
-func distrust(string, int) (why, fix string) { return "", "" }
+func distrust(string, []int) (why, fix string) { return "", "" }
+
+func trusted() []int { return nil }

@@ -57,7 +57,7 @@ func readFile(name, lead, path string) result {
 	case err != nil:
 		return broken(name, lead+"is not there", "write the key into "+path+", or correct the name")
 	}
-	if why, fix := distrust(path, os.Geteuid()); why != "" {
+	if why, fix := distrust(path, trusted()); why != "" {
 		return broken(name, lead+why, fix)
 	}
 	r := examine(name, lead, text(content))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -14,11 +15,33 @@ import (
 // maxLinks is how many symbolic links may lead to a file, as on Linux.
 const maxLinks = 40
 
+// trusted are the users who may own a key file: this one and root. Where a container knows no root, as Flatpak's do not,
+// what is root's seems to be nobody's there. Source: user_namespaces(7).
+func trusted() []int {
+	users := []int{0, os.Geteuid()}
+	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && !hasRoot(string(ids)) {
+		const nobody = 65534
+		users = append(users, nobody)
+	}
+	return users
+}
+
+// hasRoot reports whether a container with these users has a root: each line is the first id inside, the first outside,
+// and how many there are.
+func hasRoot(ids string) bool {
+	for line := range strings.Lines(ids) {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "0" {
+			return true
+		}
+	}
+	return false
+}
+
 // distrust says why somebody else may have put there what path leads to, and what to do about it; both are empty if nobody
-// may. As for ssh, the file has to belong to this user or root, as does each folder and link on the way, and nobody else may
+// may. As for ssh, the file has to belong to one of users, as does each folder and link on the way, and nobody else may
 // write to them; the group counts as others. A folder may be sticky instead, as /tmp is, where nobody can replace what is
 // another's. What cannot be looked at is for who reads it to find. Source: OpenSSH, safe_path in misc.c.
-func distrust(path string, uid int) (why, fix string) {
+func distrust(path string, users []int) (why, fix string) {
 	at, rest := "/", strings.Split(path, "/")
 	for links := 0; links < maxLinks; {
 		info, err := os.Lstat(at)
@@ -29,7 +52,7 @@ func distrust(path string, uid int) (why, fix string) {
 		open := mode.Perm()&0o022 != 0
 		stat, ok := info.Sys().(*syscall.Stat_t)
 		switch {
-		case ok && stat.Uid != 0 && int(stat.Uid) != uid:
+		case ok && !slices.Contains(users, int(stat.Uid)):
 			why = "belongs to another user"
 			if mode.IsDir() || mode&fs.ModeSymlink != 0 {
 				why = "lies behind " + at + ", which belongs to another user"

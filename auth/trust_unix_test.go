@@ -72,7 +72,7 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := ownFolder(t)
 			path := tt.make(t, dir)
-			why, fix := distrust(path, os.Geteuid())
+			why, fix := distrust(path, trusted())
 			if want := strings.ReplaceAll(tt.want, "DIR", dir); why != want || (fix == "") != (want == "") {
 				t.Errorf("got %q (fix: %s), want %q", why, fix, want)
 			}
@@ -88,15 +88,32 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if why, fix := distrust(path, uid); !strings.HasPrefix(why, want) || !strings.HasSuffix(why, "belongs to another user") || fix == "" {
+		if why, fix := distrust(path, []int{0, uid}); !strings.HasPrefix(why, want) || !strings.HasSuffix(why, "belongs to another user") || fix == "" {
 			t.Errorf("got %q (fix: %s), want that it is another's", why, fix)
 		}
 	})
 	t.Run("root's", func(t *testing.T) {
-		if why, _ := distrust("/", stranger); why != "" {
+		if why, _ := distrust("/", []int{0, stranger}); why != "" {
 			t.Errorf("got %q, want that root's are good for anybody", why)
 		}
 	})
+}
+
+func TestAContainerMayKnowNoRoot(t *testing.T) {
+	for ids, want := range map[string]bool{
+		"         0          0 4294967295\n":                         true,  // no container
+		"         0       1000          1\n":                         true,  // the user is root inside
+		"      1000       1000          1\n":                         false, // Flatpak
+		"         1     100000      65535\n         0   1000    1\n": true,
+		"": false,
+	} {
+		if got := hasRoot(ids); got != want {
+			t.Errorf("%q: has a root: %v, want %v", ids, got, want)
+		}
+	}
+	if users := trusted(); users[0] != 0 || users[1] != os.Geteuid() {
+		t.Errorf("got %v, want root and this user", users)
+	}
 }
 
 // ownFolder is an empty folder, by its real path, that nobody else can write to.
