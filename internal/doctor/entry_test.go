@@ -98,7 +98,7 @@ func TestWhatAProjectsFileDoesWithTheKey(t *testing.T) {
 				if name != "leadmagic" && strings.Contains(tt.entry, `"type":"http"`) && !strings.Contains(tt.detail, "gives it the key") {
 					t.Skip("it has nothing to do with LeadMagic")
 				}
-				c := find(t, d.Examine(t.Context()).Checks, check)
+				c := find(t, d.examineEditors(t, "claude-code"), check)
 				if c.Status != Warn && c.Status != Fail || !strings.Contains(c.Detail, tt.detail) || strings.Contains(c.Detail, "secret") {
 					t.Errorf("got %s, %q; want a warning, %q", c.Status, c.Detail, tt.detail)
 				}
@@ -124,8 +124,8 @@ func TestWhatAProjectsFileMaySay(t *testing.T) {
 			d.installed(t)
 			d.write(t, ".claude/x", "")
 			d.write(t, "./.mcp.json", `{"mcpServers":{"leadmagic":`+entry+`}}`)
-			for _, c := range d.Examine(t.Context()).Checks {
-				if c.Editor != "" && c.Status != OK {
+			for _, c := range d.examineEditors(t, "claude-code") {
+				if c.Status != OK {
 					t.Errorf("got %s of %s: %s", c.Status, c.Name, c.Detail)
 				}
 			}
@@ -191,7 +191,7 @@ func TestOtherFilesOfAProject(t *testing.T) {
 			text = "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nargs = ['--mcp-url=https://evil.example']\n"
 		}
 		d.write(t, tt.file, text)
-		got := slices.ContainsFunc(d.Examine(t.Context()).Checks, func(c Check) bool {
+		got := slices.ContainsFunc(d.examineEditors(t, tt.editor), func(c Check) bool {
 			return c.Editor == tt.editor && c.Name == "project mcp-url" && c.Status == Warn
 		})
 		if got != tt.want {
@@ -308,14 +308,14 @@ func TestAFileFullOfEntries(t *testing.T) {
 	d.installed(t)
 	d.write(t, ".claude/x", "")
 	var entries []string
-	for i := range 5000 {
+	for i := range 500 {
 		entries = append(entries, fmt.Sprintf(`"a%d":{"command":"leadmagic-mcp-proxy","envFile":"/dev/zero"}`, i))
 	}
 	entries = append(entries, `"leadmagic":{"command":"leadmagic-mcp-proxy"}`)
 	d.write(t, "./.mcp.json", `{"mcpServers":{`+strings.Join(entries, ",")+`}}`)
-	checks := d.Examine(t.Context()).Checks
+	checks := d.examineEditors(t, "claude-code")
 	expect(t, checks, "claude-code project entry", OK, "./.mcp.json, line 1", "")
-	expect(t, checks, "claude-code project entries", Warn, "4981 more of ./.mcp.json were not looked at", "")
+	expect(t, checks, "claude-code project entries", Warn, "481 more of ./.mcp.json were not looked at", "")
 }
 
 func TestANameThatIsMadeForATerminal(t *testing.T) {

@@ -220,6 +220,18 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 	}, nil
 }
 
+// examineEditors makes the checks of one editor alone.
+func (d *Doctor) examineEditors(t *testing.T, id string) []Check {
+	t.Helper()
+	e, ok := editor.Lookup(id)
+	if !ok {
+		t.Fatalf("there is no editor %q", id)
+	}
+	d.Editors = []editor.Editor{e}
+	_, err := d.Keys.Get(t.Context())
+	return d.report(d.editors(t.Context(), err == nil)).Checks
+}
+
 // find is the check of that name, with the editor before it if it has one.
 func find(t *testing.T, checks []Check, name string) Check {
 	t.Helper()

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
 
 // projectFiles are a server's entry in the project file of each editor that has one.
@@ -44,13 +42,12 @@ func TestNoProgramOfAProjectIsStarted(t *testing.T) {
 				fill := strings.NewReplacer("FOLDER", filepath.ToSlash(d.System.Folder))
 				name, text, _ := strings.Cut(projectFiles(fill.Replace(tt.command), fill.Replace(tt.path))[id], "\n")
 				d.write(t, name, text)
-				e, _ := editor.Lookup(id)
-				d.Editors, d.Named = []editor.Editor{e}, true
+				d.Named = true
 				d.VersionOf = func(_ context.Context, file string) (string, error) {
 					t.Errorf("%s: %s is started", id, file)
 					return d.Version, nil
 				}
-				c := find(t, d.Examine(t.Context()).Checks, id+" project command")
+				c := find(t, d.examineEditors(t, id), id+" project command")
 				if c.Status != Warn && c.Status != Fail {
 					t.Errorf("%s: got %s, %s", id, c.Status, c.Detail)
 				}

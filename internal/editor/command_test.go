@@ -56,6 +56,14 @@ func TestThePathThatOutlivesAnUpgrade(t *testing.T) {
 	}
 }
 
+func TestPathsThatEndEarlyAreKeptByNobody(t *testing.T) {
+	for _, path := range []string{"", "/", "p", "/Cellar", "/apps", "/apps/p", "/apps/p/1.2.3", "/installs", "/installs/p", "/installs/p/1.2.3", "installs"} {
+		if got := KeptPath(filepath.FromSlash(path)); got != "" {
+			t.Errorf("%s: got %s", path, got)
+		}
+	}
+}
+
 func TestPathsThatWillBeGone(t *testing.T) {
 	for path, want := range map[string]string{
 		"/root/.cache/go-build/4f/4f1c-d/p":                      "Go's build cache",

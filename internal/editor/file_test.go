@@ -184,6 +184,25 @@ func TestAnEntryThatIsOverwrittenAtOnceIsWrittenAgain(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatWasOnlyHiddenIsNotWrittenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, home := machine(t, "linux")
+		path := filepath.Join(home, ".cursor", "mcp.json")
+		put(t, path, `{"a": 1}`)
+		s.rename = func(from, to string) error {
+			err := os.Rename(from, to)
+			written := files(t, home)[".cursor/mcp.json"]
+			put(t, path, "") // an editor has read it by now, and writes it anew
+			time.AfterFunc(3*pause, func() { put(t, path, written) })
+			return err
+		}
+		res, err := lookup(t, "cursor").Install(s, request())
+		if err != nil || res.Outcome != Added || res.Path != path || res.Backup == "" {
+			t.Errorf("got %+v, %v", res, err)
+		}
+	})
+}
+
 func TestAMountPointIsWrittenInPlace(t *testing.T) {
 	for _, refusal := range []error{syscall.EBUSY, syscall.EXDEV} {
 		s, home := machine(t, "linux")

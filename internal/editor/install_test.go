@@ -134,8 +134,8 @@ func roundTrip(t *testing.T, e Editor, s System, r Request) {
 	t.Helper()
 	for i, want := range []Outcome{Added, Unchanged} {
 		res, err := install(t, e, s, r)
-		if err != nil || res.Outcome != want {
-			t.Fatalf("install %d: %v, %v", i, res.Outcome, err)
+		if err != nil || res.Outcome != want || res.Path == "" {
+			t.Fatalf("install %d: %+v, %v", i, res, err)
 		}
 	}
 	entry, err := e.Entry(s, r.Scope, Name)

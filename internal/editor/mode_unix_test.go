@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -38,5 +39,33 @@ func TestModeAndLinksAreKept(t *testing.T) {
 	}
 	if info, _ := os.Stat(filepath.Join(home, ".config", "zed", "settings.json")); info.Mode().Perm() != 0o600 {
 		t.Errorf("a new file of the user's has mode %v", info.Mode())
+	}
+	if info, _ := os.Stat(filepath.Join(home, ".config", "zed")); info.Mode().Perm() != 0o700 {
+		t.Errorf("a new folder of the user's has mode %v", info.Mode())
+	}
+}
+
+func TestTheOwnerStays(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	s, home := machine(t, "linux")
+	path := filepath.Join(home, ".cursor", "mcp.json")
+	put(t, path, "{}")
+	if err := os.Chown(path, 1234, 2345); err != nil {
+		t.Fatal(err)
+	}
+	res, err := install(t, lookup(t, "cursor"), s, request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, res.Backup} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 1234 || stat.Gid != 2345 {
+			t.Errorf("%s belongs to %d:%d", name, stat.Uid, stat.Gid)
+		}
 	}
 }
