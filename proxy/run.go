@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,10 @@ const (
 	discoverFor = 2 * time.Second
 	// orderFor is how long a request waits for the notifications before it.
 	orderFor = 2 * time.Second
+	// idleFor is how long after the last line the memory that the lines have needed is given back to the system: every open
+	// editor keeps a session, most of them idle, and the garbage collector alone keeps memory for minutes. Not sooner, since
+	// an agent that waits for one response asks the next question then.
+	idleFor = 5 * time.Second
 	// notifyFor is how long a notification may take, since the next ones wait for it.
 	notifyFor = 30 * time.Second
 )
@@ -72,6 +77,7 @@ type session struct {
 	work    sync.WaitGroup
 	sending sync.WaitGroup // the notifications among work
 
+	idle     *time.Timer
 	writing  chan struct{} // holds a token while a line is written
 	silent   atomic.Bool   // nothing more is written
 	broken   chan struct{} // closed when the editor cannot be written to, which writeErr then says
@@ -90,6 +96,8 @@ func Run(ctx context.Context, o Options) error {
 		Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: opened, notification: opened,
 		writing: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
+	s.idle = time.AfterFunc(idleFor, debug.FreeOSMemory)
+	defer s.idle.Stop()
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
 	s.Upstream.Start(s.fromUpstream)
@@ -409,6 +417,7 @@ func (s *session) write(line []byte) {
 	if s.silent.Load() {
 		return
 	}
+	s.idle.Reset(idleFor)
 	if _, err := s.Out.Write(line); err != nil {
 		s.breaking.Do(func() {
 			s.writeErr = fmt.Errorf("writing to the editor: %w", err)

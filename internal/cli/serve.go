@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"time"
 
 	"golang.org/x/term"
 
@@ -30,12 +29,8 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		ss.refusal = refusal
 	}
 	debug.SetGCPercent(calmGC)
-	defer time.AfterFunc(settled, releaseStartup).Stop()
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
-
-// settled is when a session has begun, and the memory of its beginning is free.
-const settled = 500 * time.Millisecond
 
 // calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many
 // calls in flight it is collected half as often then, and a fifth more of them get through.

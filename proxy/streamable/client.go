@@ -164,7 +164,6 @@ func (c *Client) Close(ctx context.Context) {
 	waitFor(ctx, &c.sends)
 	waitFor(ctx, &c.reads)
 	c.connections.close()
-	c.memory.close()
 }
 
 // waitFor waits for a group, as long as ctx lasts.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -18,9 +16,6 @@ const (
 	mediumMessage = 16 << 20
 	// memoryFor is how long a message waits for others to give memory back.
 	memoryFor = time.Minute
-	// returnAfter is how long after the last large message its memory is given back to the system: the garbage collector
-	// alone keeps it for minutes.
-	returnAfter = 2 * time.Second
 )
 
 var errNoMemory = errors.New("too many large messages of LeadMagic's are held at once")
@@ -31,36 +26,10 @@ var errNoMemory = errors.New("too many large messages of LeadMagic's are held at
 type memory struct {
 	most          int
 	medium, large *semaphore.Weighted
-
-	mu     sync.Mutex
-	timer  *time.Timer // gives memory back to the system
-	closed bool
 }
 
 func newMemory(most int) memory {
 	return memory{most: most, medium: semaphore.NewWeighted(int64(most)), large: semaphore.NewWeighted(int64(most))}
-}
-
-// returnSoon is called when a message has given its memory back.
-func (m *memory) returnSoon() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.closed:
-	case m.timer == nil:
-		m.timer = time.AfterFunc(returnAfter, debug.FreeOSMemory)
-	default:
-		m.timer.Reset(returnAfter)
-	}
-}
-
-func (m *memory) close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed = true
-	if m.timer != nil {
-		m.timer.Stop()
-	}
 }
 
 // A reservation is the memory that one message holds.
@@ -108,5 +77,4 @@ func (r *reservation) release() {
 	r.memory.medium.Release(r.medium)
 	r.memory.large.Release(r.large)
 	r.medium, r.large = 0, 0
-	r.memory.returnSoon()
 }
