@@ -142,6 +142,7 @@ func TestReferencesOfEachEditor(t *testing.T) {
 		"./.codex/config.toml":    "[mcp_servers.x]\ncommand = 'leadmagic-mcp-proxy'\nenv = { LEADMAGIC_MCP_URL = 'https://elsewhere.example' }\n",
 		"./.github/mcp.json":      `{"mcpServers":{"x":{"command":"leadmagic-mcp-proxy","args":["--mcp-url=${UNSET:-$ELSEWHERE}https://elsewhere.example"],"env":{"LEADMAGIC_MCP_URL":"x"}},"y":{"command":"leadmagic-mcp-proxy","args":["--mcp-url","$ELSEWHERE"]}}}`,
 		"./opencode.json":         `{"mcp":{"servers":{"x":{"type":"local","command":["leadmagic-mcp-proxy","--mcp-url","{env:ELSEWHERE}"]}}}}`,
+		"./opencode.jsonc":        `{"mcp":{"x":{"type":"local","command":["{file:./command}","--mcp-url","{file:./address}"]}}}`,
 	} {
 		t.Run(file, func(t *testing.T) {
 			d := newDoctor(t, key, "ELSEWHERE=https://elsewhere.example")
@@ -150,6 +151,8 @@ func TestReferencesOfEachEditor(t *testing.T) {
 				d.write(t, folder, "")
 			}
 			d.write(t, "./.env", "LEADMAGIC_MCP_URL=https://elsewhere.example\n")
+			d.write(t, "./command", "leadmagic-mcp-proxy\n")
+			d.write(t, "./address", "https://elsewhere.example\n")
 			d.write(t, file, text)
 			found := 0
 			for _, c := range d.Examine(t.Context()).Checks {
@@ -319,6 +322,19 @@ func TestAFileFullOfEntries(t *testing.T) {
 	checks := d.examineEditors(t, "claude-code")
 	expect(t, checks, "claude-code project entry", OK, "./.mcp.json, line 1", "")
 	expect(t, checks, "claude-code project entries", Warn, "481 more of ./.mcp.json were not looked at", "")
+}
+
+func TestEntriesThatNameManyFiles(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	d.write(t, ".config/opencode/x", "")
+	d.write(t, "./decoy", "decoy")
+	var entries []string
+	for i := range mostFiles + 1 {
+		entries = append(entries, fmt.Sprintf(`"a%d":{"type":"local","command":["{file:./decoy}"]}`, i))
+	}
+	d.write(t, "./opencode.json", `{"mcp":{`+strings.Join(entries, ",")+`,"z":{"type":"local","command":["{file:./hidden}"]}}}`)
+	expect(t, d.examineEditors(t, "opencode"), "opencode project files", Warn, "name more than 200 files, and not all of them were read", "")
 }
 
 func TestANameThatIsMadeForATerminal(t *testing.T) {
