@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,9 +76,7 @@ func runAgainst(t *testing.T, address, stdin string, variables map[string]string
 	values := map[string]string{
 		"LEADMAGIC_API_KEY": canary, "LEADMAGIC_MCP_URL": address + "/mcp", "LEADMAGIC_API_URL": address, "LEADMAGIC_UPSTREAM": "mcp",
 	}
-	for name, value := range variables {
-		values[name] = value
-	}
+	maps.Copy(values, variables)
 	var out, errs bytes.Buffer
 	Run(t.Context(), &Env{
 		Getenv:  func(name string) string { return values[name] },

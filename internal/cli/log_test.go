@@ -36,7 +36,7 @@ func TestALogIsAddedTo(t *testing.T) {
 	name := filepath.Join(t.TempDir(), ".hidden.log")
 	for _, level := range []slog.Level{levelTrace, slog.LevelDebug, slog.LevelError, slog.LevelInfo + 1} {
 		var stderr bytes.Buffer // of another session each time
-		newLog(&Env{Stderr: &stderr}, &settings{logFile: name, logLevel: "trace"}).Log(t.Context(), level, strings.Repeat("long ", 100))
+		newLog(&Env{Stderr: &stderr}, &settings{logFile: name, logLevel: "trace"}).Log(t.Context(), level, "a line", "long", strings.Repeat("long ", 100))
 		if stderr.Len() > 0 {
 			t.Fatalf("stderr has %q", stderr.String())
 		}

@@ -102,7 +102,14 @@ func TestResultsForAProgramAreAsTheyCame(t *testing.T) {
 func TestACommandEndsInSilenceWithItsReader(t *testing.T) {
 	address := hosted(t, keyEcho{200, "application/json", `{"jsonrpc":"2.0","id":ID,"result":{"tools":[{"name":"good","inputSchema":{"type":"object"}}],"content":[{"type":"text","text":"first"}]}}`})
 	for _, args := range [][]string{
-		{"tools"}, {"tools", "--json"}, {"call", "good"}, {"call", "--json", "good"}, {"version"}, {"--help"}, {"completion", "zsh"}, {"__complete", "call", ""},
+		{"tools"},
+		{"tools", "--json"},
+		{"call", "good"},
+		{"call", "--json", "good"},
+		{"version"},
+		{"--help"},
+		{"completion", "zsh"},
+		{"__complete", "call", ""},
 		{"sandbox"},
 	} {
 		r, w, err := os.Pipe()

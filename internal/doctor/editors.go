@@ -75,6 +75,7 @@ type editorCheck struct {
 	// that could not be read.
 	getenv func(string) string
 	unread []string
+	files  int // that were read for entries
 }
 
 // mostEntries is more than anybody has in one file. Each of them may take a while.
@@ -100,12 +101,16 @@ func (x *editorCheck) run(ctx context.Context) {
 			}
 			x.found = x.server(ctx, entry) || x.found
 		}
+		if x.files > mostFiles {
+			x.files, x.entry.Name = 0, editor.Name
+			x.warn(x.name("files"), fmt.Sprintf("the entries of %s name more than %d files, and not all of them were read", list.Path, mostFiles), "take out those that you do not know")
+		}
 	}
 }
 
 // concerns reports whether an entry of another name starts this program, or is given the key for another.
 func (x *editorCheck) concerns(s editor.Server) bool {
-	x.resolve(s, nil) // there may be many
+	x.resolve(s, x.read)
 	_, ours := x.launched()
 	return ours || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
 }
@@ -316,15 +321,19 @@ func (x *editorCheck) system() editor.System {
 	return s
 }
 
-// maxVariables is more than any file of variables holds.
-const maxVariables = 1 << 20
+// Limits of what entries may name: more than any file of variables holds, and than anybody has of them.
+const (
+	maxVariables = 1 << 20
+	mostFiles    = 200
+)
 
 // read reads what an entry names besides the variables of the shell.
 func (x *editorCheck) read(name string) (data []byte, err error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(x.doctor.System.Folder, name)
 	}
-	if x.scope == editor.Project && onNetwork(name) {
+	x.files++
+	if x.scope == editor.Project && (onNetwork(name) || x.files > mostFiles) {
 		err = fs.ErrPermission
 	} else {
 		data, _, err = file.Read(name, maxVariables)

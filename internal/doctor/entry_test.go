@@ -142,6 +142,7 @@ func TestReferencesOfEachEditor(t *testing.T) {
 		"./.codex/config.toml":    "[mcp_servers.x]\ncommand = 'leadmagic-mcp-proxy'\nenv = { LEADMAGIC_MCP_URL = 'https://elsewhere.example' }\n",
 		"./.github/mcp.json":      `{"mcpServers":{"x":{"command":"leadmagic-mcp-proxy","args":["--mcp-url=${UNSET:-$ELSEWHERE}https://elsewhere.example"],"env":{"LEADMAGIC_MCP_URL":"x"}},"y":{"command":"leadmagic-mcp-proxy","args":["--mcp-url","$ELSEWHERE"]}}}`,
 		"./opencode.json":         `{"mcp":{"servers":{"x":{"type":"local","command":["leadmagic-mcp-proxy","--mcp-url","{env:ELSEWHERE}"]}}}}`,
+		"./opencode.jsonc":        `{"mcp":{"x":{"type":"local","command":["{file:./command}","--mcp-url","{file:./address}"]}}}`,
 	} {
 		t.Run(file, func(t *testing.T) {
 			d := newDoctor(t, key, "ELSEWHERE=https://elsewhere.example")
@@ -150,6 +151,8 @@ func TestReferencesOfEachEditor(t *testing.T) {
 				d.write(t, folder, "")
 			}
 			d.write(t, "./.env", "LEADMAGIC_MCP_URL=https://elsewhere.example\n")
+			d.write(t, "./command", "leadmagic-mcp-proxy\n")
+			d.write(t, "./address", "https://elsewhere.example\n")
 			d.write(t, file, text)
 			found := 0
 			for _, c := range d.Examine(t.Context()).Checks {
@@ -298,8 +301,11 @@ func TestVariablesThatMeanNothing(t *testing.T) {
 func TestAServerThatIsSwitchedOff(t *testing.T) {
 	d := newDoctor(t, key)
 	d.installed(t)
-	d.write(t, ".gemini/settings.json", `{"mcp":{"excluded":["leadmagic"]},"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"$LEADMAGIC_API_KEY"}}}}`)
-	expect(t, d.Examine(t.Context()).Checks, "gemini entry", Warn, "~/.gemini/settings.json, line 1 is switched off: mcp.excluded in ~/.gemini/settings.json names it", "enable leadmagic in Gemini CLI")
+	d.write(t, ".gemini/settings.json", `{"mcp":{"excluded":["leadmagic","crm"]},"mcpServers":{"crm":{"command":"leadmagic-mcp-proxy"},"leadmagic":{"command":"npx","args":["mcp-remote"]}}}`)
+	checks := d.examineEditors(t, "gemini")
+	for _, name := range []string{"gemini entry", "gemini entry (crm)"} {
+		expect(t, checks, name, Warn, "is switched off: mcp.excluded in ~/.gemini/settings.json names it", "enable ")
+	}
 }
 
 // A repository may hold as many entries as it likes, and what they name may be anything.
@@ -316,6 +322,19 @@ func TestAFileFullOfEntries(t *testing.T) {
 	checks := d.examineEditors(t, "claude-code")
 	expect(t, checks, "claude-code project entry", OK, "./.mcp.json, line 1", "")
 	expect(t, checks, "claude-code project entries", Warn, "481 more of ./.mcp.json were not looked at", "")
+}
+
+func TestEntriesThatNameManyFiles(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	d.write(t, ".config/opencode/x", "")
+	d.write(t, "./decoy", "decoy")
+	var entries []string
+	for i := range mostFiles + 1 {
+		entries = append(entries, fmt.Sprintf(`"a%d":{"type":"local","command":["{file:./decoy}"]}`, i))
+	}
+	d.write(t, "./opencode.json", `{"mcp":{`+strings.Join(entries, ",")+`,"z":{"type":"local","command":["{file:./hidden}"]}}}`)
+	expect(t, d.examineEditors(t, "opencode"), "opencode project files", Warn, "name more than 200 files, and not all of them were read", "")
 }
 
 func TestANameThatIsMadeForATerminal(t *testing.T) {
@@ -353,6 +372,78 @@ func TestSettingsThatTheEntryHas(t *testing.T) {
 	for _, c := range d.Examine(t.Context()).Checks {
 		if c.Editor != "" && c.Status != OK {
 			t.Errorf("%s %s: got %s, %s", c.Editor, c.Name, c.Status, c.Detail)
+		}
+	}
+}
+
+// A hint does not lead to a command that would lose something.
+func TestHowAnEntryIsCorrected(t *testing.T) {
+	const byHand = "name them in its entry; for the form see: leadmagic-mcp-proxy install --print codex"
+	for _, tt := range []struct{ file, table, more, check, hint string }{
+		{".codex/config.toml", "leadmagic", "", "codex settings", "leadmagic-mcp-proxy install codex --force -- --upstream="},
+		{".codex/config.toml", "leadmagic", "args = ['--read-only']", "codex settings", byHand},
+		{"./.codex/config.toml", "leadmagic", "", "codex project settings", byHand},
+		{".codex/config.toml", "crm", "cwd = '/'", "codex key (crm)", "add env_vars = [\"LEADMAGIC_API_KEY\"]"},
+		{".codex/config.toml", "crm", "enabled = true\nargs = ['word']", "codex command (crm)", "correct it in ~/.codex/config.toml, or take it out"},
+	} {
+		d := newDoctor(t, key, "LEADMAGIC_UPSTREAM=rest")
+		d.Wanted = []string{"LEADMAGIC_UPSTREAM"}
+		d.Settings = func(args []string, getenv func(string) string) Settings {
+			return readSettings(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--read-only" }), getenv)
+		}
+		d.installed(t)
+		d.write(t, ".codex/x", "")
+		d.write(t, tt.file, "[mcp_servers."+tt.table+"]\ncommand = 'leadmagic-mcp-proxy'\n"+tt.more+"\n")
+		c := find(t, d.examineEditors(t, "codex"), tt.check)
+		if !strings.HasPrefix(filepath.ToSlash(c.Hint), tt.hint) || c.Status == OK {
+			t.Errorf("%s: got %s, hint %q, want %q", tt.check, c.Status, c.Hint, tt.hint)
+		}
+	}
+}
+
+// This very program under another name is this program, too, wherever a link leads to it from.
+func TestThisProgramUnderAnotherName(t *testing.T) {
+	for _, command := range []string{"lm", "./lm", "HOME/lm"} {
+		d := newDoctor(t, key)
+		d.Executable = d.write(t, "opt/program", "")
+		d.write(t, "bin/x", "")
+		d.write(t, ".claude/x", "")
+		for _, folder := range []string{filepath.Join(d.Homes[0], "bin"), d.System.Folder, d.Homes[0]} {
+			if err := os.Symlink(d.Executable, filepath.Join(folder, "lm")); err != nil {
+				t.Skip(err)
+			}
+		}
+		command = strings.Replace(command, "HOME", filepath.ToSlash(d.Homes[0]), 1)
+		file, text := claude("anything", fmt.Sprintf(`{"command":%q,"args":["--mcp-url","https://evil.example"]}`, command))
+		d.write(t, file, text)
+		expect(t, d.examineEditors(t, "claude-code"), "claude-code project mcp-url (anything)", Warn, "https://evil.example", "")
+	}
+}
+
+// A file of variables that is there, or is not, is nothing to speak of.
+func TestFilesOfVariables(t *testing.T) {
+	for _, tt := range []struct {
+		file, envFile string
+		want          bool // that it cannot be read is said
+	}{
+		{"./.vscode/mcp.json", "${workspaceFolder}/there", false},
+		{"./.vscode/mcp.json", "there", false},
+		{"./.vscode/mcp.json", "${workspaceFolder}/none", false},
+		{"./.vscode/mcp.json", "/${workspaceFolder}/there", true}, // on Windows that is another machine
+		{"./.vscode/mcp.json", "${workspaceFolder}", true},
+		{".config/Code/User/mcp.json", "/${workspaceFolder}/there", false},
+	} {
+		if root != "" && strings.HasPrefix(tt.envFile, "/") {
+			continue
+		}
+		d := newDoctor(t, key)
+		d.installed(t)
+		d.write(t, ".config/Code/x", "")
+		d.write(t, "./there", "A=b\n")
+		d.write(t, tt.file, fmt.Sprintf(`{"servers":{"leadmagic":{"command":"leadmagic-mcp-proxy","envFile":%q}}}`, tt.envFile))
+		got := slices.ContainsFunc(d.examineEditors(t, "vscode"), func(c Check) bool { return strings.Contains(c.Detail, "which cannot be read") })
+		if got != tt.want {
+			t.Errorf("%s in %s: got %v, want %v", tt.envFile, tt.file, got, tt.want)
 		}
 	}
 }

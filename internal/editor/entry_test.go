@@ -151,6 +151,10 @@ func TestServersAreReadInEveryShape(t *testing.T) {
 	if s.Ours("") || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
 		t.Errorf("remote: got %+v", s)
 	}
+	s = read(jsonFormat{}, `{"s":{"n":{"command":{"path":"/a/leadmagic-mcp-proxy","args":["-x"],"env":{"A":"b"}},"settings":{}}}}`)
+	if !s.Ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" {
+		t.Errorf("older Zed: got %+v", s)
+	}
 	s = read(jsonFormat{}, `{"s":{"n":{"command":"x","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"},"disabled":true,"envFile":".env"}}}`)
 	if s.LiteralKey() != "" || !s.Disabled || s.EnvFile != ".env" {
 		t.Errorf("with a reference: got %+v", s)

@@ -61,6 +61,7 @@ func TestWhatAServerSees(t *testing.T) {
 		{"Cline's command passes all and expands nothing", "cline-cli", "linux", ref("${env:LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=${env:LEADMAGIC_API_KEY}", "LANG=C"}, nil},
 		{"opencode passes all", "opencode", "linux", Server{}, []string{key, "OPENCODE=1"}, nil},
 		{"opencode expands curly braces", "opencode", "linux", ref("{env:LEADMAGIC_API_KEY}"), []string{key}, nil},
+		{"opencode reads a file", "opencode", "linux", ref("{file:~/e2}"), []string{"LEADMAGIC_API_KEY=E"}, nil},
 		{"opencode leaves the dollar before them", "opencode", "linux", ref("${env:LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=$K"}, nil},
 		{"opencode makes nothing of what is not set", "opencode", "linux", ref("{env:NOPE}"), []string{"LEADMAGIC_API_KEY="}, nil},
 		{"Windows takes names in any case", "cursor", "windows", Server{Env: map[string]string{"leadmagic_api_key": "${env:leadmagic_api_key}"}}, []string{key}, nil},
@@ -72,6 +73,8 @@ func TestWhatAServerSees(t *testing.T) {
 				switch path {
 				case "/e", "/h/e":
 					return []byte("# comment\nexport LEADMAGIC_API_KEY=\"F\"\nA = b\n"), nil
+				case filepath.Join("/h", "e2"):
+					return []byte("E\n"), nil
 				case "/k":
 					return []byte("from a file\n"), nil
 				}

@@ -12,7 +12,7 @@ var (
 	shellLike = regexp.MustCompile(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
 	prefixed  = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
 	folders   = regexp.MustCompile(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
-	curly     = regexp.MustCompile(`\{env:([^}]*)\}`)
+	curly     = regexp.MustCompile(`\{(env|file):([^}]*)\}`)
 )
 
 // substitute replaces what re finds by what value says of its groups.
@@ -95,12 +95,7 @@ func foldersExpand(s string, p process) string {
 		case "workspaceFolderBasename":
 			return filepath.Base(p.Folder)
 		case "userHome":
-			if p.GOOS == "windows" {
-				home, _ := p.get("USERPROFILE")
-				return home
-			}
-			home, _ := p.get("HOME")
-			return home
+			return p.home()
 		}
 		return string(filepath.Separator)
 	})
@@ -118,10 +113,30 @@ func windsurfExpand(s string, p process) string {
 	})
 }
 
-// opencodeExpand: {env:NAME}; unset, it is empty. A dollar before it stays.
+// opencodeExpand: {env:NAME}; unset, it is empty. {file:path} is a file's content. A dollar before them stays.
 func opencodeExpand(s string, p process) string {
 	return substitute(curly, s, func(g []string) string {
-		v, _ := p.get(g[1])
+		if g[1] == "file" {
+			return strings.TrimSpace(p.file(p.underHome(g[2])))
+		}
+		v, _ := p.get(g[2])
 		return v
 	})
+}
+
+// underHome is a path whose ~ is filled in.
+func (p process) underHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		return filepath.Join(p.home(), rest)
+	}
+	return path
+}
+
+func (p process) home() string {
+	name := "HOME"
+	if p.GOOS == "windows" {
+		name = "USERPROFILE"
+	}
+	home, _ := p.get(name)
+	return home
 }

@@ -65,6 +65,9 @@ func serverOf(value any) Server {
 	if !nested {
 		m = outer
 	}
+	if older, ok := m["command"].(map[string]any); ok { // of Zed
+		m = map[string]any{"command": older["path"], "args": older["args"], "env": older["env"]}
+	}
 	s := Server{Args: texts(m["args"]), EnvVars: texts(m["env_vars"]), Env: map[string]string{}}
 	s.Command, _ = m["command"].(string)
 	if words := texts(m["command"]); len(words) > 0 {

@@ -194,9 +194,6 @@ func (g git) ignored(ctx context.Context, r repository, dir string) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	if rel == "." {
-		rel = ""
-	}
 	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
 	out := map[string]bool{}
 	for _, name := range names {
@@ -293,14 +290,18 @@ type repository struct {
 }
 
 // findRepository finds the repository that holds a folder. As with git, a folder that is itself a git folder counts
-// only as what .git leads to.
+// only as what .git leads to. Of repositories within others, git is started at the top of the outermost.
 func findRepository(folder string) repository {
+	r := repository{start: folder, top: folder}
 	for top := folder; ; top = filepath.Dir(top) {
 		if dir := gitDir(top); dir != "" {
-			return openRepository(top, dir)
+			if r.dir == "" {
+				r = openRepository(top, dir)
+			}
+			r.start = top
 		}
 		if top == filepath.Dir(top) {
-			return repository{start: folder, top: folder}
+			return r
 		}
 	}
 }

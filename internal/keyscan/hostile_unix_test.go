@@ -237,6 +237,98 @@ func TestGitOfTheProjectIsNotRun(t *testing.T) {
 	}
 }
 
+// fakeGit is an environment whose git is a script.
+func fakeGit(t *testing.T, script string) []string {
+	t.Helper()
+	bin := t.TempDir()
+	put(t, filepath.Join(bin, "git"), "#!/bin/sh\n"+script)
+	if err := os.Chmod(filepath.Join(bin, "git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1"}
+}
+
+func TestWhereGitIsStarted(t *testing.T) {
+	s, _ := machine(t)
+	environ := gitFor(t)
+	runGit(t, environ, s.Folder, "init", "-q")
+	for _, dir := range []string{"sub/inner", "sub/.vscode"} {
+		runGit(t, environ, s.Folder, "init", "-q", dir)
+		put(t, filepath.Join(s.Folder, dir, "mcp.json"), leak)
+	}
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "log")
+	environ = fakeGit(t, "pwd -P >> '"+log+"'\nexec '"+real+"' \"$@\"\n")
+	for _, folder := range []string{s.Folder, filepath.Join(s.Folder, "sub")} {
+		here := s.with(environ)
+		here.Folder = folder
+		for _, targets := range []Targets{{Paths: []string{"."}}, {Staged: true}} {
+			if rep, err := here.Scan(t.Context(), targets); err != nil || rep.Notes != nil || !targets.Staged && len(rep.Findings) != 2 {
+				t.Errorf("got %+v (%v)", rep, err)
+			}
+		}
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if got, want := strings.TrimSpace(line), file.Real(s.Folder); got != want {
+			t.Errorf("git was started in %s, want %s", got, want)
+		}
+	}
+}
+
+func TestAGitThatFails(t *testing.T) {
+	for name, tt := range map[string]struct{ script, note, staged string }{
+		"says why":     {"echo 'fatal: no' >&2; exit 128", "git says: fatal: no", "git says: fatal: no"},
+		"says nothing": {"exit 3", "git says: exit status 3", "git says: exit status 3"},
+		"lists what it does not have": {`case "$*" in
+			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000:000000 100644 0 2 A\000b.env\000' ;;
+			*cat-file*) printf '1 blob 1000\nshort' ;;
+			*) exit 1 ;;
+		esac`, "git says: exit status 1", "reading from git: "},
+		"has not all": {`case "$*" in
+			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000:000000 100644 0 2 A\000b.env\000' ;;
+			*cat-file*) printf '1 missing\n2 blob x\n' ;;
+			*) exit 1 ;;
+		esac`, "git says: exit status 1", "reading from git: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := machine(t)
+			s.Environ = fakeGit(t, tt.script)
+			runGit(t, gitFor(t), s.Folder, "init", "-q")
+			put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+			rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}})
+			if got := told(s, rep); err != nil || len(got) != 1 || !strings.HasSuffix(got[0], " unknown") {
+				t.Errorf("got %q (%v)", got, err)
+			}
+			if len(rep.Notes) != 1 || !strings.HasSuffix(rep.Notes[0], " was looked at too, since "+tt.note) {
+				t.Errorf("got %q", rep.Notes)
+			}
+			if _, err := s.Scan(t.Context(), Targets{Staged: true}); err == nil || !strings.Contains(err.Error(), tt.staged) {
+				t.Errorf("what is staged: got %v, want %s", err, tt.staged)
+			}
+		})
+	}
+}
+
+// Without git, nothing is known of a repository; outside of one, nothing is missed.
+func TestNoGit(t *testing.T) {
+	s, _ := machine(t)
+	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+	for _, want := range []string{"", "what git ignores in " + file.Real(s.Folder) + " was looked at too, since git was not found"} {
+		rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}})
+		if err != nil || strings.Join(rep.Notes, "\n") != want || len(rep.Findings) != 1 {
+			t.Errorf("got %+v (%v)", rep, err)
+		}
+		runGit(t, gitFor(t), s.Folder, "init", "-q")
+	}
+}
+
 // The key and what ties git to another repository are not for git.
 func TestTheEnvironmentOfGit(t *testing.T) {
 	g := newGit([]string{"PATH=/usr/bin", "LEADMAGIC_API_KEY=" + canary, "GIT_DIR=x", "GIT_SSH_COMMAND=x", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_GLOBAL=x", "HOME=/h"}, nil)

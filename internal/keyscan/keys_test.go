@@ -3,6 +3,7 @@ package keyscan
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -16,6 +17,9 @@ func TestKeysAreFound(t *testing.T) {
 		{"a key in an entry", inEditor, `{"env": {"LEADMAGIC_API_KEY": "` + canary + `"}}`, []string{canary}},
 		{"the shortest key", inEditor, `"lm_0123456789abc"`, []string{"lm_0123456789abc"}},
 		{"what is too short for a key", inEditor, `"lm_0123456789ab"`, nil},
+		{"a key far behind in a file", inConfig, strings.Repeat("A=1\n", 1000) + "LEADMAGIC_API_KEY=8f3a", []string{"8f3a"}},
+		{"what is too long for a key", inEditor, "LEADMAGIC_API_KEY=" + strings.Repeat("8f3a", 33), nil},
+		{"what is as long as a key may be", inEditor, "LEADMAGIC_API_KEY=" + strings.Repeat("8f3a", 32), []string{strings.Repeat("8f3a", 32)}},
 		{"a key without lm_ under a name", inEditor, `"LEADMAGIC_API_KEY": "8f3a-77"`, []string{"8f3a-77"}},
 		{"a header", inEditor, `"headers": {"X-LeadMagic-Key": "8f3a"}`, []string{"8f3a"}},
 		{"the other header", inEditor, `"X-API-Key" : '8f3a'`, []string{"8f3a"}},

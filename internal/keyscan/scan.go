@@ -175,7 +175,10 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 	folders := []string{s.Folder}
 	for _, path := range t.Paths {
 		path = from(s.Folder, path)
-		folders = append(folders, path, filepath.Dir(path))
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			path = filepath.Dir(path)
+		}
+		folders = append(folders, path)
 	}
 	r := scan{Scanner: s, git: newGit(s.Environ, folders), seen: map[string]bool{}}
 	if t.Staged {
@@ -234,8 +237,7 @@ func (r *scan) tree(ctx context.Context, named string) error {
 		}
 		maps.Copy(ignored, more)
 	}
-	top := findRepository(root)
-	ask(top, root)
+	ask(findRepository(root), root)
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -252,10 +254,8 @@ func (r *scan) tree(ctx context.Context, named string) error {
 		case ignored[path]:
 			return nil
 		case d.IsDir():
-			if dir := gitDir(path); dir != "" { // a repository inside of this one
-				inner := openRepository(path, dir)
-				inner.start = top.start
-				ask(inner, path)
+			if gitDir(path) != "" { // a repository inside of this one
+				ask(findRepository(path), path)
 			}
 			return nil
 		}

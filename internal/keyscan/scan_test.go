@@ -273,6 +273,37 @@ func TestOtherListsOfWhatGitIgnores(t *testing.T) {
 	}
 }
 
+func TestWhatALineAllowsIsCounted(t *testing.T) {
+	s, _ := machine(t)
+	put(t, filepath.Join(s.Folder, ".env"), "A="+canary+" # "+Allow+"\nB="+canary+"\nC="+canary+" # "+Allow+"\n")
+	put(t, filepath.Join(s.Folder, "notes"), "LEADMAGIC_API_KEY=8f3a77\n")
+	rep, err := s.Scan(t.Context(), Targets{Project: true})
+	if err != nil || rep.Allowed != 2 || len(rep.Findings) != 1 || rep.Findings[0].Line != 2 {
+		t.Errorf("got %+v (%v)", rep, err)
+	}
+	for _, name := range []string{"notes", "./notes", filepath.Join(s.Folder, "notes")} {
+		if rep, err := s.Scan(t.Context(), Targets{Paths: []string{name}}); err != nil || len(rep.Findings) != 1 {
+			t.Errorf("%s: got %+v (%v)", name, rep, err)
+		}
+	}
+}
+
+func TestFilesOfTheUser(t *testing.T) {
+	s, home := machine(t)
+	path := filepath.Join(home, ".claude.json")
+	put(t, path, strings.Repeat(" ", maxConfig)+`"lm_head_projection_weight"`)
+	s.User = []Place{{Path: path, Editor: "claude-code", Instead: func(name string) string { return "remove " + name }}}
+	for _, targets := range []Targets{{User: true}, {Paths: []string{path}}} {
+		rep, err := s.Scan(t.Context(), targets)
+		if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Editor != "claude-code" || rep.Findings[0].Instead != "remove " {
+			t.Errorf("%+v: got %+v (%v)", targets, rep, err)
+		}
+	}
+	if rep, err := s.Scan(t.Context(), Targets{Project: true}); err != nil || rep.Files != 0 {
+		t.Errorf("got %+v (%v)", rep, err)
+	}
+}
+
 // A submodule and a link are no files of the commit.
 func TestWhatIsStagedAndNoFile(t *testing.T) {
 	g := gitFor(t)

@@ -12,33 +12,33 @@ import (
 	"time"
 )
 
-// TestChaos has three editors call without a pause, one of each era and one over the REST API, while LeadMagic restarts,
+// TestChaos has three editors call without a pause, one with a session, one stateless and one over the REST API, while LeadMagic restarts,
 // loses sessions, cuts streams, refuses, freezes and takes another key. Each call must be answered once, and none carried
 // out twice; who was told that a call cost nothing must not have paid for it, and the credits that the editors know of must
 // be those that LeadMagic has charged.
 func TestChaos(t *testing.T) {
-	drawn := *seed
-	if drawn == 0 {
-		drawn = rand.Uint64()
+	chosen := *seed
+	if chosen == 0 {
+		chosen = rand.Uint64()
 	}
-	t.Logf("repeat it with %s", command(t, drawn))
+	t.Logf("repeat it with %s", command(t, chosen))
 	lasts := pick(3*time.Second, 15*time.Minute)
 	for i, tt := range []struct{ name, scheme string }{{"over HTTP/1.1", "http"}, {"over HTTP/2 and TLS", "https"}} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel() // nearly all of it is waiting
-			endure(t, startWeather(t, rand.New(rand.NewPCG(drawn, uint64(i))), tt.scheme), lasts)
+			runChaos(t, startUpstream(t, rand.New(rand.NewPCG(chosen, uint64(i))), tt.scheme), lasts)
 		})
 	}
 }
 
-func endure(t *testing.T, w *weather, lasts time.Duration) {
+func runChaos(t *testing.T, w *upstream, lasts time.Duration) {
 	t.Helper()
 	editors := []*editor{
-		sit(t, start(t, w.env(), "--upstream", "mcp"), legacy),
-		sit(t, start(t, w.env(), "--upstream", "mcp"), modern),
-		sit(t, start(t, w.env(), "--upstream", "rest"), legacy),
+		openEditor(t, start(t, w.env(), "--upstream", "mcp"), withSessions),
+		openEditor(t, start(t, w.env(), "--upstream", "mcp"), stateless),
+		openEditor(t, start(t, w.env(), "--upstream", "rest"), withSessions),
 	}
-	told := &told{outcomes: make(map[lookup]outcome), credits: make(map[lookup]float64)}
+	seen := &outcomes{outcomes: make(map[lookup]outcome), credits: make(map[lookup]float64)}
 	var next atomic.Int64
 	over := make(chan struct{})
 	var callers sync.WaitGroup
@@ -50,38 +50,38 @@ func endure(t *testing.T, w *weather, lasts time.Duration) {
 					case <-over:
 						return
 					case <-time.After(2 * time.Millisecond):
-						told.ask(t, e, lookup(next.Add(1)))
+						seen.call(t, e, lookup(next.Add(1)))
 					}
 				}
 			})
 		}
 	}
 	for time.Since(w.begun) < lasts && !t.Failed() {
-		w.pass(w.upTo(pick(200*time.Millisecond, 500*time.Millisecond)))
-		w.happen()
+		w.wait(w.upTo(pick(200*time.Millisecond, 500*time.Millisecond)))
+		w.next()
 	}
 	close(over)
 	w.clear()
 	callers.Wait()
 
-	// The storm is over, and every editor still has its session.
+	// Every editor still has its session.
 	for _, e := range editors {
 		l := lookup(next.Add(1))
-		if o := told.ask(t, e, l); o != succeeded {
-			t.Errorf("after the storm a call has not succeeded: %v", o)
+		if o := seen.call(t, e, l); o != succeeded {
+			t.Errorf("afterwards a call has not succeeded: %v", o)
 		}
-		e.leave()
+		e.close()
 	}
-	w.set()
+	w.stop()
 	extra := 0
 	for _, e := range editors {
-		extra += len(e.strays)
+		extra += len(e.unexpected)
 	}
-	told.compare(t, w, extra)
+	seen.compare(t, w, extra)
 }
 
-// told is what the editors were told.
-type told struct {
+// outcomes are what the editors were told of their calls.
+type outcomes struct {
 	mu         sync.Mutex
 	outcomes   map[lookup]outcome
 	credits    map[lookup]float64
@@ -90,55 +90,55 @@ type told struct {
 	refusals   map[string]int
 }
 
-// ask makes a call and keeps what came of it.
-func (told *told) ask(t *testing.T, e *editor, l lookup) outcome {
+// call makes a call and keeps what came of it.
+func (seen *outcomes) call(t *testing.T, e *editor, l lookup) outcome {
 	begun := time.Now()
 	a, err := e.await(t.Context(), e.call(l.tool(), l.arguments()))
-	told.mu.Lock()
-	defer told.mu.Unlock()
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
 	if err != nil {
 		t.Errorf("call %d: %v", l, err)
-		told.unanswered++
+		seen.unanswered++
 		return unknown
 	}
 	o, credits, err := l.judge(a)
 	if err != nil {
 		t.Errorf("call %d: %v", l, err)
 	}
-	told.outcomes[l], told.credits[l] = o, credits
-	told.slowest = max(told.slowest, time.Since(begun))
+	seen.outcomes[l], seen.credits[l] = o, credits
+	seen.slowest = max(seen.slowest, time.Since(begun))
 	if o != succeeded {
-		if told.refusals == nil {
-			told.refusals = make(map[string]int)
+		if seen.refusals == nil {
+			seen.refusals = make(map[string]int)
 		}
 		first, _, _ := strings.Cut(a.text(), "\n")
 		first, _, _ = strings.Cut(first, " (request ")
-		told.refusals[first]++
+		seen.refusals[first]++
 	}
 	return o
 }
 
-// compare holds what the editors were told against the book of the weather. Extra are the answers that nobody waited for.
-func (told *told) compare(t *testing.T, w *weather, extra int) {
+// compare holds what the editors were told against the ledger. Extra are the answers to no call.
+func (seen *outcomes) compare(t *testing.T, w *upstream, extra int) {
 	t.Helper()
 	count := make(map[outcome]int)
 	var known, found float64 // credits of calls that succeeded, and of those that turned out to have been carried out
 	carried := 0
 	repeated := 0
-	for _, times := range w.book.times {
+	for _, times := range w.ledger.times {
 		if times > 1 {
 			repeated++
 		}
 	}
-	for l, o := range told.outcomes {
-		times, charged := w.book.times[l.domain()], w.book.credits[l.domain()]
+	for l, o := range seen.outcomes {
+		times, charged := w.ledger.times[l.domain()], w.ledger.credits[l.domain()]
 		count[o]++
-		known += told.credits[l]
+		known += seen.credits[l]
 		switch {
 		case times > 1:
 			t.Errorf("call %d was carried out %d times", l, times)
-		case o == succeeded && (times != 1 || charged != told.credits[l]):
-			t.Errorf("call %d succeeded and cost %v; it was carried out %d times for %v", l, told.credits[l], times, charged)
+		case o == succeeded && (times != 1 || charged != seen.credits[l]):
+			t.Errorf("call %d succeeded and cost %v; it was carried out %d times for %v", l, seen.credits[l], times, charged)
 		case o == refused && times != 0:
 			t.Errorf("call %d was said to have cost nothing, and was carried out for %v", l, charged)
 		case o == unknown && times == 1:
@@ -146,15 +146,15 @@ func (told *told) compare(t *testing.T, w *weather, extra int) {
 			found += charged
 		}
 	}
-	if known+found != w.book.charged {
-		t.Errorf("the editors know of %v + %v credits, LeadMagic has charged %v", known, found, w.book.charged)
+	if known+found != w.ledger.charged {
+		t.Errorf("the editors know of %v + %v credits, LeadMagic has charged %v", known, found, w.ledger.charged)
 	}
-	if left := float64(w.lives)*opening - w.balance; left != w.book.charged {
-		t.Errorf("%v credits are gone from the balance, %v were charged", left, w.book.charged)
+	if left := float64(w.starts)*opening - w.balance; left != w.ledger.charged {
+		t.Errorf("%v credits are gone from the balance, %v were charged", left, w.ledger.charged)
 	}
-	made := len(told.outcomes) + told.unanswered
-	if len(w.book.times) > made {
-		t.Errorf("LeadMagic has carried out %d calls, the editors have made %d", len(w.book.times), made)
+	made := len(seen.outcomes) + seen.unanswered
+	if len(w.ledger.times) > made {
+		t.Errorf("LeadMagic has carried out %d calls, the editors have made %d", len(w.ledger.times), made)
 	}
 	if count[succeeded] == 0 || len(w.counts) < 4 {
 		t.Errorf("too little has happened: %v, %d successes", w.counts, count[succeeded])
@@ -165,11 +165,11 @@ func (told *told) compare(t *testing.T, w *weather, extra int) {
 	}
 	fmt.Fprintf(&report, "\n%d calls in %.0f s: %d succeeded, %d refused at no cost, %d of unknown outcome, of which %d were carried out",
 		made, time.Since(w.begun).Seconds(), count[succeeded], count[refused], count[unknown], carried)
-	fmt.Fprintf(&report, "\n%d without an answer, %d answers to nobody, %d carried out more than once", told.unanswered, extra, repeated)
-	fmt.Fprintf(&report, "\n%v credits charged by LeadMagic; the editors know of %v, and of %v of unknown outcome, which is %v", w.book.charged, known, found, known+found)
-	fmt.Fprintf(&report, "\nslowest answer %.1f s", told.slowest.Seconds())
-	for _, text := range slices.Sorted(maps.Keys(told.refusals)) {
-		fmt.Fprintf(&report, "\n  %5d × %s", told.refusals[text], text)
+	fmt.Fprintf(&report, "\n%d without an answer, %d answers to no call, %d carried out more than once", seen.unanswered, extra, repeated)
+	fmt.Fprintf(&report, "\n%v credits charged by LeadMagic; the editors know of %v, and of %v of unknown outcome, which is %v", w.ledger.charged, known, found, known+found)
+	fmt.Fprintf(&report, "\nslowest answer %.1f s", seen.slowest.Seconds())
+	for _, text := range slices.Sorted(maps.Keys(seen.refusals)) {
+		fmt.Fprintf(&report, "\n  %5d × %s", seen.refusals[text], text)
 	}
 	t.Log(report.String())
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	legacy = "2025-11-25"
-	modern = "2026-07-28"
+	withSessions = "2025-11-25"
+	stateless    = "2026-07-28"
 )
 
 // An editor talks to a program, line by line, and sees to it that each call is answered once.
@@ -21,11 +21,11 @@ type editor struct {
 	*program
 	version string
 
-	mu     sync.Mutex
-	asked  int
-	open   map[int]chan *answer
-	strays []string // answers that nobody waits for
-	said   int      // progress notifications
+	mu         sync.Mutex
+	lastID     int
+	open       map[int]chan *answer
+	unexpected []string // answers to no call
+	progress   int      // progress notifications
 
 	reading sync.Mutex // held while the editor does not read
 }
@@ -56,20 +56,20 @@ func (a *answer) text() string {
 
 func (a *answer) failed() bool { return a.Error.Code != 0 || a.Result.IsError }
 
-// sit puts an editor in front of a program and opens a session.
-func sit(t *testing.T, p *program, version string) *editor {
+// openEditor starts an editor in front of a program and opens a session.
+func openEditor(t *testing.T, p *program, version string) *editor {
 	t.Helper()
 	e := &editor{program: p, version: version, open: make(map[int]chan *answer)}
 	go e.read()
-	e.greet(t.Context())
+	e.initialize(t.Context())
 	return e
 }
 
-// greet opens the session, in the era without any by asking for what there is.
-func (e *editor) greet(ctx context.Context) {
+// initialize opens the session, or, stateless, asks for what there is.
+func (e *editor) initialize(ctx context.Context) {
 	e.t.Helper()
 	method, params := "server/discover", `{}`
-	if e.version != modern {
+	if e.version != stateless {
 		method = "initialize"
 		params = `{"protocolVersion":"` + e.version + `","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}`
 	}
@@ -77,7 +77,7 @@ func (e *editor) greet(ctx context.Context) {
 	if err != nil || a.failed() {
 		e.t.Fatalf("%s: %v %s", method, err, a.text())
 	}
-	if e.version != modern {
+	if e.version != stateless {
 		e.write(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 	}
 }
@@ -85,8 +85,8 @@ func (e *editor) greet(ctx context.Context) {
 // ask sends a call; the channel brings its answer, and is closed without one if the program ends.
 func (e *editor) ask(method, params string) <-chan *answer {
 	e.t.Helper()
-	if e.version == modern {
-		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern +
+	if e.version == stateless {
+		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + stateless +
 			`","io.modelcontextprotocol/clientInfo":{"name":"soak","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
 		if params != "{}" {
 			meta += ","
@@ -95,8 +95,8 @@ func (e *editor) ask(method, params string) <-chan *answer {
 	}
 	answered := make(chan *answer, 1)
 	e.mu.Lock()
-	e.asked++
-	id := e.asked
+	e.lastID++
+	id := e.lastID
 	e.open[id] = answered
 	e.mu.Unlock()
 	e.write(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`, id, method, params))
@@ -182,19 +182,19 @@ func (e *editor) take(line []byte) {
 	answered := e.open[head.ID]
 	switch {
 	case err == nil && head.Method != "" && head.ID == 0:
-		if head.Method == "notifications/progress" { // LeadMagic may also call off a ping that was not answered in time
-			e.said++
+		if head.Method == "notifications/progress" { // LeadMagic may also cancel a ping that was not answered in time
+			e.progress++
 		}
 	case err != nil, answered == nil:
-		e.strays = append(e.strays, string(line))
+		e.unexpected = append(e.unexpected, string(line))
 	default:
 		delete(e.open, head.ID)
 		answered <- &head.answer
 	}
 }
 
-// leave closes stdin as an editor does at its end. The program must then end by itself, in order, with nothing left to say.
-func (e *editor) leave() {
+// close closes stdin as an editor does at its end. The program must then end by itself, in order, with nothing left to say.
+func (e *editor) close() {
 	e.t.Helper()
 	_ = e.stdin.Close()
 	e.awaitEnd()
@@ -203,7 +203,7 @@ func (e *editor) leave() {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.strays) > 0 {
-		e.t.Errorf("%d lines to nobody, such as %s", len(e.strays), e.strays[0])
+	if len(e.unexpected) > 0 {
+		e.t.Errorf("%d lines that answer nothing, such as %s", len(e.unexpected), e.unexpected[0])
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + legacy +
+	hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + withSessions +
 		`","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}` + "\n"
 	slowCall = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"delay_ms":300}}}` + "\n"
 )
@@ -22,7 +22,7 @@ const (
 func TestAKilledEditorTakesTheProgramWithIt(t *testing.T) {
 	for _, tt := range []struct{ name, says string }{
 		{"while nothing is going on", hello},
-		{"while a call is on its way", hello + slowCall},
+		{"while a call is in flight", hello + slowCall},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := startSandbox(t, faults.Options{TestTools: true})
@@ -34,7 +34,7 @@ func TestAKilledEditorTakesTheProgramWithIt(t *testing.T) {
 			defer living.Close()
 			parent := exec.Command(os.Args[0]) //nolint:noctx // it is killed, which is what is tested
 			parent.Env = append(scratch(t.TempDir()), at(s)...)
-			parent.Env = append(parent.Env, roleVariable+"=editor", partVariable+"="+built, "SOAK_SAYS="+tt.says)
+			parent.Env = append(parent.Env, roleVariable+"=editor", optionsVariable+"="+built, "SOAK_SAYS="+tt.says)
 			parent.Stderr = held
 			stdout, err := parent.StdoutPipe()
 			if err != nil {
@@ -72,7 +72,7 @@ func TestAKilledEditorTakesTheProgramWithIt(t *testing.T) {
 	}
 }
 
-// TestPipesAreClosedInAnyOrder closes them while a call is on its way.
+// TestPipesAreClosedInAnyOrder closes them while a call is in flight.
 func TestPipesAreClosedInAnyOrder(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -95,7 +95,7 @@ func TestPipesAreClosedInAnyOrder(t *testing.T) {
 			if _, err := io.WriteString(p.stdin, slowCall); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the call is on its way", func() bool { return s.CallCount() == 1 })
+			eventually(t, "the call is in flight", func() bool { return s.CallCount() == 1 })
 			begun := time.Now()
 			tt.close(p)
 			go p.wait()

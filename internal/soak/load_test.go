@@ -30,7 +30,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, env := tt.start(t, faults.Options{})
 			s.Fault(faults.Fault{Kind: faults.Hold, RPC: "tools/call"})
-			e := sit(t, start(t, env), legacy)
+			e := openEditor(t, start(t, env), withSessions)
 
 			answers := make([]<-chan *answer, calls)
 			for i := range answers {
@@ -55,14 +55,14 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 				}
 			}
 			took := time.Since(begun)
-			e.leave()
+			e.close()
 
-			book := newLedger()
-			if err := book.add(s.Calls(), s.Charged()); err != nil {
+			record := newLedger()
+			if err := record.add(s.Calls(), s.Charged()); err != nil {
 				t.Fatal(err)
 			}
 			for i := range calls {
-				if got := book.times[lookup(i).domain()]; got != 1 {
+				if got := record.times[lookup(i).domain()]; got != 1 {
 					t.Errorf("call %d was carried out %d times", i, got)
 				}
 			}

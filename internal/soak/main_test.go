@@ -1,6 +1,6 @@
 // Package soak has tests of the finished program as a process among others: under load, for long, in chaos, killed, not
 // listened to, and behind networks that are in the way. They know nothing of its insides. Each is short by default;
-// -long runs it at full length, and -seed repeats what was drawn by lot.
+// -long runs it at full length, and -seed repeats what was chosen at random.
 package soak
 
 import (
@@ -17,7 +17,7 @@ import (
 
 var (
 	long = flag.Bool("long", false, "run all, and at full length: 100,000 calls, half an hour of chaos")
-	seed = flag.Uint64("seed", 0, "the seed of what is drawn by lot; 0 draws that too")
+	seed = flag.Uint64("seed", 0, "the seed of what is chosen at random; 0 draws that too")
 )
 
 // canary is the key of every test. Nothing that the program prints may contain it.
@@ -28,7 +28,7 @@ var built string
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
-		os.Exit(play(role))
+		os.Exit(runRole(role))
 	}
 	flag.Parse()
 	os.Exit(buildAndRun(m))
@@ -58,7 +58,7 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// command is what repeats a test, from the folder of the module. At full length other things are drawn by lot.
+// command is what repeats a test, from the folder of the module. At full length other things are chosen.
 func command(t *testing.T, seed uint64) string {
 	if *long {
 		return fmt.Sprintf("go test ./internal/soak -v -timeout 90m -run %s -seed %d -long", t.Name(), seed)

@@ -23,7 +23,7 @@ func TestFiftySideBySide(t *testing.T) {
 	var starts sync.WaitGroup
 	for i := range editors {
 		p := start(t, at(s))
-		starts.Go(func() { editors[i] = sit(t, p, []string{legacy, modern}[i%2]) })
+		starts.Go(func() { editors[i] = openEditor(t, p, []string{withSessions, stateless}[i%2]) })
 	}
 	starts.Wait()
 	ready := time.Since(begun)
@@ -50,14 +50,14 @@ func TestFiftySideBySide(t *testing.T) {
 		resident += memory(t, e.cmd.Process.Pid)
 	}
 	for _, e := range editors {
-		e.leave()
+		e.close()
 	}
-	book := newLedger()
-	if err := book.add(s.Calls(), s.Charged()); err != nil {
+	record := newLedger()
+	if err := record.add(s.Calls(), s.Charged()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range programs * calls {
-		if got := book.times[lookup(i).domain()]; got != 1 {
+		if got := record.times[lookup(i).domain()]; got != 1 {
 			t.Errorf("call %d was carried out %d times", i, got)
 		}
 	}
@@ -67,19 +67,19 @@ func TestFiftySideBySide(t *testing.T) {
 	t.Logf("%d sessions open after %.1f s; %d calls; memory %s each", programs, ready.Seconds(), programs*calls, megabytes(resident/programs))
 }
 
-// TestAKillAtAnyMomentOfTheStart starts the program again and again and kills it after a time drawn by lot: editors do.
+// TestAKillAtAnyMomentOfTheStart starts the program again and again and kills it after a random time: editors do.
 // Neither a file may be left of it nor a process, of which one in four has a key command that would last for minutes.
 func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
-	drawn := *seed
-	if drawn == 0 {
-		drawn = rand.Uint64()
+	chosen := *seed
+	if chosen == 0 {
+		chosen = rand.Uint64()
 	}
-	t.Logf("repeat it with %s", command(t, drawn))
-	draw := rand.New(rand.NewPCG(drawn, 0))
+	t.Logf("repeat it with %s", command(t, chosen))
+	random := rand.New(rand.NewPCG(chosen, 0))
 	s := startSandbox(t, faults.Options{})
 	ends := make(map[string]int)
 	for i := range pick(40, 100) {
-		with := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[draw.IntN(4)]
+		with := []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[random.IntN(4)]
 		home := t.TempDir()
 		p := prepare(t, at(s))
 		p.cmd.Env = append(scratch(home), at(s)...)
@@ -107,7 +107,7 @@ func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-time.After(time.Duration(draw.IntN(40_000)) * time.Microsecond):
+		case <-time.After(time.Duration(random.IntN(40_000)) * time.Microsecond):
 		case <-t.Context().Done():
 		}
 		if err := p.cmd.Process.Signal(with); err != nil {
@@ -134,11 +134,11 @@ func TestAKillAtAnyMomentOfTheStart(t *testing.T) {
 	}
 	t.Logf("how they ended: %v", ends)
 	// LeadMagic is none the worse for it.
-	e := sit(t, start(t, at(s)), legacy)
+	e := openEditor(t, start(t, at(s)), withSessions)
 	if a, err := e.await(t.Context(), e.call(lookup(0).tool(), lookup(0).arguments())); err != nil || a.failed() {
 		t.Errorf("after that a call fails: %v %s", err, a.text())
 	}
-	e.leave()
+	e.close()
 }
 
 // files are those below a folder.

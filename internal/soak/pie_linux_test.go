@@ -25,7 +25,7 @@ func TestAPositionIndependentBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	e := sit(t, p, legacy)
+	e := openEditor(t, p, withSessions)
 	before := memory(t, p.cmd.Process.Pid)
 	eventually(t, "the memory of the start is given back", func() bool { return memory(t, p.cmd.Process.Pid) < before*3/4 })
 	works(t, e, s)

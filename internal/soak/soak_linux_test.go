@@ -20,10 +20,10 @@ import (
 // TestMemoryStaysFlat makes many calls, and looks at memory and descriptors after each fortieth of them.
 func TestMemoryStaysFlat(t *testing.T) {
 	calls := pick(6000, 100_000)
-	for _, version := range []string{legacy, modern} {
+	for _, version := range []string{withSessions, stateless} {
 		t.Run(version, func(t *testing.T) {
 			s := startSandbox(t, faults.Options{TestTools: true})
-			e := sit(t, start(t, at(s)), version)
+			e := openEditor(t, start(t, at(s)), version)
 			pid := e.cmd.Process.Pid
 			before := descriptors(t, pid)
 			const side, steps = 16, 40
@@ -52,7 +52,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 				// Idle connections live for half a minute.
 				eventually(t, "idle connections are closed", func() bool { return descriptors(t, pid) <= before+1 })
 			}
-			e.leave()
+			e.close()
 			t.Logf("%d calls, %d side by side, in %.1f s: memory %s after a fifth, %s at most since; %d descriptors at first, %d at most",
 				calls, side, took.Seconds(), megabytes(settled), megabytes(high), before, slices.Max(open))
 		})
@@ -87,18 +87,18 @@ func echo(t *testing.T, e *editor, side, first, calls int) {
 
 // TestNothingRunsOn has the whole program in this process, so that what it leaves running can be counted.
 func TestNothingRunsOn(t *testing.T) {
-	for _, version := range []string{legacy, modern} {
+	for _, version := range []string{withSessions, stateless} {
 		t.Run(version, func(t *testing.T) {
 			s := startSandbox(t, faults.Options{TestTools: true})
 			before := runtime.NumGoroutine()
 			descriptorsBefore := descriptors(t, os.Getpid())
-			e := sit(t, inside(t, s), version)
+			e := openEditor(t, inside(t, s), version)
 			echo(t, e, 8, 0, 200)
 			// What the first have started is what all others get along with.
 			early := runtime.NumGoroutine()
 			echo(t, e, 8, 200, pick(800, 99_800))
 			eventually(t, "no goroutine is left of any call", func() bool { return runtime.NumGoroutine() <= early+8 })
-			e.leave()
+			e.close()
 			s.Close()
 			eventually(t, "no goroutine is left of the session", func() bool { return runtime.NumGoroutine() <= before })
 			eventually(t, "no descriptor is left of the session", func() bool { return descriptors(t, os.Getpid()) <= descriptorsBefore })

@@ -15,7 +15,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 	t.Run("the results of calls", func(t *testing.T) {
 		const calls, size = 32, 1 << 20
 		s := startSandbox(t, faults.Options{TestTools: true})
-		e := sit(t, start(t, at(s)), legacy)
+		e := openEditor(t, start(t, at(s)), withSessions)
 		before := memory(t, e.cmd.Process.Pid)
 		e.stall()
 		answers := make([]<-chan *answer, calls)
@@ -31,7 +31,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 				t.Errorf("call %d: %v, %d bytes", i, err, got)
 			}
 		}
-		e.leave()
+		e.close()
 		if grown := high - before; grown > 4*calls*size {
 			t.Errorf("memory grew by %s for %s of results", megabytes(grown), megabytes(calls*size))
 		}
@@ -40,7 +40,7 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 	t.Run("what comes beside a result", func(t *testing.T) {
 		steps := pick(10_000, 500_000)
 		s := startSandbox(t, faults.Options{TestTools: true})
-		e := sit(t, start(t, at(s)), legacy)
+		e := openEditor(t, start(t, at(s)), withSessions)
 		before := memory(t, e.cmd.Process.Pid)
 		e.stall()
 		answered := e.ask("tools/call", fmt.Sprintf(
@@ -51,9 +51,9 @@ func TestAnEditorThatDoesNotRead(t *testing.T) {
 		if a, err := e.await(t.Context(), answered); err != nil || a.failed() {
 			t.Errorf("%v %s", err, a.text())
 		}
-		e.leave()
-		if e.said != steps {
-			t.Errorf("%d of %d progress notifications came", e.said, steps)
+		e.close()
+		if e.progress != steps {
+			t.Errorf("%d of %d progress notifications came", e.progress, steps)
 		}
 		// The sandbox has to wait, and not the program to keep: a pipe and a few buffers.
 		if grown := high - before; grown > 4<<20 {

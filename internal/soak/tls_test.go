@@ -35,7 +35,7 @@ func TestOnlyTrustedCertificates(t *testing.T) {
 			if tt.trust {
 				args = []string{"--ca-file", caFile(t, s.Authority)}
 			}
-			e := sit(t, start(t, at(s), args...), legacy)
+			e := openEditor(t, start(t, at(s), args...), withSessions)
 			if tt.want == "" {
 				works(t, e, s)
 			} else {
@@ -62,7 +62,7 @@ func works(t *testing.T, e *editor, s *faults.Server) {
 	if o, _, wrong := lookup(0).judge(a); err != nil || wrong != nil || o != succeeded {
 		t.Errorf("a call fails: %v %v %s", err, wrong, a.text())
 	}
-	e.leave()
+	e.close()
 	if got := s.CallCount(); got != 1 {
 		t.Errorf("%d calls were carried out", got)
 	}
@@ -78,7 +78,7 @@ func explains(t *testing.T, e *editor, s *faults.Server, want string) {
 	if err != nil || !a.Result.IsError || !strings.Contains(a.text(), want) {
 		t.Errorf("got %v %q, want a refusal that speaks of %q", err, a.text(), want)
 	}
-	e.leave()
+	e.close()
 	if said := e.stderr.String(); !strings.Contains(said, want) || strings.Count(said, "\n") != 1 {
 		t.Errorf("the program has said %q, want one line about %q", said, want)
 	}
@@ -153,7 +153,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := dig(t, at.Host, tt.login)
+			d := startTunnel(t, at.Host, tt.login)
 			env := []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=https://" + host + ":" + at.Port() + "/mcp"}
 			args := []string{"--ca-file", caFile(t, s.Authority)}
 			for _, setting := range tt.setting(d) {
@@ -163,7 +163,7 @@ func TestThroughACompanyProxy(t *testing.T) {
 					args = append(args, setting)
 				}
 			}
-			e := sit(t, start(t, env, args...), legacy)
+			e := openEditor(t, start(t, env, args...), withSessions)
 			if tt.want == "" {
 				works(t, e, s)
 			} else {
@@ -191,9 +191,9 @@ func TestWhatIsNotHTTPSGoesThroughNoProxy(t *testing.T) {
 		for _, setting := range []string{"HTTP_PROXY", "http_proxy", "LEADMAGIC_HTTP_PROXY"} {
 			t.Run(setting+" for "+host, func(t *testing.T) {
 				s := startSandbox(t, faults.Options{AnyHost: true})
-				d := dig(t, strings.TrimPrefix(s.URL, "http://"), "")
+				d := startTunnel(t, strings.TrimPrefix(s.URL, "http://"), "")
 				endpoint := strings.Replace(s.URL, "127.0.0.1", host, 1) + "/mcp"
-				works(t, sit(t, start(t, []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + endpoint, setting + "=http://" + d.address}), legacy), s)
+				works(t, openEditor(t, start(t, []string{"LEADMAGIC_API_KEY=" + canary, "LEADMAGIC_MCP_URL=" + endpoint, setting + "=http://" + d.address}), withSessions), s)
 				if hosts, _ := d.seen(); len(hosts) > 0 {
 					t.Errorf("the proxy was asked for %q", hosts)
 				}
@@ -210,6 +210,6 @@ func TestACAFileThatIsNone(t *testing.T) {
 	}
 	for _, file := range []string{empty, filepath.Join(t.TempDir(), "missing.pem")} {
 		s := startTLSWith(t, faults.Leaf{})
-		explains(t, sit(t, start(t, at(s), "--ca-file", file), legacy), s, "--ca-file")
+		explains(t, openEditor(t, start(t, at(s), "--ca-file", file), withSessions), s, "--ca-file")
 	}
 }

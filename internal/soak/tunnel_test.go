@@ -22,7 +22,7 @@ type tunnel struct {
 	overhead []string // headers that came with CONNECT
 }
 
-func dig(t *testing.T, to, login string) *tunnel {
+func startTunnel(t *testing.T, to, login string) *tunnel {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

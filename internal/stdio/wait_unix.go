@@ -14,7 +14,8 @@ func waitUntilWritable(f *os.File) { wait(f, unix.POLLOUT) }
 
 // wait returns when f is ready, closed or broken, or without a reason: the caller tries again, and is told.
 func wait(f *os.File, events int16) {
-	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: events}} //nolint:gosec // a file descriptor fits
+	fd := int(f.Fd())
+	fds := []unix.PollFd{{Fd: int32(fd), Events: events}} //nolint:gosec // a file descriptor fits
 	if _, err := unix.Poll(fds, -1); errors.Is(err, unix.EINTR) {
 		return
 	} else if err != nil || fds[0].Revents&unix.POLLNVAL != 0 {

@@ -15,20 +15,20 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
-// roleVariable makes the test program play a part in a process of its own; partVariable says more of it.
+// roleVariable says what the test program is in a process of its own; optionsVariable says more of it.
 const (
-	roleVariable = "SOAK_ROLE"
-	partVariable = "SOAK_PART"
+	roleVariable    = "SOAK_ROLE"
+	optionsVariable = "SOAK_OPTIONS"
 )
 
-// play plays a role and returns the exit code.
-func play(role string) int {
+// runRole returns the exit code.
+func runRole(role string) int {
 	var err error
 	switch role {
 	case "sandbox":
-		err = playSandbox(os.Getenv(partVariable))
+		err = runSandbox(os.Getenv(optionsVariable))
 	case "editor":
-		err = playEditor(os.Getenv(partVariable))
+		err = runEditor(os.Getenv(optionsVariable))
 	default:
 		err = fmt.Errorf("there is no role %q", role)
 	}
@@ -49,33 +49,33 @@ type record struct {
 // opening is the balance of a sandbox that has just started.
 const opening = 1_000_000
 
-// A sandboxPart is what a sandbox in a process of its own has to know.
-type sandboxPart struct {
+// sandboxOptions are what a sandbox in a process of its own has to know.
+type sandboxOptions struct {
 	Address          string // to listen on
 	Key              string
 	Certificate, PEM []byte // of TLS and its key; none for plain HTTP
 }
 
-// playSandbox serves a sandbox until its stdin ends. It prints its address, obeys the commands on stdin, each with a line of
+// runSandbox serves a sandbox until its stdin ends. It prints its address, obeys the commands on stdin, each with a line of
 // its own as the answer, and prints a record at its end.
-func playSandbox(said string) error {
-	var part sandboxPart
-	if err := json.Unmarshal([]byte(said), &part); err != nil {
+func runSandbox(text string) error {
+	var options sandboxOptions
+	if err := json.Unmarshal([]byte(text), &options); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", part.Address)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", options.Address)
 	if err != nil {
 		return err
 	}
 	address := listener.Addr()
-	if part.Certificate != nil {
-		certificate, err := tls.X509KeyPair(part.Certificate, part.PEM)
+	if options.Certificate != nil {
+		certificate, err := tls.X509KeyPair(options.Certificate, options.PEM)
 		if err != nil {
 			return err
 		}
 		listener = faults.TLSListener(listener, certificate)
 	}
-	s := faults.StartOn(listener, faults.Options{Key: part.Key, Credits: opening, EventIDs: true})
+	s := faults.StartOn(listener, faults.Options{Key: options.Key, Credits: opening, EventIDs: true})
 	fmt.Println(address)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		command, rest, _ := strings.Cut(in.Text(), " ")
@@ -101,9 +101,9 @@ func playSandbox(said string) error {
 	return json.NewEncoder(os.Stdout).Encode(record{s.Calls(), s.Charged(), s.Balance()})
 }
 
-// playEditor starts a program as an editor does, opens a session, prints a line and then waits for its own end. What the
+// runEditor starts a program as an editor does, opens a session, prints a line and then waits for its own end. What the
 // program says on stderr goes where this one's does.
-func playEditor(program string) error {
+func runEditor(program string) error {
 	cmd := exec.Command(program) //nolint:noctx // it ends with us, which is what is tested
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
