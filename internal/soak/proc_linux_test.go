@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// memory is what the process occupies now, in bytes: its resident set.
+// memory is what belongs to the process alone now, in bytes. The text of the program is shared by all that run it.
 func memory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -16,7 +16,7 @@ func memory(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(status) {
-		if rest, found := bytes.CutPrefix(line, []byte("VmRSS:")); found {
+		if rest, found := bytes.CutPrefix(line, []byte("RssAnon:")); found {
 			kilobytes, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
 			if err != nil {
 				t.Fatal(err)
