@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -42,69 +43,45 @@ func (b block) steps() []step {
 	return all
 }
 
-// edits are new outputs, to be written into their pages when all commands have run.
-type edits struct {
-	mu    sync.Mutex
-	lines map[*page]map[int][]string // the lines from an index on, up to the next nil
-	gone  map[*page]map[int]bool
-}
-
-func (e *edits) replace(p *page, from, to int, lines []string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.lines[p] == nil {
-		e.lines[p], e.gone[p] = map[int][]string{}, map[int]bool{}
-	}
-	e.lines[p][from] = lines
-	for i := from; i < to; i++ {
-		e.gone[p][i] = true
-	}
-}
-
-func (e *edits) write(t *testing.T) {
-	for p, added := range e.lines {
-		var out []string
-		for i, line := range p.lines {
-			out = append(out, added[i]...)
-			if !e.gone[p][i] {
-				out = append(out, line)
-			}
-		}
-		write(t, p.name, strings.Join(out, "\n"))
-	}
+// An edit replaces lines of a page with what a command has printed.
+type edit struct {
+	from, to int
+	lines    []string
 }
 
 // TestEveryCommandRuns runs the commands of every page, and compares what they print. Outputs are those of Linux; on
 // other systems paths differ, and only the exit code counts.
 func TestEveryCommandRuns(t *testing.T) {
-	e := &edits{lines: map[*page]map[int][]string{}, gone: map[*page]map[int]bool{}}
-	t.Cleanup(func() {
-		if *update {
-			e.write(t)
-		}
-	})
-	count := 0
-	for _, p := range pages(t) {
-		for _, b := range p.blocks(t) {
-			if b.language != "sh" && b.language != "console" {
-				continue
-			}
-			count++
-			t.Run(strings.ReplaceAll(b.place(-1), "/", "_"), func(t *testing.T) {
+	var count atomic.Int64
+	t.Run("pages", func(t *testing.T) {
+		for _, p := range pages(t) {
+			t.Run(strings.ReplaceAll(p.name, "/", "_"), func(t *testing.T) {
 				t.Parallel()
-				b.play(t, e)
+				var edits []edit
+				for _, b := range p.blocks(t) {
+					if b.language == "sh" || b.language == "console" {
+						count.Add(1)
+						edits = append(edits, b.run(t)...)
+					}
+				}
+				for _, e := range slices.Backward(edits) {
+					p.lines = slices.Replace(p.lines, e.from, e.to, e.lines...)
+				}
+				if *update && edits != nil {
+					write(t, p.name, p.text())
+				}
 			})
 		}
-	}
-	if count < 10 {
-		t.Errorf("found %d blocks of commands, want those of the README at least", count)
+	})
+	if n := count.Load(); n < 10 {
+		t.Errorf("found %d blocks of commands, want those of the README at least", n)
 	}
 }
 
 var assignment = regexp.MustCompile(`^([A-Z_]+)=(.*)$`)
 
-// play runs the commands of a block, one after the other.
-func (b block) play(t *testing.T, e *edits) {
+// run runs the commands of a block, one after the other. It returns what -update changes.
+func (b block) run(t *testing.T) (edits []edit) {
 	s := newStage(t, b.options)
 	exit := 0
 	for _, st := range b.steps() {
@@ -139,29 +116,30 @@ func (b block) play(t *testing.T, e *edits) {
 				continue // what it printed is not to be written into the page
 			}
 			if b.language == "console" && ownSystem {
-				b.compare(t, e, st, output)
+				edits = append(edits, b.compare(t, st, output)...)
 			}
 		}
 	}
 	if want := b.options["exit"]; want != "" && fmt.Sprint(exit) != want {
 		t.Errorf("%s: the last command ends with %d, want %s", b.place(-1), exit, want)
 	}
+	return edits
 }
 
 // compare compares what a command printed with what the page says. A line … stands for any number of lines, and … in
 // a line for anything.
-func (b block) compare(t *testing.T, e *edits, st step, output string) {
+func (b block) compare(t *testing.T, st step, output string) []edit {
 	want := strings.Join(b.lines()[st.from:st.to], "\n")
 	got := strings.TrimRight(output, "\n")
 	if alike(want, got) {
-		return
+		return nil
 	}
 	if *update {
-		e.replace(b.page, b.first+st.from, b.first+st.to, strings.Split(got, "\n"))
-		return
+		return []edit{{b.first + st.from, b.first + st.to, strings.Split(got, "\n")}}
 	}
 	t.Errorf("%s: %s prints\n%s\nand the page says\n%s\n(go test ./internal/docs -update writes what it prints)",
 		b.place(st.line), st.command, got, want)
+	return nil
 }
 
 func alike(want, got string) bool {

@@ -2,41 +2,27 @@ package docs
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
+var (
+	word    = regexp.MustCompile(`([^\s"']|"[^"]*"|'[^']*')+`)
+	quoted  = regexp.MustCompile(`"([^"]*)"|'([^']*)'`)
+	hashTag = regexp.MustCompile(`(^|\s)#.*`)
+)
+
 // words splits a line as a shell does, as far as pages go: quotes, and a comment at the end.
 func words(line string) ([]string, error) {
-	var all []string
-	var word strings.Builder
-	begun := false
-	quote := rune(0)
-	for _, r := range line {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote, begun = r, true
-		case quote == 0 && r == '#' && !begun:
-			return all, nil
-		case quote == 0 && (r == ' ' || r == '\t'):
-			if begun {
-				all = append(all, word.String())
-			}
-			word.Reset()
-			begun = false
-		default:
-			word.WriteRune(r)
-			begun = true
-		}
-	}
-	if quote != 0 {
+	line = hashTag.ReplaceAllString(line, "")
+	if strings.ContainsAny(word.ReplaceAllString(line, ""), `"'`) {
 		return nil, errors.New("a quote is not closed")
 	}
-	if begun {
-		all = append(all, word.String())
+	all := word.FindAllString(line, -1)
+	for i := range all {
+		all[i] = quoted.ReplaceAllString(all[i], "$1$2")
 	}
 	return all, nil
 }

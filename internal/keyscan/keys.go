@@ -16,11 +16,13 @@ type hit struct {
 }
 
 var (
-	// token is anything that begins like a key of LeadMagic. No length is published; the shortest sample has 16.
-	token = regexp.MustCompile(`\blm_[A-Za-z0-9_-]{13,}`)
+	// token is anything that begins like a key of LeadMagic, behind the end of a word or an escape. No length is published;
+	// the shortest sample has 16.
+	token = regexp.MustCompile(`(\b|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})(lm_[A-Za-z0-9_-]{13,})`)
 
 	// assigned is one of the names that carry a key, up to its value. The quotes may be escaped, as in JSON inside of JSON.
-	assigned = regexp.MustCompile(names + `\\?["']?[ \t]*(?:[:?+]?={1,2}>?|:-?)`)
+	// In lists of variables, name and value are members.
+	assigned = regexp.MustCompile(names + `\\?["']?(?:[ \t]*(?:[:?+]?={1,2}>?|:-?)|,?\s+\\?["']?value\\?["']?[ \t]*[:=]|,\s*\\?["']value\\?["']\s*:)`)
 
 	// called is such a name, up to a value that is the next argument, as in Setenv("NAME", "value").
 	called = regexp.MustCompile(names + `["']\s*(?:,|\]\s*=)`)
@@ -49,7 +51,8 @@ func hits(text []byte, s suspicion) []hit {
 		return nil
 	}
 	var found []hit
-	for _, at := range token.FindAllIndex(text, -1) {
+	for _, at := range token.FindAllSubmatchIndex(text, -1) {
+		at = at[len(at)-2:]
 		v := string(text[at[0]:at[1]])
 		value := s == inConfig && !naming.Match(text[at[1]:])
 		if !Sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
@@ -226,7 +229,7 @@ func Replace(text []byte, words string) []byte {
 }
 
 // Hide is a message without anything that begins like a key.
-func Hide(text string) string { return token.ReplaceAllString(text, Hidden) }
+func Hide(text string) string { return token.ReplaceAllString(text, "${1}"+Hidden) }
 
 // Hidden is shown in place of a secret.
 const Hidden = "<hidden>"

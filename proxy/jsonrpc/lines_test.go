@@ -110,3 +110,14 @@ func TestWithMeta(t *testing.T) {
 		}
 	}
 }
+
+func TestTrimBlanks(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "a": "a", " \t\ra\r\n ": "a", "\xef\xbb\xbfa": "a", " \xef\xbb\xbf a": "a", "a\xef\xbb\xbf": "a\xef\xbb\xbf",
+		"\x00": "\x00", "\x00a": "a", "\x00{}": "{}", "\x00\x00": "\x00", "a\x00": "a\x00", "\x00 a": "a",
+	} {
+		if got := string(TrimBlanks([]byte(text))); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
