@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // A Status is what git would do with a file.
@@ -362,7 +362,7 @@ func from(dir, path string) string {
 // onNetwork says whether Windows would ask another machine for a path, and sign in there.
 func onNetwork(path string) bool { return strings.HasPrefix(filepath.VolumeName(path), `\\`) }
 
-var sha256 = regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256`)
+var sha256 = lazyregexp.New(`(?im)^\s*objectformat\s*=\s*"?sha256`)
 
 // sha256 says whether the repository names its objects by SHA-256.
 func (r repository) sha256() bool {
