@@ -61,7 +61,7 @@ func TestTheVersion(t *testing.T) {
 //
 // The file key.in holds the key. Nothing that a command prints or writes may hold it, but for the private file of login.
 //
-//	sandbox [OPTION…]      begins another sandbox: oauth-only, legacy-only, modern-only, tls or down
+//	sandbox [OPTION…]      begins another sandbox: oauth-only, sessions-only, stateless-only, tls or down
 //	fault JSON             arms a fault of the sandbox
 //	balance CREDITS        sets the balance of the sandbox
 //	revoke KEY             makes the sandbox accept KEY and no other
@@ -204,9 +204,9 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 		switch option {
 		case "oauth-only":
 			o.OAuthOnly = true
-		case "legacy-only":
+		case "sessions-only":
 			o.SessionsOnly = true
-		case "modern-only":
+		case "stateless-only":
 			o.StatelessOnly = true
 		case "tls":
 			begin = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }

@@ -75,7 +75,9 @@ func run(ctx context.Context, node, output string, turns int, out io.Writer) err
 		return err
 	}
 	for _, c := range report.Contestants {
-		c.Probes = probe(ctx, c)
+		if c.Name != "bare relay" { // which does nothing about anything
+			c.Probes = probe(ctx, c)
+		}
 	}
 	report.print(out)
 	if output == "" {
@@ -147,9 +149,8 @@ func (r report) print(out io.Writer) {
 		return fmt.Sprintf("%.2f (%.2f to %.2f)", q[1], q[0], q[2])
 	})
 	for _, c := range r.Contestants {
-		fmt.Fprintf(out, "\n%s\n", c.Name)
 		for _, name := range keys(c.Probes) {
-			fmt.Fprintf(out, "  %s: %s\n", name, c.Probes[name])
+			fmt.Fprintf(out, "\n%s, %s: %s\n", c.Name, name, c.Probes[name])
 		}
 	}
 }

@@ -283,6 +283,25 @@ func TestAnEditorIsInstalledInSeveralWays(t *testing.T) {
 	}
 }
 
+func TestWhereElseAnEditorHasFiles(t *testing.T) {
+	for id, want := range map[string]map[string]string{
+		"claude-desktop": {"linux": "", "windows": "/h/AppData/Local/Packages/Claude_*/LocalCache/Roaming/Claude/claude_desktop_config.json"},
+		"zed":            {"linux": "/h/.var/app/dev.zed.Zed*/config/zed/settings.json", "freebsd": "/h/.var/app/dev.zed.Zed*/config/zed/settings.json", "darwin": "", "windows": ""},
+		"vscode":         {"darwin": "/h/Library/Application Support/Code/User/profiles/*/mcp.json"},
+		"cursor":         {"linux": ""},
+	} {
+		for goos, want := range want {
+			got := lookup(t, id).Elsewhere(system(goos, map[string]string{"HOME": "/h", "USERPROFILE": "/h"}))
+			if filepath.ToSlash(strings.Join(got, " ")) != want {
+				t.Errorf("%s on %s: got %q, want %q", id, goos, got, want)
+			}
+		}
+	}
+	if got := lookup(t, "zed").Elsewhere(system("linux", nil)); len(got) != 0 {
+		t.Errorf("without a home: got %q", got)
+	}
+}
+
 func TestOddNamesAreNoReasonToFail(t *testing.T) {
 	for path, want := range map[string]bool{"C:": false, "C": false, "": false, `C:\x`: true, "C:/x": true, "C:x": false, `\\host\x`: true, "/x": true} {
 		if got := system("windows", nil).absolute(path); got != want {

@@ -204,13 +204,17 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err != nil {
 		return Result{}, err
 	}
-	if r.Scope == Project && !r.Force && !within(f.real, s.realFolder()) {
+	outside := func() bool { return r.Scope == Project && !r.Force && !within(f.real, s.realFolder()) }
+	if outside() {
 		return Result{}, &OutsideError{Path: path, Real: f.real}
 	}
 	c, err := plan(f)
 	if err != nil || c.outcome != Unchanged || c.wanted == nil { // an entry that is there needs no second look
 		if f, err = s.settled(f); err != nil {
 			return Result{}, err
+		}
+		if outside() { // since a moment ago
+			return Result{}, &OutsideError{Path: path, Real: f.real}
 		}
 		c, err = plan(f)
 	}

@@ -14,7 +14,8 @@ func TestARegularFileIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := name + ".link"
-	if err := os.Symlink(name, link); err != nil {
+	_ = os.Symlink(name, link)
+	if _, err := os.Stat(link); err != nil {
 		link = name // Windows lets few people make one
 	}
 	for _, name := range []string{name, link} {

@@ -2,9 +2,13 @@ package keyscan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
+	"maps"
 	"slices"
+	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
@@ -219,6 +223,99 @@ func random(v string) bool {
 // most words, or some digits.
 func unlikeNames(v string) bool {
 	return part.MatchString(strings.TrimPrefix(v, "lm_")) || len(digits.FindAllString(v, 3)) == 3
+}
+
+// A located hit has a line and a column, from 1. Its line may let it pass.
+type located struct {
+	hit
+	line, column int
+	allowed      bool
+}
+
+// keysIn finds the keys in a file of any encoding. UTF-16 may have a byte order mark or none, and follow upon other
+// text: PowerShell appends it to whatever is there. So a file with zero bytes is read in every way there is.
+func keysIn(data []byte, degree suspicion) []located {
+	found := map[int]located{} // by offset in data
+	// text is data with one byte for each character, the first of which is at offset. What is before start is other text.
+	see := func(text []byte, offset, width, start int) {
+		all := hits(text, degree)
+		if len(all) == 0 {
+			return
+		}
+		skip := min(len(text), max(0, start-offset+width-1)/width)
+		lines := []int{skip} // where each begins
+		for i, c := range text[skip:] {
+			if c == '\n' {
+				lines = append(lines, skip+i+1)
+			}
+		}
+		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
+		allow := map[int]bool{}
+		for _, at := range allows.FindAllIndex(text, -1) {
+			allow[line(at[0])] = true
+		}
+		before := bytes.Count(data[:start], []byte("\n"))
+		for _, h := range all {
+			at := offset + h.from*width
+			if _, ok := found[at]; ok {
+				continue
+			}
+			k := located{hit: h, line: line(h.from)}
+			for n := line(h.start); n <= line(h.to); n++ { // the name may be in a line before
+				k.allowed = k.allowed || allow[n]
+			}
+			k.column = 1 + h.from - min(lines[k.line-1], h.from)
+			k.line += before
+			found[at] = k
+		}
+	}
+	see(data, 0, 1, 0)
+	start, big := wideFrom(data)
+	for _, width := range []int{2, 4} {
+		if !bytes.Contains(data, make([]byte, width-1)) {
+			break
+		}
+		// The same text is seen, less exactly, with the other order from another byte on.
+		for _, big := range []bool{big, !big} {
+			for offset := range min(width, len(data)) {
+				low := 0
+				if big {
+					low = width - 1
+				}
+				see(narrow(data[offset:], width, low), offset+low, width, start)
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b located) int { return cmp.Or(a.line-b.line, a.column-b.column) })
+}
+
+// wideFrom guesses where characters of several bytes begin in a file, and whether their high byte is the first. Only how
+// lines are counted depends on it.
+func wideFrom(data []byte) (start int, big bool) {
+	for _, mark := range []string{"\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(mark)) {
+			return len(mark), mark[0] != 0xff
+		}
+	}
+	first, last := bytes.IndexByte(data, 0), bytes.LastIndexByte(data, 0)
+	if first == 0 || first > 1 && last == len(data)-2 {
+		return first, true
+	}
+	return max(0, first-1), false
+}
+
+// narrow is text of two or four bytes for each character with one byte each, which is the one at low: offsets are a half or
+// a quarter of what they were. No key has a character beyond ASCII, which becomes a byte that is none.
+func narrow(data []byte, width, low int) []byte {
+	out := make([]byte, len(data)/width)
+	for i := range out {
+		unit := data[i*width : (i+1)*width]
+		out[i] = unit[low]
+		if out[i] >= utf8.RuneSelf || bytes.Count(unit, []byte{0}) < width-1 {
+			out[i] = 0xff
+		}
+	}
+	return out
 }
 
 // Replace is the text of an editor's config file with words in place of every key, and of every value that stands for one.

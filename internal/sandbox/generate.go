@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// notice stands in every answer.
+// notice is in every answer.
 const notice = "invented by the LeadMagic sandbox: no real person, company or number"
 
-// muse invents: the same words always inspire the same inventions.
+// A generator is a source of pseudo-random values: the same words always give the same ones.
 type generator struct{ state uint64 }
 
 func generatorOf(words ...string) *generator {

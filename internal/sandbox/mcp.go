@@ -18,7 +18,7 @@ import (
 // statelessVersion is the first protocol version without sessions.
 const statelessVersion = "2026-07-28"
 
-// sessionTimeout is how long a session lives that nobody uses or ends.
+// sessionTimeout is how long a session lives without a request.
 const sessionTimeout = 24 * time.Hour
 
 // hosted is the hosted MCP server: an SDK server with sessions and a stateless one, each built when the first request needs it.

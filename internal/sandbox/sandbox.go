@@ -194,7 +194,7 @@ const (
 )
 
 // presented returns the key a request shows in the header or as a Bearer token, and whether it shows any. A header that
-// comes twice shows a key that nobody has.
+// comes twice holds no key.
 func presented(r *http.Request, header string) (key string, ok bool) {
 	if values := r.Header.Values(header); len(values) > 0 {
 		if len(values) > 1 {

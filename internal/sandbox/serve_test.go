@@ -11,7 +11,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
-// health asks a sandbox how it is, and tells the protocol that it was asked over.
+// health asks a sandbox how it is, and returns the protocol of the answer.
 func health(t *testing.T, c *http.Client, url string) (proto string, err error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/health", nil)

@@ -360,7 +360,7 @@ func TestHTTP2OverTLS(t *testing.T) {
 	}
 }
 
-// overTLS asks a sandbox whether it is up, and tells the protocol that it was asked over.
+// overTLS asks a sandbox whether it is up, and returns the protocol of the answer.
 func overTLS(t *testing.T, s *faults.Server, trusted *faults.Authority) (string, error) {
 	t.Helper()
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: trusted.Pool(), MinVersion: tls.VersionTLS12}}
