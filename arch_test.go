@@ -43,28 +43,29 @@ const (
 // holds the key and never sees a message.
 var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
-	"auth":  {"internal/file", "internal/problem", keychain, xsys},
+	"auth":  {"internal/file", "internal/lazyregexp", "internal/problem", keychain, xsys},
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
 	"proxy/jsonrpc":    {},
 	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 
-	"internal/problem":   {"internal/ratelimit"},
-	"internal/ratelimit": {},
-	"internal/sandbox":   {sdk},
-	"internal/explain":   {"internal/problem", sdk},
-	"internal/file":      {},
-	"internal/stdio":     {xsys},
-	"internal/keyscan":   {"internal/file"},
-	"internal/editor":    {"internal/file", "internal/keyscan", "internal/problem", hujson, toml, differ},
-	"internal/release":   {},
+	"internal/problem":    {"internal/ratelimit"},
+	"internal/ratelimit":  {},
+	"internal/sandbox":    {sdk},
+	"internal/explain":    {"internal/problem", sdk},
+	"internal/file":       {},
+	"internal/stdio":      {xsys},
+	"internal/lazyregexp": {},
+	"internal/keyscan":    {"internal/file", "internal/lazyregexp"},
+	"internal/editor":     {"internal/file", "internal/keyscan", "internal/lazyregexp", "internal/problem", hujson, toml, differ},
+	"internal/release":    {},
 	"internal/doctor": {
 		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
 		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
-		"internal/keyscan", "internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
+		"internal/keyscan", "internal/lazyregexp", "internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 
 	// The sandbox as tests use it.

@@ -8,10 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // commandFor bounds how long a key command may take: it may ask a person.
@@ -26,7 +27,7 @@ func (k *Keys) readCommand(ctx context.Context, ask bool) result {
 	line := k.Getenv(commandVariable)
 	switch {
 	case isUnset(line):
-		return k.unsetVariable(commandVariable, line)
+		return k.examineVariable(commandVariable)
 	case !ask:
 		return unread(commandVariable, "")
 	}
@@ -118,7 +119,7 @@ func (r *result) advise(next string) {
 // A keyHider hides what looks like a key in what a command says to a person: a shell that traces would show it.
 type keyHider struct{ io.Writer }
 
-var keyLike = regexp.MustCompile(`\b` + Prefix + `[0-9A-Za-z_-]{8,}`)
+var keyLike = lazyregexp.New(`\b` + Prefix + `[0-9A-Za-z_-]{8,}`)
 
 // Write implements io.Writer. It holds nothing back, since what has no line end may be a question.
 func (h keyHider) Write(p []byte) (int, error) {

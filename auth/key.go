@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -228,7 +228,7 @@ var foreign = []string{
 
 // foreignShapes are secrets whose beginning alone could be that of any: of Twilio, Mailgun, Databricks, crates.io, NuGet,
 // Notion, Resend, Voyage and Facebook.
-var foreignShapes = regexp.MustCompile(`^(?:(?:SK|AC|key-|dapi)[0-9a-f]{32}|cio[0-9A-Za-z]{32}|oy2[0-9a-z]{43}|secret_[0-9A-Za-z]{43}` +
+var foreignShapes = lazyregexp.New(`^(?:(?:SK|AC|key-|dapi)[0-9a-f]{32}|cio[0-9A-Za-z]{32}|oy2[0-9a-z]{43}|secret_[0-9A-Za-z]{43}` +
 	`|re_[0-9A-Za-z]{8,}_[0-9A-Za-z]{20,}|pa-[0-9A-Za-z_-]{40,}|EAA[0-9A-Za-z]{40,})$`)
 
 // isForeign recognizes secrets of services that people keep beside LeadMagic's.

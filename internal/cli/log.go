@@ -8,10 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // levelTrace shows the messages themselves, without headers.
@@ -38,7 +39,7 @@ func newLog(env *Env, s *settings) *slog.Logger {
 }
 
 // plainName is a name that a log has as it is.
-var plainName = regexp.MustCompile(`^[0-9A-Za-z_.-]+$`)
+var plainName = lazyregexp.New(`^[0-9A-Za-z_.-]+$`)
 
 // A logFile is opened for each line: an editor that starts a server and ends it at once finds nothing left behind,
 // and a file that was moved away, as when logs are rotated, is begun anew. What cannot be written never ends a
@@ -101,7 +102,7 @@ func (l *logFile) open() (*os.File, error) {
 }
 
 // logLine is how each line of ours begins, whatever its level.
-var logLine = regexp.MustCompile(`^time=\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) level=[A-Z]+[+-]?\d* msg=`)
+var logLine = lazyregexp.New(`^time=\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) level=[A-Z]+[+-]?\d* msg=`)
 
 // isLog says why what was opened is no log of ours. An empty file is one.
 func isLog(f *os.File) error {

@@ -9,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -98,7 +98,7 @@ func parseProxy(text string) (*url.URL, error) {
 }
 
 // hostName has what names and addresses are made of: what else url.Parse takes, such as quotes, is a slip.
-var hostName = regexp.MustCompile(`^[\pL\pN._:%-]*[\pL\pN][\pL\pN._:%-]*$`)
+var hostName = lazyregexp.New(`^[\pL\pN._:%-]*[\pL\pN][\pL\pN._:%-]*$`)
 
 func badProxy(setting string, err error) error {
 	return badSetting(setting+" "+err.Error(), `write it as http://host:port; what a user name or a password has of the signs #, /, ?, % and \ has to be encoded, as %23, %2F, %3F, %25 and %5C`)

@@ -227,9 +227,10 @@ func TestWhetherTheKeyWouldArrive(t *testing.T) {
 			d.Carried = []string{"HTTPS_PROXY", "NO_PROXY", editor.KeyFileVariable}
 			d.installed(t)
 			d.write(t, tt.file, fill.Replace(tt.text))
-			report := d.Examine(t.Context())
-			expect(t, report.Checks, tt.check, tt.status, tt.detail, tt.hint)
-			for _, c := range report.Checks {
+			id, _, _ := strings.Cut(tt.check, " ")
+			checks := d.examineEditors(t, id)
+			expect(t, checks, tt.check, tt.status, tt.detail, tt.hint)
+			for _, c := range checks {
 				if strings.Contains(c.Detail+c.Hint, "lm_canary") || strings.Contains(c.Detail+c.Hint, "lm_leaked") {
 					t.Errorf("%s shows a key", c.Name)
 				}

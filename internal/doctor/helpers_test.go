@@ -173,7 +173,7 @@ func answer(req *http.Request, status int, body string, header ...string) *http.
 // route gives a doctor a route on which everything works, and returns it to be changed.
 func (d *Doctor) route(t *testing.T) *Route {
 	t.Helper()
-	d.Offline = false
+	d.Offline, d.Editors = false, nil
 	mcpURL, _ := url.Parse("https://mcp.leadmagic.io/mcp")
 	apiURL, _ := url.Parse("https://api.leadmagic.io")
 	d.Route = &Route{

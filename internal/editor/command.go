@@ -3,32 +3,33 @@ package editor
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // passing are folders whose content goes by itself: caches, and what belongs to one version of a program and goes with
 // the next upgrade. Each is found in a path with slashes.
 var passing = []struct {
 	what   string
-	folder *regexp.Regexp
+	folder *lazyregexp.Regexp
 }{
-	{"Go's build cache", regexp.MustCompile(`/go-build[^/]*/`)},
-	{"npm's cache", regexp.MustCompile(`/(_npx|_cacache|npm-cache)/`)},
-	{"pnpm's cache", regexp.MustCompile(`(?i)/pnpm(-cache)?/(dlx|store)\b|/\.pnpm-store/`)},
-	{"Yarn's cache", regexp.MustCompile(`/(xfs|dlx)-[^/]+/|/\.yarn/(berry/)?cache/`)},
-	{"Bun's cache", regexp.MustCompile(`/bunx-[^/]+/|/\.bun/install/cache/`)},
-	{"uv's cache", regexp.MustCompile(`/uv/(cache/)?(archive|builds|environments)-v\d+/`)},
-	{"Homebrew's folder of one version", regexp.MustCompile(`/(Cellar|Caskroom)/`)},
-	{"mise's folder of one version", regexp.MustCompile(`/(mise|rtx)/installs/`)},
-	{"asdf's folder of one version", regexp.MustCompile(`/\.?asdf(-data)?/installs/`)},
-	{"fnm's folder of one shell", regexp.MustCompile(`/fnm_multishells/`)},
-	{"the Nix store", regexp.MustCompile(`/nix/store/`)},
-	{"the Guix store", regexp.MustCompile(`/gnu/store/`)},
-	{"a snap's folder of one version", regexp.MustCompile(`/snap/[^/]+/x?\d+/`)},
-	{"a copy that macOS has made of a download", regexp.MustCompile(`/AppTranslocation/`)},
-	{"an AppImage", regexp.MustCompile(`/\.mount_[^/]+/`)},
-	{"the folder of one version", regexp.MustCompile(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`)},
+	{"Go's build cache", lazyregexp.New(`/go-build[^/]*/`)},
+	{"npm's cache", lazyregexp.New(`/(_npx|_cacache|npm-cache)/`)},
+	{"pnpm's cache", lazyregexp.New(`(?i)/pnpm(-cache)?/(dlx|store)\b|/\.pnpm-store/`)},
+	{"Yarn's cache", lazyregexp.New(`/(xfs|dlx)-[^/]+/|/\.yarn/(berry/)?cache/`)},
+	{"Bun's cache", lazyregexp.New(`/bunx-[^/]+/|/\.bun/install/cache/`)},
+	{"uv's cache", lazyregexp.New(`/uv/(cache/)?(archive|builds|environments)-v\d+/`)},
+	{"Homebrew's folder of one version", lazyregexp.New(`/(Cellar|Caskroom)/`)},
+	{"mise's folder of one version", lazyregexp.New(`/(mise|rtx)/installs/`)},
+	{"asdf's folder of one version", lazyregexp.New(`/\.?asdf(-data)?/installs/`)},
+	{"fnm's folder of one shell", lazyregexp.New(`/fnm_multishells/`)},
+	{"the Nix store", lazyregexp.New(`/nix/store/`)},
+	{"the Guix store", lazyregexp.New(`/gnu/store/`)},
+	{"a snap's folder of one version", lazyregexp.New(`/snap/[^/]+/x?\d+/`)},
+	{"a copy that macOS has made of a download", lazyregexp.New(`/AppTranslocation/`)},
+	{"an AppImage", lazyregexp.New(`/\.mount_[^/]+/`)},
+	{"the folder of one version", lazyregexp.New(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`)},
 }
 
 // Passing says which folder, whose content goes by itself, a path leads through; empty if there is none.

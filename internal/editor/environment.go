@@ -2,9 +2,10 @@ package editor
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // A Process is an editor as it runs: the system and the environment it was started with.
@@ -204,8 +205,8 @@ var codexKeeps = func() func(goos, name, value string) bool {
 // Gemini CLI drops what looks like a secret (packages/core/src/services/environmentSanitization.ts): by
 // name, and by value, of which only credentials in a proxy's URL concern us.
 var (
-	geminiSecret = regexp.MustCompile(`(?i)TOKEN|SECRET|PASSWORD|PASSWD|KEY|AUTH|CREDENTIAL|CREDS|PRIVATE|CERT`)
-	geminiURL    = regexp.MustCompile(`(?i)(https?|ftp|smtp)://[^:\s]+:[^@\s]+@`)
+	geminiSecret = lazyregexp.New(`(?i)TOKEN|SECRET|PASSWORD|PASSWD|KEY|AUTH|CREDENTIAL|CREDS|PRIVATE|CERT`)
+	geminiURL    = lazyregexp.New(`(?i)(https?|ftp|smtp)://[^:\s]+:[^@\s]+@`)
 )
 
 func geminiKeeps(_, name, value string) bool {

@@ -2,21 +2,22 @@ package editor
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // The syntaxes in which editors name a variable. What is not one of its own, an editor leaves as it is.
 var (
-	braced    = regexp.MustCompile(`\$\{([^}]+)\}`)
-	shellLike = regexp.MustCompile(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
-	prefixed  = regexp.MustCompile(`\$\{(env|file):([^}]*)\}`)
-	folders   = regexp.MustCompile(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
-	curly     = regexp.MustCompile(`\{(env|file):([^}]*)\}`)
+	braced    = lazyregexp.New(`\$\{([^}]+)\}`)
+	shellLike = lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
+	prefixed  = lazyregexp.New(`\$\{(env|file):([^}]*)\}`)
+	folders   = lazyregexp.New(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
+	curly     = lazyregexp.New(`\{(env|file):([^}]*)\}`)
 )
 
 // substitute replaces what re finds by what value says of its groups.
-func substitute(re *regexp.Regexp, s string, value func(groups []string) string) string {
+func substitute(re *lazyregexp.Regexp, s string, value func(groups []string) string) string {
 	var b strings.Builder
 	end := 0
 	for _, at := range re.FindAllStringSubmatchIndex(s, -1) {

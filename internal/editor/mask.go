@@ -2,16 +2,16 @@ package editor
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // secrets are quoted values under a name that speaks of a secret, or after an option that does.
-var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)(["']?[\w.-]*` + telling + `[\w.-]*["']?\s*[:=]\s*["'])([^"'\n]+)`),
-	regexp.MustCompile(`(?i)(["']--?[\w-]*` + telling + `[\w-]*(?:["']\s*,\s*["']|=))([^"'\n]+)`),
+var secrets = []*lazyregexp.Regexp{
+	lazyregexp.New(`(?i)(["']?[\w.-]*` + telling + `[\w.-]*["']?\s*[:=]\s*["'])([^"'\n]+)`),
+	lazyregexp.New(`(?i)(["']--?[\w-]*` + telling + `[\w-]*(?:["']\s*,\s*["']|=))([^"'\n]+)`),
 }
 
 // telling are the words in a name that speak of a secret.
@@ -19,7 +19,7 @@ const telling = `(?:key|token|secret|passw|auth|credential|cookie)`
 
 // where is the end of a name that speaks of where a secret is or how it is sent, such as --auth-scheme: its
 // value is none.
-var where = regexp.MustCompile(`(?i)(?:file|path|command|scheme)["'\s:=,]*$`)
+var where = lazyregexp.New(`(?i)(?:file|path|command|scheme)["'\s:=,]*$`)
 
 // masked is a text to be shown: the values of secrets, ours and other people's, are hidden in it. Lines
 // stay where they are.
@@ -38,7 +38,7 @@ func masked(text []byte) []byte {
 
 // references are the ways in which files name a value instead of holding it: variables of all kinds,
 // templates, commands, and the name of the variable itself (Codex: env_http_headers).
-var references = regexp.MustCompile("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|vault:|ENC\\[|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
+var references = lazyregexp.New("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|vault:|ENC\\[|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
 
 // isLiteral says whether a value is one, and not a reference or a sample.
 func isLiteral(v string) bool {

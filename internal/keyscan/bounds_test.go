@@ -8,6 +8,7 @@ import (
 
 // A file that somebody has made for it must not hold a hook up: what it takes grows with its size, not with its square.
 func TestLargeFilesTakeNoLonger(t *testing.T) {
+	const size = 512 << 10
 	for name, part := range map[string]string{
 		"names in one line":    "x-api-key:",
 		"keys in one line":     `{"LEADMAGIC_API_KEY":"8f3a77c0de"},`,
@@ -19,16 +20,11 @@ func TestLargeFilesTakeNoLonger(t *testing.T) {
 		"allowed":              "lm_0123456789abcdef leadmagic-mcp-proxy: allow ",
 		"empty lines of names": "leadmagic_api_key=\n\n\n",
 	} {
-		took := func(n int) time.Duration {
-			text := []byte(strings.Repeat(part, n/len(part)))
-			began := time.Now()
-			keysIn(text, inEditor)
-			return time.Since(began)
-		}
-		const size = 16 << 10
-		took(size)
-		if small, large := took(size), took(16*size); large > 64*small+time.Second {
-			t.Errorf("%s: %v, and %v for 16 times as much", name, small, large)
+		text := []byte(strings.Repeat(part, size/len(part)))
+		began := time.Now()
+		keysIn(text, inEditor)
+		if took := time.Since(began); took > time.Minute { // with the square, it would be many
+			t.Errorf("%s: %v", name, took)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // A Status is what git would do with a file.
@@ -67,7 +67,7 @@ func newGit(environ, folders []string) git {
 			path = value
 		case strings.HasPrefix(upper, "LEADMAGIC_API_KEY"):
 			continue
-		case strings.HasPrefix(upper, "GIT_") && !strings.HasPrefix(upper, "GIT_CONFIG_GLOBAL") && !strings.HasPrefix(upper, "GIT_CONFIG_SYSTEM") && upper != "GIT_CONFIG_NOSYSTEM":
+		case strings.HasPrefix(upper, "GIT_") && !slices.Contains([]string{"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"}, upper):
 			continue // a hook has variables that tie git to one repository
 		}
 		g.environ = append(g.environ, kv)
@@ -135,15 +135,19 @@ func (g git) ask(ctx context.Context, limit time.Duration, r repository, stdin i
 	if err != nil {
 		return fmt.Errorf("starting git: %w", err)
 	}
+	// A git that is started by another program may hold its output open after that has ended.
+	defer context.AfterFunc(ctx, func() { _ = out.Close() })()
 	readErr := read(out)
+	late := ctx.Err()
 	if readErr != nil {
 		cancel()
 	}
-	switch err := cmd.Wait(); {
+	err = cmd.Wait()
+	switch late = cmp.Or(late, ctx.Err()); {
+	case late != nil && (readErr == nil || errors.Is(readErr, os.ErrClosed)):
+		return fmt.Errorf("git did not answer: %w", late)
 	case readErr != nil:
 		return readErr
-	case ctx.Err() != nil:
-		return fmt.Errorf("git did not answer: %w", ctx.Err())
 	case err != nil:
 		line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
 		return fmt.Errorf("git says: %s", cmp.Or(line, err.Error()))
@@ -151,7 +155,7 @@ func (g git) ask(ctx context.Context, limit time.Duration, r repository, stdin i
 	return nil
 }
 
-// names are what git lists, each ended by a zero byte. arg, if not empty, is one file or folder.
+// names are what git lists, each ended by a zero byte. path, if not empty, is one file or folder.
 func (g git) names(ctx context.Context, r repository, path string, args ...string) ([]string, error) {
 	if path != "" {
 		args = append(args, "--", path)
@@ -362,7 +366,7 @@ func from(dir, path string) string {
 // onNetwork says whether Windows would ask another machine for a path, and sign in there.
 func onNetwork(path string) bool { return strings.HasPrefix(filepath.VolumeName(path), `\\`) }
 
-var sha256 = regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256`)
+var sha256 = lazyregexp.New(`(?im)^\s*objectformat\s*=\s*"?sha256`)
 
 // sha256 says whether the repository names its objects by SHA-256.
 func (r repository) sha256() bool {

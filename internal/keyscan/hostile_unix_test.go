@@ -3,6 +3,7 @@
 package keyscan
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
@@ -313,6 +315,22 @@ func TestAGitThatFails(t *testing.T) {
 				t.Errorf("what is staged: got %v, want %s", err, tt.staged)
 			}
 		})
+	}
+}
+
+// A program that starts git may end before it.
+func TestAGitThatDoesNotEnd(t *testing.T) {
+	s, _ := machine(t)
+	s.Environ = fakeGit(t, "sleep 50\n:\n")
+	runGit(t, gitFor(t), s.Folder, "init", "-q")
+	for _, targets := range []Targets{{Paths: []string{"."}}, {Staged: true}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		began := time.Now()
+		_, err := s.Scan(ctx, targets)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 30*time.Second {
+			t.Errorf("%+v: got %v after %v", targets, err, took)
+		}
+		cancel()
 	}
 }
 

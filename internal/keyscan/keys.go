@@ -2,10 +2,15 @@ package keyscan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
-	"regexp"
+	"maps"
 	"slices"
+	"sort"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // A hit is a key or a literal value in a text: text[from:to].
@@ -18,14 +23,14 @@ type hit struct {
 var (
 	// token is anything that begins like a key of LeadMagic, behind the end of a word or an escape. No length is published;
 	// the shortest sample has 16.
-	token = regexp.MustCompile(`(\b|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})(lm_[A-Za-z0-9_-]{13,})`)
+	token = lazyregexp.New(`(\b|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})(lm_[A-Za-z0-9_-]{13,})`)
 
 	// assigned is one of the names that carry a key, up to its value. The quotes may be escaped, as in JSON inside of JSON.
 	// In lists of variables, name and value are members.
-	assigned = regexp.MustCompile(names + `\\?["']?(?:[ \t]*(?:[:?+]?={1,2}>?|:-?)|,?\s+\\?["']?value\\?["']?[ \t]*[:=]|,\s*\\?["']value\\?["']\s*:)`)
+	assigned = lazyregexp.New(names + `\\?["']?(?:[ \t]*(?:[:?+]?={1,2}>?|:-?)|,?\s+\\?["']?value\\?["']?[ \t]*[:=]|,\s*\\?["']value\\?["']\s*:)`)
 
 	// called is such a name, up to a value that is the next argument, as in Setenv("NAME", "value").
-	called = regexp.MustCompile(names + `["']\s*(?:,|\]\s*=)`)
+	called = lazyregexp.New(names + `["']\s*(?:,|\]\s*=)`)
 )
 
 const names = `(?i)\b(x-leadmagic-key|x-api-key|leadmagic_api_key)`
@@ -59,7 +64,7 @@ func hits(text []byte, s suspicion) []hit {
 			found = append(found, hit{from: at[0], to: at[1], start: at[0]})
 		}
 	}
-	patterns := []*regexp.Regexp{assigned}
+	patterns := []*lazyregexp.Regexp{assigned}
 	if s == inCode {
 		patterns = append(patterns, called)
 	}
@@ -100,7 +105,7 @@ func merged(found []hit) []hit {
 
 // forms are the ways in which a value follows upon its name. In YAML it may have an anchor and a type, and be in the next
 // line, which then is indented further.
-var forms = regexp.MustCompile("^(?:[ \t]*(?:&[^\\s]+|!![a-z]+))*(?:" + strings.Join([]string{
+var forms = lazyregexp.New("^(?:[ \t]*(?:&[^\\s]+|!![a-z]+))*(?:" + strings.Join([]string{
 	`\s*(?:"""|''')\s*([^"'\n]*)`,
 	`\s*\\?"([^"\\\n]*)`,
 	`\s*'([^'\n]*)`,
@@ -116,8 +121,8 @@ const nextLine = 5 // the group of a value without quotes in another line
 
 var (
 	// before is what a value may have in front of a key: the scheme of a header, and a variable whose default it is.
-	before = regexp.MustCompile(`^[\s"'\x60]*(?i:(?:bearer|basic|token)\s+)?(?:\$\{(?:env:)?[A-Za-z0-9_.]+:?[-=])?["']?`)
-	after  = regexp.MustCompile(`["'\x60]*\}?[\s"'\x60]*(?:\s#.*)?$`)
+	before = lazyregexp.New(`^[\s"'\x60]*(?i:(?:bearer|basic|token)\s+)?(?:\$\{(?:env:)?[A-Za-z0-9_.]+:?[-=])?["']?`)
+	after  = lazyregexp.New(`["'\x60]*\}?[\s"'\x60]*(?:\s#.*)?$`)
 )
 
 // literal is the text that a name stands for, without what may be around a key: from and to are equal if there is none.
@@ -149,7 +154,7 @@ func indented(text []byte) int {
 
 // characters are those of a key: LeadMagic's have no others, and none of the ways to name a secret, or to encrypt it, has
 // these alone. So what holds another is a reference, an expression of some language, or a text.
-var characters = regexp.MustCompile(`^[A-Za-z0-9_-]{4,128}$`)
+var characters = lazyregexp.New(`^[A-Za-z0-9_-]{4,128}$`)
 
 // likeKey says whether the value of a name that carries a key is one. It is not if it is made of words and numbers, as
 // placeholders and names of variables are: dummy, test-key-2, apiKey.
@@ -170,11 +175,11 @@ func parts(v string) []string {
 }
 
 var (
-	wordOrNumber = regexp.MustCompile(`^(?:[A-Za-z]{0,20}[0-9]{0,4}[a-z]?|[0-9]+)$`)
-	humps        = regexp.MustCompile(`[a-z][A-Z]`) // two words in one, or letters at random
-	sampleWords  = regexp.MustCompile(`(?i)your|example|placeholder|redacted|hidden|change[-_]?me|replace|dummy|xxxx|api_?key_?here|removed|leadmagic`)
-	sampleParts  = regexp.MustCompile(`(?i)^(?:test|testing|fake|mock|demo|sample|todo|fixme|tbd|none|null|nil|undefined|unset|empty|invalid|insert|paste|key|token|secret|value|foo|bar|baz)$`)
-	shortPart    = regexp.MustCompile(`^(?:[A-Za-z]{1,10}|[0-9]+)$`)
+	wordOrNumber = lazyregexp.New(`^(?:[A-Za-z]{0,20}[0-9]{0,4}[a-z]?|[0-9]+)$`)
+	humps        = lazyregexp.New(`[a-z][A-Z]`) // two words in one, or letters at random
+	sampleWords  = lazyregexp.New(`(?i)your|example|placeholder|redacted|hidden|change[-_]?me|replace|dummy|xxxx|api_?key_?here|removed|leadmagic`)
+	sampleParts  = lazyregexp.New(`(?i)^(?:test|testing|fake|mock|demo|sample|todo|fixme|tbd|none|null|nil|undefined|unset|empty|invalid|insert|paste|key|token|secret|value|foo|bar|baz)$`)
+	shortPart    = lazyregexp.New(`^(?:[A-Za-z]{1,10}|[0-9]+)$`)
 )
 
 // Sample says whether a value only shows what a key looks like: it is one character, or made of words.
@@ -196,14 +201,14 @@ func Sample(v string) bool {
 // Allow is what a comment says that lets the keys of its line pass.
 const Allow = program + ": allow"
 
-var allows = regexp.MustCompile(`(?i)\b` + program + `:[ \t]*allow\b`)
+var allows = lazyregexp.New(`(?i)\b` + program + `:[ \t]*allow\b`)
 
 var (
-	part   = regexp.MustCompile(`[A-Za-z0-9]{12,}`)
-	digits = regexp.MustCompile(`[0-9]`)
-	letter = regexp.MustCompile(`[A-Za-z]`)
+	part   = lazyregexp.New(`[A-Za-z0-9]{12,}`)
+	digits = lazyregexp.New(`[0-9]`)
+	letter = lazyregexp.New(`[A-Za-z]`)
 	// naming is what follows the name of a setting: a key is a value.
-	naming = regexp.MustCompile(`^\\?["']?[ \t]*[:=]`)
+	naming = lazyregexp.New(`^\\?["']?[ \t]*[:=]`)
 )
 
 // random tells a key from names such as lm_head_projection_weight: it has a long part that mixes digits
@@ -218,6 +223,99 @@ func random(v string) bool {
 // most words, or some digits.
 func unlikeNames(v string) bool {
 	return part.MatchString(strings.TrimPrefix(v, "lm_")) || len(digits.FindAllString(v, 3)) == 3
+}
+
+// A located hit has a line and a column, from 1. Its line may let it pass.
+type located struct {
+	hit
+	line, column int
+	allowed      bool
+}
+
+// keysIn finds the keys in a file of any encoding. UTF-16 may have a byte order mark or none, and follow upon other
+// text: PowerShell appends it to whatever is there. So a file with zero bytes is read in every way there is.
+func keysIn(data []byte, degree suspicion) []located {
+	found := map[int]located{} // by offset in data
+	// text is data with one byte for each character, the first of which is at offset. What is before start is other text.
+	see := func(text []byte, offset, width, start int) {
+		all := hits(text, degree)
+		if len(all) == 0 {
+			return
+		}
+		skip := min(len(text), max(0, start-offset+width-1)/width)
+		lines := []int{skip} // where each begins
+		for i, c := range text[skip:] {
+			if c == '\n' {
+				lines = append(lines, skip+i+1)
+			}
+		}
+		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
+		allow := map[int]bool{}
+		for _, at := range allows.FindAllIndex(text, -1) {
+			allow[line(at[0])] = true
+		}
+		before := bytes.Count(data[:start], []byte("\n"))
+		for _, h := range all {
+			at := offset + h.from*width
+			if _, ok := found[at]; ok {
+				continue
+			}
+			k := located{hit: h, line: line(h.from)}
+			for n := line(h.start); n <= line(h.to); n++ { // the name may be in a line before
+				k.allowed = k.allowed || allow[n]
+			}
+			k.column = 1 + h.from - min(lines[k.line-1], h.from)
+			k.line += before
+			found[at] = k
+		}
+	}
+	see(data, 0, 1, 0)
+	start, big := wideFrom(data)
+	for _, width := range []int{2, 4} {
+		if !bytes.Contains(data, make([]byte, width-1)) {
+			break
+		}
+		// The same text is seen, less exactly, with the other order from another byte on.
+		for _, big := range []bool{big, !big} {
+			for offset := range min(width, len(data)) {
+				low := 0
+				if big {
+					low = width - 1
+				}
+				see(narrow(data[offset:], width, low), offset+low, width, start)
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b located) int { return cmp.Or(a.line-b.line, a.column-b.column) })
+}
+
+// wideFrom guesses where characters of several bytes begin in a file, and whether their high byte is the first. Only how
+// lines are counted depends on it.
+func wideFrom(data []byte) (start int, big bool) {
+	for _, mark := range []string{"\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(mark)) {
+			return len(mark), mark[0] != 0xff
+		}
+	}
+	first, last := bytes.IndexByte(data, 0), bytes.LastIndexByte(data, 0)
+	if first == 0 || first > 1 && last == len(data)-2 {
+		return first, true
+	}
+	return max(0, first-1), false
+}
+
+// narrow is text of two or four bytes for each character with one byte each, which is the one at low: offsets are a half or
+// a quarter of what they were. No key has a character beyond ASCII, which becomes a byte that is none.
+func narrow(data []byte, width, low int) []byte {
+	out := make([]byte, len(data)/width)
+	for i := range out {
+		unit := data[i*width : (i+1)*width]
+		out[i] = unit[low]
+		if out[i] >= utf8.RuneSelf || bytes.Count(unit, []byte{0}) < width-1 {
+			out[i] = 0xff
+		}
+	}
+	return out
 }
 
 // Replace is the text of an editor's config file with words in place of every key, and of every value that stands for one.

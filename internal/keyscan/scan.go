@@ -3,7 +3,6 @@
 package keyscan
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,9 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
@@ -187,7 +184,7 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 	}
 	if t.User {
 		for _, p := range s.User {
-			r.read(ctx, source{path: p.Path, place: p})
+			r.readOrSkip(ctx, source{path: p.Path, place: p})
 		}
 	}
 	if t.Project {
@@ -198,7 +195,7 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 		for _, name := range names {
 			found, _ := fs.Glob(os.DirFS(s.Folder), name)
 			for _, name := range found {
-				r.read(ctx, s.classify(from(s.Folder, name)))
+				r.readOrSkip(ctx, s.classify(from(s.Folder, name)))
 			}
 		}
 	}
@@ -209,10 +206,7 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 		case err == nil && info.IsDir():
 			err = r.tree(ctx, path)
 		case err == nil:
-			src := s.named(path)
-			if _, _, err = file.Read(path, maxFile); err == nil {
-				r.read(ctx, src)
-			}
+			err = r.read(ctx, s.named(path))
 		}
 		if err != nil {
 			return r.rep, fmt.Errorf("scanning %s: %w", path, bare(err))
@@ -268,7 +262,7 @@ func (r *scan) tree(ctx context.Context, named string) error {
 				r.skip(src.path, errLink)
 			}
 		default:
-			r.read(ctx, src)
+			r.readOrSkip(ctx, src)
 		}
 		return nil
 	})
@@ -308,12 +302,11 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 		err = r.git.read(ctx, repo, blobs, maxConfig, func(b blob, data []byte, err error) {
 			src := r.named(filepath.Join(from(r.Folder, r.shown(repo.top)), filepath.FromSlash(b.name)))
 			src.git = Staged
-			switch {
-			case err == nil:
-				r.look(ctx, src, data)
-			default:
+			if err != nil {
 				r.skip(src.path, err)
+				return
 			}
+			r.look(ctx, src, data)
 		})
 	}
 	if err != nil {
@@ -343,21 +336,27 @@ func (r *scan) shown(top string) string {
 }
 
 // read looks at one file, once.
-func (r *scan) read(ctx context.Context, src source) {
+func (r *scan) read(ctx context.Context, src source) error {
 	real := file.Real(src.path)
 	if r.seen[real] {
-		return
+		return nil
 	}
 	r.seen[real] = true
-	data, info, err := file.Read(real, maxFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
-	case err == nil && !src.pointed && src.degree == inConfig && info.Size() > maxConfig:
-		r.skip(src.path, errLarge)
-	case err != nil:
-		r.skip(src.path, err)
-	default:
+	limit := int64(maxFile)
+	if !src.pointed && src.degree == inConfig {
+		limit = maxConfig
+	}
+	data, _, err := file.Read(real, limit)
+	if err == nil {
 		r.look(ctx, src, data)
+	}
+	return err
+}
+
+// readOrSkip looks at a file that is on the way.
+func (r *scan) readOrSkip(ctx context.Context, src source) {
+	if err := r.read(ctx, src); err != nil && !errors.Is(err, fs.ErrNotExist) { // or it was removed meanwhile
+		r.skip(src.path, err)
 	}
 }
 
@@ -383,97 +382,4 @@ func bare(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-// A located hit has a line and a column, from 1. Its line may let it pass.
-type located struct {
-	hit
-	line, column int
-	allowed      bool
-}
-
-// keysIn finds the keys in a file of any encoding. UTF-16 may have a byte order mark or none, and follow upon other
-// text: PowerShell appends it to whatever is there. So a file with zero bytes is read in every way there is.
-func keysIn(data []byte, degree suspicion) []located {
-	found := map[int]located{} // by offset in data
-	// text is data with one byte for each character, the first of which is at offset. What is before start is other text.
-	see := func(text []byte, offset, width, start int) {
-		all := hits(text, degree)
-		if len(all) == 0 {
-			return
-		}
-		skip := min(len(text), max(0, start-offset+width-1)/width)
-		lines := []int{skip} // where each begins
-		for i, c := range text[skip:] {
-			if c == '\n' {
-				lines = append(lines, skip+i+1)
-			}
-		}
-		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
-		allow := map[int]bool{}
-		for _, at := range allows.FindAllIndex(text, -1) {
-			allow[line(at[0])] = true
-		}
-		before := bytes.Count(data[:start], []byte("\n"))
-		for _, h := range all {
-			at := offset + h.from*width
-			if _, ok := found[at]; ok {
-				continue
-			}
-			k := located{hit: h, line: line(h.from)}
-			for n := line(h.start); n <= line(h.to); n++ { // the name may be in a line before
-				k.allowed = k.allowed || allow[n]
-			}
-			k.column = 1 + h.from - min(lines[k.line-1], h.from)
-			k.line += before
-			found[at] = k
-		}
-	}
-	see(data, 0, 1, 0)
-	start, big := wideFrom(data)
-	for _, width := range []int{2, 4} {
-		if !bytes.Contains(data, make([]byte, width-1)) {
-			break
-		}
-		// The same text is seen, less exactly, with the other order from another byte on.
-		for _, big := range []bool{big, !big} {
-			for offset := range min(width, len(data)) {
-				low := 0
-				if big {
-					low = width - 1
-				}
-				see(narrow(data[offset:], width, low), offset+low, width, start)
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(found), func(a, b located) int { return cmp.Or(a.line-b.line, a.column-b.column) })
-}
-
-// wideFrom guesses where characters of several bytes begin in a file, and whether their high byte is the first. Only how
-// lines are counted depends on it.
-func wideFrom(data []byte) (start int, big bool) {
-	for _, mark := range []string{"\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "\xff\xfe", "\xfe\xff"} {
-		if bytes.HasPrefix(data, []byte(mark)) {
-			return len(mark), mark[0] != 0xff
-		}
-	}
-	first, last := bytes.IndexByte(data, 0), bytes.LastIndexByte(data, 0)
-	if first == 0 || first > 1 && last == len(data)-2 {
-		return first, true
-	}
-	return max(0, first-1), false
-}
-
-// narrow is text of two or four bytes for each character with one byte each, which is the one at low: offsets are a half or
-// a quarter of what they were. No key has a character beyond ASCII, which becomes a byte that is none.
-func narrow(data []byte, width, low int) []byte {
-	out := make([]byte, len(data)/width)
-	for i := range out {
-		unit := data[i*width : (i+1)*width]
-		out[i] = unit[low]
-		if out[i] >= utf8.RuneSelf || bytes.Count(unit, []byte{0}) < width-1 {
-			out[i] = 0xff
-		}
-	}
-	return out
 }
