@@ -27,7 +27,7 @@ func (k *Keys) readCommand(ctx context.Context, ask bool) result {
 	line := k.Getenv(commandVariable)
 	switch {
 	case isUnset(line):
-		return k.unsetVariable(commandVariable, line)
+		return k.examineVariable(commandVariable)
 	case !ask:
 		return unread(commandVariable, "")
 	}

@@ -22,7 +22,7 @@ const maxFile = 64 << 10
 func (k *Keys) readKeyFile(context.Context, bool) result {
 	raw := k.Getenv(fileVariable)
 	if isUnset(raw) {
-		return k.unsetVariable(fileVariable, raw)
+		return k.examineVariable(fileVariable)
 	}
 	path := file.BelowHome(strings.TrimFunc(raw, around), k.Getenv)
 	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {

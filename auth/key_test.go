@@ -173,7 +173,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 }
 
 func TestParseTakesAnyOtherKey(t *testing.T) {
-	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "wrong", "key-1", "re_1", "9b2f6c1e-0d4a-4e7b-8f35-c6a1d2e3f405", "api_key_1", "test_key"} {
+	for _, raw := range []string{"0123456789abcdef", "LM_UPPER", "wrong", "azAZ09_-", "key-1", "re_1", "9b2f6c1e-0d4a-4e7b-8f35-c6a1d2e3f405", "api_key_1", "test_key"} {
 		key, err := Parse(raw)
 		if err != nil || !key.odd() {
 			t.Errorf("%q is not taken, or is taken for a usual key: %v", raw, err)

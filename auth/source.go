@@ -125,27 +125,22 @@ func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
 }
 
 // readVariable reads LEADMAGIC_API_KEY.
-func (k *Keys) readVariable(context.Context, bool) result {
-	raw := k.Getenv(variable)
-	if r := examine(variable, "", raw); r.State != Unset {
-		return r
+func (k *Keys) readVariable(context.Context, bool) result { return k.examineVariable(variable) }
+
+// examineVariable takes the value of a variable for a key. One that is not there has nothing to be said of.
+func (k *Keys) examineVariable(name string) result {
+	value := k.Getenv(name)
+	is := func(entry string) bool { return strings.HasPrefix(entry, name+"=") }
+	if value == "" && (k.Environ == nil || !slices.ContainsFunc(k.Environ(), is)) {
+		return unset(name, "")
 	}
-	return k.unsetVariable(variable, raw)
+	return examine(name, "", value)
 }
 
 // isUnset reports whether a variable holds nothing, or a reference that nothing has filled in.
 func isUnset(value string) bool {
 	value = strings.TrimFunc(value, around)
 	return value == "" || unfilled(value) != ""
-}
-
-// unsetVariable is a variable that holds nothing of use. One that is not there has nothing to be said of.
-func (k *Keys) unsetVariable(name, value string) result {
-	is := func(entry string) bool { return strings.HasPrefix(entry, name+"=") }
-	if value == "" && (k.Environ == nil || !slices.ContainsFunc(k.Environ(), is)) {
-		return unset(name, "")
-	}
-	return examine(name, "", value)
 }
 
 // slowPause is how long a source that may ask a person is left alone after it has answered.

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"cmp"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -186,19 +188,13 @@ func isSecure(u *url.URL) bool {
 
 // sameOrigin reports whether both have the same scheme, host and port. A host with a dot at its end is
 // another host than the one without: resolvers may search differently for the two.
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && a.Host == b.Host || origin(a) == origin(b)
-}
+func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
 
-type originOf struct{ scheme, host, port string }
-
-func origin(u *url.URL) originOf {
-	o := originOf{strings.ToLower(u.Scheme), strings.ToLower(u.Hostname()), u.Port()}
-	if ip, err := netip.ParseAddr(o.host); err == nil {
-		o.host = ip.String()
+func origin(u *url.URL) string {
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
 	}
-	if o.port == "" {
-		o.port = map[string]string{"http": "80", "https": "443"}[o.scheme]
-	}
-	return o
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[scheme])
+	return scheme + "://" + net.JoinHostPort(host, port)
 }

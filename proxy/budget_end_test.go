@@ -31,8 +31,7 @@ func TestBudgetForgetsACancelledCallWhoseBalanceIsRead(t *testing.T) {
 		priced := a.beginCall("priced", "{}")
 		wantSeen(t, b, "check_credits")
 		a.cancel(odd)
-		pass(internalFor)
-		wantSeen(t, b, "notifications/cancelled priced")
+		wantSeen(t, b, "notifications/cancelled priced") // at once; it is the request for the balance that is cancelled
 		b.pays("priced", said1, "99")
 		allowed(t, a, priced)
 		wantSpent(t, a, "priced 1 stated")

@@ -81,6 +81,7 @@ type failoverSession struct {
 
 	decided   bool
 	candidate *Candidate       // who has the session once that is decided, nil for the fallback server
+	successor *Candidate       // who is taking the session over from the fallback server, nil if nobody is
 	response  *jsonrpc.Message // the candidate's, to initialize
 	attempt   *attempt         // the one under way, nil if none is
 	problem   *problem.Problem // why no candidate has accepted
@@ -125,7 +126,7 @@ func (f *Failover) hears(c *Candidate) bool {
 	if c == nil {
 		return decided && f.current.candidate == nil
 	}
-	return decided && c == f.current.candidate || !decided && c == f.asked ||
+	return decided && (c == f.current.candidate || c == f.current.successor) || !decided && c == f.asked ||
 		c == f.stateless || f.stateless == nil && c == f.offered
 }
 
@@ -175,12 +176,18 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 			return failed(request, p)
 		}
 	}
-	var response *jsonrpc.Message
-	if c != nil {
-		response = f.call(ctx, c, request)
-	} else {
-		response = f.Fallback.Call(ctx, request)
+	if c == nil {
+		response := f.Fallback.Call(ctx, request)
+		f.mu.Lock()
+		if c = s.candidate; c == nil {
+			f.state.Answered(request, response) // in one step, since a takeover sends what was recorded before it
+		}
+		f.mu.Unlock()
+		if c == nil {
+			return response
+		}
 	}
+	response := f.call(ctx, c, request)
 	f.state.Answered(request, response)
 	return response
 }
@@ -188,7 +195,9 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 // call sends a request to a candidate, and keeps what its response says of LeadMagic itself.
 func (f *Failover) call(ctx context.Context, c *Candidate, request *jsonrpc.Message) *jsonrpc.Message {
 	response := c.Upstream.Call(ctx, request)
-	f.recordOutage(problemOf(response))
+	if ctx.Err() == nil { // or the problem is that nobody needed the response
+		f.recordOutage(problemOf(response))
+	}
 	return response
 }
 
@@ -208,8 +217,11 @@ func (f *Failover) receiver(m *jsonrpc.Message) Upstream {
 	switch {
 	case s != nil && !m.Stateless():
 		f.state.Sent(m)
-		if s.candidate != nil {
+		switch {
+		case s.candidate != nil:
 			return s.candidate.Upstream
+		case s.successor != nil && m.Kind == jsonrpc.Response: // the fallback server requests nothing
+			return s.successor.Upstream
 		}
 		return f.Fallback
 	case f.stateless != nil:
@@ -438,11 +450,14 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 			}
 			return
 		}
+		s.successor = c // who may request something of the editor as soon as it is told initialized
 		f.mu.Unlock()
 		for _, m := range missed {
 			told[m] = true
 			if m.Kind == jsonrpc.Request {
-				c.Upstream.Call(s.ctx, m)
+				ctx, cancel := context.WithCancel(s.ctx)
+				c.Upstream.Call(ctx, m)
+				cancel()
 			} else {
 				c.Upstream.Notify(s.ctx, m)
 			}

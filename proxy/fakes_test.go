@@ -72,7 +72,7 @@ func (w *wire) call(ctx context.Context, m *jsonrpc.Message, send func(*jsonrpc.
 	case ok:
 		send(cause.Notification)
 		late = time.After(lateFor)
-	case errors.Is(context.Cause(ctx), errNoResponse):
+	case errors.Is(context.Cause(ctx), errNoResponse), errors.Is(context.Cause(ctx), errNotNeeded):
 		send(jsonrpc.NewNotification(jsonrpc.MethodCancelled, nil))
 	}
 	if late != nil {

@@ -76,11 +76,12 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 	case <-ctx.Done():
 	}
 	cancel := jsonrpc.NewNotification(jsonrpc.MethodCancelled, append(append([]byte(`{"requestId":`), request.ID...), '}'))
-	if cause, ok := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx)); ok {
+	cause, byEditor := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx))
+	if byEditor {
 		cancel = cause.Notification
 	}
 	s.queue(cancel.Raw)
-	if !errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
+	if byEditor {
 		timer := time.NewTimer(lateFor)
 		defer timer.Stop()
 		select {

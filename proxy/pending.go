@@ -49,12 +49,13 @@ func (p *pending) remove(r *request) bool {
 }
 
 // removeCancelled removes the oldest request that the notification cancel may mean; nil if there is none. An editor that
-// goes from one protocol mode to the other may count its ids anew.
+// goes from one protocol mode to the other may count its ids anew. An initialize cannot be cancelled: whatever follows
+// needs it. Source: MCP 2025-11-25, Cancellation.
 func (p *pending) removeCancelled(cancel *jsonrpc.Message) *request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.delete(jsonrpc.NormalizeID(jsonrpc.Get(cancel.Params, "requestId")), func(r *request) bool {
-		return !cancel.Stateless() || r.Stateless()
+		return r.Method != "initialize" && (!cancel.Stateless() || r.Stateless())
 	})
 }
 

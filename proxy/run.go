@@ -354,6 +354,7 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 	}
 	defer s.pending.finish(r)
 	if r.IsSubscription() && errors.Is(context.Cause(s.requests), jsonrpc.ErrSessionEnded) {
+		s.respond(r.batch, nil)
 		return // a subscription ends with the session, and has no response of its own
 	}
 	raw := response.Raw

@@ -34,13 +34,14 @@ type Upstream interface {
 // internalFor is how long a request of our own may take.
 const internalFor = 30 * time.Second
 
-var errNoResponse = errors.New("no response in time")
+var (
+	errNoResponse = errors.New("no response in time")
+	errNotNeeded  = errors.New("the request that needed it was cancelled")
+)
 
 // callInternal sends a request of our own, in the protocol mode of the editor's request like, and returns the response.
 // LeadMagic cannot tell it from one of the editor's. params are the members of its params, as JSON.
 func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, method string, params string) *jsonrpc.Message {
-	ctx, cancel := context.WithTimeoutCause(ctx, internalFor, errNoResponse)
-	defer cancel()
 	members := make([][]byte, 0, 2)
 	if like.Stateless() {
 		members = append(members, internalMeta(like))
@@ -50,6 +51,21 @@ func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, met
 	}
 	object := append(append([]byte{'{'}, bytes.Join(members, []byte(","))...), '}')
 	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, object)
+	if ctx.Err() != nil {
+		return notSentResponse(ctx, request)
+	}
+	// A cancellation of the editor's ends this request too, but names another.
+	parent := ctx
+	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
+	defer context.AfterFunc(parent, func() {
+		cause := context.Cause(parent)
+		if _, cancelled := errors.AsType[*jsonrpc.Cancelled](cause); cancelled {
+			cause = errNotNeeded
+		}
+		end(cause)
+	})()
+	ctx, cancel := context.WithTimeoutCause(ctx, internalFor, errNoResponse)
+	defer cancel()
 	response := next.Call(ctx, request)
 	if errors.Is(context.Cause(ctx), errNoResponse) && response.Err != nil {
 		return jsonrpc.Failed(request, problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))

@@ -131,10 +131,8 @@ func (t *tool) missed(body []byte, members map[string]json.RawMessage) bool {
 
 // empty reports whether a value holds nothing: null, false, "", [], {} or 0.
 func empty(raw json.RawMessage) bool {
-	var v any
-	if json.Unmarshal(raw, &v) != nil {
-		return false
-	}
+	var v any = raw // which it stays if it is a number beyond all numbers
+	_ = json.Unmarshal(raw, &v)
 	switch v := v.(type) {
 	case nil:
 		return true
@@ -148,6 +146,7 @@ func empty(raw json.RawMessage) bool {
 		return len(v) == 0
 	case map[string]any:
 		return len(v) == 0
+	default:
+		return false
 	}
-	return false
 }

@@ -54,6 +54,7 @@ type outcome struct {
 	header    []string
 	connected bool
 	hangs     bool
+	after     time.Duration // how long it takes
 }
 
 func answers(status int, body string, header ...string) outcome {
@@ -76,6 +77,7 @@ func (o outcome) to(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
+	time.Sleep(o.after)
 	if o.status == 0 {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("cannot be reached")}
 	}
@@ -175,6 +177,35 @@ func TestARateLimitHoldsBackAllCalls(t *testing.T) {
 			if at < 5*time.Second || at > 6*time.Second {
 				t.Errorf("got a request after %v, want none before the limit ends after 5 s", at)
 			}
+		}
+	})
+}
+
+func TestACallThatOthersHoldBackForTooLongIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &fakeTransport{outcomes: []outcome{
+			{status: 429, header: []string{"Retry-After", "15"}, connected: true, after: 14 * time.Second},
+			answers(429, ``, "Retry-After", "15"), answers(200, `{"full_name":"Ada"}`),
+		}}
+		o := options("http://leadmagic.invalid")
+		o.Client = &http.Client{Transport: s}
+		session := connect(t, o, nil)
+		var calls sync.WaitGroup
+		for i := range 3 { // the first is slow, the second is refused, the third has to wait
+			calls.Go(func() {
+				result := call(t, session, "search_profile", paidCall)
+				if i == 0 && result.IsError {
+					t.Errorf("the first: got %q", text(result))
+				}
+				if want := "LeadMagic's rate limit is reached, and other calls wait for it too\n"; i > 0 && !strings.HasPrefix(text(result), want) {
+					t.Errorf("call %d: got %q, want %q", i, text(result), want)
+				}
+			})
+			synctest.Wait()
+		}
+		calls.Wait()
+		if got := len(s.times()); got != 3 {
+			t.Errorf("got %d requests, want one of the first two each, and that of the first again", got)
 		}
 	})
 }

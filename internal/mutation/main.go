@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -173,6 +174,11 @@ func (r *run) mutants(f folder) (list []mutant, err error) {
 		for _, m := range all {
 			if !equivalent[m.id()] {
 				list = append(list, m)
+			}
+		}
+		for id := range equivalent {
+			if strings.HasPrefix(id, filepath.ToSlash(shown)+":") && !slices.ContainsFunc(all, func(m mutant) bool { return m.id() == id }) {
+				fmt.Fprintln(r.out, r.known, "lists what is no mutant any more:", id)
 			}
 		}
 	}

@@ -249,7 +249,8 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 	})
 }
 
-// initialize cannot be cancelled; what waits for it is not held back for ever if an editor does so.
+// initialize cannot be cancelled: if an editor does so it has its response all the same, and what waits for it is not
+// held back for ever.
 func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
@@ -265,6 +266,7 @@ func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 		d.Write(ping(1))
 		synctest.Wait()
 		d.Write(cancelOf("0"))
+		d.Want(`"id":0`, "LeadMagic took the request and did not answer")
 		d.WantLine(pong(1))
 		d.End()
 	})

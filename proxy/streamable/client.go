@@ -141,6 +141,7 @@ func (c *Client) inform(x *exchange) {
 	if m := c.send(x); m != nil {
 		c.Log.Debug("LeadMagic did not take a message", "method", x.message.Method, "problem", m.Err)
 	}
+	x.held.release()
 	if !x.reading {
 		x.stop(nil)
 	}

@@ -18,3 +18,20 @@ const (
 	LingerFor          = lingerFor
 	LateFor            = lateFor
 )
+
+// HoldsMemory reports whether the memory for a message is not all free.
+func (c *Client) HoldsMemory() bool {
+	most := int64(c.memory.most)
+	if !c.memory.medium.TryAcquire(most) {
+		return true
+	}
+	defer c.memory.medium.Release(most)
+	if !c.memory.large.TryAcquire(most) {
+		return true
+	}
+	c.memory.large.Release(most)
+	return false
+}
+
+// LimitMemory makes most what one message may hold. Nothing must be reserved.
+func (c *Client) LimitMemory(most int) { c.memory = newMemory(most) }

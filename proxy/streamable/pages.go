@@ -24,7 +24,7 @@ func (c *Client) allPages(x *exchange, first *jsonrpc.Message) *jsonrpc.Message 
 	if list == nil || list[0] != '[' {
 		return first
 	}
-	tools := [][]byte{inner(list)}
+	tools, size := [][]byte{inner(list)}, len(first.Raw)
 	ttl := lifetime(first.Result)
 	next := nextCursor(first.Result)
 	seen := make(map[string]bool)
@@ -43,7 +43,8 @@ func (c *Client) allPages(x *exchange, first *jsonrpc.Message) *jsonrpc.Message 
 			break
 		}
 		page := c.recordTools(call, c.sendAlong(x, call))
-		if page.Result == nil {
+		size += len(page.Raw)
+		if page.Result == nil || x.held.grow(size, false) != nil { // together they are one message
 			break
 		}
 		tools = append(tools, inner(jsonrpc.Get(page.Result, "tools")))
@@ -200,5 +201,6 @@ func (c *Client) listAgain(x *exchange) bool {
 	own := c.exchange(list, readFor)
 	defer context.AfterFunc(x.ctx, func() { own.stop(context.Cause(x.ctx)) })()
 	defer func() { own.stop(nil) }()
+	defer own.held.release()
 	return c.allPages(own, c.send(own)).Result != nil
 }

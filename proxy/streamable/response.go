@@ -236,14 +236,15 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 		if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
 			c.sort(noRequest, body)
 		}
-		x.held.release()
 		return
 	}
 	x.reading = true // the next message does not wait for the end of a stream
 	c.start(&c.reads, func() {
 		defer x.stop(nil)
+		held := &reservation{memory: &c.memory, ctx: x.ctx}
+		defer held.release()
 		st := &stream{request: noRequest}
-		st.open(c, res.Body, &x.held)
+		st.open(c, res.Body, held)
 		_, _ = c.readStream(st)
 	})
 }
@@ -360,9 +361,11 @@ func (c *Client) linger(x *exchange, st *stream) {
 		return
 	}
 	x.reading = true
-	st.request, st.got, st.events.held = noRequest, received{}, &reservation{memory: &c.memory, ctx: x.ctx}
+	held := &reservation{memory: &c.memory, ctx: x.ctx}
+	st.request, st.got, st.events.held = noRequest, received{}, held
 	c.start(&c.reads, func() {
 		defer x.stop(nil)
+		defer held.release()
 		if x.written != nil {
 			select {
 			case <-x.written:

@@ -199,6 +199,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	x := c.exchange(c.outgoing(initialize), renewFor)
 	defer func() { x.stop(nil) }()
 	response := c.send(x)
+	defer x.held.release()
 	switch p := problem.As(response.Err); {
 	case p != nil:
 		lost := *p
