@@ -454,7 +454,7 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 					})
 					synctest.Wait()
 				}
-				time.Sleep(tt.after)
+				<-time.After(tt.after)
 				close(second)
 				calls.Wait()
 				for i, b := range bodies {

@@ -186,7 +186,7 @@ func TestAReaderThatHasGone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer w.Close() //nolint:errcheck // nobody reads it
+			defer w.Close()
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -148,10 +148,11 @@ func (x *editorCheck) givesKey(s editor.Server) bool {
 	if s.NamesKey || s.LiteralKey() != "" {
 		return true
 	}
-	sent := x.passed.URL
+	values := []string{x.passed.URL}
 	for name := range s.Env {
-		sent += "\n" + x.getenv(name)
+		values = append(values, x.getenv(name))
 	}
+	sent := strings.Join(values, "\n")
 	return s.URL != "" && x.doctor.Keys.Redact(sent) != sent
 }
 

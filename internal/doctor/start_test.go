@@ -37,7 +37,7 @@ func TestNoProgramOfAProjectIsStarted(t *testing.T) {
 				d := newDoctor(t, key)
 				d.write(t, "./bin/leadmagic-mcp-proxy", "")
 				if err := os.Symlink(filepath.Join(d.System.Folder, "bin"), filepath.Join(d.System.Folder, "link")); err != nil {
-					t.Skip(err)
+					t.Skip(err) //nolint:forbidigo // Windows lets few make links
 				}
 				fill := strings.NewReplacer("FOLDER", filepath.ToSlash(d.System.Folder))
 				name, text, _ := strings.Cut(projectFiles(fill.Replace(tt.command), fill.Replace(tt.path))[id], "\n")
@@ -67,7 +67,7 @@ func TestAProgramInThisFolderIsNotStarted(t *testing.T) {
 	outside := d.write(t, "bin/other", "")
 	link := filepath.Join(filepath.Dir(outside), "leadmagic-mcp-proxy")
 	if err := os.Symlink(program, link); err != nil {
-		t.Skip(err)
+		t.Skip(err) //nolint:forbidigo // Windows lets few make links
 	}
 	d.VersionOf = func(_ context.Context, file string) (string, error) {
 		t.Errorf("%s is started", file)

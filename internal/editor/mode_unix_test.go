@@ -47,7 +47,7 @@ func TestModeAndLinksAreKept(t *testing.T) {
 
 func TestTheOwnerStays(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+		t.Skip("only root can give files away") //nolint:forbidigo // .ci/run says so
 	}
 	s, home := machine(t, "linux")
 	path := filepath.Join(home, ".cursor", "mcp.json")

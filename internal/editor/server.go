@@ -173,7 +173,7 @@ func shellWords(line string, getenv func(string) string) []string {
 		return orDefault(g[3], "")
 	})
 	var words []string
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if word = strings.NewReplacer(`"`, "", "'", "").Replace(word); word != "" && word != "$@" && word != "$*" {
 			words = append(words, word)
 		}

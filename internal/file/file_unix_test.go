@@ -24,7 +24,7 @@ func TestWhatBlocksOrNeverEndsIsNotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close() //nolint:errcheck // of the test
+	defer socket.Close()
 	for _, target := range []string{pipe, "socket", "/dev/zero", "/dev/tty", "/dev", "."} {
 		link := filepath.Join(dir, "link")
 		if err := os.Symlink(target, link); err != nil {
@@ -44,7 +44,7 @@ func TestWhatBlocksOrNeverEndsIsNotRead(t *testing.T) {
 
 func TestAFileThatStatesNoSize(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("/proc is Linux's")
+		t.Skip("/proc is Linux's") //nolint:forbidigo // .ci/run says so
 	}
 	data, info, err := Read("/proc/self/stat", 1<<20)
 	if err != nil || len(data) == 0 || info.Size() != 0 {

@@ -255,7 +255,7 @@ func TestTextsAreQuotedAndUnquoted(t *testing.T) {
 func TestNewJSONOfParts(t *testing.T) {
 	for _, list := range []string{``, `1`, `1 {} "a"`} {
 		var elements [][]byte
-		for _, e := range strings.Fields(list) {
+		for e := range strings.FieldsSeq(list) {
 			elements = append(elements, []byte(e))
 		}
 		if got, want := string(Array(elements)), "["+strings.Join(strings.Fields(list), ",")+"]"; got != want {

@@ -58,15 +58,6 @@ type rpc struct {
 	raw    string
 }
 
-// toolOf is the tool that a tools/call names.
-func toolOf(m rpc) string {
-	var params struct {
-		Name string `json:"name"`
-	}
-	_ = json.Unmarshal(m.Params, &params)
-	return params.Name
-}
-
 // A request is what the server has seen.
 type request struct {
 	rpc

@@ -102,7 +102,10 @@ func TestRule12NothingStaysReserved(t *testing.T) {
 		},
 		"pages of tools": {
 			paged3(large),
-			func(_ *fakeServer, d *proxytest.Editor) { d.Write(modern3); d.Want(`"id":3`, `"name":"a"`, `"name":"b"`) },
+			func(_ *fakeServer, d *proxytest.Editor) {
+				d.Write(modern3)
+				d.Want(`"id":3`, `"name":"a"`, `"name":"b"`)
+			},
 		},
 		"tools that are listed again for a call": {
 			func(_ *fakeServer, w http.ResponseWriter, m rpc) bool {
