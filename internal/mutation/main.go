@@ -31,7 +31,7 @@ func main() {
 	defer stop()
 	r := &run{out: os.Stdout}
 	flag.DurationVar(&r.within, "for", 5*time.Minute, "how long to try mutants of each package; they are taken at random")
-	flag.Uint64Var(&r.seed, "seed", uint64(time.Now().UnixNano()), "what chance begins with") //nolint:gosec // a time after 1970
+	flag.Uint64Var(&r.seed, "seed", uint64(time.Now().UnixNano()), "what chance begins with")
 	flag.Float64Var(&r.least, "least", 0, "the percentage of mutants that must be noticed")
 	flag.IntVar(&r.workers, "workers", runtime.NumCPU(), "how many mutants to try side by side")
 	flag.StringVar(&r.known, "equivalent", "", "a file that lists mutants which change nothing that can be noticed, one a line")
