@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
 // A fakeTransport is a LeadMagic without a network: each request gets the next outcome, the last one for ever.
@@ -77,7 +79,7 @@ func (o outcome) to(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
-	time.Sleep(o.after)
+	_ = ratelimit.Sleep(req.Context(), o.after)
 	if o.status == 0 {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("cannot be reached")}
 	}
@@ -454,7 +456,7 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 					})
 					synctest.Wait()
 				}
-				<-time.After(tt.after)
+				_ = ratelimit.Sleep(t.Context(), tt.after)
 				close(second)
 				calls.Wait()
 				for i, b := range bodies {

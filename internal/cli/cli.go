@@ -1,10 +1,16 @@
+// Package cli is the command line: it reads what a person or an editor has said, joins auth, proxy and
+// rest accordingly, and words what comes of it. It carries no messages itself.
 package cli
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +21,26 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
+
+// Env is everything a command takes from the process. main fills it in from os; a test as it likes.
+type Env struct {
+	Getenv  func(string) string
+	Environ func() []string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Version string
+
+	redactor *auth.Redactor // knows the keys that must not leave; nil before Run
+}
+
+// redacting is env with streams that show no key.
+func (env *Env) redacting() *Env {
+	own := *env
+	own.redactor = &auth.Redactor{}
+	own.Stdout, own.Stderr = own.redactor.Writer(env.Stdout), own.redactor.Writer(env.Stderr)
+	return &own
+}
 
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.
 func Run(ctx context.Context, env *Env, args []string) int {
@@ -197,3 +223,68 @@ func report(env *Env, err error) int {
 	}
 	return code
 }
+
+// Exit codes: 0 is done, 1 is failed or found, 2 is misuse.
+const (
+	exitFailed = 1
+	exitMisuse = 2
+)
+
+// An exitError ends a command with a code of its own. Without an error inside, what there was to say has
+// been said.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// misuse is an error of who typed the command.
+func misuse(err error) error { return &exitError{code: exitMisuse, err: err} }
+
+// A hintError says what to do about an error, in a line of its own.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+
+func (e *hintError) Unwrap() error { return e.err }
+
+// readerGone reports whether a command ended since nobody reads its output any more, such as head. Connections to LeadMagic
+// have errors of another type.
+func readerGone(err error) bool {
+	write, ok := errors.AsType[*fs.PathError](err)
+	if !ok || write.Op != "write" {
+		return false
+	}
+	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // of Windows: winerror.h
+	return errors.Is(err, syscall.EPIPE) || runtime.GOOS == "windows" && (errors.Is(err, brokenPipe) || errors.Is(err, noData))
+}
+
+func newVersionCommand(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:               "version",
+		Short:             "Print the version",
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(env.Stdout, versionLine(env))
+			return err
+		},
+	}
+}
+
+func versionLine(env *Env) string {
+	return "leadmagic-mcp-proxy " + env.Version + " " + unofficial
+}
+
+const unofficial = "(unofficial: an independent client for LeadMagic)"

@@ -2,6 +2,7 @@ package keyscan
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
@@ -288,6 +289,20 @@ func TestWhatALineAllowsIsCounted(t *testing.T) {
 	}
 }
 
+func TestFindingsAreInOrder(t *testing.T) {
+	for _, text := range []string{strings.Repeat(canary+" "+canary+"\n", 20), wide(strings.Repeat(canary+" "+canary+"\n", 20), binary.BigEndian, 2)} {
+		got := keysIn([]byte(text), inConfig)
+		if len(got) != 40 {
+			t.Fatalf("got %d keys", len(got))
+		}
+		for i, k := range got {
+			if k.line != i/2+1 || k.column != 1+i%2*(len(canary)+1) {
+				t.Errorf("the key %d is at %d:%d", i, k.line, k.column)
+			}
+		}
+	}
+}
+
 func TestFilesOfTheUser(t *testing.T) {
 	s, home := machine(t)
 	path := filepath.Join(home, ".claude.json")
@@ -301,6 +316,10 @@ func TestFilesOfTheUser(t *testing.T) {
 	}
 	if rep, err := s.Scan(t.Context(), Targets{Project: true}); err != nil || rep.Files != 0 {
 		t.Errorf("got %+v (%v)", rep, err)
+	}
+	put(t, filepath.Join(s.Folder, "other.json"), `"lm_head_projection_weight"`)
+	if rep, err := s.Scan(t.Context(), Targets{Paths: []string{"."}}); err != nil || rep.Files != 1 || rep.Findings != nil {
+		t.Errorf("another file: got %+v (%v)", rep, err)
 	}
 }
 

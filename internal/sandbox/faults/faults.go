@@ -4,6 +4,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -320,7 +321,7 @@ func (s *Server) happen(w http.ResponseWriter, r *http.Request, f Fault, healthy
 	case HTML:
 		send(w, http.StatusOK, "text/html; charset=utf-8", portal)
 	case LostSession:
-		s.dropSessions(max(f.Status, http.StatusBadRequest))
+		s.dropSessions(cmp.Or(f.Status, http.StatusNotFound))
 		healthy.ServeHTTP(w, r)
 	case Hang:
 		<-ctx.Done()

@@ -207,7 +207,7 @@ func TestLostSessions(t *testing.T) {
 	}{
 		{func(s *faults.Server) { s.DropSessions() }, 404, "session not found"},
 		{func(s *faults.Server) {
-			s.Fault(faults.Fault{Tool: "find_work_email", Kind: faults.LostSession, Status: 404, Times: 1})
+			s.Fault(faults.Fault{Tool: "find_work_email", Kind: faults.LostSession, Times: 1})
 		}, 404, "session not found"},
 		{func(s *faults.Server) {
 			s.Fault(faults.Fault{Tool: "find_work_email", Kind: faults.LostSession, Status: 400, Times: 1})
