@@ -41,9 +41,9 @@ func (k *Keys) Keep(ctx context.Context, key Key, private bool) (string, error) 
 	return keychainName, nil
 }
 
-// Forget removes what Keep has kept, and returns the places that had something. A keychain that cannot be
+// Remove removes what Keep has kept, and returns the places that had something. A keychain that cannot be
 // reached has nothing.
-func (k *Keys) Forget(ctx context.Context) ([]string, error) {
+func (k *Keys) Remove(ctx context.Context) ([]string, error) {
 	var places []string
 	removed, err := k.removePrivate()
 	if removed {

@@ -130,14 +130,14 @@ func TestAKeychainThatBreaksIsOneThatIsNotThere(t *testing.T) {
 
 func TestForgetRemovesFromBothPlaces(t *testing.T) {
 	m := newMachine(t)
-	if places, err := m.Forget(t.Context()); err != nil || len(places) != 0 {
+	if places, err := m.Remove(t.Context()); err != nil || len(places) != 0 {
 		t.Errorf("from %q, %v; there was nothing", places, err)
 	}
 	if _, err := m.Keep(t.Context(), mustParse(t, canary), true); err != nil {
 		t.Fatal(err)
 	}
 	m.chain.secret = newer
-	places, err := m.Forget(t.Context())
+	places, err := m.Remove(t.Context())
 	if want := []string{privateName, keychainName}; err != nil || !slices.Equal(places, want) {
 		t.Errorf("from %q, %v; want %q", places, err, want)
 	}
@@ -145,7 +145,7 @@ func TestForgetRemovesFromBothPlaces(t *testing.T) {
 		t.Error("a key is still found")
 	}
 	m.Keychain = unreadable{}
-	if places, err := m.Forget(t.Context()); err != nil || len(places) != 0 {
+	if places, err := m.Remove(t.Context()); err != nil || len(places) != 0 {
 		t.Errorf("from %q, %v; what cannot be reached has nothing", places, err)
 	}
 }
@@ -153,13 +153,13 @@ func TestForgetRemovesFromBothPlaces(t *testing.T) {
 func TestForgetSaysWhatStays(t *testing.T) {
 	m := newMachine(t)
 	m.Keychain = stubborn{}
-	if _, err := m.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "removing it from the keychain: locked") {
+	if _, err := m.Remove(t.Context()); err == nil || !strings.Contains(err.Error(), "removing it from the keychain: locked") {
 		t.Errorf("got %v, want that the keychain keeps it", err)
 	}
 	if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Forget(t.Context()); err == nil || !strings.Contains(err.Error(), "removing the private file") {
+	if _, err := m.Remove(t.Context()); err == nil || !strings.Contains(err.Error(), "removing the private file") {
 		t.Errorf("got %v, want that the file stays", err)
 	}
 }
@@ -180,7 +180,7 @@ func TestAKeychainThatBlocksIsGivenUpOn(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := m.Forget(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := m.Remove(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want that it was interrupted", err)
 		}
 	})

@@ -40,8 +40,8 @@ type Keys struct {
 	reading           *reading // of the sources, that is under way
 	polled            time.Time
 	waiting           string          // the source that is being waited for
-	life              context.Context //nolint:containedctx // ends what is under way, by Close
-	end               context.CancelFunc
+	ctx               context.Context //nolint:containedctx // ends what is under way, by Close
+	cancel            context.CancelFunc
 	command, keychain *answer
 }
 
@@ -116,10 +116,10 @@ func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
 // Close ends what is under way, such as a command that hangs. Keys is of no use after it.
 func (k *Keys) Close() {
 	k.mu.Lock()
-	k.lives()
-	end, r := k.end, k.reading
+	k.context()
+	cancel, r := k.cancel, k.reading
 	k.mu.Unlock()
-	end()
+	cancel()
 	if r != nil {
 		<-r.done
 	}
@@ -137,9 +137,9 @@ func (k *Keys) read(rejected bool) *reading {
 	}
 	r := &reading{done: make(chan struct{})}
 	k.reading = r
-	life := k.lives()
+	ctx := k.context()
 	go func() {
-		seen := k.look(life, true, rejected)
+		seen := k.look(ctx, true, rejected)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		defer close(r.done)
@@ -159,12 +159,12 @@ func (k *Keys) read(rejected bool) *reading {
 	return r
 }
 
-// lives is the context of all readings. The mutex is held.
-func (k *Keys) lives() context.Context {
-	if k.life == nil {
-		k.life, k.end = context.WithCancel(context.Background())
+// context is that of all readings. The mutex is held.
+func (k *Keys) context() context.Context {
+	if k.ctx == nil {
+		k.ctx, k.cancel = context.WithCancel(context.Background())
 	}
-	return k.life
+	return k.ctx
 }
 
 // pollPause is how often Changed looks at files.

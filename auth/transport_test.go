@@ -265,6 +265,33 @@ func TestA403IsNoReasonForAnotherKey(t *testing.T) {
 	}
 }
 
+func TestTheAnswerToARejectedKeyIsReadAndClosed(t *testing.T) {
+	m := newMachine(t)
+	m.values[variable] = canary
+	if _, err := m.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.values[variable] = newer
+	rest := strings.NewReader(strings.Repeat("no", 20_000))
+	refused := &closing{Reader: rest}
+	transport := &Transport{
+		Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "x-leadmagic-key", Keys: m.Keys,
+		Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("X-Leadmagic-Key") == canary {
+				return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: refused}, nil
+			}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+		}),
+	}
+	res, err := transport.RoundTrip(post(t, transport.Origin, "{}"))
+	if err != nil || readAll(t, res) != "" || res.StatusCode != http.StatusOK {
+		t.Fatalf("got %v, %v", res, err)
+	}
+	if !refused.closed || rest.Len() > 0 {
+		t.Errorf("closed: %v, %d bytes not read: the connection cannot be used again", refused.closed, rest.Len())
+	}
+}
+
 func TestARefusalStandsWhereThereIsNoOtherKey(t *testing.T) {
 	tries := 0
 	transport := serve(t, Only(mustParse(t, canary), "a test"), func(w http.ResponseWriter, _ *http.Request) {

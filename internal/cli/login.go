@@ -110,7 +110,7 @@ func hintUnless(not bool, hint string) string {
 }
 
 func logout(ctx context.Context, env *Env, keys *auth.Keys) error {
-	places, err := keys.Forget(ctx)
+	places, err := keys.Remove(ctx)
 	for _, place := range places {
 		fmt.Fprintf(env.Stdout, "the key was removed from %s\n", place)
 	}
