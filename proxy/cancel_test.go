@@ -50,6 +50,25 @@ func TestCancelWhileTheBalanceIsRead(t *testing.T) {
 	})
 }
 
+// The time that an editor has spent on other requests does not count against an initialize that comes later.
+func TestInitializeAgainWaitsAsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &scripted{answer: says("up", version)}
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"up"`)
+		pass(time.Minute)
+		up.answer = silent
+		start := time.Now()
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		if took := time.Since(start); took != openFor {
+			t.Errorf("it took %v, want %v", took, openFor)
+		}
+		d.End()
+	})
+}
+
 // A recorder is a scripted upstream that keeps why its calls ended.
 type recorder struct {
 	scripted

@@ -322,7 +322,10 @@ func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *fail
 	f.mu.Lock()
 	f.state.Sent(request)
 	known := f.stateless
-	if f.current != nil {
+	left = openFor
+	if f.current == nil {
+		left -= min(time.Since(f.first), discoverFor)
+	} else {
 		f.current.cancel()
 		if known == nil {
 			known = f.current.candidate
@@ -334,7 +337,6 @@ func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *fail
 		}
 	}
 	f.current, f.outage = s, nil
-	left = openFor - min(time.Since(f.first), discoverFor)
 	a = f.attempt(s)
 	f.mu.Unlock()
 	f.publish()
