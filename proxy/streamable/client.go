@@ -109,7 +109,9 @@ func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	case request.Method == "initialize" && response.Result != nil:
 		c.open(x, response)
 	case request.Method == "tools/list":
+		unwatch = context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })
 		response = c.allPages(x, response)
+		unwatch()
 	}
 	if !x.reading {
 		x.stop(nil)

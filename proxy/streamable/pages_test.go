@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // paged answers each tools/list with the page that its cursor names; the page without one is "".
@@ -222,5 +223,31 @@ func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"ping","params":{` + metaOf + `}}`)
 		d.Want(`"id":4`)
 		d.End()
+	})
+}
+
+// Nobody needs the other pages of a list that is cancelled.
+func TestRule7NoPagesAfterACancellation(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		pages := paged(map[string]string{"": `{"tools":[],"nextCursor":"2"}`, "2": `{"tools":[],"nextCursor":"3"}`, "3": `{"tools":[]}`})
+		next := make(chan struct{})
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if strings.Contains(m.raw, `"cursor":"2"`) {
+				<-next
+			}
+			return pages(w, r, m)
+		}
+		d := o.open()
+		d.Write(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+		synctest.Wait()
+		d.Write(cancelOf("1"))
+		synctest.Wait()
+		close(next)
+		alive(d)
+		d.End()
+		if n := o.count("tools/list s1"); n != 2 {
+			t.Errorf("LeadMagic got %d requests for pages, want 2", n)
+		}
 	})
 }

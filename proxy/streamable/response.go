@@ -382,7 +382,7 @@ func (c *Client) linger(x *exchange, st *stream) {
 // completed is the response to request in an event that the end of the stream has cut off, if all of it was there.
 func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
 	m, err := jsonrpc.Parse(toText(data))
-	if err == nil && m.Kind == jsonrpc.Response && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
+	if err == nil && m.Kind == jsonrpc.Response && (m.Result != nil || m.HasError()) && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
 		return m
 	}
 	return nil
