@@ -203,6 +203,7 @@ func TestTOMLEntriesInEveryForm(t *testing.T) {
 		{"a table with tables of its own", "a = 1\n\n[m.n]\nx = 1\n\n[m.n.env]\nA = 'b'\n\n[m.b]\nc = 2\n", want},
 		{"a table in two places", "a = 1\n\n[m.n]\nx = 1\n\n[m.b]\nc = 2\n\n[m.n.env]\nA = 'b'\n", want},
 		{"a table with nothing in it", "a = 1\n\n[m.n]\n\n[m.b]\nc = 2\n", want},
+		{"a value of several lines", "a = 1\n\n[m.n]\nx = [\n  1,\n]\n\n[m.b]\nc = 2\n", want},
 		{"the first in the file", "[m.n]\nx = 1\n\n[m.b]\nc = 2\n", "[m.b]\nc = 2\n"},
 		{"dotted keys", "a = 1\nm.n.x = 1\nm.n.y = 2\n\n[m.b]\nc = 2\n", want},
 		{"an inline table", "[m]\nn = { x = 1 } # c\nb = { c = 2 }\n", "[m]\nb = { c = 2 }\n"},
