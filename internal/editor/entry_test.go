@@ -261,3 +261,14 @@ func TestAnEditorIsKnownByItsClientInfo(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyAnEditorThatAsksIsToldTo(t *testing.T) {
+	c := Command{Path: "/bin/x", Vars: []string{KeyVariable}}
+	asks := c
+	asks.Prompt = true
+	for _, e := range All() {
+		if got, plain := e.Snippet(Name, asks), e.Snippet(Name, c); (got != plain) != e.prompts {
+			t.Errorf("%s: with a prompt\n%s\nwithout\n%s", e.ID, got, plain)
+		}
+	}
+}
