@@ -481,7 +481,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 func TestCloseDoesNotWaitForAClientThatReadsNothing(t *testing.T) {
 	s := start(t, faults.Options{TestTools: true})
 	session := open(t, s)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"size":33554432}}}`))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"size":16777216}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
