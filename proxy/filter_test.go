@@ -201,8 +201,10 @@ func TestFilterThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 	}
 	<-a.answer(`"twice"`)
 	a.ask("ping", "{}")
-	want := []string{"initialize", "notifications/initialized", "tools/call check_credits", "tools/call find_work_email", "ping"}
-	if got := up.methods(); !slices.Equal(got, want) {
+	want := []string{"initialize", "notifications/initialized", "ping", "tools/call check_credits", "tools/call find_work_email"}
+	got := up.methods()
+	slices.Sort(got) // a request and a notification have no order between them
+	if !slices.Equal(got, want) {
 		t.Errorf("LeadMagic got %q, want %q", got, want)
 	}
 }
