@@ -21,7 +21,11 @@ func (k *Keys) Keep(ctx context.Context, key Key, private bool) (string, error) 
 			return "", err
 		}
 		if r := readFile(privateName, "", path); !r.key.Equal(key) {
-			return "", errors.New("the private file cannot be read back: it " + r.Note)
+			why := "the private file cannot be read back: it " + r.Note
+			if r.problem != nil {
+				why += " (fix: " + r.problem.Fix() + ")"
+			}
+			return "", errors.New(why)
 		}
 		return path, nil
 	}

@@ -99,6 +99,20 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 	})
 }
 
+func TestAPrivateFileThatOthersCouldReplaceIsNotKept(t *testing.T) {
+	m := newMachine(t)
+	config := filepath.Join(m.dir, ".config")
+	m.values["XDG_CONFIG_HOME"] = config
+	if err := os.Mkdir(config, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	chmod(t, config, 0o775)
+	_, err := m.Keep(t.Context(), mustParse(t, canary), true)
+	if err == nil || !strings.Contains(err.Error(), "others can write to") || !strings.Contains(err.Error(), "(fix: chmod go-w ") || leaks(err.Error()) {
+		t.Errorf("got %v, want why and what to do", err)
+	}
+}
+
 func TestAContainerMayKnowNoRoot(t *testing.T) {
 	for ids, want := range map[string]bool{
 		"         0          0 4294967295\n":                         true,  // no container
