@@ -66,7 +66,7 @@ func FromError(err error, sent bool) *Problem {
 	}
 	switch op, found := errors.AsType[*net.OpError](err); {
 	case found && op.Op == "proxyconnect":
-		p.What = strings.Replace(p.What, "LeadMagic is not", "the HTTP proxy on the way to LeadMagic is not", 1)
+		p.What = "the HTTP proxy on the way to " + p.What
 		p.Next = CheckProxy
 	case found && strings.HasPrefix(op.Op, "socks"):
 		p.What = "LeadMagic is not reachable: the SOCKS proxy does not let it through"

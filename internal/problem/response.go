@@ -395,10 +395,9 @@ func text(raw json.RawMessage) string {
 
 func texts(raw json.RawMessage) []string {
 	var list []string
-	if json.Unmarshal(raw, &list) != nil {
-		if one := text(raw); one != "" {
-			list = []string{one}
-		}
+	_ = json.Unmarshal(raw, &list) // it may be one text, or something else
+	if one := text(raw); one != "" {
+		list = []string{one}
 	}
 	for i := range list {
 		list[i] = clean(list[i])
