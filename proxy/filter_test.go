@@ -323,11 +323,16 @@ func TestFilterForgetsTheListOfASessionThatIsOver(t *testing.T) {
 }
 
 func TestFilterTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
-	var called []string
-	up := toolbox(func() string { return `{"name":"twin","annotations":{"readOnlyHint":true}},{"name":"twin"}` }, &called)
-	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
-	if got := a.call("twin", "{}"); !got.refused || called != nil {
-		t.Errorf("got %q, and %q were called", got.text, called)
+	const reads, writes = `{"name":"twin","annotations":{"readOnlyHint":true}}`, `{"name":"twin"}`
+	for list, allowed := range map[string]bool{
+		reads + "," + writes: false, writes + "," + reads: false, reads + "," + writes + "," + reads: false, reads + "," + reads: true,
+	} {
+		var called []string
+		up := toolbox(func() string { return list }, &called)
+		a := newClient(t, "legacy", up, &limits{ReadOnly: true})
+		if got := a.call("twin", "{}"); got.refused == allowed || (called != nil) != allowed {
+			t.Errorf("of %s: got %q, and %q were called", list, got.text, called)
+		}
 	}
 }
 

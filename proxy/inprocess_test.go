@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
@@ -134,5 +135,36 @@ func TestRule16PipeHasNoLineLimit(t *testing.T) {
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"text":"` + strings.Repeat("x", 8<<20) + `"}}`)
 		d.Want(`"id":1`, `"echo":"ping"`)
 		d.End()
+	})
+}
+
+// What opens a session is refused for as long as the server is not ready, and nothing else is.
+func TestInProcessIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := problem.New(problem.KeyRejected, problem.Refused, "the key was rejected", "")
+		asked := 0
+		up := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: echoServer, Ready: func(context.Context) *problem.Problem {
+			asked++
+			return why
+		}}
+		e := proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+			return Run(t.Context(), Options{In: in, Out: out, Upstream: up, Log: up.Log})
+		})
+		const discover = `{"jsonrpc":"2.0","id":2,"method":"server/discover"}`
+		e.Write(hello)
+		e.Want(`"id":0`, "the key was rejected")
+		e.Write(discover)
+		e.Want(`"id":2`, "the key was rejected")
+		e.Write(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
+		e.Want(`"id":3`, `"echo":"tools/list"`)
+		why = nil
+		e.Write(hello)
+		e.Want(`"id":0`, `"echo":"initialize"`)
+		e.Write(discover)
+		e.Want(`"id":2`, `"echo":"server/discover"`)
+		e.End()
+		if asked != 4 {
+			t.Errorf("it was asked %d times whether it is ready, want 4", asked)
+		}
 	})
 }
