@@ -15,7 +15,7 @@ import (
 
 // A Budget is an Upstream that limits the credits which calls through Next may use, and keeps account of them. What a call
 // costs at most is reserved before it is sent, so that calls side by side cannot exceed the limit together. A call of
-// unknown price runs alone, between two looks at the balance. It may exceed the limit, so at most one such call does.
+// unknown price runs alone, between two reads of the balance. It may exceed the limit, so at most one such call does.
 type Budget struct {
 	Next Upstream
 	// Limit is how many credits may be used. Zero is no limit, and then a Budget only keeps account.
@@ -27,7 +27,7 @@ type Budget struct {
 	// returns. Nil tells nobody.
 	Spent func(SpentCall)
 
-	ctx       context.Context //nolint:containedctx // the life of the session, for looks at the balance
+	ctx       context.Context //nolint:containedctx // the life of the session, for reads of the balance
 	cancel    context.CancelFunc
 	measuring sync.WaitGroup
 	reporting sync.Mutex // makes a cost count and be reported in one step
@@ -121,7 +121,7 @@ func (b *Budget) Notify(ctx context.Context, m *jsonrpc.Message) {
 	b.Next.Notify(ctx, m)
 }
 
-// Close implements Upstream. Half of the time is for looks at the balance that are under way.
+// Close implements Upstream. Half of the time is for reads of the balance that are under way.
 func (b *Budget) Close(ctx context.Context) {
 	half := ctx
 	if deadline, ok := ctx.Deadline(); ok {

@@ -65,7 +65,7 @@ type Failover struct {
 	current   *failoverSession // the last that the editor has begun, nil if there is none
 	asked     *Candidate       // who was last asked to accept an initialize
 	stateless *Candidate       // who answers stateless requests, nil while that is not decided
-	offered   *Candidate       // who was last offered one
+	offered   *Candidate       // who was last sent one while that is not decided
 	refused   *problem.Problem // why nobody answers those, nil if that is not known
 	outage    *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
 	outageAt  time.Time
@@ -83,7 +83,7 @@ type failoverSession struct {
 	candidate *Candidate       // who has the session once that is decided, nil for the fallback server
 	successor *Candidate       // who is taking the session over from the fallback server, nil if nobody is
 	response  *jsonrpc.Message // the candidate's, to initialize
-	attempt   *attempt         // the one under way, nil if none is
+	attempt   <-chan struct{}  // closed at the end of the attempt under way, nil if none is
 	problem   *problem.Problem // why no candidate has accepted
 	lastTry   time.Time
 	restart   bool // LeadMagic can be used, but not by this session
@@ -93,9 +93,6 @@ type failoverSession struct {
 	explained    *jsonrpc.Message // the fallback server's response to initialize
 }
 
-// An attempt asks the candidates to accept an initialize, one after the other.
-type attempt struct{ done chan struct{} }
-
 // Start implements Upstream.
 func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.notify = notify
@@ -104,22 +101,22 @@ func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	for i := range f.Candidates {
 		c := &f.Candidates[i]
 		c.Upstream.Start(func(m *jsonrpc.Message) {
-			if f.hears(c) {
+			if f.forwards(c) {
 				notify(m)
 			}
 		})
 	}
 	f.Fallback.Start(func(m *jsonrpc.Message) {
-		if f.hears(nil) {
+		if f.forwards(nil) {
 			notify(m)
 		}
 	})
 	f.publish()
 }
 
-// hears reports whether the editor hears what c says besides responses; c is nil for the fallback server. Progress or a
-// log message may come before the response that decides.
-func (f *Failover) hears(c *Candidate) bool {
+// forwards reports whether what c says besides responses is passed on to the editor; c is nil for the fallback server.
+// Progress or a log message may come before the response that decides.
+func (f *Failover) forwards(c *Candidate) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	decided := f.current != nil && f.current.decided
@@ -286,12 +283,12 @@ func (f *Failover) decideStateless(ctx context.Context, c *Candidate, p *problem
 
 // initialize opens a session: with a candidate, or with the fallback server if they refuse or take too long.
 func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	s, a, left := f.begin(ctx, request)
+	s, attempt, left := f.begin(ctx, request)
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	p := problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", "")
 	select {
-	case <-a.done:
+	case <-attempt:
 	case <-timer.C:
 	case <-ctx.Done():
 		return notSentResponse(ctx, request)
@@ -309,14 +306,14 @@ func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *js
 	}
 	f.Explained(p)
 	f.giveFallback(s)
-	f.goBackground(func() { f.recover(s) })
+	f.goBackground(func() { f.reconnect(s) })
 	f.state.Answered(request, s.explained)
 	return s.explained
 }
 
 // begin makes request the current session and asks the candidates to accept it. left is how long the editor waits: the
 // time that it has spent on an unanswered server/discover counts.
-func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *failoverSession, a *attempt, left time.Duration) {
+func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *failoverSession, attempt <-chan struct{}, left time.Duration) {
 	s = &failoverSession{initialize: request, written: ctx}
 	s.ctx, s.cancel = context.WithCancel(f.ctx)
 	f.mu.Lock()
@@ -337,10 +334,10 @@ func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *fail
 		}
 	}
 	f.current, f.outage = s, nil
-	a = f.attempt(s)
+	attempt = f.startAttempt(s)
 	f.mu.Unlock()
 	f.publish()
-	return s, a, left
+	return s, attempt, left
 }
 
 // goBackground runs work in a goroutine that Close waits for.
@@ -352,28 +349,29 @@ func (f *Failover) goBackground(work func()) {
 	}
 }
 
-// attempt asks the candidates to accept the session, unless that is under way. The caller holds the mutex.
-func (f *Failover) attempt(s *failoverSession) *attempt {
+// startAttempt asks the candidates in the background to accept the session, unless that is under way, and returns a
+// channel that is closed at the end. The caller holds the mutex.
+func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 	if s.attempt != nil {
 		return s.attempt
 	}
-	a := &attempt{done: make(chan struct{})}
+	done := make(chan struct{})
 	if f.closed {
-		close(a.done)
-		return a
+		close(done)
+		return done
 	}
-	s.attempt, s.lastTry = a, time.Now()
-	f.Status.trying(a)
+	s.attempt, s.lastTry = done, time.Now()
+	f.Status.trying(done)
 	f.background.Go(func() {
-		defer close(a.done)
-		c, response, p := f.ask(s)
+		defer close(done)
+		c, response, p := f.tryCandidates(s)
 		f.conclude(s, c, response, p)
 	})
-	return a
+	return done
 }
 
-// ask asks one candidate after the other. The problem is why none has accepted.
-func (f *Failover) ask(s *failoverSession) (*Candidate, *jsonrpc.Message, *problem.Problem) {
+// tryCandidates asks one candidate after the other to accept the session. The problem is why none has accepted.
+func (f *Failover) tryCandidates(s *failoverSession) (*Candidate, *jsonrpc.Message, *problem.Problem) {
 	p := f.Refusal
 	for i := s.start; i < len(f.Candidates); i++ {
 		c := &f.Candidates[i]
@@ -481,8 +479,8 @@ func (f *Failover) candidateOf(s *failoverSession) (*Candidate, *problem.Problem
 	return nil, s.problem
 }
 
-// recover makes attempts until a candidate has the session. What only a person can mend is tried when the key changes.
-func (f *Failover) recover(s *failoverSession) {
+// reconnect makes attempts until a candidate has the session. What only a person can mend is tried when the key changes.
+func (f *Failover) reconnect(s *failoverSession) {
 	for pause := firstPause; ; {
 		f.mu.Lock()
 		p, over := s.problem, s.candidate != nil || s.restart
@@ -512,9 +510,9 @@ func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.
 		f.mu.Unlock()
 		return
 	}
-	a := f.attempt(s)
+	attempt := f.startAttempt(s)
 	f.mu.Unlock()
-	wait(ctx, a.done, limit)
+	wait(ctx, attempt, limit)
 }
 
 // giveFallback opens the session at the fallback server, as far as the editor has come with it.
@@ -609,7 +607,7 @@ func (f *Failover) publish() {
 type Status struct {
 	mu      sync.Mutex
 	report  StatusReport
-	attempt *attempt
+	attempt <-chan struct{} // closed at the end of the last attempt, nil before the first
 }
 
 // A StatusReport is what there is to say of a session.
@@ -636,10 +634,10 @@ func (s *Status) Report() StatusReport {
 // Wait blocks until no attempt to reach LeadMagic is under way, or ctx ends.
 func (s *Status) Wait(ctx context.Context) {
 	s.mu.Lock()
-	a := s.attempt
+	attempt := s.attempt
 	s.mu.Unlock()
-	if a != nil {
-		wait(ctx, a.done, 0)
+	if attempt != nil {
+		wait(ctx, attempt, 0)
 	}
 }
 
@@ -649,8 +647,8 @@ func (s *Status) set(r StatusReport) {
 	s.report = r
 }
 
-func (s *Status) trying(a *attempt) {
+func (s *Status) trying(attempt <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.attempt = a
+	s.attempt = attempt
 }

@@ -168,7 +168,7 @@ func (f *Filter) record(request *jsonrpc.Message, result []byte) bool {
 		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
 		readOnly := hasReadOnlyHint(tool)
 		if other, again := tools[name]; again {
-			readOnly = readOnly && other // who knows which of the two a call gets
+			readOnly = readOnly && other // a call may get either
 		}
 		tools[name] = readOnly
 	}

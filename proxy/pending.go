@@ -146,8 +146,8 @@ type slots struct {
 	queue []chan struct{}
 }
 
-// opened is the slot of who need not wait.
-var opened = func() chan struct{} {
+// noWait is a channel for those who need not wait: it is closed.
+var noWait = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
@@ -159,7 +159,7 @@ func (s *slots) enter() chan struct{} {
 	defer s.mu.Unlock()
 	if s.free > 0 {
 		s.free--
-		return opened
+		return noWait
 	}
 	slot := make(chan struct{})
 	s.queue = append(s.queue, slot)

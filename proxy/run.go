@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Editor = new(Editor)
 	}
 	s := &session{
-		Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: opened, notification: opened,
+		Options: o, pending: newPending(), slots: slots{free: mostRequests}, initialize: noWait, notification: noWait,
 		writing: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
 	s.idle = time.AfterFunc(idleFor, debug.FreeOSMemory)
@@ -224,7 +224,7 @@ func (s *session) take(line []byte, b *batch) {
 		s.call(m, b)
 		return
 	case m.Kind == jsonrpc.Response:
-		s.send(m, opened, opened, func() {})
+		s.send(m, noWait, noWait, func() {})
 	case m.Method == jsonrpc.MethodCancelled:
 		s.cancel(m)
 	default:
@@ -259,13 +259,13 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 	ctx, cancel := context.WithCancelCause(s.requests)
 	r := &request{Message: m, cancel: cancel, leave: func() {}, batch: b}
 	initialize, notification, answered := s.initialize, s.notification, func() {}
-	slot := opened
+	slot := noWait
 	switch {
 	case m.Method == "initialize":
 		done := make(chan struct{})
 		s.initialize, answered = done, func() { close(done) }
 	case m.Stateless():
-		initialize = opened
+		initialize = noWait
 	}
 	if m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m) {
 		slot = s.slots.enter()

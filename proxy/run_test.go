@@ -121,7 +121,7 @@ func TestRunAnswersWhatIsNoMessage(t *testing.T) {
 	}
 	const (
 		notJSON    = "not valid JSON: one line is one message"
-		notMessage = "not a JSON-RPC message: an object with a method, a result or an error was due"
+		notMessage = "not a JSON-RPC message: it must be an object with a method, a result or an error"
 		badID      = "the id of a request is a string or a number"
 		noBatch    = "batches are spoken only where protocol version 2025-03-26 was agreed on"
 	)

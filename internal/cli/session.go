@@ -64,7 +64,7 @@ func (ss *session) again() *session {
 }
 
 // upstream joins what answers the editor's requests: Filter → Budget → Failover → LeadMagic's hosted server or its REST
-// API, where the first two stand only if there is a limit or somebody keeps account.
+// API. The first two are there only if there is a limit, or a log file that keeps account.
 func (ss *session) upstream() proxy.Upstream {
 	s := ss.settings
 	failover := &proxy.Failover{

@@ -62,7 +62,7 @@ const (
 var ErrNotJSON = errors.New("not valid JSON")
 
 var (
-	errNotMessage = errors.New("not a JSON-RPC message: an object with a method, a result or an error was due")
+	errNotMessage = errors.New("not a JSON-RPC message: it must be an object with a method, a result or an error")
 	errBadID      = errors.New("the id of a request is a string or a number")
 )
 
@@ -146,7 +146,7 @@ func Compose(parts ...[]byte) *Message {
 	return m
 }
 
-// NewNotification is a notification without the editor's or LeadMagic's doing. params is JSON, or nil.
+// NewNotification is a notification of our own. params is JSON, or nil.
 func NewNotification(method string, params []byte) *Message {
 	if params == nil {
 		return Compose([]byte(`{"jsonrpc":"2.0","method":`), Quote(method), []byte(`}`))

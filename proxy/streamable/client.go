@@ -72,13 +72,13 @@ type exchange struct {
 	stop    context.CancelCauseFunc
 	// session is the one to use whatever the current one is; nil for the current one.
 	session *session
-	// another is the response if it came on the stream of another request.
-	another chan *jsonrpc.Message
-	written <-chan struct{} // closed when the response is written; nil for a request of our own
-	held    reservation     // memory for the response
+	// elsewhere is the response if it came on the stream of another request.
+	elsewhere chan *jsonrpc.Message
+	written   <-chan struct{} // closed when the response is written; nil for a request of our own
+	held      reservation     // memory for the response
 
-	offered string // the id of the session that came with the response
-	reading bool   // the stream is read on in the background, which ends ctx
+	sessionID string // that came with the response
+	reading   bool   // the stream is read on in the background, which ends ctx
 
 	mu        sync.Mutex
 	attempt   *attempt // the POST that LeadMagic may be working on, nil if there is none
@@ -96,15 +96,15 @@ func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	x := c.exchange(c.outgoing(request), c.timeout(request))
 	if ctx.Err() != nil {
 		x.stop(nil)
-		return jsonrpc.Failed(request, ended(request, context.Cause(ctx), false))
+		return jsonrpc.Failed(request, endedProblem(request, context.Cause(ctx), false))
 	}
 	c.state.Sent(request)
 	x.written = ctx.Done()
-	c.wait(x)
+	c.register(x)
 	unwatch := context.AfterFunc(ctx, func() { c.cancelExchange(x, context.Cause(ctx)) })
 	response := c.send(x)
 	unwatch()
-	c.finish(x)
+	c.unregister(x)
 	switch {
 	case request.Method == "initialize" && response.Result != nil:
 		c.open(x, response)
@@ -140,7 +140,7 @@ func (c *Client) Notify(ctx context.Context, m *jsonrpc.Message) {
 
 // inform sends a message that has no response.
 func (c *Client) inform(x *exchange) {
-	if m := c.send(x); m != nil {
+	if m := c.send(x); m != nil && m.Result == nil {
 		c.Log.Debug("LeadMagic did not take a message", "method", x.message.Method, "problem", m.Err)
 	}
 	x.held.release()
@@ -193,7 +193,7 @@ func (c *Client) start(group *sync.WaitGroup, work func()) {
 
 // exchange is one for m, that may take as long as timeout unless that is 0.
 func (c *Client) exchange(m *jsonrpc.Message, timeout time.Duration) *exchange {
-	x := &exchange{message: m, another: make(chan *jsonrpc.Message, 1)}
+	x := &exchange{message: m, elsewhere: make(chan *jsonrpc.Message, 1)}
 	x.ctx, x.stop = context.WithCancelCause(c.ctx)
 	if timeout > 0 {
 		timed, cancel := context.WithTimeoutCause(x.ctx, timeout, errTimeout)
@@ -238,11 +238,11 @@ func (c *Client) send(x *exchange) *jsonrpc.Message {
 			return response
 		}
 		select {
-		case response = <-x.another:
+		case response = <-x.elsewhere:
 			return response
 		default:
 		}
-		if c.again(x, &r, fail) {
+		if c.retry(x, &r, fail) {
 			continue
 		}
 		switch {
@@ -267,8 +267,8 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	c.waitForLimit(x, r)
 	a := x.begin()
 	if a == nil || x.ctx.Err() != nil {
-		x.refused()
-		return nil, &failure{problem: ended(x.message, context.Cause(x.ctx), false), final: true}
+		x.endAttempt()
+		return nil, &failure{problem: endedProblem(x.message, context.Cause(x.ctx), false), final: true}
 	}
 	res, fail := c.post(x, s, a)
 	if fail != nil {
@@ -276,10 +276,10 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-		x.refused()
+		x.endAttempt()
 		return nil, c.refusal(x, s, res, r.waited)
 	}
-	x.offered = res.Header.Get("Mcp-Session-Id")
+	x.sessionID = res.Header.Get("Mcp-Session-Id")
 	if x.message.Kind != jsonrpc.Request {
 		c.readRest(x, res)
 		return nil, nil
@@ -287,16 +287,16 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	return c.readResponse(x, s, res)
 }
 
-// wait records that a request waits for its response.
-func (c *Client) wait(x *exchange) {
+// register records that a request waits for its response.
+func (c *Client) register(x *exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	id := jsonrpc.NormalizeID(x.message.ID)
 	c.waiting[id] = append(c.waiting[id], x)
 }
 
-// finish ends the wait.
-func (c *Client) finish(x *exchange) {
+// unregister records that it does not wait any more.
+func (c *Client) unregister(x *exchange) {
 	x.mu.Lock()
 	x.done = true
 	x.mu.Unlock()
@@ -316,13 +316,13 @@ func (c *Client) isWaiting(id []byte) bool {
 	return len(c.waiting[jsonrpc.NormalizeID(id)]) > 0
 }
 
-// pass gives a response that came on the stream of another request to who waits for it.
-func (c *Client) pass(response *jsonrpc.Message) {
+// deliver gives a response that came on the stream of another request to who waits for it.
+func (c *Client) deliver(response *jsonrpc.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, x := range c.waiting[jsonrpc.NormalizeID(response.ID)] {
 		select {
-		case x.another <- response:
+		case x.elsewhere <- response:
 			x.stop(errAnother)
 			return
 		default: // it has got one already
@@ -342,8 +342,8 @@ func (x *exchange) begin() *attempt {
 	return x.attempt
 }
 
-// refused says that LeadMagic is not working on the message: it was not sent, or refused.
-func (x *exchange) refused() {
+// endAttempt says that LeadMagic is not working on the message: it was not sent, or refused.
+func (x *exchange) endAttempt() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.attempt = nil
@@ -411,8 +411,8 @@ func (c *Client) notifyCancelled(x *exchange, reason string) {
 	c.start(&c.sends, func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
 }
 
-// ended is why a message whose context has ended has no response.
-func ended(m *jsonrpc.Message, cause error, sent bool) *problem.Problem {
+// endedProblem is why a message whose context has ended has no response.
+func endedProblem(m *jsonrpc.Message, cause error, sent bool) *problem.Problem {
 	what, before := "the call was cancelled", " before it was sent"
 	if errors.Is(cause, jsonrpc.ErrSessionEnded) {
 		what, before = "the session ended before LeadMagic answered", ""

@@ -141,7 +141,7 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 	case !a.prevent():
 		return nil, incomplete(x, err)
 	case x.ctx.Err() != nil:
-		return nil, &failure{problem: ended(x.message, context.Cause(x.ctx), false)}
+		return nil, &failure{problem: endedProblem(x.message, context.Cause(x.ctx), false)}
 	}
 	return nil, &failure{problem: problem.FromError(err, false)}
 }

@@ -111,10 +111,10 @@ func (c *Client) keepGETStream(ctx context.Context, s *session, first bool) {
 // mayReopen reports whether a GET stream that was refused is worth another try.
 func (c *Client) mayReopen(s *session, res *http.Response) bool {
 	s.mu.Lock()
-	was := s.was
+	wasOpen := s.wasOpen
 	s.mu.Unlock()
 	switch status := res.StatusCode; {
-	case status == http.StatusNotFound && s.id != "" && was:
+	case status == http.StatusNotFound && s.id != "" && wasOpen:
 		// Somebody must notice that the session is lost, or nothing more would come until the next request.
 		x := c.exchange(noRequest, 0)
 		defer x.stop(nil)
@@ -122,7 +122,7 @@ func (c *Client) mayReopen(s *session, res *http.Response) bool {
 			c.Log.Debug("the session is lost", "problem", p.Line())
 		}
 		return false
-	case status == http.StatusConflict && was:
+	case status == http.StatusConflict && wasOpen:
 		// For LeadMagic the stream before this one has not ended yet.
 		return true
 	case status == http.StatusTooManyRequests, status >= 500:
@@ -138,7 +138,7 @@ func (c *Client) mayReopen(s *session, res *http.Response) bool {
 func (c *Client) readGETStream(ctx context.Context, s *session, res *http.Response) (said bool, retry time.Duration) {
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 	s.mu.Lock()
-	s.was = true
+	s.wasOpen = true
 	s.mu.Unlock()
 	held := &reservation{memory: &c.memory, ctx: ctx}
 	defer held.release()
@@ -158,7 +158,7 @@ func (c *Client) readGETStream(ctx context.Context, s *session, res *http.Respon
 			s.mu.Unlock()
 		}
 		if len(ev.data) > 0 {
-			c.sort(noRequest, ev.data)
+			c.dispatch(noRequest, ev.data)
 		}
 		held.release()
 	}

@@ -159,7 +159,7 @@ func annotations(schema []byte) ([]paramHeader, error) {
 		case !bytes.Contains(schema, annotationKey):
 			return nil
 		case depth > maxSchemaDepth:
-			return fmt.Errorf("it stands more than %d levels deep", maxSchemaDepth)
+			return fmt.Errorf("it is more than %d levels deep", maxSchemaDepth)
 		}
 		for m := range jsonrpc.Members(schema) {
 			name := string(m.Name)
@@ -170,7 +170,7 @@ func annotations(schema []byte) ([]paramHeader, error) {
 					return err
 				}
 				if seen[strings.ToLower(header)] {
-					return fmt.Errorf("%q stands twice", header)
+					return fmt.Errorf("%q is there twice", header)
 				}
 				seen[strings.ToLower(header)] = true
 				found = append(found, paramHeader{header, append([]string(nil), path...)})
@@ -207,7 +207,7 @@ var literalKeywords = map[string]bool{"default": true, "const": true, "enum": tr
 func annotation(schema, value []byte, reachable bool) (string, error) {
 	name, ok := jsonrpc.Unquote(value)
 	if !ok || name == "" {
-		return "", fmt.Errorf("its value is %s, a name was due", value)
+		return "", fmt.Errorf("its value is %s, not a name", value)
 	}
 	for i := range len(name) {
 		if !tokenChar(name[i]) {

@@ -9,7 +9,7 @@ import (
 
 const (
 	notJSON    = `{"jsonrpc":"2.0","error":{"code":-32700,"message":"not valid JSON: one line is one message"}}`
-	notMessage = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: an object with a method, a result or an error was due"}}`
+	notMessage = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: it must be an object with a method, a result or an error"}}`
 	badID      = `{"jsonrpc":"2.0","error":{"code":-32600,"message":"the id of a request is a string or a number"}}`
 	noHeaders  = `{"jsonrpc":"2.0","error":{"code":-32700,"message":"Content-Length framing is not spoken here: one line is one message"}}`
 )

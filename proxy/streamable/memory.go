@@ -72,7 +72,7 @@ func (r *reservation) release() {
 		return
 	}
 	if r.large > 0 {
-		runtime.GC() // or the next one would lie beside what is left of this one
+		runtime.GC() // or this one would still be in memory beside the next
 	}
 	r.memory.medium.Release(r.medium)
 	r.memory.large.Release(r.large)

@@ -47,7 +47,7 @@ func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jso
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 	body, err := c.readBody(res, &x.held)
-	got := c.sort(x.message, body)
+	got := c.dispatch(x.message, body)
 	switch response := got.best(); {
 	case response != nil:
 		return response, nil
@@ -145,7 +145,7 @@ func incomplete(x *exchange, err error) *failure {
 	case errors.Is(err, errNotMessage):
 		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
 	case x.ctx.Err() != nil:
-		return &failure{problem: ended(m, context.Cause(x.ctx), true)}
+		return &failure{problem: endedProblem(m, context.Cause(x.ctx), true)}
 	case m.IsSubscription():
 		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
 	}
@@ -182,12 +182,12 @@ func (r *received) best() *jsonrpc.Message {
 	return r.response
 }
 
-// sort reads what LeadMagic sent, one message or an array of them, and passes on what is not the response to request.
-func (c *Client) sort(request *jsonrpc.Message, text []byte) (all received) {
+// dispatch reads what LeadMagic sent, one message or an array of them, and passes on what is not the response to request.
+func (c *Client) dispatch(request *jsonrpc.Message, text []byte) (all received) {
 	text = toText(text)
 	if len(text) > 0 && text[0] == '[' && jsonrpc.Valid(text) {
 		for element := range jsonrpc.Elements(text) {
-			all.add(c.sort(request, bytes.Clone(element)))
+			all.add(c.dispatch(request, bytes.Clone(element)))
 		}
 		return all
 	}
@@ -213,7 +213,7 @@ func (c *Client) sort(request *jsonrpc.Message, text []byte) (all received) {
 			return received{likely: m}
 		}
 	}
-	c.pass(m) // a server may mix its streams up
+	c.deliver(m) // a server may mix its streams up
 	return received{other: true}
 }
 
@@ -234,7 +234,7 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 	if !isEventStream(res) {
 		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 		if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
-			c.sort(noRequest, body)
+			c.dispatch(noRequest, body)
 		}
 		return
 	}
@@ -294,7 +294,7 @@ func (st *stream) open(c *Client, body io.ReadCloser, held *reservation) {
 // readStreams reads the event stream that responds to a request, and resumes it where it is cut.
 func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*jsonrpc.Message, *failure) {
 	if s == nil {
-		s = &session{id: x.offered}
+		s = &session{id: x.sessionID}
 	}
 	st := &stream{request: x.message}
 	for pause := resumePause; ; pause = min(2*pause, longestResumePause) {
@@ -342,7 +342,7 @@ func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 		}
 		st.said = true
 		before := st.got.likely
-		st.got.add(c.sort(st.request, ev.data))
+		st.got.add(c.dispatch(st.request, ev.data))
 		if st.got.response != nil {
 			return st.got.response, nil
 		}

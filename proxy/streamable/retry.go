@@ -57,8 +57,8 @@ type retries struct {
 	listed  bool          // the tools were listed again for it
 }
 
-// again decides whether a message is sent once more after fail, and does what has to be done before, such as waiting.
-func (c *Client) again(x *exchange, r *retries, fail *failure) bool {
+// retry decides whether a message is sent once more after fail, and does what has to be done before, such as waiting.
+func (c *Client) retry(x *exchange, r *retries, fail *failure) bool {
 	p, m := fail.problem, x.message
 	if p.Code != problem.Unreachable {
 		r.since = time.Time{}
@@ -68,7 +68,7 @@ func (c *Client) again(x *exchange, r *retries, fail *failure) bool {
 		return false
 	case fail.lost != nil:
 		// A response to what a lost session asked is of no use to the next one, and that was told initialized.
-		return m.Kind != jsonrpc.Response && c.renewFor(x, r, fail) && m.Method != "notifications/initialized"
+		return m.Kind != jsonrpc.Response && c.renewOnce(x, r, fail) && m.Method != "notifications/initialized"
 	case fail.stale:
 		if r.listed {
 			return false
@@ -97,8 +97,8 @@ func (r *retries) nextPause() time.Duration {
 	return r.pause
 }
 
-// renewFor opens another session in place of the lost one, once for each message.
-func (c *Client) renewFor(x *exchange, r *retries, fail *failure) bool {
+// renewOnce opens another session in place of the lost one, once for each message.
+func (c *Client) renewOnce(x *exchange, r *retries, fail *failure) bool {
 	if r.renewed {
 		// A refusal for which LeadMagic has a code may be about the request.
 		if fail.response == nil && fail.problem.Upstream == "" {

@@ -27,7 +27,7 @@ type session struct {
 	mu      sync.Mutex
 	stop    context.CancelFunc // nil before it was first asked for
 	lastID  string             // of the last event on it
-	was     bool               // it was open at least once
+	wasOpen bool               // at least once
 	refused bool               // LeadMagic does not offer one
 }
 
@@ -84,7 +84,7 @@ func (re *renewal) wait(x *exchange) *problem.Problem {
 	case <-re.done:
 		return re.problem
 	case <-x.ctx.Done():
-		return ended(x.message, context.Cause(x.ctx), false)
+		return endedProblem(x.message, context.Cause(x.ctx), false)
 	}
 }
 
@@ -132,7 +132,7 @@ func (ss *sessions) of(x *exchange) (*session, *problem.Problem) {
 
 // open makes the session that the response to the editor's initialize opened the current one, and ends the one before it.
 func (c *Client) open(x *exchange, response *jsonrpc.Message) {
-	s := newSession(x.offered, response.Result)
+	s := newSession(x.sessionID, response.Result)
 	c.sessions.mu.Lock()
 	old := c.sessions.now
 	c.sessions.now = s
@@ -208,7 +208,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	case response.Result == nil:
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and did not open another", next)
 	}
-	s := newSession(x.offered, response.Result)
+	s := newSession(x.sessionID, response.Result)
 	if s.version != re.lost.version {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}

@@ -252,7 +252,7 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 		}
 		for _, part := range []string{
 			`{"jsonrpc":"2.0","id":1,"result":{}}`, `{"jsonrpc":"2.0","id":2,"result":{}}`,
-			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: an object with a method, a result or an error was due"}}`,
+			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: it must be an object with a method, a result or an error"}}`,
 			`{"jsonrpc":"2.0","id":4,"error":{"code":-32600,"message":"initialize cannot stand in a batch"}}`,
 		} {
 			if !strings.Contains(line, part) {
@@ -268,7 +268,7 @@ func TestRule1BatchesAreSplitAndGatheredWhereTheyExist(t *testing.T) {
 		}
 
 		d.Write(`[[]]`)
-		d.WantLine(`[{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: an object with a method, a result or an error was due"}}]`)
+		d.WantLine(`[{"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: it must be an object with a method, a result or an error"}}]`)
 		d.Write(`[]`)
 		d.WantLine(`{"jsonrpc":"2.0","error":{"code":-32600,"message":"an empty batch asks for nothing"}}`)
 		d.Write(`[{"jsonrpc":"2.0","method":"notifications/x"}]`)
