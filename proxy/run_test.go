@@ -604,6 +604,7 @@ func TestRunSendsRequestsInOrder(t *testing.T) {
 		e.WantLine(done(1)) // our own tool needs no slot
 		e.Write(stateless(2, "subscriptions/listen"))
 		e.WantLine(done(2))
+		synctest.Wait()               // those that have a slot are sent, in whatever order
 		e.Write(cancellation("1129")) // waits
 		e.Write(cancellation("1003")) // is sent
 		got := u.seen()
