@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"iter"
 	"maps"
 	"slices"
 	"sort"
@@ -20,20 +21,69 @@ type hit struct {
 	start    int    // where the name begins, or the key
 }
 
+// Names that carry a key. In other letters they are the same.
+var names = []string{"x-leadmagic-key", "x-api-key", "leadmagic_api_key"}
+
 var (
-	// token is anything that begins like a key of LeadMagic, behind the end of a word or an escape. No length is published;
-	// the shortest sample has 16.
-	token = lazyregexp.New(`(\b|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})(lm_[A-Za-z0-9_-]{13,})`)
+	// assigned is what is between a name and its value. The quotes may be escaped, as in JSON inside of JSON. In lists of
+	// variables, name and value are members.
+	assigned = lazyregexp.New(`^\\?["']?(?:[ \t]*(?:[:?+]?={1,2}>?|:-?)|,?\s+\\?["']?value\\?["']?[ \t]*[:=]|,\s*\\?["']value\\?["']\s*:)`)
 
-	// assigned is one of the names that carry a key, up to its value. The quotes may be escaped, as in JSON inside of JSON.
-	// In lists of variables, name and value are members.
-	assigned = lazyregexp.New(names + `\\?["']?(?:[ \t]*(?:[:?+]?={1,2}>?|:-?)|,?\s+\\?["']?value\\?["']?[ \t]*[:=]|,\s*\\?["']value\\?["']\s*:)`)
+	// called is what is between a name and a value that is the next argument, as in Setenv("NAME", "value").
+	called = lazyregexp.New(`^["']\s*(?:,|\]\s*=)`)
 
-	// called is such a name, up to a value that is the next argument, as in Setenv("NAME", "value").
-	called = lazyregexp.New(names + `["']\s*(?:,|\]\s*=)`)
+	// escaped is an escape, which ends in what could be letters of a word.
+	escaped = lazyregexp.New(`(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})$`)
 )
 
-const names = `(?i)\b(x-leadmagic-key|x-api-key|leadmagic_api_key)`
+// tokens are where anything is in a text that begins like a key of LeadMagic, at the begin of a word. No length is
+// published; the shortest sample has 16.
+func tokens(text []byte) [][2]int {
+	const begin, least = "lm_", 16
+	var out [][2]int
+	to := 0
+	for from := range occurrences(text, begin) {
+		if from < to || from > 0 && isWord(text[from-1]) && !escaped.Match(text[max(0, from-len(`\u0000`)):from]) {
+			continue
+		}
+		for to = from; to < len(text) && (isWord(text[to]) || text[to] == '-'); {
+			to++
+		}
+		if to-from >= least {
+			out = append(out, [2]int{from, to})
+		}
+	}
+	return out
+}
+
+// occurrences are where a word is in a text.
+func occurrences(text []byte, word string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for from := 0; ; {
+			i := bytes.Index(text[from:], []byte(word))
+			if i < 0 || !yield(from+i) {
+				return
+			}
+			from += i + len(word)
+		}
+	}
+}
+
+// isWord says whether a character is one of a word, as \b of a regular expression has it.
+func isWord(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// lower is a text with small letters, each where it was.
+func lower(text []byte) []byte {
+	low := bytes.Clone(text)
+	for i, c := range low {
+		if 'A' <= c && c <= 'Z' {
+			low[i] += 'a' - 'A'
+		}
+	}
+	return low
+}
 
 // How much of a text is looked at as a place where keys are kept.
 type suspicion int
@@ -50,35 +100,36 @@ const (
 
 // hits finds the keys in a text, in order.
 func hits(text []byte, s suspicion) []hit {
-	low := bytes.ToLower(text)
-	ours := bytes.Contains(low, []byte("leadmagic"))
-	if !ours && !bytes.Contains(low, []byte("lm_")) && !bytes.Contains(low, []byte("x-api-key")) {
-		return nil
-	}
 	var found []hit
-	for _, at := range token.FindAllSubmatchIndex(text, -1) {
-		at = at[len(at)-2:]
+	for _, at := range tokens(text) {
 		v := string(text[at[0]:at[1]])
 		value := s == inConfig && !naming.Match(text[at[1]:])
 		if !Sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
 			found = append(found, hit{from: at[0], to: at[1], start: at[0]})
 		}
 	}
-	patterns := []*lazyregexp.Regexp{assigned}
-	if s == inCode {
-		patterns = append(patterns, called)
-	}
-	for _, re := range patterns {
-		for _, at := range re.FindAllSubmatchIndex(text, -1) {
-			h := hit{name: string(text[at[2]:at[3]]), start: at[2]}
-			h.from, h.to = literal(text, at[1])
+	low := lower(text)
+	ours := bytes.Contains(low, []byte("leadmagic"))
+	for _, name := range names {
+		for start := range occurrences(low, name) {
+			end := start + len(name)
+			next := text[end:min(len(text), end+farthest)]
+			at := assigned.FindIndex(next)
+			if at == nil && s == inCode {
+				at = called.FindIndex(next)
+			}
+			if at == nil || start > 0 && isWord(text[start-1]) {
+				continue
+			}
+			h := hit{name: string(text[start:end]), start: start}
+			h.from, h.to = literal(text, end+at[1])
 			v := string(text[h.from:h.to])
 			begins := strings.HasPrefix(v, "lm_")
 			bare := s == inCode && !bytes.ContainsAny(text[h.from-1:h.from], "\"'`") // it may be a variable
 			switch {
 			case !likeKey(v) && (!begins || bare || !characters.MatchString(v) || Sample(v)):
 			case s == inCode && !begins:
-			case s == inConfig && strings.EqualFold(h.name, "x-api-key") && !ours && !begins:
+			case s == inConfig && name == "x-api-key" && !ours && !begins:
 			default:
 				found = append(found, h)
 			}
@@ -327,7 +378,12 @@ func Replace(text []byte, words string) []byte {
 }
 
 // Hide is a message without anything that begins like a key.
-func Hide(text string) string { return token.ReplaceAllString(text, "${1}"+Hidden) }
+func Hide(text string) string {
+	for _, at := range slices.Backward(tokens([]byte(text))) {
+		text = text[:at[0]] + Hidden + text[at[1]:]
+	}
+	return text
+}
 
 // Hidden is shown in place of a secret.
 const Hidden = "<hidden>"
