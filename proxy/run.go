@@ -322,9 +322,9 @@ func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struc
 	s.work.Go(func() {
 		defer s.sending.Done()
 		defer sent()
-		ctx, stop := context.WithTimeout(s.notifications, notifyFor)
-		defer stop()
-		if wait(ctx, initialize, 0) && wait(ctx, notification, 0) {
+		if wait(s.notifications, initialize, 0) && wait(s.notifications, notification, 0) {
+			ctx, stop := context.WithTimeout(s.notifications, notifyFor)
+			defer stop()
 			s.Upstream.Notify(ctx, m)
 		}
 	})
