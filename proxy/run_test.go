@@ -235,9 +235,9 @@ func TestRunKeepsTheOrder(t *testing.T) {
 		e.Write(`{"jsonrpc":"2.0","id":"s","result":{}}`)
 		wantLog(t, u, "initialize 0", `"s"`)
 		// A request without a session waits for the notifications before it, two seconds at most.
-		time.Sleep(2*time.Second - time.Nanosecond)
+		<-time.After(2*time.Second - time.Nanosecond)
 		wantLog(t, u, "initialize 0", `"s"`)
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		wantLog(t, u, "initialize 0", `"s"`, "free 2")
 		e.WantLine(done(2))
 		close(open)
@@ -296,9 +296,9 @@ func TestRunWaitsForANotificationSoLong(t *testing.T) {
 		e := running(t, u)
 		e.Write(`{"jsonrpc":"2.0","method":"stuck"}`)
 		e.Write(`{"jsonrpc":"2.0","method":"next"}`)
-		time.Sleep(30*time.Second - time.Nanosecond)
+		<-time.After(30*time.Second - time.Nanosecond)
 		wantLog(t, u, "stuck")
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		wantLog(t, u, "stuck", "next")
 		e.Write(`{"jsonrpc":"2.0","method":"last"}`)
 		if got := u.seen(); got[len(got)-1] != "last" {
@@ -383,7 +383,7 @@ func TestRunAnswersAProbeItself(t *testing.T) {
 		close(release)
 		e.Write(request(2, "server/discover"))
 		e.WantLine(done(2))
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		e.WantNothing()
 		e.End()
 	})
@@ -447,7 +447,7 @@ func TestRunEndsInOrder(t *testing.T) {
 	t.Run("what is pending is answered first", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u := &double{call: func(context.Context, *jsonrpc.Message) *jsonrpc.Message {
-				time.Sleep(20 * time.Second)
+				<-time.After(20 * time.Second)
 				return nil
 			}}
 			e := running(t, u)
