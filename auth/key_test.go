@@ -159,7 +159,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			key, err := Parse(tt.raw)
 			p := problem.As(err)
-			if p == nil || p.Code != problem.KeyMalformed || p.Fate != problem.NotSent || !key.IsZero() {
+			if p == nil || p.Code != problem.KeyMalformed || p.Outcome != problem.NotSent || !key.IsZero() {
 				t.Fatalf("got %v, want a malformed key that was not sent", err)
 			}
 			if !strings.HasPrefix(p.What, "the API key ") || !strings.Contains(p.What, tt.want) {

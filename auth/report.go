@@ -139,7 +139,7 @@ func (k *Keys) overdue(cause error) *problem.Problem {
 		waiting = "its source"
 	}
 	return &problem.Problem{
-		Code: problem.KeyMissing, Fate: problem.NotSent, Cause: cause,
+		Code: problem.KeyMissing, Outcome: problem.NotSent, Cause: cause,
 		What: "there is no LeadMagic API key yet: " + waiting + " has not answered",
 		Next: "answer what it may be asking, then call again",
 	}

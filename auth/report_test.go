@@ -48,7 +48,7 @@ func TestAMissingKeySaysWhatWasFoundInstead(t *testing.T) {
 			_, err := m.Get(t.Context())
 			p := problem.As(err)
 			want := strings.ReplaceAll(tt.want, "is ${…}", "is ${LEADMAGIC_API_KEY}")
-			if p == nil || p.Code != problem.KeyMissing || p.Fate != problem.NotSent || p.What != want {
+			if p == nil || p.Code != problem.KeyMissing || p.Outcome != problem.NotSent || p.What != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			if leaks(p.Line()) {

@@ -128,7 +128,7 @@ func TestARequestElsewhereIsNotSent(t *testing.T) {
 			body := &closing{Reader: strings.NewReader("{}")}
 			req.Host, req.Body = tt.host, body
 			_, err = transport.RoundTrip(req) //nolint:bodyclose // there is no answer
-			if p := problem.As(err); p == nil || p.Code != problem.BadSetting || p.Fate != problem.NotSent || !body.closed {
+			if p := problem.As(err); p == nil || p.Code != problem.BadSetting || p.Outcome != problem.NotSent || !body.closed {
 				t.Errorf("got %v, the body is closed: %v; want a bad setting, nothing sent, and a closed body", err, body.closed)
 			}
 		})
@@ -161,7 +161,7 @@ func TestWithoutAKeyNothingIsSent(t *testing.T) {
 		body := &closing{Reader: strings.NewReader("{}")}
 		req.Body = body
 		_, err := transport.RoundTrip(req) //nolint:bodyclose // there is no answer
-		if p := problem.As(err); p == nil || p.Code != tt.want || p.Fate != problem.NotSent || !body.closed {
+		if p := problem.As(err); p == nil || p.Code != tt.want || p.Outcome != problem.NotSent || !body.closed {
 			t.Errorf("%q: got %v, the body is closed: %v; want %s", tt.value, err, body.closed, tt.want)
 		}
 	}

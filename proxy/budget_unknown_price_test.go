@@ -78,10 +78,10 @@ func TestBudgetMeasuresWhatTheBalanceTells(t *testing.T) {
 
 func TestBudgetNeedNotMeasureARefusal(t *testing.T) {
 	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
-		for _, fate := range []problem.Fate{problem.NotSent, problem.Refused} {
+		for _, outcome := range []problem.Outcome{problem.NotSent, problem.Refused} {
 			id := a.beginCall("odd", "{}")
 			wantSeen(t, b, "check_credits odd")
-			b.refuses("odd", problem.New(problem.BadRequest, fate, "LeadMagic did not accept the call", ""))
+			b.refuses("odd", problem.New(problem.BadRequest, outcome, "LeadMagic did not accept the call", ""))
 			denied(t, a, id, "LeadMagic did not accept the call")
 			wantSeen(t, b, "")
 		}

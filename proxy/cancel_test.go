@@ -37,7 +37,7 @@ func TestCancelWhileTheBalanceIsRead(t *testing.T) {
 		start := time.Now()
 		notification, _ := jsonrpc.Parse([]byte(cancel1))
 		cancel(&jsonrpc.Cancelled{Notification: notification})
-		if p := problemOf(<-done); p == nil || p.Fate != problem.NotSent || time.Since(start) != 0 {
+		if p := problemOf(<-done); p == nil || p.Outcome != problem.NotSent || time.Since(start) != 0 {
 			t.Errorf("after %v: got %v, want that it was not sent, at once", time.Since(start), p)
 		}
 		if cause := up.causes; len(cause) != 1 || strings.Contains(cause[0].Error(), "the editor") {

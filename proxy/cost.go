@@ -90,8 +90,8 @@ func costOf(r *reservation, response *jsonrpc.Message) cost {
 	switch p := problemOf(response); {
 	case p != nil:
 		c.requestID = p.RequestID
-		if p.Fate != problem.Unknown {
-			c.credits, c.basis, c.final, c.unsent = 0, Refused, true, p.Fate == problem.NotSent
+		if p.Outcome != problem.Unknown {
+			c.credits, c.basis, c.final, c.unsent = 0, Refused, true, p.Outcome == problem.NotSent
 		}
 	case response.Result != nil:
 		c.read(response.Result)

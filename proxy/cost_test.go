@@ -88,8 +88,8 @@ func TestBudgetCountsAnAnswer(t *testing.T) {
 	fails := func(code, message string) *jsonrpc.Message {
 		return compose(`{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + message + `"}}`)
 	}
-	gone := func(fate problem.Fate) *jsonrpc.Message {
-		p := problem.New(problem.Failed, fate, "it did not work", "")
+	gone := func(outcome problem.Outcome) *jsonrpc.Message {
+		p := problem.New(problem.Failed, outcome, "it did not work", "")
 		p.RequestID = "req_1"
 		return failed(&jsonrpc.Message{ID: []byte("1")}, p)
 	}

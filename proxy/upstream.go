@@ -111,11 +111,11 @@ func problemOf(m *jsonrpc.Message) *problem.Problem {
 
 // notSent is p as the reason why another call was not sent. what says what p kept from being done.
 func notSent(p *problem.Problem, what string) *problem.Problem {
-	if what == "" && p.Fate == problem.NotSent {
+	if what == "" && p.Outcome == problem.NotSent {
 		return p
 	}
 	other := *p
-	other.Fate, other.What = problem.NotSent, what+p.What
+	other.Outcome, other.What = problem.NotSent, what+p.What
 	switch p.Code {
 	case problem.Cut, problem.TimedOut, problem.BrokenAnswer:
 		// The default advice for these is about a call that was sent.

@@ -259,13 +259,13 @@ func tool(id any, name string) string {
 }
 
 // outcomeOf is what became of a call that LeadMagic has not answered.
-func outcomeOf(t *testing.T, r *jsonrpc.Message) problem.Fate {
+func outcomeOf(t *testing.T, r *jsonrpc.Message) problem.Outcome {
 	t.Helper()
 	p := problem.As(r.Err)
 	if p == nil {
 		t.Fatalf("the response is %s, %v, want a problem", r.Raw, r.Err)
 	}
-	return p.Fate
+	return p.Outcome
 }
 
 func TestUpstreamResponds(t *testing.T) {
@@ -295,8 +295,8 @@ func TestUpstreamSaysWhatComesAlongTheWayBeforeTheResponse(t *testing.T) {
 
 func TestUpstreamSaysThatTheOutcomeIsUnknown(t *testing.T) {
 	eachUpstream(t, func(s *session) {
-		if fate := outcomeOf(s.t, s.call(s.t.Context(), tool(1, "dies"))); fate != problem.Unknown {
-			s.t.Errorf("the fate is %v", fate)
+		if outcome := outcomeOf(s.t, s.call(s.t.Context(), tool(1, "dies"))); outcome != problem.Unknown {
+			s.t.Errorf("the outcome is %v", outcome)
 		}
 		if r := s.call(s.t.Context(), tool(2, "quick")); r.Result == nil {
 			s.t.Errorf("the next call: %v", r.Err)
@@ -316,8 +316,8 @@ func TestUpstreamSendsNothingOfACallThatIsCancelledBefore(t *testing.T) {
 			eachUpstream(t, func(s *session) {
 				ctx, cancel := context.WithCancelCause(s.t.Context())
 				cancel(cause)
-				if fate := outcomeOf(s.t, s.call(ctx, tool(1, "quick"))); fate != problem.NotSent {
-					s.t.Errorf("the fate is %v", fate)
+				if outcome := outcomeOf(s.t, s.call(ctx, tool(1, "quick"))); outcome != problem.NotSent {
+					s.t.Errorf("the outcome is %v", outcome)
 				}
 				if s.has("tools/call quick") || s.has("notifications/cancelled") {
 					s.t.Errorf("LeadMagic got %q", s.got)
@@ -353,8 +353,8 @@ func TestUpstreamDoesNotWaitForALateResponseForEver(t *testing.T) {
 		synctest.Wait()
 		start := time.Now()
 		cancel(cancelled(s.t, 1))
-		if fate := outcomeOf(s.t, <-response); fate != problem.Unknown {
-			s.t.Errorf("the fate is %v", fate)
+		if outcome := outcomeOf(s.t, <-response); outcome != problem.Unknown {
+			s.t.Errorf("the outcome is %v", outcome)
 		}
 		if took := time.Since(start); took != 30*time.Second {
 			s.t.Errorf("it took %v", took)
@@ -372,8 +372,8 @@ func TestUpstreamReturnsWhenTheSessionEndsOrTheTimeIsUp(t *testing.T) {
 				synctest.Wait()
 				start := time.Now()
 				cancel(cause)
-				if fate := outcomeOf(s.t, <-response); fate != problem.Unknown {
-					s.t.Errorf("the fate is %v", fate)
+				if outcome := outcomeOf(s.t, <-response); outcome != problem.Unknown {
+					s.t.Errorf("the outcome is %v", outcome)
 				}
 				if took := time.Since(start); errors.Is(cause, jsonrpc.ErrSessionEnded) && took != 0 || took > 30*time.Second {
 					s.t.Errorf("it took %v", took)
@@ -399,8 +399,8 @@ func TestUpstreamReturnsEveryCallWhenItIsClosed(t *testing.T) {
 		synctest.Wait()
 		s.close()
 		for range 20 {
-			if fate := outcomeOf(s.t, <-responses); fate != problem.Unknown {
-				s.t.Errorf("the fate is %v", fate)
+			if outcome := outcomeOf(s.t, <-responses); outcome != problem.Unknown {
+				s.t.Errorf("the outcome is %v", outcome)
 			}
 		}
 		if r := s.call(s.t.Context(), tool(99, "quick")); outcomeOf(s.t, r) != problem.NotSent {

@@ -226,13 +226,13 @@ func (t *tool) broken(err error, sent bool) *problem.Problem {
 	if errors.Is(err, errTooLong) || errors.Is(err, errCrowded) {
 		p := problem.New(problem.BrokenAnswer, problem.Refused, err.Error(), "")
 		if !t.free() {
-			p.Fate = problem.Unknown
+			p.Outcome = problem.Unknown
 		}
 		return p
 	}
 	p := problem.FromError(err, sent)
 	if p.Code == problem.Cut && t.free() {
-		p.Fate, p.Next = problem.Refused, "call again: the call is free"
+		p.Outcome, p.Next = problem.Refused, "call again: the call is free"
 	}
 	return p
 }

@@ -38,7 +38,7 @@ func (c *caller) handler(t *tool) mcp.ToolHandler {
 		case ctx.Err() != nil:
 			return nil, ctx.Err() // nobody waits for the answer any more
 		case timed.Err() != nil && p.HTTPStatus == 0 && p.Code != problem.RateLimited:
-			p = problem.New(problem.TimedOut, p.Fate, "the call took longer than --tool-timeout allows", "")
+			p = problem.New(problem.TimedOut, p.Outcome, "the call took longer than --tool-timeout allows", "")
 		}
 		return c.failure(t, ans, p), nil
 	}

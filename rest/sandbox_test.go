@@ -134,15 +134,15 @@ func TestTheSandboxRefuses(t *testing.T) {
 	}
 	t.Run("half an answer", func(t *testing.T) {
 		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.Truncate, Times: 1})
-		refused(t, "broken", fate)
+		refused(t, "broken", outcome)
 	})
 	t.Run("a cut", func(t *testing.T) {
 		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.Cut, Times: 1})
-		refused(t, "broke before the answer was complete", fate)
+		refused(t, "broke before the answer was complete", outcome)
 	})
 	t.Run("a page", func(t *testing.T) {
 		box.Fault(faults.Fault{Path: "/v1/", Kind: faults.HTML, Times: 1})
-		refused(t, "a web page came", fate)
+		refused(t, "a web page came", outcome)
 	})
 }
 

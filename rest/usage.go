@@ -41,7 +41,7 @@ func usageOf(t *tool, ans *answer, members map[string]json.RawMessage, p *proble
 		RateLimit:   rateLimitOf(ans.header, now),
 	}
 	switch {
-	case p != nil && p.Fate == problem.Unknown:
+	case p != nil && p.Outcome == problem.Unknown:
 		u.CreditsUsed = ""
 	case p != nil:
 		u.CreditsUsed = firstNumber(ans.header.Get("X-Credits-Consumed"), "0")

@@ -25,11 +25,11 @@ func FromError(err error, sent bool) *Problem {
 	}
 	if sent {
 		return &Problem{
-			Code: Cut, Fate: Unknown, Cause: err,
+			Code: Cut, Outcome: Unknown, Cause: err,
 			What: "the connection to LeadMagic broke before the answer was complete",
 		}
 	}
-	p := &Problem{Code: Unreachable, Fate: NotSent, Cause: err}
+	p := &Problem{Code: Unreachable, Outcome: NotSent, Cause: err}
 	var (
 		dns       *net.DNSError
 		untrusted x509.UnknownAuthorityError

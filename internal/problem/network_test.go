@@ -27,13 +27,13 @@ func TestFromError(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	missing := problem.New(problem.KeyMissing, problem.NotSent, "no API key is set", "")
 	tests := []struct {
-		name string
-		err  error
-		sent bool
-		code problem.Code
-		fate problem.Fate
-		what string
-		next string // empty for the default
+		name    string
+		err     error
+		sent    bool
+		code    problem.Code
+		outcome problem.Outcome
+		what    string
+		next    string // empty for the default
 	}{
 		{"a problem is kept", get(fmt.Errorf("adding the key: %w", missing)), true, problem.KeyMissing, problem.NotSent, "no API key is set", ""},
 		{"a connection that broke", get(syscall.ECONNRESET), true, problem.Cut, problem.Unknown, "the connection to LeadMagic broke before the answer was complete", ""},
@@ -56,8 +56,8 @@ func TestFromError(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := problem.FromError(tt.err, tt.sent)
-			if got.Code != tt.code || got.Fate != tt.fate || !strings.Contains(got.What, tt.what) || !strings.Contains(got.Next, tt.next) {
-				t.Errorf("got %s, fate %d: %s (%s)\nwant %s, fate %d: %s (%s)", got.Code, got.Fate, got.What, got.Next, tt.code, tt.fate, tt.what, tt.next)
+			if got.Code != tt.code || got.Outcome != tt.outcome || !strings.Contains(got.What, tt.what) || !strings.Contains(got.Next, tt.next) {
+				t.Errorf("got %s, outcome %d: %s (%s)\nwant %s, outcome %d: %s (%s)", got.Code, got.Outcome, got.What, got.Next, tt.code, tt.outcome, tt.what, tt.next)
 			}
 			if strings.Contains(got.Text(nil), "secrets") {
 				t.Errorf("got %q, want the cause kept for the log", got.Text(nil))
@@ -89,7 +89,7 @@ func TestErrorsOfSocketsByTheirNumber(t *testing.T) {
 		for _, number := range tt.numbers {
 			err := &url.Error{Op: "Post", URL: "https://mcp.leadmagic.io/mcp", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connectex", number)}}
 			got := problem.FromError(err, false)
-			if want := "LeadMagic is not reachable: " + tt.what; got.What != want || got.Code != problem.Unreachable || got.Fate != problem.NotSent {
+			if want := "LeadMagic is not reachable: " + tt.what; got.What != want || got.Code != problem.Unreachable || got.Outcome != problem.NotSent {
 				t.Errorf("%d: got %s: %s\nwant %s", number, got.Code, got.What, want)
 			}
 			if got := problem.ConnectionRefused(err); got != (tt.what == "the connection was refused") {
@@ -140,14 +140,14 @@ func TestFromConnect(t *testing.T) {
 			proxy := mustParse(tt.proxy)
 			h := http.Header{"Proxy-Authenticate": tt.offers}
 			got := problem.As(problem.FromConnect(t.Context(), proxy, nil, &http.Response{StatusCode: tt.status, Header: h}))
-			if got.Code != tt.code || got.Fate != problem.NotSent || got.What != notReachable+tt.what || !strings.HasPrefix(got.Next, tt.next) {
+			if got.Code != tt.code || got.Outcome != problem.NotSent || got.What != notReachable+tt.what || !strings.HasPrefix(got.Next, tt.next) {
 				t.Errorf("got %s: %s (%s)", got.Code, got.What, got.Next)
 			}
 			// The same where the proxy answers a request that goes to it without CONNECT.
 			if tt.status == 407 && proxy.User == nil {
 				got := problem.FromAnswer(problem.Answer{Status: 407, Header: h, Body: []byte("login, please"), Paid: true})
-				if got.What != notReachable+tt.what || got.Fate != problem.NotSent || got.HTTPStatus != 407 {
-					t.Errorf("as an answer: got %s, fate %d, HTTP %d", got.What, got.Fate, got.HTTPStatus)
+				if got.What != notReachable+tt.what || got.Outcome != problem.NotSent || got.HTTPStatus != 407 {
+					t.Errorf("as an answer: got %s, outcome %d, HTTP %d", got.What, got.Outcome, got.HTTPStatus)
 				}
 			}
 		})

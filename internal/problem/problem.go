@@ -58,12 +58,12 @@ const (
 	Hidden         Code = "tool_hidden"      // --tools, --exclude-tools or --read-only forbid it
 )
 
-// Fate is what became of the call.
-type Fate int
+// Outcome is what became of the call.
+type Outcome int
 
 const (
 	// NotSent means that nothing of the call reached LeadMagic: no credit was used.
-	NotSent Fate = iota
+	NotSent Outcome = iota
 	// Refused means that LeadMagic answered and did not carry the call out: no credit was used.
 	Refused
 	// Unknown means that the call may have been carried out, and credits may have been used.
@@ -73,8 +73,8 @@ const (
 // A Problem is why a call was not answered by LeadMagic, or not with what was asked.
 // It is an error. Fields other than Code and What may be zero.
 type Problem struct {
-	Code Code
-	Fate Fate
+	Code    Code
+	Outcome Outcome
 	// What is the problem in one line, lower-case and without a full stop.
 	What string
 	// Next is what to do about it, likewise. Empty stands for the default of Code.
@@ -91,8 +91,8 @@ type Problem struct {
 }
 
 // New is a Problem of one kind. An empty next stands for the default of the kind.
-func New(code Code, fate Fate, what, next string) *Problem {
-	return &Problem{Code: code, Fate: fate, What: what, Next: next}
+func New(code Code, outcome Outcome, what, next string) *Problem {
+	return &Problem{Code: code, Outcome: outcome, What: what, Next: next}
 }
 
 // As returns the Problem in err's tree, or nil.
@@ -124,7 +124,7 @@ func (p *Problem) Line() string {
 func (p *Problem) Text(hasTool func(string) bool) string {
 	what := p.What
 	next := p.Fix()
-	if p.Fate == Unknown {
+	if p.Outcome == Unknown {
 		what += "; the outcome is unknown, credits may have been used"
 		if tool := BalanceToolIn(hasTool); tool != "" {
 			next += "; " + tool + " shows the balance, for free"
@@ -245,7 +245,7 @@ func (p *Problem) agent() string {
 	if p.temporary() {
 		line = uncertain
 	}
-	if line != uncertain || p.Fate == Unknown {
+	if line != uncertain || p.Outcome == Unknown {
 		return line
 	}
 	return harmless
@@ -253,7 +253,7 @@ func (p *Problem) agent() string {
 
 // next is what to do about the problem where it does not say that itself.
 func (p *Problem) next() string {
-	if line := advice[p.Code].next; line != recheck || p.Fate == Unknown {
+	if line := advice[p.Code].next; line != recheck || p.Outcome == Unknown {
 		return line
 	}
 	return retry

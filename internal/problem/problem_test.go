@@ -50,19 +50,19 @@ func TestText(t *testing.T) {
 		},
 		{
 			"an unknown outcome names the free balance tool",
-			problem.Problem{Code: problem.Failed, Fate: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
+			problem.Problem{Code: problem.Failed, Outcome: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
 			all,
 			"LeadMagic failed; the outcome is unknown, credits may have been used\nthe agent cannot fix this: it is on LeadMagic's side\nnext: wait; check_credits shows the balance, for free",
 		},
 		{
 			"the balance tool goes by the name of the session",
-			problem.Problem{Code: problem.Failed, Fate: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
+			problem.Problem{Code: problem.Failed, Outcome: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
 			func(name string) bool { return name == "check_credit_balance" },
 			"LeadMagic failed; the outcome is unknown, credits may have been used\nthe agent cannot fix this: it is on LeadMagic's side\nnext: wait; check_credit_balance shows the balance, for free",
 		},
 		{
 			"a session without the tool is told of none",
-			problem.Problem{Code: problem.Failed, Fate: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
+			problem.Problem{Code: problem.Failed, Outcome: problem.Unknown, What: "LeadMagic failed", Next: "wait"},
 			nil,
 			"LeadMagic failed; the outcome is unknown, credits may have been used\nthe agent cannot fix this: it is on LeadMagic's side\nnext: wait",
 		},
@@ -80,13 +80,13 @@ func TestText(t *testing.T) {
 		},
 		{
 			"what is uncertain of a paid call is not so of a free one",
-			problem.Problem{Code: problem.TimedOut, Fate: problem.Refused, What: "LeadMagic took the request and did not answer", Next: "try again later"},
+			problem.Problem{Code: problem.TimedOut, Outcome: problem.Refused, What: "LeadMagic took the request and did not answer", Next: "try again later"},
 			all,
 			"LeadMagic took the request and did not answer\nthe agent can try again: no credits were used\nnext: try again later",
 		},
 		{
 			"nor has its result to be looked for",
-			problem.Problem{Code: problem.Cut, Fate: problem.Refused, What: "the connection broke"},
+			problem.Problem{Code: problem.Cut, Outcome: problem.Refused, What: "the connection broke"},
 			all,
 			"the connection broke\nthe agent can try again: no credits were used\nnext: try again later; if it stays, leadmagic-mcp-proxy doctor finds the cause",
 		},

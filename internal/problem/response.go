@@ -54,7 +54,7 @@ func FromAnswer(a Answer) *Problem {
 	}
 	d := parseDetail(a.Body)
 	p := &Problem{
-		Fate:       Refused,
+		Outcome:    Refused,
 		HTTPStatus: a.Status,
 		Upstream:   d.code,
 		RequestID:  cmp.Or(d.requestID, clean(a.Header.Get("X-Request-Id"))),
@@ -91,7 +91,7 @@ func FromAnswer(a Answer) *Problem {
 		p.Code = Failed
 		p.What = fmt.Sprintf("LeadMagic failed with HTTP %d", s) + d.suffix()
 		if a.Paid {
-			p.Fate = Unknown
+			p.Outcome = Unknown
 			p.Next = recheck
 		}
 	default:
@@ -119,7 +119,7 @@ func (p *Problem) describeUnreadable(a Answer, d detail) {
 	p.Code = BrokenAnswer
 	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call" + d.suffix()
 	if a.Paid {
-		p.Fate = Unknown
+		p.Outcome = Unknown
 	}
 }
 
@@ -180,7 +180,7 @@ func bearerChallenge(h http.Header) bool {
 
 // fromPage is the Problem of a page that came instead of an answer of LeadMagic's.
 func fromPage(a Answer, title string) *Problem {
-	p := &Problem{Code: NotLeadMagic, Fate: Refused, HTTPStatus: a.Status}
+	p := &Problem{Code: NotLeadMagic, Outcome: Refused, HTTPStatus: a.Status}
 	var known []string
 	if a.Status/100 != 2 {
 		known = append(known, fmt.Sprintf("HTTP %d", a.Status))
@@ -194,7 +194,7 @@ func fromPage(a Answer, title string) *Problem {
 	}
 	p.What += ": something between you and LeadMagic answered (a filter, a challenge, a gateway or a captive portal?)"
 	if a.Paid && (a.Status/100 == 2 || a.Status >= 500) {
-		p.Fate = Unknown // the call may have got through to LeadMagic, and the answer not back
+		p.Outcome = Unknown // the call may have got through to LeadMagic, and the answer not back
 	}
 	if p.temporary() {
 		p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)

@@ -185,7 +185,7 @@ func (c *Client) delete(ctx context.Context, s *session) {
 
 // outcomeOf is what became of a message that was sent and has no response. A read has no effect, so its outcome counts as
 // refused.
-func outcomeOf(m *jsonrpc.Message) problem.Fate {
+func outcomeOf(m *jsonrpc.Message) problem.Outcome {
 	if isRead(m) {
 		return problem.Refused
 	}

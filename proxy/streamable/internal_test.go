@@ -45,7 +45,7 @@ func TestRule2AnAnswerThatIsTooLargeIsAFault(t *testing.T) {
 	}
 	call, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`))
 	fail := incomplete(&exchange{message: call, ctx: t.Context()}, fmt.Errorf("reading: %w", errTooLarge))
-	if p := fail.problem; fail.broken || p.Code != problem.BrokenAnswer || p.Fate != problem.Unknown || !strings.Contains(p.What, "more than 256 MiB") {
+	if p := fail.problem; fail.broken || p.Code != problem.BrokenAnswer || p.Outcome != problem.Unknown || !strings.Contains(p.What, "more than 256 MiB") {
 		t.Errorf("got %+v, want a broken answer of unknown outcome that is not asked for again", p)
 	}
 }

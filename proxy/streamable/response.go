@@ -150,7 +150,7 @@ func incomplete(x *exchange, err error) *failure {
 		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
 	}
 	p := problem.FromError(err, true)
-	p.Fate = outcomeOf(m)
+	p.Outcome = outcomeOf(m)
 	return &failure{problem: p, broken: true}
 }
 

@@ -203,7 +203,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	switch p := problem.As(response.Err); {
 	case p != nil:
 		lost := *p
-		lost.Fate, lost.What = problem.NotSent, "LeadMagic lost the session, and did not open another: "+p.What
+		lost.Outcome, lost.What = problem.NotSent, "LeadMagic lost the session, and did not open another: "+p.What
 		return &lost
 	case response.Result == nil:
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and did not open another", next)
