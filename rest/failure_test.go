@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	paidCall = `{"profile_url":"ada"}` // of search_profile
-	outcome  = "the outcome is unknown, credits may have been used"
-	balance  = "check_credits shows the balance, for free"
+	paidCall       = `{"profile_url":"ada"}` // of search_profile
+	unknownOutcome = "the outcome is unknown, credits may have been used"
+	balance        = "check_credits shows the balance, for free"
 )
 
 // page is what something in between may answer with.
@@ -47,7 +47,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 		{
 			"no credits", 402, body("insufficient_credits", "need 5", `,"context":{"credits_required":5,"credits_available":2.50,"credits_needed":2.5},"docs":"https://leadmagic.io/docs/v1/credits"`), nil,
 			[]string{"no LeadMagic credits remain for this: it needs 5, 2.50 are available (insufficient_credits, request req_body)", "see https://leadmagic.io/docs/v1/credits"},
-			[]string{outcome},
+			[]string{unknownOutcome},
 		},
 		{
 			"a plan that does not allow it", 403, body("insufficient_permissions", "Unlocks need a credit-metered plan", `,"action":"Upgrade the plan"`), nil,
@@ -55,7 +55,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 			[]string{"no LeadMagic credits"},
 		},
 		{"credits that ran out, as 403", 403, body("credits_exhausted", "No credits remaining.", ""), nil, []string{"no LeadMagic credits remain for this: No credits remaining"}, nil},
-		{"nothing there", 404, body("profile_not_found", "Profile not found", ""), nil, []string{"LeadMagic does not know what was asked for: Profile not found (profile_not_found"}, []string{outcome}},
+		{"nothing there", 404, body("profile_not_found", "Profile not found", ""), nil, []string{"LeadMagic does not know what was asked for: Profile not found (profile_not_found"}, []string{unknownOutcome}},
 		{
 			"wrong arguments", 400, body("validation_error", "Email format is invalid.", `,"param":["email"],"action":"Provide a valid email"`), nil,
 			[]string{"LeadMagic did not accept the call (HTTP 400): Email format is invalid (email) (validation_error", "the agent can fix this", "next: correct email and call again"},
@@ -71,30 +71,30 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 		{"the nested form", 400, `{"error":{"code":"BAD","message":"email is required","status":400}}`, nil, []string{"email is required (BAD)"}, nil},
 		{"a form that is new", 400, `{"error":null,"success":false,"errors":[{"detail":"it is so"}]}`, nil, []string{"(HTTP 400): it is so"}, nil},
 		{"text", 413, `Payload too large`, []string{"Content-Type", "text/plain"}, []string{"(HTTP 413): Payload too large"}, nil},
-		{"a page", 400, `<html><body>Bad</body></html>`, []string{"Content-Type", "text/html"}, []string{"a web page came where LeadMagic's answer was due (HTTP 400)"}, []string{"<", outcome}},
-		{"a filter's page", 403, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 403, titled "Blocked")`, "a person has to"}, []string{"plan", "key", outcome}},
-		{"a challenge's page", 401, page, []string{"Content-Type", "text/html", "WWW-Authenticate", "Bearer"}, []string{"a web page came", `titled "Blocked")`}, []string{"plan", "key", "sign-in instead", outcome}},
-		{"a page that says it is JSON, of no such path", 404, page, nil, []string{`(HTTP 404, titled "Blocked")`}, []string{"REST API", outcome}},
-		{"a gateway's page", 502, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 502, titled "Blocked")`, outcome, "next: try again later"}, []string{"LeadMagic failed"}},
+		{"a page", 400, `<html><body>Bad</body></html>`, []string{"Content-Type", "text/html"}, []string{"a web page came where LeadMagic's answer was due (HTTP 400)"}, []string{"<", unknownOutcome}},
+		{"a filter's page", 403, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 403, titled "Blocked")`, "a person has to"}, []string{"plan", "key", unknownOutcome}},
+		{"a challenge's page", 401, page, []string{"Content-Type", "text/html", "WWW-Authenticate", "Bearer"}, []string{"a web page came", `titled "Blocked")`}, []string{"plan", "key", "sign-in instead", unknownOutcome}},
+		{"a page that says it is JSON, of no such path", 404, page, nil, []string{`(HTTP 404, titled "Blocked")`}, []string{"REST API", unknownOutcome}},
+		{"a gateway's page", 502, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 502, titled "Blocked")`, unknownOutcome, "next: try again later"}, []string{"LeadMagic failed"}},
 		{"LeadMagic's JSON that says it is a page", 403, body("insufficient_permissions", "upgrade", ""), []string{"Content-Type", "text/html"}, []string{"the LeadMagic plan does not allow this: upgrade"}, []string{"web page"}},
 		{"nothing at all", 418, ``, nil, []string{"LeadMagic did not accept the call (HTTP 418)\n"}, nil},
 		{
 			"elsewhere", 307, ``,
 			[]string{"Location", "https://elsewhere.example/v1?token=t"},
 			[]string{"LeadMagic points to another origin, https://elsewhere.example/v1; the key was not sent there", "set --api-url (or LEADMAGIC_API_URL)"},
-			[]string{"token", outcome},
+			[]string{"token", unknownOutcome},
 		},
 		{
 			"a failure", 500, body("INTERNAL_ERROR", "Something went wrong.", ""), nil,
-			[]string{"LeadMagic failed with HTTP 500: Something went wrong; " + outcome, "INTERNAL_ERROR, request req_body", balance},
+			[]string{"LeadMagic failed with HTTP 500: Something went wrong; " + unknownOutcome, "INTERNAL_ERROR, request req_body", balance},
 			nil,
 		},
-		{"no service, though it says when", 503, ``, []string{"Retry-After", "1"}, []string{"LeadMagic failed with HTTP 503; " + outcome}, nil},
-		{"a page with a good status", 200, `<!doctype html><p>Welcome`, []string{"Content-Type", "text/html"}, []string{"a web page came where LeadMagic's answer was due", outcome}, []string{"<"}},
-		{"a page that says it is JSON", 200, ` <!DOCTYPE HTML><p>Welcome`, nil, []string{"a web page came", outcome}, nil},
-		{"half an answer", 200, `{"full_name":"Ada`, nil, []string{"LeadMagic's answer is broken", outcome, balance}, nil},
-		{"two answers in one", 200, `{"a":1}{"b":2}`, nil, []string{"LeadMagic's answer is broken", outcome}, nil},
-		{"no answer", 204, ``, nil, []string{"LeadMagic's answer is broken", outcome}, nil},
+		{"no service, though it says when", 503, ``, []string{"Retry-After", "1"}, []string{"LeadMagic failed with HTTP 503; " + unknownOutcome}, nil},
+		{"a page with a good status", 200, `<!doctype html><p>Welcome`, []string{"Content-Type", "text/html"}, []string{"a web page came where LeadMagic's answer was due", unknownOutcome}, []string{"<"}},
+		{"a page that says it is JSON", 200, ` <!DOCTYPE HTML><p>Welcome`, nil, []string{"a web page came", unknownOutcome}, nil},
+		{"half an answer", 200, `{"full_name":"Ada`, nil, []string{"LeadMagic's answer is broken", unknownOutcome, balance}, nil},
+		{"two answers in one", 200, `{"a":1}{"b":2}`, nil, []string{"LeadMagic's answer is broken", unknownOutcome}, nil},
+		{"no answer", 204, ``, nil, []string{"LeadMagic's answer is broken", unknownOutcome}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 			if lines := strings.Count(got, "\n") + 1; lines != 3 {
 				t.Errorf("got %d lines, want 3: %q", lines, got)
 			}
-			unknown := strings.Contains(got, outcome)
+			unknown := strings.Contains(got, unknownOutcome)
 			if used := usage(t, result).CreditsUsed; unknown != (used == "") {
 				t.Errorf("got %q credits used, for an outcome that is unknown: %v", used, unknown)
 			}
@@ -160,7 +160,7 @@ func TestACutPaidCallIsNotRepeated(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			leadmagic := newServer(t, tt.answer)
 			result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
-			for _, want := range []string{"the connection to LeadMagic broke before the answer was complete; " + outcome, balance} {
+			for _, want := range []string{"the connection to LeadMagic broke before the answer was complete; " + unknownOutcome, balance} {
 				if !result.IsError || !strings.Contains(text(result), want) {
 					t.Errorf("got %q, want it to say %q", text(result), want)
 				}
@@ -182,7 +182,7 @@ func TestAnAnswerWithoutEndIsNotReadToItsEnd(t *testing.T) {
 		}
 	})
 	result := call(t, connect(t, options(leadmagic.URL), nil), "search_profile", paidCall)
-	for _, want := range []string{"LeadMagic's answer is broken: it is longer than 64 MiB", outcome} {
+	for _, want := range []string{"LeadMagic's answer is broken: it is longer than 64 MiB", unknownOutcome} {
 		if !result.IsError || !strings.Contains(text(result), want) {
 			t.Errorf("got %q, want it to say %q", text(result), want)
 		}

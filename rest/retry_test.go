@@ -103,7 +103,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 		{"a paid call that is answered", "search_profile", []outcome{ok}, 1, 0, 0, ""},
 		{"no connection at first", "search_profile", []outcome{{}, {}, ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
 		{"no connection for long", "search_profile", []outcome{{}}, 0, 2 * time.Second, 4 * time.Second, "LeadMagic is not reachable: no connection could be made\nthe agent can try again: nothing was sent"},
-		{"a connection that broke", "search_profile", []outcome{{connected: true}, ok}, 1, 0, 0, fate},
+		{"a connection that broke", "search_profile", []outcome{{connected: true}, ok}, 1, 0, 0, unknownOutcome},
 		{"a free call whose connection broke", "check_credits", []outcome{{connected: true}, {connected: true}, ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
 		{"a free call whose connection breaks each time", "check_credits", []outcome{{connected: true}}, 3, 300 * time.Millisecond, 600 * time.Millisecond, "next: call again: the call is free"},
 		{"a rate limit that says how long", "search_profile", []outcome{answers(429, ``, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
@@ -116,11 +116,11 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 		{"a rate limit that does not end", "search_profile", []outcome{answers(429, ``)}, 0, 7 * time.Second, 22 * time.Second, "after waiting"},
 		{"a rate limit of something in between", "search_profile", []outcome{answers(429, page, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
 		{"a page of a gateway, for a free call", "check_credits", []outcome{answers(500, page), ok}, 2, 100 * time.Millisecond, 200 * time.Millisecond, ""},
-		{"a page of a gateway, for a paid call", "search_profile", []outcome{answers(502, page), ok}, 1, 0, 0, fate},
+		{"a page of a gateway, for a paid call", "search_profile", []outcome{answers(502, page), ok}, 1, 0, 0, unknownOutcome},
 		{"an absurd wait", "search_profile", []outcome{answers(429, ``, "Retry-After", "3600"), ok}, 1, 0, 0, "next: call again in 3600 s"},
 		{"a wait until a date", "search_profile", []outcome{answers(429, ``, "Retry-After", "Sat, 01 Jan 2000 00:00:05 GMT"), ok}, 2, 5 * time.Second, 6 * time.Second, ""},
-		{"a failure of a paid call", "search_profile", []outcome{answers(500, ``), ok}, 1, 0, 0, fate},
-		{"a paid call while there is no service", "search_profile", []outcome{answers(503, ``, "Retry-After", "1"), ok}, 1, 0, 0, fate},
+		{"a failure of a paid call", "search_profile", []outcome{answers(500, ``), ok}, 1, 0, 0, unknownOutcome},
+		{"a paid call while there is no service", "search_profile", []outcome{answers(503, ``, "Retry-After", "1"), ok}, 1, 0, 0, unknownOutcome},
 		{"a failure of a free call", "check_credits", []outcome{answers(500, ``), answers(502, ``), ok}, 3, 300 * time.Millisecond, 600 * time.Millisecond, ""},
 		{"a failure of a free call that stays", "check_credits", []outcome{answers(500, ``)}, 3, 300 * time.Millisecond, 600 * time.Millisecond, "LeadMagic failed with HTTP 500"},
 		{"a free call while there is no service", "check_credits", []outcome{answers(503, ``, "Retry-After", "2"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
@@ -278,7 +278,7 @@ func TestAToolTimeoutEndsACall(t *testing.T) {
 				start := time.Now()
 				result := call(t, session, tt.tool, tt.args)
 				got := text(result)
-				if !result.IsError || !strings.Contains(got, "the call took longer than --tool-timeout allows") || strings.Contains(got, fate) != tt.unknown {
+				if !result.IsError || !strings.Contains(got, "the call took longer than --tool-timeout allows") || strings.Contains(got, unknownOutcome) != tt.unknown {
 					t.Errorf("got %q, want a timeout with an outcome that is unknown: %v", got, tt.unknown)
 				}
 				if took := time.Since(start); took != 10*time.Second {
@@ -378,7 +378,7 @@ func TestACallThatTimesOutWhileItWaitsForOthersWasNotSent(t *testing.T) {
 		}
 		synctest.Wait()
 		got := text(call(t, session, "search_profile", paidCall))
-		if want := "the call took longer than --tool-timeout allows"; !strings.Contains(got, want) || strings.Contains(got, fate) {
+		if want := "the call took longer than --tool-timeout allows"; !strings.Contains(got, want) || strings.Contains(got, unknownOutcome) {
 			t.Errorf("got %q, want it to say %q and nothing of an unknown outcome", got, want)
 		}
 		for range 128 {
@@ -425,7 +425,7 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 		want  string        // in the failure of the third; empty for its result
 	}{
 		{"the third waits until one is done with", 59 * time.Second, ""},
-		{"but not for ever", 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones; " + fate},
+		{"but not for ever", 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones; " + unknownOutcome},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
