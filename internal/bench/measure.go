@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	callsInTurn = 80       // calls in each turn, one after the other
-	warmUp      = 100      // calls that do not count
-	inFlight    = 64       // calls side by side
-	perFlight   = 50       // calls that each of them makes
-	large       = 16 << 20 // bytes of a large result
+	callsInTurn = 80              // calls in each turn, one after the other
+	warmUp      = 100             // calls that do not count
+	inFlight    = 64              // calls side by side
+	perFlight   = 50              // calls that each of them makes
+	large       = 16 << 20        // bytes of a large result
+	idle        = 9 * time.Second // before memory is read
 )
 
 // measure has the contestants take turns at everything.
@@ -82,13 +83,13 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	if err != nil {
 		return err
 	}
-	time.Sleep(time.Second) //nolint:forbidigo // what is measured is what an idle program holds
-	remember := func(number string) {
+	remember := func(when string) {
+		time.Sleep(idle) //nolint:forbidigo // what is measured is what an idle program holds
 		for _, c := range list {
-			c.Numbers[number] = float64(resident(sessions[c].cmd.Process.Pid)) / 1e6
+			c.Numbers["private"+when], c.Numbers["resident"+when] = memory(sessions[c].cmd.Process.Pid)
 		}
 	}
-	remember("resident_idle_mb")
+	remember("_idle_mb")
 	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
 	if err := inTurn("warm-up", warmUp, small); err != nil {
 		return err
@@ -106,11 +107,11 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	if err := inTurn("64 calls in flight", turns, flight); err != nil {
 		return err
 	}
-	remember("resident_mb")
+	remember("_mb")
 	if err := inTurn("result of 16 MiB", turns, call(fmt.Sprintf(`{"size":%d}`, large), large)); err != nil {
 		return err
 	}
-	remember("resident_after_16_mib_mb")
+	remember("_after_16_mib_mb")
 	for _, c := range list {
 		c.sum(list[1])
 	}
@@ -132,16 +133,23 @@ func family(pid int) []int {
 	return all
 }
 
-// resident is the memory that a process and what it has started hold, in bytes. 0 is not known.
-func resident(pid int) (sum int64) {
+// memory is what belongs to a process and what it has started alone, and what they hold with what they share with others,
+// such as the text of the program; in megabytes. 0 is not known.
+func memory(pid int) (private, resident float64) {
 	for _, p := range family(pid) {
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
-		if fields := strings.Fields(string(text)); len(fields) > 1 {
-			pages, _ := strconv.ParseInt(fields[1], 10, 64)
-			sum += pages * int64(os.Getpagesize())
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(line, ":")
+			kilobytes, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
+			switch name {
+			case "RssAnon":
+				private += kilobytes * 1024 / 1e6
+			case "VmRSS":
+				resident += kilobytes * 1024 / 1e6
+			}
 		}
 	}
-	return sum
+	return private, resident
 }
 
 // processor is the processor time that a process and what it has started have used, in milliseconds. 0 is not known.

@@ -55,9 +55,10 @@ var quantities = []quantity{
 	{"processor time of a call", "cpu_per_call_ms", "%.2f ms", "processor time of a call"},
 	{"64 calls in flight", "calls_per_second_64_in_flight", "%.0f a second", ""},
 	{"a result of 16 MiB", "result_16_mib_ms", "%.0f ms", "a result of 16 MiB"},
-	{"memory, idle", "resident_idle_mb", "%.0f MB", "memory, idle"},
-	{"memory after all these calls", "resident_mb", "%.0f MB", ""},
-	{"memory after results of 16 MiB", "resident_after_16_mib_mb", "%.0f MB", ""},
+	{"private memory, idle", "private_idle_mb", "%.1f MB", "private memory, idle"},
+	{"private memory after all these calls", "private_mb", "%.1f MB", ""},
+	{"private memory after results of 16 MiB", "private_after_16_mib_mb", "%.1f MB", ""},
+	{"resident memory, idle", "resident_idle_mb", "%.0f MB", ""},
 }
 
 // label is what a contestant is called.
