@@ -138,7 +138,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"Twilio", "SK0123456789abcdef0123456789abcdef", "LeadMagic keys start with lm_"},
 		{"Mailgun", "key-0123456789abcdef0123456789abcdef", "LeadMagic keys start with lm_"},
 		{"an address with a password", "https://ada:" + canary + "@leadmagic.example", "other than letters, digits, _ and - inside (copied completely?)"},
-		{"a line of .npmrc", "//registry.npmjs.org/:_authToken=npm_0123456789", "other than letters, digits, _ and - inside (copied completely?)"},
+		{"a line of .npmrc", "//registry.example/:_authToken=npm_0123456789", "other than letters, digits, _ and - inside (copied completely?)"},
 		{"a line of a file of settings", "token=0123456789abcdef", "other than letters, digits, _ and - inside (copied completely?)"},
 		{"a name and a password", "ada:0123456789abcdef", "other than letters, digits, _ and - inside (copied completely?)"},
 		{"a token with dots", "abc.def.0123456789", "other than letters, digits, _ and - inside (copied completely?)"},
