@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
@@ -195,7 +196,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 	reply := func(id, n string) string { return `{"jsonrpc":"2.0","id":` + id + `,"result":{"n":` + n + `}}` }
 	inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
-		release := make(chan struct{})
+		release, end := make(chan struct{}), make(chan struct{})
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			switch m.Method {
 			case "first": // waits, and is answered on the stream of the second
@@ -217,7 +218,7 @@ func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 			case "open": // the stream does not end behind its answer
 				stream(w)
 				send(w, "data: "+reply(`"7"`, "1"))
-				<-release
+				<-end
 			default:
 				return false
 			}
@@ -225,6 +226,7 @@ func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 		}
 		d := begin()
 		d.Write(asking(mode, `"7"`, "first", ""))
+		synctest.Wait()
 		d.Write(asking(mode, `7`, "second", ""))
 		got := []string{d.Next(), d.Next()}
 		for _, want := range []string{reply(`"7"`, "1"), reply(`7`, "3")} {
@@ -239,10 +241,9 @@ func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 		if got := d.Next(); !strings.Contains(got, "before the answer was complete") || !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":7,`) {
 			t.Errorf("the editor got %s, want an error", got)
 		}
-		release = make(chan struct{})
 		d.Write(asking(mode, `7`, "open", ""))
 		d.WantLine(reply(`7`, "1"))
-		close(release)
+		close(end)
 		d.WantNothing()
 		d.End()
 	})
