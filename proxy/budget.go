@@ -90,7 +90,7 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		return response
 	}
 	if p := b.reserve(ctx, r); p != nil {
-		return failed(request, p)
+		return jsonrpc.Failed(request, p)
 	}
 	if b.runsAlone(r) {
 		before, p := b.balance(ctx, request)
@@ -99,7 +99,7 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 			if ctx.Err() != nil {
 				return notSentResponse(ctx, request)
 			}
-			return failed(request, notSent(p, "the call was not sent, since what "+quoteName(r.tool)+" costs is not known, and the balance before it cannot be read: "))
+			return jsonrpc.Failed(request, notSent(p, "the call was not sent, since what "+quoteName(r.tool)+" costs is not known, and the balance before it cannot be read: "))
 		}
 		r.before = before
 	}

@@ -137,7 +137,7 @@ func TestTakeoverKeepsRequestsOfLeadMagic(t *testing.T) {
 			switch {
 			case m.Method == "initialize" && late:
 				late = false
-				return failed(m, down)
+				return jsonrpc.Failed(m, down)
 			case m.Method == "logging/setLevel": // before the takeover is complete
 				up.deliver(compose(`{"jsonrpc":"2.0","id":7,"method":"roots/list"}`))
 				time.AfterFunc(time.Second, func() { up.deliver(says("up", version)(m)) })
@@ -176,7 +176,7 @@ func TestTakeoverWhileTheFallbackServerAnswers(t *testing.T) {
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method == "initialize" && late {
 				late = false
-				return failed(m, down)
+				return jsonrpc.Failed(m, down)
 			}
 			return says("up", version)(m)
 		}
@@ -209,7 +209,7 @@ func TestTakeoverEndsItsCalls(t *testing.T) {
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if m.Method == "initialize" && late {
 				late = false
-				return failed(m, down)
+				return jsonrpc.Failed(m, down)
 			}
 			return says("up", version)(m)
 		}

@@ -91,7 +91,7 @@ func TestBudgetCountsAnAnswer(t *testing.T) {
 	gone := func(outcome problem.Outcome) *jsonrpc.Message {
 		p := problem.New(problem.Failed, outcome, "it did not work", "")
 		p.RequestID = "req_1"
-		return failed(&jsonrpc.Message{ID: []byte("1")}, p)
+		return jsonrpc.Failed(&jsonrpc.Message{ID: []byte("1")}, p)
 	}
 	tests := []struct {
 		name   string

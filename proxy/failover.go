@@ -170,7 +170,7 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 		case ctx.Err() != nil:
 			return notSentResponse(ctx, request)
 		case c == nil:
-			return failed(request, p)
+			return jsonrpc.Failed(request, p)
 		}
 	}
 	if c == nil {
@@ -265,7 +265,7 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 		}
 	}
 	f.decideStateless(ctx, nil, p)
-	return failed(request, p)
+	return jsonrpc.Failed(request, p)
 }
 
 func (f *Failover) decideStateless(ctx context.Context, c *Candidate, p *problem.Problem) {

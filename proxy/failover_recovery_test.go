@@ -82,7 +82,7 @@ func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 		other := &scripted{}
 		other.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if !usable.Load() {
-				return failed(m, noKey)
+				return jsonrpc.Failed(m, noKey)
 			}
 			return says("other", "2024-11-05")(m)
 		}
@@ -116,7 +116,7 @@ func TestFailoverTriesAgainWhatMayPass(t *testing.T) {
 				return says("flaky", version)(m)
 			}
 			if tries++; tries < 4 {
-				return failed(m, down)
+				return jsonrpc.Failed(m, down)
 			}
 			return says("flaky", version)(m)
 		}
@@ -145,7 +145,7 @@ func TestFailoverTriesAgainWhenTheKeyChanges(t *testing.T) {
 				tries.Add(1)
 			}
 			if !changed.Load() {
-				return failed(m, noKey)
+				return jsonrpc.Failed(m, noKey)
 			}
 			return says("keyed", version)(m)
 		}
@@ -200,7 +200,7 @@ func TestFailoverTriesAgainForACall(t *testing.T) {
 		up := &scripted{}
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
 			if !usable.Load() {
-				return failed(m, noKey)
+				return jsonrpc.Failed(m, noKey)
 			}
 			return says("up", version)(m)
 		}
@@ -241,7 +241,7 @@ func TestFailoverDoesNotSendACallThatWasCalledOff(t *testing.T) {
 				time.AfterFunc(time.Second, func() { up.deliver(says("up", version)(m)) })
 				return nil
 			}
-			return failed(m, noKey)
+			return jsonrpc.Failed(m, noKey)
 		}
 		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)

@@ -136,7 +136,7 @@ func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 		var p atomic.Pointer[problem.Problem]
 		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 			if p := p.Load(); p != nil {
-				return failed(m, p)
+				return jsonrpc.Failed(m, p)
 			}
 			return says("up", version)(m)
 		}}

@@ -55,7 +55,7 @@ func (b *account) send(m *jsonrpc.Message) {
 	case what == "check_credits" && b.silent:
 		return
 	case what == "check_credits" && b.trouble != nil:
-		go b.deliver(failed(m, b.trouble))
+		go b.deliver(jsonrpc.Failed(m, b.trouble))
 		return
 	case what == "check_credits":
 		result = `{"structuredContent":{"credits":` + b.balance + `}}`
@@ -83,7 +83,7 @@ func (b *account) refuses(tool string, p *problem.Problem) {
 	m := b.open[tool][0]
 	b.open[tool] = b.open[tool][1:]
 	b.mu.Unlock()
-	b.deliver(failed(m, p))
+	b.deliver(jsonrpc.Failed(m, p))
 	synctest.Wait()
 }
 

@@ -83,7 +83,7 @@ func (w *wire) call(ctx context.Context, m *jsonrpc.Message, send func(*jsonrpc.
 		case <-w.closed:
 		}
 	}
-	return failed(m, problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", ""))
+	return jsonrpc.Failed(m, problem.New(problem.Cut, problem.Unknown, "the session ended before LeadMagic answered", ""))
 }
 
 // scripted is an upstream that answers as it is told: a nil answer leaves the call open.
@@ -134,7 +134,7 @@ func says(name, version string) func(*jsonrpc.Message) *jsonrpc.Message {
 }
 
 func refuses(p *problem.Problem) func(*jsonrpc.Message) *jsonrpc.Message {
-	return func(m *jsonrpc.Message) *jsonrpc.Message { return failed(m, p) }
+	return func(m *jsonrpc.Message) *jsonrpc.Message { return jsonrpc.Failed(m, p) }
 }
 
 func silent(*jsonrpc.Message) *jsonrpc.Message { return nil }

@@ -72,7 +72,7 @@ func (f *Filter) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 			break
 		}
 		if p := f.check(ctx, request); p != nil {
-			return failed(request, p)
+			return jsonrpc.Failed(request, p)
 		}
 	}
 	return f.Next.Call(ctx, request)
@@ -203,24 +203,23 @@ func (f *Filter) withoutHidden(request, response *jsonrpc.Message) *jsonrpc.Mess
 			f.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
 		}
 	}
-	total, kept := 0, [][]byte{}
-	for tool := range jsonrpc.Elements(jsonrpc.Get(response.Result, "tools")) {
+	total, shown := 0, 0
+	result := jsonrpc.Select(response.Result, "tools", func(tool []byte) bool {
 		total++
-		if f.shows(tool) {
-			kept = append(kept, tool)
+		if !f.shows(tool) {
+			return false
 		}
-	}
-	if len(kept) == total {
-		return response
-	}
+		shown++
+		return true
+	})
 	f.mu.Lock()
-	warn := len(kept) == 0 && !f.warned
+	warn := shown == 0 && total > 0 && !f.warned
 	f.warned = f.warned || warn
 	f.mu.Unlock()
 	if warn {
 		f.Log.Warn("no tool is left: --tools, --exclude-tools and --read-only hide them all", "listed", total)
 	}
-	return response.WithResult(jsonrpc.Splice(response.Result, jsonrpc.Get(response.Result, "tools"), jsonrpc.Array(kept)))
+	return response.WithResult(result)
 }
 
 // shows reports whether a tool, as it is listed, is shown to the editor.

@@ -61,7 +61,7 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 	}
 	if p.Ready != nil && (request.Method == "initialize" || request.Method == "server/discover") {
 		if why := p.Ready(ctx); why != nil {
-			return failed(request, why)
+			return jsonrpc.Failed(request, why)
 		}
 	}
 	response := make(chan *jsonrpc.Message, 1)
@@ -92,7 +92,7 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		}
 	}
 	s.remove(request.ID, response)
-	return failed(request, problem.New(problem.Cut, problem.Unknown, "the session ended before the call was answered", ""))
+	return jsonrpc.Failed(request, problem.New(problem.Cut, problem.Unknown, "the session ended before the call was answered", ""))
 }
 
 // Notify implements Upstream.

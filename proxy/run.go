@@ -74,7 +74,7 @@ type session struct {
 	// notification is sent.
 	initialize, notification <-chan struct{}
 
-	mu      sync.Mutex // guards work.Go, which must not follow ended
+	mu      sync.Mutex // guards ended, after which nothing is added to work and sending
 	ended   bool
 	work    sync.WaitGroup
 	jobs    chan func()    // to a worker that waits
@@ -301,7 +301,7 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 	}
 	if m.Method == "server/discover" {
 		r.timer = time.AfterFunc(discoverFor, func() {
-			s.finish(r, failed(m, problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
+			s.finish(r, jsonrpc.Failed(m, problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
 		})
 	}
 	s.pending.add(r)

@@ -84,18 +84,13 @@ func internalMeta(like *jsonrpc.Message) []byte {
 	return append(append([]byte(`"_meta":{`), bytes.Join(kept, []byte(","))...), '}')
 }
 
-// failed is the response to request that says p.
-func failed(request *jsonrpc.Message, p *problem.Problem) *jsonrpc.Message {
-	return jsonrpc.Failed(request, p)
-}
-
 // notSentResponse is the response to a request whose context ended before it was sent.
 func notSentResponse(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
 	what := "the call was cancelled before it was sent"
 	if errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
 		what = "the session ended before the call was sent"
 	}
-	return failed(request, problem.New(problem.Unreachable, problem.NotSent, what, ""))
+	return jsonrpc.Failed(request, problem.New(problem.Unreachable, problem.NotSent, what, ""))
 }
 
 // problemOf is why there is no response of LeadMagic's in m, nil if there is one.

@@ -92,8 +92,8 @@ func (ss *session) connect(ctx context.Context, protocol string) (*local, error)
 	// A session that had to explain itself is one that did not come about, for who types a command. That one can
 	// wait longer than an editor for LeadMagic, or for the reason.
 	if ss.status.Report().Problem != nil {
-		patient, cancel := context.WithTimeout(ctx, patience)
-		ss.status.Wait(patient)
+		waiting, cancel := context.WithTimeout(ctx, patience)
+		ss.status.Wait(waiting)
 		cancel()
 	}
 	if p := ss.status.Report().Problem; p != nil {

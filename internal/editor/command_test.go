@@ -66,7 +66,7 @@ func TestPathsThatEndEarlyAreKeptByNobody(t *testing.T) {
 
 func TestPathsThatWillBeGone(t *testing.T) {
 	for path, want := range map[string]string{
-		"/root/.cache/go-build/4f/4f1c-d/p":                      "Go's build cache",
+		"/home/ada/.cache/go-build/4f/4f1c-d/p":                  "Go's build cache",
 		"/tmp/go-build2386/b001/exe/p":                           "Go's build cache",
 		"/home/ada/.npm/_npx/4f1c/node_modules/p/bin/p":          "npm's cache",
 		`C:\Users\ada\AppData\Local\npm-cache\_npx\4f\p.exe`:     "npm's cache",

@@ -360,6 +360,24 @@ func Array(elements [][]byte) []byte {
 	return bytes.Join([][]byte{{'['}, bytes.Join(elements, []byte(",")), {']'}}, nil)
 }
 
+// Select is object with only those elements of its member name, an array, that keep reports true for; object itself if
+// that holds for all.
+func Select(object []byte, name string, keep func(element []byte) bool) []byte {
+	array := Get(object, name)
+	var kept [][]byte
+	total := 0
+	for element := range Elements(array) {
+		total++
+		if keep(element) {
+			kept = append(kept, element)
+		}
+	}
+	if len(kept) == total {
+		return object
+	}
+	return Splice(object, array, Array(kept))
+}
+
 // Splice is outer with its part inner, which must be a slice of outer, replaced by with.
 func Splice(outer, inner, with []byte) []byte {
 	at := cap(outer) - cap(inner)

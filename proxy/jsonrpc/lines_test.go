@@ -121,3 +121,33 @@ func TestTrimBlanks(t *testing.T) {
 		}
 	}
 }
+
+func TestSelect(t *testing.T) {
+	for _, test := range []struct{ object, want string }{
+		{`{"a":1,"list":[ 1, 20 ,300],"b":2}`, `{"a":1,"list":[20,300],"b":2}`},
+		{`{"list":[1]}`, `{"list":[]}`},
+		{`{"list":[20, 30]}`, `{"list":[20, 30]}`},
+		{`{"list":[]}`, `{"list":[]}`},
+		{`{"list":7}`, `{"list":7}`},
+		{`{}`, `{}`},
+	} {
+		object := []byte(test.object)
+		got := Select(object, "list", func(element []byte) bool { return len(element) > 1 })
+		if string(got) != test.want || string(object) != test.object {
+			t.Errorf("of %s is left %s, want %s", test.object, got, test.want)
+		}
+	}
+}
+
+func TestWithResult(t *testing.T) {
+	m, err := Parse([]byte(`{"id":1,"result":{"a":1},"x":2}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.WithResult(m.Result) != m {
+		t.Error("its own result makes another message")
+	}
+	if got := string(m.WithResult([]byte(`{"b":1}`)).Raw); got != `{"id":1,"result":{"b":1},"x":2}` {
+		t.Errorf("another result of the same length makes %s", got)
+	}
+}

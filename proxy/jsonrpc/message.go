@@ -195,8 +195,13 @@ func (m *Message) WithID(id []byte) *Message {
 	return Compose(Splice(m.Raw, m.ID, id))
 }
 
-// WithResult is m, a Response, with that result in place of its own.
-func (m *Message) WithResult(result []byte) *Message { return Compose(Splice(m.Raw, m.Result, result)) }
+// WithResult is m, a Response, with that result in place of its own, and m itself if it is its own.
+func (m *Message) WithResult(result []byte) *Message {
+	if len(result) > 0 && len(result) == len(m.Result) && &result[0] == &m.Result[0] {
+		return m
+	}
+	return Compose(Splice(m.Raw, m.Result, result))
+}
 
 // WithMeta is m with each params._meta changed by change, and m itself if nothing changes.
 func (m *Message) WithMeta(change func(meta []byte) []byte) *Message {

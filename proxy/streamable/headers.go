@@ -92,27 +92,19 @@ func (p *paramHeaders) record(result []byte, log *slog.Logger) []byte {
 	if p.tools == nil {
 		p.tools = make(map[string][]paramHeader)
 	}
-	list := jsonrpc.Get(result, "tools")
-	var kept [][]byte
-	dropped := false
-	for tool := range jsonrpc.Elements(list) {
+	return jsonrpc.Select(result, "tools", func(tool []byte) bool {
 		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
 		delete(p.tools, name)
 		headers, err := annotations(jsonrpc.Get(tool, "inputSchema"))
 		if err != nil {
 			log.Warn("a tool is left out: its x-mcp-header is invalid", "tool", name, "reason", err)
-			dropped = true
-			continue
+			return false
 		}
 		if len(headers) > 0 {
 			p.tools[name] = headers
 		}
-		kept = append(kept, tool)
-	}
-	if !dropped {
-		return result
-	}
-	return jsonrpc.Splice(result, list, jsonrpc.Array(kept))
+		return true
+	})
 }
 
 // set puts the arguments of a tools/call into the headers that its tool asks for.

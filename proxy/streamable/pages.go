@@ -123,33 +123,15 @@ func (c *Client) recordTools(request, response *jsonrpc.Message) *jsonrpc.Messag
 	if response.Result == nil {
 		return response
 	}
-	result := c.withoutReserved(response.Result)
+	// A call of a tool that has the name of ours never reaches LeadMagic, and a list that has it is taken for ours.
+	result := jsonrpc.Select(response.Result, "tools", func(tool []byte) bool { return !isReserved(tool) })
+	if len(result) != len(response.Result) {
+		c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)
+	}
 	if request.Stateless() {
 		result = c.params.record(result, c.Log)
 	}
-	if len(result) == len(response.Result) {
-		return response
-	}
 	return response.WithResult(result)
-}
-
-// withoutReserved is the result of a tools/list without tools that have the name of ours: a call of it never reaches
-// LeadMagic, and a list that has it is taken for ours.
-func (c *Client) withoutReserved(result []byte) []byte {
-	list := jsonrpc.Get(result, "tools")
-	var kept [][]byte
-	total := 0
-	for tool := range jsonrpc.Elements(list) {
-		total++
-		if !isReserved(tool) {
-			kept = append(kept, tool)
-		}
-	}
-	if len(kept) == total {
-		return result
-	}
-	c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)
-	return jsonrpc.Splice(result, list, jsonrpc.Array(kept))
 }
 
 // isReserved reports whether any reader may take tool for ours.
