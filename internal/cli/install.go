@@ -239,13 +239,22 @@ func (i *installer) request(e editor.Editor) editor.Request {
 }
 
 // command is what the entry starts: a path that outlives upgrades for this user, the bare name for a team,
-// whose members have it elsewhere.
+// whose members have it elsewhere, or the runner of packages that has started this.
 func (i *installer) command(e editor.Editor) editor.Command {
 	c := editor.Command{Path: editor.Program, Args: i.args, Vars: []string{editor.KeyVariable}, KeyFile: i.keyFile, Prompt: i.prompt}
+	runner := i.system.Runner(i.exe)
+	if runner != nil {
+		if runtime.GOOS == "windows" && !i.project {
+			runner = append([]string{"cmd", "/c"}, runner...) // npx is a script there, which few editors can start
+		}
+		c.Path, c.Args = runner[0], slices.Concat(runner[1:], []string{editor.Program}, i.args)
+	}
 	if i.project {
 		return c
 	}
-	c.Path = i.system.StablePath(i.exe)
+	if runner == nil {
+		c.Path = i.system.StablePath(i.exe)
+	}
 	if c.KeyFile != "" {
 		c.KeyFile = i.keyPath()
 	}

@@ -109,6 +109,8 @@ func (i *installer) advise(e editor.Editor) {
 		}
 	}
 	switch passing := editor.Passing(i.exe); {
+	case i.system.Runner(i.exe) != nil:
+		i.note("note", "the entry has "+strings.Join(i.system.Runner(i.exe), " ")+" start this program, as it was started now, which needs Node beside it")
 	case i.project || passing == "":
 	case c.Path == i.exe:
 		i.note("note", i.short(c.Path)+" is in "+passing+", so it will be gone: put the program into a folder of the PATH, and run this again")

@@ -9,27 +9,30 @@ import (
 )
 
 // passing are folders whose content goes by itself: caches, and what belongs to one version of a program and goes with
-// the next upgrade. Each is found in a path with slashes.
+// the next upgrade. Each is found in a path with slashes. Where a runner of packages has put the program there, again is
+// its command.
 var passing = []struct {
 	what   string
 	folder *lazyregexp.Regexp
+	again  string
 }{
-	{"Go's build cache", lazyregexp.New(`/go-build[^/]*/`)},
-	{"npm's cache", lazyregexp.New(`/(_npx|_cacache|npm-cache)/`)},
-	{"pnpm's cache", lazyregexp.New(`(?i)/pnpm(-cache)?/(dlx|store)\b|/\.pnpm-store/`)},
-	{"Yarn's cache", lazyregexp.New(`/(xfs|dlx)-[^/]+/|/\.yarn/(berry/)?cache/`)},
-	{"Bun's cache", lazyregexp.New(`/bunx-[^/]+/|/\.bun/install/cache/`)},
-	{"uv's cache", lazyregexp.New(`/uv/(cache/)?(archive|builds|environments)-v\d+/`)},
-	{"Homebrew's folder of one version", lazyregexp.New(`/(Cellar|Caskroom)/`)},
-	{"mise's folder of one version", lazyregexp.New(`/(mise|rtx)/installs/`)},
-	{"asdf's folder of one version", lazyregexp.New(`/\.?asdf(-data)?/installs/`)},
-	{"fnm's folder of one shell", lazyregexp.New(`/fnm_multishells/`)},
-	{"the Nix store", lazyregexp.New(`/nix/store/`)},
-	{"the Guix store", lazyregexp.New(`/gnu/store/`)},
-	{"a snap's folder of one version", lazyregexp.New(`/snap/[^/]+/x?\d+/`)},
-	{"a copy that macOS has made of a download", lazyregexp.New(`/AppTranslocation/`)},
-	{"an AppImage", lazyregexp.New(`/\.mount_[^/]+/`)},
-	{"the folder of one version", lazyregexp.New(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`)},
+	{"Go's build cache", lazyregexp.New(`/go-build[^/]*/`), ""},
+	{"npm's cache", lazyregexp.New(`/(_npx|_cacache|npm-cache)/`), "npx -y"},
+	{"pnpm's cache", lazyregexp.New(`(?i)/pnpm(-cache)?/dlx\b`), "pnpm dlx"},
+	{"pnpm's cache", lazyregexp.New(`(?i)/pnpm(-cache)?/store\b|/\.pnpm-store/`), ""},
+	{"Yarn's cache", lazyregexp.New(`/(xfs|dlx)-[^/]+/|/\.yarn/(berry/)?cache/`), "yarn dlx"},
+	{"Bun's cache", lazyregexp.New(`/bunx-[^/]+/|/\.bun/install/cache/`), "bunx"},
+	{"uv's cache", lazyregexp.New(`/uv/(cache/)?(archive|builds|environments)-v\d+/`), ""},
+	{"Homebrew's folder of one version", lazyregexp.New(`/(Cellar|Caskroom)/`), ""},
+	{"mise's folder of one version", lazyregexp.New(`/(mise|rtx)/installs/`), ""},
+	{"asdf's folder of one version", lazyregexp.New(`/\.?asdf(-data)?/installs/`), ""},
+	{"fnm's folder of one shell", lazyregexp.New(`/fnm_multishells/`), ""},
+	{"the Nix store", lazyregexp.New(`/nix/store/`), ""},
+	{"the Guix store", lazyregexp.New(`/gnu/store/`), ""},
+	{"a snap's folder of one version", lazyregexp.New(`/snap/[^/]+/x?\d+/`), ""},
+	{"a copy that macOS has made of a download", lazyregexp.New(`/AppTranslocation/`), ""},
+	{"an AppImage", lazyregexp.New(`/\.mount_[^/]+/`), ""},
+	{"the folder of one version", lazyregexp.New(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`), ""},
 }
 
 // Passing says which folder, whose content goes by itself, a path leads through; empty if there is none.
@@ -41,6 +44,21 @@ func Passing(path string) string {
 		}
 	}
 	return ""
+}
+
+// Runner is the command with which a runner of packages, such as npx, starts a package like the one that exe is in: one in
+// its cache, or among the packages of the current folder. It is nil for any other program.
+func (s System) Runner(exe string) []string {
+	path := strings.ReplaceAll(filepath.ToSlash(exe), `\`, "/")
+	for _, p := range passing {
+		if p.again != "" && p.folder.MatchString(path) {
+			return strings.Fields(p.again)
+		}
+	}
+	if s.Folder != "" && within(exe, filepath.Join(s.realFolder(), "node_modules")) {
+		return []string{"npx", "-y"}
+	}
+	return nil
 }
 
 // StablePath is the path by which a program is best started for years: the one that its package manager keeps, or one

@@ -56,6 +56,31 @@ func TestThePathThatOutlivesAnUpgrade(t *testing.T) {
 	}
 }
 
+func TestARunnerOfPackagesStartsWhatItHasStarted(t *testing.T) {
+	const node = "node_modules/leadmagic-mcp-proxy/node_modules/@leadmagic-mcp-proxy/linux-x64/bin/leadmagic-mcp-proxy"
+	root := t.TempDir()
+	s := system("linux", nil)
+	s.Folder = filepath.Join(root, "project")
+	put(t, filepath.Join(s.Folder, "x"), "")
+	for exe, want := range map[string]string{
+		"/home/ada/.npm/_npx/4f1c/" + node:                                                "npx -y",
+		`C:\Users\ada\AppData\Local\npm-cache\_npx\4f\node_modules\p\bin\p.exe`:           "npx -y",
+		"/home/ada/.cache/pnpm/dlx/4f1c/1a/" + node:                                       "pnpm dlx",
+		"/tmp/xfs-4f1c/dlx-123/" + node:                                                   "yarn dlx",
+		"/tmp/bunx-1000-p@latest/" + node:                                                 "bunx",
+		filepath.Join(s.realFolder(), filepath.FromSlash(node)):                           "npx -y",
+		filepath.Join(root, filepath.FromSlash(node)):                                     "",
+		"/usr/local/lib/" + node:                                                          "",
+		`C:\Users\ada\AppData\Roaming\npm\` + strings.ReplaceAll(node, "/", `\`) + ".exe": "",
+		"/home/ada/.local/share/pnpm/global/5/.pnpm/p@1.2.3/" + node:                      "",
+		"/usr/bin/leadmagic-mcp-proxy":                                                    "",
+	} {
+		if got := strings.Join(s.Runner(exe), " "); got != want {
+			t.Errorf("%s: got %q, want %q", exe, got, want)
+		}
+	}
+}
+
 func TestPathsThatEndEarlyAreKeptByNobody(t *testing.T) {
 	for _, path := range []string{"", "/", "p", "/Cellar", "/apps", "/apps/p", "/apps/p/1.2.3", "/installs", "/installs/p", "/installs/p/1.2.3", "installs"} {
 		if got := KeptPath(filepath.FromSlash(path)); got != "" {

@@ -196,6 +196,30 @@ func TestAnEntryThatStartsThisVeryFileIsOurs(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatALauncherStartsIsOurs(t *testing.T) {
+	for line, want := range map[string]bool{
+		"npx -y leadmagic-mcp-proxy":                                   true,
+		"npx --yes leadmagic-mcp-proxy@0.1.0 --read-only":              true,
+		"cmd /c npx -y leadmagic-mcp-proxy@latest":                     true,
+		`C:\Windows\System32\cmd.exe /d /s /c npx leadmagic-mcp-proxy`: true,
+		"npx.cmd -y leadmagic-mcp-proxy":                               true,
+		"npm exec --yes -- leadmagic-mcp-proxy":                        true,
+		"pnpm dlx leadmagic-mcp-proxy":                                 true,
+		"yarn dlx -q leadmagic-mcp-proxy":                              true,
+		"bunx --bun leadmagic-mcp-proxy":                               true,
+		"bun x leadmagic-mcp-proxy":                                    true,
+		"docker run -i --rm -e LEADMAGIC_API_KEY ghcr.io/leadmagic-mcp-proxy/leadmagic-mcp-proxy:0.1.0": true,
+		"npx -y mcp-remote https://mcp.leadmagic.io/mcp":                                                false,
+		"npx -y @leadmagic-mcp-proxy/linux-x64":                                                         false,
+		"cmd /c npx -y leadmagic":                                                                       false,
+	} {
+		words := strings.Fields(line)
+		if got := (Server{Command: words[0], Args: words[1:]}).Ours(""); got != want {
+			t.Errorf("%s: got %v", line, got)
+		}
+	}
+}
+
 func TestHowACommandLineStartsThisProgram(t *testing.T) {
 	tests := []struct {
 		name string

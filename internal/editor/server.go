@@ -27,11 +27,14 @@ type Server struct {
 	NamesKey bool
 }
 
-// Ours says whether the entry starts this program, going by its name, or because it is the one at a path:
-// whoever built it may have called it something else.
+// Ours says whether the entry starts this program, by itself or through a launcher such as npx: going by its name, or
+// because it is the one at a path, since whoever built it may have called it something else.
 func (s Server) Ours(program string) bool {
-	base := path.Base(strings.ReplaceAll(s.Command, `\`, "/"))
-	return strings.TrimSuffix(base, ".exe") == Program || filepath.IsAbs(s.Command) && !strings.HasPrefix(strings.ReplaceAll(s.Command, `\`, "/"), "//") && SameFile(s.Command, program)
+	is := func(command string) bool {
+		return filepath.IsAbs(command) && !strings.HasPrefix(strings.ReplaceAll(command, `\`, "/"), "//") && SameFile(command, program)
+	}
+	_, ours := FindLaunch(s.Command, s.Args, is, func(string) string { return "" })
+	return ours
 }
 
 // LiteralKey is the name under which the entry holds a key instead of naming one, or empty: a variable, a
