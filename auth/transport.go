@@ -188,7 +188,9 @@ func isSecure(u *url.URL) bool {
 
 // sameOrigin reports whether both have the same scheme, host and port. A host with a dot at its end is
 // another host than the one without: resolvers may search differently for the two.
-func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Host == b.Host || origin(a) == origin(b)
+}
 
 func origin(u *url.URL) string {
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
