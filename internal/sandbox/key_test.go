@@ -69,9 +69,11 @@ func TestOAuthOnly(t *testing.T) {
 			t.Errorf("%s: %d, challenge %q", method, got.status, challenge)
 		}
 	}
-	got := send(t, s, request{method: "GET", path: "/.well-known/oauth-protected-resource/mcp"})
-	if body := decode(t, got.body); body["resource"] != s.URL+"/mcp" {
-		t.Errorf("metadata = %v", body)
+	for header, want := range map[string]bool{"": false, "Bearer " + sandbox.Key: true} { // RFC 6750 §3.1
+		got := send(t, s, request{method: "GET", path: "/mcp", header: map[string]string{"x-leadmagic-key": "", "Authorization": header}})
+		if challenge := got.header.Get("WWW-Authenticate"); strings.Contains(challenge, `error="invalid_token"`) != want {
+			t.Errorf("authorization %q: challenge %q", header, challenge)
+		}
 	}
 	if got := send(t, s, request{method: "GET", path: "/v1/credits"}); got.status != 200 {
 		t.Errorf("REST refuses the key: %d", got.status)

@@ -6,6 +6,7 @@
 //
 //	/mcp (and /)   MCP Streamable HTTP: with sessions up to 2025-11-25, stateless from 2026-07-28
 //	/v1, /v3       the REST API
+//	/authorize …   an authorization server that approves by itself, whose access tokens /mcp takes
 //	/health        whether it is up, without a key
 //
 // Answers are derived from the input alone: the same question is answered the same way, and every answer says that its data
@@ -35,10 +36,11 @@ const Key = "lm_sandbox_0000000000000000"
 
 // Options says how a [Sandbox] behaves. The zero value is LeadMagic as documented for a user with a key and credits.
 type Options struct {
-	Key       string       // the key that is accepted; default [Key]
-	Credits   float64      // opening balance; 0 means 1000, less than 0 means none
-	OAuthOnly bool         // /mcp answers every key with 401 and a Bearer challenge; REST still takes keys
-	Logger    *slog.Logger // one debug line per request, without bodies and headers; nil means no log
+	Key       string        // the key that is accepted; default [Key]
+	Credits   float64       // opening balance; 0 means 1000, less than 0 means none
+	OAuthOnly bool          // /mcp takes no key, only access tokens of the sandbox's own authorization server; REST still takes keys
+	TokenLife time.Duration // of an access token, in whole seconds; default 5 minutes
+	Logger    *slog.Logger  // one debug line per request, without bodies and headers; nil means no log
 	Hooks     Hooks
 }
 
@@ -66,6 +68,7 @@ type Sandbox struct {
 	account *account
 	rest    restAPI
 	mcp     hosted
+	auth    authServer
 	handler http.Handler
 
 	ctx    context.Context // ends with Close; every request and every tool runs under it
@@ -85,10 +88,13 @@ func New(opts Options) *Sandbox {
 	if opts.Credits == 0 {
 		opts.Credits = 1000
 	}
+	if opts.TokenLife == 0 {
+		opts.TokenLife = 5 * time.Minute
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sandbox{opts: opts, key: opts.Key, account: &account{left: max(0, toCents(opts.Credits))}}
+	s := &Sandbox{opts: opts, key: opts.Key, auth: newAuthServer(), account: &account{left: max(0, toCents(opts.Credits))}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.handler = http.HandlerFunc(s.route)
 	if opts.Hooks.Wrap != nil {
@@ -149,8 +155,7 @@ func (s *Sandbox) route(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, object{"status": "ok", "sandbox": notice})
 	case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/v3/"):
 		s.serveREST(w, r)
-	case strings.HasPrefix(path, "/.well-known/oauth-protected-resource"):
-		serveResourceMetadata(w, r)
+	case s.serveOAuth(w, r):
 	default:
 		http.NotFound(w, r)
 	}
@@ -202,10 +207,17 @@ func presented(r *http.Request, header string) (key string, ok bool) {
 		}
 		return values[0], true
 	}
-	if scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " "); found && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token), true
+	key = bearer(r)
+	return key, key != ""
+}
+
+// bearer is the Bearer token that a request shows, if it shows one.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
 	}
-	return "", false
+	return strings.TrimSpace(token)
 }
 
 // accepts reports whether key is the one this sandbox takes at the moment.
@@ -215,21 +227,18 @@ func (s *Sandbox) accepts(key string) bool {
 	return subtle.ConstantTimeCompare([]byte(key), []byte(s.key)) == 1
 }
 
-// authorizeMCP checks the key of a request to /mcp and answers those it refuses.
+// authorizeMCP checks the key or the access token of a request to /mcp and answers those it refuses.
 func (s *Sandbox) authorizeMCP(w http.ResponseWriter, r *http.Request) bool {
-	if s.opts.OAuthOnly {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", resource_metadata="`+origin(r)+`/.well-known/oauth-protected-resource/mcp"`)
-		writeJSON(w, http.StatusUnauthorized, object{"error": "invalid_token", "error_description": "sign in to use this server"})
-		return false
-	}
 	key, shown := presented(r, mcpKeyHeader)
 	switch {
+	case s.auth.admits(r), s.accepts(key) && !s.opts.OAuthOnly:
+		return true
+	case s.opts.OAuthOnly:
+		challenge(w, r, shown)
 	case !shown:
 		writeJSON(w, http.StatusUnauthorized, object{"error": "Unauthorized", "message": "Missing API key: send it as x-leadmagic-key"})
-	case !s.accepts(key):
-		writeJSON(w, http.StatusUnauthorized, object{"error": "Unauthorized", "message": "Invalid API key"})
 	default:
-		return true
+		writeJSON(w, http.StatusUnauthorized, object{"error": "Unauthorized", "message": "Invalid API key"})
 	}
 	return false
 }
@@ -252,17 +261,6 @@ func origin(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
-}
-
-// serveResourceMetadata serves the document that a Bearer challenge points to (RFC 9728). Nothing listens at the
-// authorization server it names.
-func serveResourceMetadata(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, object{
-		"resource":                 origin(r) + "/mcp",
-		"authorization_servers":    []string{"https://sign-in.sandbox.invalid"},
-		"bearer_methods_supported": []string{"header"},
-		"scopes_supported":         []string{"openid", "profile", "email", "offline_access"},
-	})
 }
 
 // Balance is the number of credits left.

@@ -27,6 +27,7 @@ type Options struct {
 	Key       string
 	Credits   float64
 	OAuthOnly bool
+	TokenLife time.Duration
 
 	SessionsOnly  bool // no stateless protocol
 	StatelessOnly bool // no sessions
@@ -85,7 +86,7 @@ func Start(opts Options) (*Server, error) {
 func StartOn(listener net.Listener, opts Options) *Server {
 	s := &Server{opts: opts, cleared: make(chan struct{}), lost: make(map[string]bool)}
 	s.Server = sandbox.StartOn(listener, sandbox.Options{
-		Key: opts.Key, Credits: opts.Credits, OAuthOnly: opts.OAuthOnly,
+		Key: opts.Key, Credits: opts.Credits, OAuthOnly: opts.OAuthOnly, TokenLife: opts.TokenLife,
 		Hooks: sandbox.Hooks{
 			SessionsOnly: opts.SessionsOnly, StatelessOnly: opts.StatelessOnly,
 			Wrap:      s.wrap,
