@@ -59,16 +59,16 @@ type Failover struct {
 	state      jsonrpc.SessionState
 
 	// The mutex guards what follows and the fields of the current session. Nobody sends or notifies while holding it.
-	mu        sync.Mutex
-	closed    bool
-	first     time.Time        // when the editor first asked for anything
-	current   *failoverSession // the last that the editor has begun, nil if there is none
-	asked     *Candidate       // who was last asked to accept an initialize
-	stateless *Candidate       // who answers stateless requests, nil while that is not decided
-	offered   *Candidate       // who was last sent one while that is not decided
-	refused   *problem.Problem // why nobody answers those, nil if that is not known
-	outage    *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
-	outageAt  time.Time
+	mu               sync.Mutex
+	closed           bool
+	first            time.Time        // when the editor first asked for anything
+	current          *failoverSession // the last that the editor has begun, nil if there is none
+	initializing     *Candidate       // who was last asked to accept an initialize
+	stateless        *Candidate       // who answers stateless requests, nil while that is not decided
+	tryingStateless  *Candidate       // who was last sent one while that is not decided
+	statelessProblem *problem.Problem // why nobody answers those, nil if that is not known
+	outage           *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
+	outageAt         time.Time
 }
 
 // A failoverSession is what one initialize of the editor's has begun.
@@ -97,7 +97,7 @@ type failoverSession struct {
 func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.notify = notify
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.refused = f.Refusal
+	f.statelessProblem = f.Refusal
 	for i := range f.Candidates {
 		c := &f.Candidates[i]
 		c.Upstream.Start(func(m *jsonrpc.Message) {
@@ -123,8 +123,8 @@ func (f *Failover) forwards(c *Candidate) bool {
 	if c == nil {
 		return decided && f.current.candidate == nil
 	}
-	return decided && (c == f.current.candidate || c == f.current.successor) || !decided && c == f.asked ||
-		c == f.stateless || f.stateless == nil && c == f.offered
+	return decided && (c == f.current.candidate || c == f.current.successor) || !decided && c == f.initializing ||
+		c == f.stateless || f.stateless == nil && c == f.tryingStateless
 }
 
 // Close implements Upstream.
@@ -256,7 +256,7 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 			f.Log.Debug("requests are answered by another upstream", "upstream", c.Name, "reason", p.What)
 		}
 		f.mu.Lock()
-		f.offered = c
+		f.tryingStateless = c
 		f.mu.Unlock()
 		response := f.call(ctx, c, request)
 		if p = problemOf(response); p == nil || ctx.Err() != nil {
@@ -275,7 +275,7 @@ func (f *Failover) decideStateless(ctx context.Context, c *Candidate, p *problem
 	case p == nil:
 		f.stateless = c
 	case ctx.Err() == nil && p.Code != problem.BadRequest: // which is about the call
-		f.refused = p
+		f.statelessProblem = p
 	}
 	f.mu.Unlock()
 	f.publish()
@@ -382,7 +382,7 @@ func (f *Failover) tryCandidates(s *failoverSession) (*Candidate, *jsonrpc.Messa
 			f.Log.Debug("the session goes to another upstream", "upstream", c.Name, "reason", p.What)
 		}
 		f.mu.Lock()
-		f.asked = c
+		f.initializing = c
 		f.mu.Unlock()
 		ctx, cancel := context.WithCancel(s.ctx)
 		response := f.call(ctx, c, s.initialize)
@@ -597,7 +597,7 @@ func (f *Failover) publish() {
 	case f.stateless != nil:
 		r.Upstream = f.stateless.Name
 	case r.Problem == nil:
-		r.Problem = f.refused
+		r.Problem = f.statelessProblem
 	}
 	f.Status.set(r)
 }

@@ -32,9 +32,10 @@ type Filter struct {
 	cancel context.CancelFunc
 	lists  singleflight.Group // the list under way, by protocol mode
 
-	mu     sync.Mutex
-	listed map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
-	warned bool                     // that no tool is left
+	mu      sync.Mutex
+	listed  map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
+	edition int                      // of the tools; a list that was asked for before it changed is not kept
+	warned  bool                     // that no tool is left
 }
 
 // Start implements Upstream.
@@ -62,11 +63,12 @@ func (f *Filter) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	case "initialize":
 		f.forget()
 	case "tools/list":
+		edition := f.currentEdition()
 		response := f.Next.Call(ctx, request)
 		if response.Result == nil {
 			return response
 		}
-		return f.withoutHidden(request, response)
+		return f.withoutHidden(request, response, edition)
 	case "tools/call":
 		if isStatusCall(request) {
 			break
@@ -142,14 +144,18 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 
 func (f *Filter) listOnce(like *jsonrpc.Message) *problem.Problem {
 	for range 2 {
+		edition := f.currentEdition()
 		response := callInternal(f.ctx, f.Next, like, "tools/list", "")
 		switch p := problemOf(response); {
 		case p != nil:
 			return notSent(p, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")
 		case response.Result == nil:
 			return problem.New(problem.Hidden, problem.NotSent, "LeadMagic does not list its tools, so this one cannot be judged; the call was not sent", "")
-		case f.record(like, response.Result):
-			return nil
+		case f.record(like, response.Result, edition):
+			if edition == f.currentEdition() {
+				return nil
+			}
+			continue
 		}
 		// The session began without LeadMagic. A call that needs LeadMagic finds out whether it can be used now, and what
 		// is wrong if not; this one is free.
@@ -162,7 +168,7 @@ func (f *Filter) listOnce(like *jsonrpc.Message) *problem.Problem {
 
 // record keeps the tools in the result of a tools/list. It reports whether they are LeadMagic's: the status tool is
 // listed only while LeadMagic cannot be used.
-func (f *Filter) record(request *jsonrpc.Message, result []byte) bool {
+func (f *Filter) record(request *jsonrpc.Message, result []byte, edition int) bool {
 	tools := make(map[string]bool)
 	for tool := range jsonrpc.Elements(jsonrpc.Get(result, "tools")) {
 		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
@@ -177,6 +183,9 @@ func (f *Filter) record(request *jsonrpc.Message, result []byte) bool {
 	if _, explained := tools[problem.StatusTool]; explained {
 		delete(f.listed, request.Stateless())
 		return false
+	}
+	if edition != f.edition {
+		return true
 	}
 	if request.HasCursor() {
 		for name, readOnly := range f.listed[request.Stateless()] {
@@ -194,11 +203,18 @@ func (f *Filter) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listed = make(map[bool]map[string]bool)
+	f.edition++
+}
+
+func (f *Filter) currentEdition() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.edition
 }
 
 // withoutHidden records a list of tools and is the response without those that are hidden.
-func (f *Filter) withoutHidden(request, response *jsonrpc.Message) *jsonrpc.Message {
-	if f.record(request, response.Result) {
+func (f *Filter) withoutHidden(request, response *jsonrpc.Message, edition int) *jsonrpc.Message {
+	if f.record(request, response.Result, edition) {
 		for _, pattern := range f.Unmatched() {
 			f.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
 		}

@@ -322,6 +322,32 @@ func TestFilterForgetsTheListOfASessionThatIsOver(t *testing.T) {
 	}
 }
 
+func TestFilterKeepsNoListThatChangedUnderWay(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		const reads, writes = `{"name":"old","annotations":{"readOnlyHint":true}}`, `{"name":"old"}`
+		for what, changes := range map[string]int{"once": 1, "each time": 1 << 20} {
+			var called []string
+			var up *scripted
+			up = toolbox(func() string {
+				if changes--; changes < 0 {
+					return writes
+				}
+				up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
+				return reads
+			}, &called)
+			a := newClient(t, era, up, &limits{ReadOnly: true})
+			go func() {
+				for range a.rest {
+				}
+			}()
+			a.ask("tools/list", "{}")
+			if got := a.call("old", "{}"); !got.refused || called != nil {
+				t.Errorf("the list changed %s: got %q, and %q were called", what, got.text, called)
+			}
+		}
+	})
+}
+
 func TestFilterTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 	const reads, writes = `{"name":"twin","annotations":{"readOnlyHint":true}}`, `{"name":"twin"}`
 	for list, allowed := range map[string]bool{

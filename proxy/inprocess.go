@@ -137,7 +137,9 @@ func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan 
 			*at = p.open()
 			if opened := p.state.Initialize(); opened != nil && opened != m && !m.Stateless() {
 				for _, earlier := range append([]*jsonrpc.Message{opened}, p.state.AfterInitialize()...) {
-					(*at).send(earlier, make(chan *jsonrpc.Message, 1))
+					if earlier != m {
+						(*at).send(earlier, make(chan *jsonrpc.Message, 1))
+					}
 				}
 			}
 		}

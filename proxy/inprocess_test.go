@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,35 @@ func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
 		d.Want(`"id":2`, `"echo":"ping"`)
 		d.End()
+	})
+}
+
+// The editor's initialized may be what finds the session ended.
+func TestInProcessTellsASessionOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
+			lines := jsonrpc.NewLineReader(in)
+			for {
+				line, err := lines.ReadLine()
+				if err != nil {
+					return err
+				}
+				m, _ := jsonrpc.Parse(line)
+				if told = append(told, m.Method); len(told) == 1 {
+					return nil // the first session ends at once
+				}
+			}
+		}}
+		p.Start(func(*jsonrpc.Message) {})
+		p.Call(t.Context(), compose(hello))
+		synctest.Wait()
+		p.Notify(t.Context(), compose(ready))
+		synctest.Wait()
+		p.Close(t.Context())
+		if want := []string{"initialize", "initialize", "notifications/initialized"}; !slices.Equal(told, want) {
+			t.Errorf("the sessions were told %q, want %q", told, want)
+		}
 	})
 }
 

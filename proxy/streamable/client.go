@@ -129,9 +129,6 @@ func (c *Client) Notify(ctx context.Context, m *jsonrpc.Message) {
 		return
 	}
 	c.state.Sent(m)
-	if s := c.sessions.current(); s != nil && m.Method == "notifications/initialized" {
-		c.openGETStream(s)
-	}
 	x := c.exchange(c.outgoing(m), notifyFor)
 	unwatch := context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })
 	c.inform(x)
@@ -261,7 +258,8 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	if p != nil {
 		return nil, &failure{problem: p, final: true}
 	}
-	if x.message.Method == "notifications/initialized" {
+	if s != nil && x.message.Method == "notifications/initialized" {
+		c.openGETStream(s)
 		s.awaitGETStream(x.ctx)
 	}
 	c.waitForLimit(x, r)

@@ -32,7 +32,7 @@ func (cs *connections) client() *http.Client {
 	defer cs.mu.Unlock()
 	if cs.now == nil {
 		cs.now = cs.dial()
-		cs.received()
+		cs.recordByte()
 	}
 	return cs.now
 }
@@ -46,12 +46,12 @@ func (cs *connections) renew() bool {
 	}
 	cs.now.CloseIdleConnections()
 	cs.now = cs.dial()
-	cs.received()
+	cs.recordByte()
 	return true
 }
 
-// received records that bytes came.
-func (cs *connections) received() { cs.lastByte.Store(time.Now().UnixNano()) }
+// recordByte records that bytes came.
+func (cs *connections) recordByte() { cs.lastByte.Store(time.Now().UnixNano()) }
 
 func (cs *connections) close() {
 	cs.mu.Lock()
@@ -70,7 +70,7 @@ type receiver struct {
 func (r *receiver) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	if n > 0 {
-		r.connections.received()
+		r.connections.recordByte()
 	}
 	return n, err
 }
@@ -136,7 +136,7 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 	res, err := c.connections.client().Do(req)
 	switch {
 	case err == nil:
-		c.connections.received()
+		c.connections.recordByte()
 		return res, nil
 	case !a.prevent():
 		return nil, incomplete(x, err)
@@ -159,7 +159,7 @@ func (c *Client) get(ctx context.Context, s *session, lastID string) (*http.Resp
 	s.setHeaders(req.Header)
 	res, err := c.connections.client().Do(req)
 	if err == nil {
-		c.connections.received()
+		c.connections.recordByte()
 	}
 	return res, err
 }

@@ -57,9 +57,6 @@ func (c *Client) reopenGETStream() {
 }
 
 func (s *session) awaitGETStream(ctx context.Context) {
-	if s == nil {
-		return
-	}
 	timer := time.NewTimer(getStreamFor)
 	defer timer.Stop()
 	select {

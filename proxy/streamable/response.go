@@ -264,7 +264,7 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 		chunks.Advance(n)
 		switch {
 		case errors.Is(err, io.EOF):
-			c.connections.received()
+			c.connections.recordByte()
 			return chunks.Bytes(), nil
 		case err != nil:
 			return chunks.Bytes(), err

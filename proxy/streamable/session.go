@@ -217,9 +217,6 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 		return nil
 	}
 	for _, m := range c.state.AfterInitialize() {
-		if m.Kind == jsonrpc.Notification {
-			c.openGETStream(s)
-		}
 		next := c.exchange(c.outgoing(m), renewFor)
 		next.session = s
 		c.inform(next)
