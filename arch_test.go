@@ -50,7 +50,7 @@ var walls = map[string][]string{
 	"proxy/jsonrpc":    {},
 	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 
-	"internal/problem":    {"internal/ratelimit"},
+	"internal/problem":    {"internal/lazyregexp", "internal/ratelimit"},
 	"internal/ratelimit":  {},
 	"internal/sandbox":    {sdk},
 	"internal/explain":    {"internal/problem", sdk},

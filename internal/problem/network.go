@@ -10,10 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // FromError is the Problem that an error of an HTTP client stands for. sent says that some of the request
@@ -148,8 +149,8 @@ func proxyLogin(h http.Header, given bool) *Problem {
 }
 
 var (
-	quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
-	scheme = regexp.MustCompile(`^\s*([A-Za-z0-9!#$%&'*+.^_|~-]+)(?:\s+[^\s=]|\s*$)`)
+	quoted = lazyregexp.New(`"(?:[^"\\]|\\.)*"?`)
+	scheme = lazyregexp.New(`^\s*([A-Za-z0-9!#$%&'*+.^_|~-]+)(?:\s+[^\s=]|\s*$)`)
 )
 
 // schemes are the ways to log in that challenges name, each once. Source: RFC 9110 §11.6.1.

@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // Names that several packages use.
@@ -184,12 +185,12 @@ func BalanceToolIn(has func(string) bool) string {
 // oauthTriggers are words that some editors take in a tool result for a request to sign in with OAuth. A number
 // that only has these digits in it, such as a port or the id of a request, is none.
 var oauthTriggers = []struct {
-	word *regexp.Regexp
+	word *lazyregexp.Regexp
 	ours string
 }{
-	{regexp.MustCompile(`(?i)\b(?:HTTP[ _]?)?401\b`), "a refusal"},
-	{regexp.MustCompile(`(?i)unauthorized`), "not accepted"},
-	{regexp.MustCompile(`(?i)auth required`), "a key is needed"},
+	{lazyregexp.New(`(?i)\b(?:HTTP[ _]?)?401\b`), "a refusal"},
+	{lazyregexp.New(`(?i)unauthorized`), "not accepted"},
+	{lazyregexp.New(`(?i)auth required`), "a key is needed"},
 }
 
 // Scrub removes the words that make some editors start an OAuth sign-in when a tool result has them.

@@ -12,13 +12,13 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
 
@@ -257,8 +257,8 @@ const maxTitle = 80
 
 var (
 	// markup is how HTML and XML begin: no JSON does.
-	markup    = regexp.MustCompile(`^<[a-zA-Z!?]`)
-	pageTitle = regexp.MustCompile(`(?i)<title(?:\s[^>]*)?>([^<]*)`)
+	markup    = lazyregexp.New(`^<[a-zA-Z!?]`)
+	pageTitle = lazyregexp.New(`(?i)<title(?:\s[^>]*)?>([^<]*)`)
 )
 
 func isHTML(contentType string) bool {

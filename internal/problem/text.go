@@ -3,12 +3,13 @@ package problem
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // Limits, in characters, for what Printable and PrintableLine are given.
@@ -62,7 +63,7 @@ func PrintableJSON(raw []byte) []byte {
 // sequences are the escape sequences of terminals: commands with parameters (CSI), strings with their end (OSC, DCS,
 // SOS, PM, APC), and short ones. Of a string without an end only the introducer is one: nothing else is swallowed.
 // Source: ECMA-48 §5.
-var sequences = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]?` +
+var sequences = lazyregexp.New(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]?` +
 	`|(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}\x{9e}\x{9f}])[^\x00-\x1f\x7f-\x{9f}]*(?:\x07|\x1b\\|\x{9c})` +
 	`|\x1b[ -/]*[0-~]?`)
 

@@ -12,7 +12,7 @@ import (
 // expressions of other commands. Memory stands for time here, which depends on the machine.
 func TestTheStartInitializesLittle(t *testing.T) {
 	const (
-		mostOfOurs = 48 << 10 // bytes that one of our packages may take
+		mostOfOurs = 16 << 10 // bytes that one of our packages may take
 		mostOfAll  = 384 << 10
 	)
 	cmd := exec.CommandContext(t.Context(), built, "version")
