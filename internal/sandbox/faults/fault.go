@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +27,10 @@ const (
 	Cut         Kind = "cut"          // the connection is cut before the headers
 	CutStream   Kind = "cut-stream"   // the connection is cut within the answer: Events, IDs, Retry
 	Truncate    Kind = "truncate"     // the first half of the answer, ended in order
+	Alter       Kind = "alter"        // the answer, with members Set in its JSON or in the query of the address it redirects to
 )
 
-var kinds = []Kind{Delay, Hold, Status, Problem, Redirect, HTML, LostSession, Hang, Cut, CutStream, Truncate}
+var kinds = []Kind{Delay, Hold, Status, Problem, Redirect, HTML, LostSession, Hang, Cut, CutStream, Truncate, Alter}
 
 // Duration is a [time.Duration] that is text like "250ms" in JSON.
 type Duration time.Duration
@@ -47,6 +49,7 @@ type Fault struct {
 	Path   string `json:"path"`   // prefix of the path
 	RPC    string `json:"rpc"`    // JSON-RPC method of a message in the body
 	Tool   string `json:"tool"`   // tool that a message in the body calls
+	Grant  string `json:"grant"`  // grant_type of a form in the body
 	Times  int    `json:"times"`  // how often it happens; 0 means until the faults are cleared
 
 	Kind    Kind     `json:"kind"`
@@ -59,6 +62,7 @@ type Fault struct {
 	ContentType string            `json:"content_type"`
 	Body        string            `json:"body"`
 	Location    string            `json:"location"`
+	Set         map[string]any    `json:"set"` // nil removes a member
 
 	Code   string `json:"code"` // LeadMagic's error code; the default suits the status
 	Detail string `json:"detail"`
@@ -108,11 +112,15 @@ func messages(body []byte) []message {
 }
 
 // matches reports whether the fault concerns a request.
-func (f *Fault) matches(r *http.Request, in []message) bool {
+func (f *Fault) matches(r *http.Request, body []byte) bool {
 	if f.Method != "" && f.Method != r.Method || !strings.HasPrefix(r.URL.Path, f.Path) {
 		return false
 	}
-	return f.RPC == "" && f.Tool == "" || slices.ContainsFunc(in, func(m message) bool {
+	if f.Grant != "" {
+		form, _ := url.ParseQuery(string(body)) // what is no form has none
+		return f.Grant == form.Get("grant_type")
+	}
+	return f.RPC == "" && f.Tool == "" || slices.ContainsFunc(messages(body), func(m message) bool {
 		return (f.RPC == "" || f.RPC == m.Method) && (f.Tool == "" || m.Method == "tools/call" && f.Tool == m.Params.Name)
 	})
 }

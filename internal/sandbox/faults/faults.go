@@ -134,10 +134,10 @@ func (s *Server) ClearFaults() {
 }
 
 // fault is the fault that happens to a request, if one does.
-func (s *Server) fault(r *http.Request, in []message) (f Fault, found bool) {
+func (s *Server) fault(r *http.Request, body []byte) (f Fault, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.matches(r, in) })
+	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.matches(r, body) })
 	if i < 0 {
 		return f, false
 	}
@@ -274,7 +274,7 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 			}
 			next.ServeHTTP(w, r)
 		})
-		if f, found := s.fault(r, messages(body)); found {
+		if f, found := s.fault(r, body); found {
 			s.happen(w, r, f, healthy)
 			return
 		}
@@ -331,6 +331,8 @@ func (s *Server) happen(w http.ResponseWriter, r *http.Request, f Fault, healthy
 		panic(http.ErrAbortHandler)
 	case CutStream:
 		cutStream(w, r, f, healthy)
+	case Alter:
+		alter(w, r, f, healthy)
 	case Truncate:
 		answer := httptest.NewRecorder()
 		healthy.ServeHTTP(answer, r)
