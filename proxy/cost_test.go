@@ -11,6 +11,9 @@ import (
 
 func TestBudgetReadsWhatAResultHasCost(t *testing.T) {
 	text := func(s string) string { return `{"content":[{"type":"text","text":` + string(jsonrpc.Quote(s)) + `}]}` }
+	nested := func(member string, levels int) string {
+		return `{"` + member + `":` + strings.Repeat("[", levels) + `{"credits_consumed":1}` + strings.Repeat("]", levels) + `}`
+	}
 	tests := []struct {
 		name   string
 		result string
@@ -44,6 +47,12 @@ func TestBudgetReadsWhatAResultHasCost(t *testing.T) {
 		{"not said", `{"structuredContent":{"email":"a"},"content":[{"type":"text","text":"1 credit"}]}`, 0, false},
 		{"said in words alone", text("credits_consumed: 1"), 0, false},
 		{"said in a value", `{"structuredContent":{"note":"credits_consumed"}}`, 0, false},
+		{"as deep as it is looked for", nested("structuredContent", 32), credit, true},
+		{"one level too deep", nested("structuredContent", 33), 0, false},
+		{"as deep in a text", text(strings.Repeat("[", 32) + `{"credits_consumed":1}` + strings.Repeat("]", 32)), credit, true},
+		{"one level too deep in a text", text(strings.Repeat("[", 33) + `{"credits_consumed":1}` + strings.Repeat("]", 33)), 0, false},
+		{"as deep elsewhere", nested("_meta", 32), credit, true},
+		{"one level too deep elsewhere", nested("_meta", 33), 0, false},
 		{"too deep to look", `{"structuredContent":` + strings.Repeat(`[`, 100_000) + `{"credits_consumed":1}` + strings.Repeat(`]`, 100_000) + `}`, 0, false},
 	}
 	for _, tt := range tests {
