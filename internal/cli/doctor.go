@@ -21,6 +21,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -289,7 +290,7 @@ func versionOf(ctx context.Context, env *Env, path string) (string, error) {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("it gave no answer in %s", versionFor)
 	case err != nil:
-		return "", bareError(err)
+		return "", file.Bare(err)
 	}
 	name, rest, _ := strings.Cut(out.String(), " ")
 	version, _, _ := strings.Cut(rest, " ")
@@ -310,14 +311,6 @@ func (l *limited) Write(p []byte) (int, error) {
 	l.left -= n
 	l.Builder.Write(p[:n])
 	return len(p), nil
-}
-
-// bareError is an error of starting a program without what the reader is told anyway.
-func bareError(err error) error {
-	if path, ok := errors.AsType[*os.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 func writeJSON(out io.Writer, report *doctor.Report) error {

@@ -50,7 +50,7 @@ func (s System) readConfig(path string) (*configFile, error) {
 		f.real = realPath(path)
 		return f, dangling(path)
 	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
+		return nil, fmt.Errorf("reading %s: %w", path, file.Bare(err))
 	}
 	f.real = real
 	f.data, f.info, err = readRegular(real)
@@ -58,7 +58,7 @@ func (s System) readConfig(path string) (*configFile, error) {
 	case errors.Is(err, fs.ErrNotExist): // removed a moment ago
 		return f, nil
 	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", path, bare(err))
+		return nil, fmt.Errorf("reading %s: %w", path, file.Bare(err))
 	}
 	return f, nil
 }
@@ -142,17 +142,6 @@ func (f *configFile) linked() bool {
 // readRegular reads a regular file of reasonable size. Anything else could block for ever.
 func readRegular(path string) ([]byte, fs.FileInfo, error) { return file.Read(path, maxFile) }
 
-// bare is an error without the operation and path that os puts in front.
-func bare(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err
-	}
-	return err
-}
-
 // writable says beforehand why a file will not be replaced. A rename would not mind a read-only file, but
 // whoever made it one does.
 func (f *configFile) writable() error {
@@ -166,7 +155,7 @@ func (f *configFile) writable() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // it will be made
 	case err != nil:
-		return fmt.Errorf("writing %s: %w", f.path, bare(err))
+		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
 	case !info.IsDir():
 		return fmt.Errorf("writing %s: %s is not a folder", f.path, dir)
 	case info.Mode().Perm()&write == 0:
@@ -188,15 +177,15 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 	}
 	dir := filepath.Dir(f.real)
 	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return fmt.Errorf("making the folder %s: %w", dir, bare(err))
+		return fmt.Errorf("making the folder %s: %w", dir, file.Bare(err))
 	}
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(f.real)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", f.path, bare(err))
+		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
 	}
 	defer func() { err = errors.Join(err, discard(temp.Name())) }()
 	if err := f.fill(temp, data, mode); err != nil {
-		return fmt.Errorf("writing %s: %w", f.path, bare(err))
+		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
 	}
 	if err := f.unchanged(); err != nil {
 		return err
@@ -214,7 +203,7 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 	case errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.EXDEV): // a mount point
 		return f.overwrite(data)
 	case err != nil:
-		return fmt.Errorf("replacing %s: %w", f.path, bare(err))
+		return fmt.Errorf("replacing %s: %w", f.path, file.Bare(err))
 	}
 	return nil
 }
@@ -223,15 +212,15 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 // other names (hard links). Meanwhile a temporary file with the same data stands beside it. If it fails, the file gets
 // back what it held.
 func (f *configFile) overwrite(data []byte) error {
-	file, err := os.OpenFile(f.real, os.O_WRONLY, 0)
+	target, err := os.OpenFile(f.real, os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", f.path, bare(err))
+		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
 	}
-	err = hold(file, data, f.write)
+	err = hold(target, data, f.write)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("writing %s: %w", f.path, bare(err)), hold(file, f.data, writeAll))
+		err = errors.Join(fmt.Errorf("writing %s: %w", f.path, file.Bare(err)), hold(target, f.data, writeAll))
 	}
-	return errors.Join(err, file.Close())
+	return errors.Join(err, target.Close())
 }
 
 // hold makes data all that a file holds, on the disk.
@@ -259,7 +248,7 @@ func changedIf(changed bool) error {
 // discard removes a temporary file, if it is still there.
 func discard(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing %s: %w", path, bare(err))
+		return fmt.Errorf("removing %s: %w", path, file.Bare(err))
 	}
 	return nil
 }
@@ -291,7 +280,7 @@ func (f *configFile) unchanged() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return changedIf(f.info != nil)
 	case err != nil:
-		return fmt.Errorf("reading %s again: %w", f.path, bare(err))
+		return fmt.Errorf("reading %s again: %w", f.path, file.Bare(err))
 	}
 	return changedIf(f.info == nil || !bytes.Equal(data, f.data))
 }
@@ -302,7 +291,7 @@ func (f *configFile) remove(own string) error {
 		return err
 	}
 	if err := os.Remove(f.real); err != nil {
-		return fmt.Errorf("removing %s: %w", f.path, bare(err))
+		return fmt.Errorf("removing %s: %w", f.path, file.Bare(err))
 	}
 	for dir := filepath.Dir(f.path); own != "" && strings.HasPrefix(dir, own); dir = filepath.Dir(dir) {
 		if !removeEmpty(dir) {
@@ -355,12 +344,12 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 		return "", nil
 	}
 	path = f.real + backupSign + now.Format(time.DateOnly) + ".bak"
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	target, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("making a backup of %s: %w", f.path, bare(err))
+		return "", fmt.Errorf("making a backup of %s: %w", f.path, file.Bare(err))
 	}
-	if err := f.fill(file, keyscan.Replace(f.data, "removed-by-"+Program), f.info.Mode().Perm()); err != nil {
-		return "", errors.Join(fmt.Errorf("making a backup of %s: %w", f.path, bare(err)), discard(path))
+	if err := f.fill(target, keyscan.Replace(f.data, "removed-by-"+Program), f.info.Mode().Perm()); err != nil {
+		return "", errors.Join(fmt.Errorf("making a backup of %s: %w", f.path, file.Bare(err)), discard(path))
 	}
 	return path, nil
 }
@@ -373,7 +362,7 @@ func (f *configFile) dropBackups(now []byte) error {
 			continue
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing %s: %w", path, bare(err))
+			return fmt.Errorf("removing %s: %w", path, file.Bare(err))
 		}
 	}
 	return nil

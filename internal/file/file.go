@@ -70,6 +70,17 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	return data, info, nil
 }
 
+// Bare is an error without the operation and the paths that os puts in front.
+func Bare(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return link.Err
+	}
+	return err
+}
+
 // Home is the user's home folder, from the variable of the system or else as the system knows it. It is empty if neither
 // says.
 func Home(getenv func(string) string) string {

@@ -1,8 +1,6 @@
 package keyscan
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -39,12 +37,9 @@ const (
 	Unknown Status = "unknown"
 )
 
-// How long git may take: to list files, and to read what is staged. A special file among those that it reads, which an
-// archive can hold, would block it for ever.
-const (
-	listTime = 30 * time.Second
-	readTime = 5 * time.Minute
-)
+// patience is how long git may take. A special file among those that it reads, which an archive can hold, would block it
+// for ever.
+const patience = 30 * time.Second
 
 var errNoGit = errors.New("git was not found")
 
@@ -52,13 +47,14 @@ var errNoGit = errors.New("git was not found")
 // read. What it does for an answer is done in an empty repository of ours, which it is given together with their work
 // tree, their index and their objects. Only the name of the last commit is asked of the repository itself.
 type git struct {
-	program string   // its path; empty: there is none
-	environ []string // NAME=value
+	program string            // its path; empty: there is none
+	environ []string          // NAME=value
+	hook    map[string]string // the variables that tie git to one repository, which a hook has; git itself is not told
 }
 
 // newGit finds git on the PATH, but none that lies in the folders to be scanned, or in their repositories.
 func newGit(environ, folders []string) git {
-	var g git
+	g := git{hook: map[string]string{}}
 	path := ""
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
@@ -68,7 +64,8 @@ func newGit(environ, folders []string) git {
 		case strings.HasPrefix(upper, "LEADMAGIC_API_KEY"):
 			continue
 		case strings.HasPrefix(upper, "GIT_") && !slices.Contains([]string{"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"}, upper):
-			continue // a hook has variables that tie git to one repository
+			g.hook[upper] = value
+			continue
 		}
 		g.environ = append(g.environ, kv)
 	}
@@ -109,63 +106,49 @@ func (g git) command(ctx context.Context, r repository, gitDir string, args ...s
 	return cmd
 }
 
-// ask runs git in an empty repository with the work tree, the index and the objects of another, and hands its output on.
-func (g git) ask(ctx context.Context, limit time.Duration, r repository, stdin io.Reader, read func(io.Reader) error, args ...string) error {
+// ask returns what git says in an empty repository with the work tree, the index and the objects of another.
+func (g git) ask(ctx context.Context, r repository, stdin string, args ...string) (string, error) {
 	if g.program == "" {
-		return errNoGit
+		return "", errNoGit
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	own, err := r.stripped()
 	defer os.RemoveAll(own) //nolint:errcheck // it is in the folder for what is temporary
 	if err != nil {
-		return err
+		return "", err
 	}
 	cmd := g.command(ctx, r, own, args...)
 	cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+cmp.Or(r.index, filepath.Join(own, "index")))
 	if r.common != "" {
 		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+filepath.Join(r.common, "objects"))
 	}
-	var said bytes.Buffer
-	cmd.Stdin, cmd.Stderr = stdin, &said
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return fmt.Errorf("starting git: %w", err)
-	}
-	// A git that is started by another program may hold its output open after that has ended.
-	defer context.AfterFunc(ctx, func() { _ = out.Close() })()
-	readErr := read(out)
-	late := ctx.Err()
-	if readErr != nil {
-		cancel()
-	}
-	err = cmd.Wait()
-	switch late = cmp.Or(late, ctx.Err()); {
-	case late != nil && (readErr == nil || errors.Is(readErr, os.ErrClosed)):
-		return fmt.Errorf("git did not answer: %w", late)
-	case readErr != nil:
-		return readErr
-	case err != nil:
-		line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
-		return fmt.Errorf("git says: %s", cmp.Or(line, err.Error()))
-	}
-	return nil
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	return string(out), failure(ctx, err)
 }
 
-// names are what git lists, each ended by a zero byte. path, if not empty, is one file or folder.
-func (g git) names(ctx context.Context, r repository, path string, args ...string) ([]string, error) {
-	if path != "" {
-		args = append(args, "--", path)
+// errEnded says that git has ended and done nothing.
+var errEnded = errors.New("git says")
+
+// failure is why git did not do what it was started for.
+func failure(ctx context.Context, err error) error {
+	exit, ended := errors.AsType[*exec.ExitError](err)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("git did not answer: %w", ctx.Err())
+	case ended:
+		line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+		return fmt.Errorf("%w: %s", errEnded, cmp.Or(line, err.Error()))
 	}
-	var out []byte
-	err := g.ask(ctx, listTime, r, nil, func(from io.Reader) (err error) {
-		out, err = io.ReadAll(from)
-		return err
-	}, args...)
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), err
+	return fmt.Errorf("starting git: %w", err)
+}
+
+// words are what git lists, each ended by a zero byte.
+func words(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == 0 })
 }
 
 // status says what git would do with a file.
@@ -179,13 +162,13 @@ func (g git) status(ctx context.Context, path string) Status {
 	if err != nil {
 		return Unknown
 	}
-	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+	list, err := g.ask(ctx, r, "", "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", filepath.ToSlash(rel))
 	switch {
 	case err != nil:
 		return Unknown
-	case len(names) == 0:
+	case list == "":
 		return Ignored
-	case strings.HasPrefix(names[0], "? "):
+	case strings.HasPrefix(list, "? "):
 		return Untracked
 	}
 	return Tracked
@@ -198,90 +181,101 @@ func (g git) ignored(ctx context.Context, r repository, dir string) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	names, err := g.names(ctx, r, filepath.ToSlash(rel), "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+	list, err := g.ask(ctx, r, "", "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", filepath.ToSlash(rel))
 	out := map[string]bool{}
-	for _, name := range names {
+	for _, name := range words(list) {
 		out[filepath.Join(r.top, filepath.FromSlash(name))] = true
 	}
 	return out, err
 }
 
 // A blob is a file that the next commit would hold.
-type blob struct{ name, id string }
+type blob struct {
+	name, id string
+	size     int // where it is known
+}
 
 // staged lists what differs between the last commit and the index, below some paths, if there are any.
 func (g git) staged(ctx context.Context, r repository, paths []string) ([]blob, error) {
-	ctx, cancel := context.WithTimeout(ctx, listTime)
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	last, err := g.command(ctx, r, r.dir, "rev-parse", "--verify", "--quiet", "HEAD^{tree}").Output()
-	tree := strings.TrimSpace(string(last))
-	switch _, ended := errors.AsType[*exec.ExitError](err); {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("git did not answer: %w", ctx.Err())
-	case ended && r.sha256():
-		tree = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321" // without a commit, it is the empty tree
-	case ended:
+	last, err := g.command(limited, r, r.dir, "rev-parse", "--verify", "--quiet", "HEAD^{tree}").Output()
+	tree, err := strings.TrimSpace(string(last)), failure(limited, err)
+	switch {
+	case errors.Is(err, errEnded) && r.sha256(): // without a commit, it is the empty tree
+		tree = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+	case errors.Is(err, errEnded):
 		tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 	case err != nil:
-		return nil, fmt.Errorf("starting git: %w", err)
+		return nil, err
 	}
-	words, err := g.names(ctx, r, "", append([]string{
-		"diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--no-ext-diff", "--no-textconv", "--diff-filter=ACMT", tree, "--",
+	list, err := g.ask(ctx, r, "", append([]string{
+		"diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--no-ext-diff", "--no-textconv", "--diff-filter=ACMT",
+		tree, "--",
 	}, paths...)...)
 	var out []blob
-	for pair := range slices.Chunk(words, 2) {
+	for pair := range slices.Chunk(words(list), 2) {
 		// :100644 100644 3e757656… 12fde632… M
 		fields := strings.Fields(pair[0])
 		const file = "100"
 		if len(pair) == 2 && len(fields) == 5 && strings.HasPrefix(fields[1], file) {
-			out = append(out, blob{pair[1], fields[3]})
+			out = append(out, blob{name: pair[1], id: fields[3]})
 		}
 	}
 	return out, err
 }
 
 // read hands on the content of blobs, or why there is none. One beyond a limit is passed over.
-func (g git) read(ctx context.Context, r repository, blobs []blob, limit int64, each func(blob, []byte, error)) error {
-	var ids strings.Builder
+func (g git) read(ctx context.Context, r repository, blobs []blob, limit int, each func(blob, string, error)) error {
+	heads, err := g.ask(ctx, r, ids(blobs), "cat-file", "--batch-check")
+	var wanted []blob
 	for _, b := range blobs {
-		fmt.Fprintln(&ids, b.id)
-	}
-	return g.ask(ctx, readTime, r, strings.NewReader(ids.String()), func(from io.Reader) error {
-		in := bufio.NewReader(from)
-		for _, b := range blobs {
-			head, err := in.ReadString('\n')
-			if err != nil {
-				return fmt.Errorf("reading from git: %w", err)
-			}
-			fields := strings.Fields(head)
-			if len(fields) != 3 { // "… missing"
-				each(b, nil, errors.New("git does not have its content"))
-				continue
-			}
-			size, err := strconv.ParseInt(fields[2], 10, 64)
-			if err != nil {
-				return fmt.Errorf("reading from git: %w", err)
-			}
-			var data []byte
-			if size > limit {
-				_, err = io.CopyN(io.Discard, in, size)
-			} else {
-				data, err = io.ReadAll(io.LimitReader(in, size))
-			}
-			if err == nil {
-				_, err = in.Discard(len("\n"))
-			}
-			switch {
-			case err != nil:
-				return fmt.Errorf("reading from git: %w", err)
-			case size > limit:
-				each(b, nil, errLarge)
-			default:
-				each(b, data, nil)
-			}
+		head, rest, _ := strings.Cut(heads, "\n")
+		heads = rest
+		fields := strings.Fields(head) // 12fde632… blob 1234
+		if err == nil && len(fields) == 3 {
+			b.size, err = strconv.Atoi(fields[2])
 		}
-		return nil
-	}, "cat-file", "--batch")
+		switch {
+		case err != nil:
+			return fmt.Errorf("reading from git: %w", err)
+		case len(fields) != 3: // "… missing"
+			each(b, "", errors.New("git does not have its content"))
+		case b.size > limit:
+			each(b, "", errLarge)
+		default:
+			wanted = append(wanted, b)
+		}
+	}
+	for len(wanted) > 0 {
+		n := 0
+		for size := 0; n < len(wanted) && size < maxFile; n++ { // what is asked for at once is held in memory
+			size += wanted[n].size
+		}
+		text, err := g.ask(ctx, r, ids(wanted[:n]), "cat-file", "--batch")
+		for _, b := range wanted[:n] {
+			_, text, _ = strings.Cut(text, "\n") // its head
+			if err == nil && len(text) <= b.size {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return fmt.Errorf("reading from git: %w", err)
+			}
+			each(b, text[:b.size], nil)
+			text = text[b.size+1:]
+		}
+		wanted = wanted[n:]
+	}
+	return nil
+}
+
+// ids are the names of blobs, one a line.
+func ids(blobs []blob) string {
+	var out strings.Builder
+	for _, b := range blobs {
+		fmt.Fprintln(&out, b.id)
+	}
+	return out.String()
 }
 
 // A repository is a work tree and what git keeps of it.

@@ -252,7 +252,7 @@ func Sample(v string) bool {
 // Allow is what a comment says that lets the keys of its line pass.
 const Allow = program + ": allow"
 
-var allows = lazyregexp.New(`(?i)\b` + program + `:[ \t]*allow\b`)
+var allows = lazyregexp.New(`^:[ \t]*(?i:allow)\b`)
 
 var (
 	part   = lazyregexp.New(`[A-Za-z0-9]{12,}`)
@@ -302,8 +302,10 @@ func keysIn(data []byte, degree suspicion) []located {
 		}
 		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
 		allow := map[int]bool{}
-		for _, at := range allows.FindAllIndex(text, -1) {
-			allow[line(at[0])] = true
+		for at := range occurrences(lower(text), program) {
+			if rest := text[at+len(program):]; allows.Match(rest) && (at == 0 || !isWord(text[at-1])) {
+				allow[line(at)] = true
+			}
 		}
 		before := bytes.Count(data[:start], []byte("\n"))
 		for _, h := range all {

@@ -209,7 +209,7 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 			err = r.read(ctx, s.named(path))
 		}
 		if err != nil {
-			return r.rep, fmt.Errorf("scanning %s: %w", path, bare(err))
+			return r.rep, fmt.Errorf("scanning %s: %w", path, file.Bare(err))
 		}
 	}
 	return r.rep, ctx.Err()
@@ -217,7 +217,7 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 
 // skip notes that a file was not looked at.
 func (r *scan) skip(path string, err error) {
-	r.rep.Skipped = append(r.rep.Skipped, fmt.Errorf("%s: %w", path, bare(err)))
+	r.rep.Skipped = append(r.rep.Skipped, fmt.Errorf("%s: %w", path, file.Bare(err)))
 }
 
 // tree looks at the config files below a folder that git does not ignore.
@@ -278,12 +278,10 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 	}
 	folder := file.Real(r.Folder)
 	repo := findRepository(folder)
-	// A hook is told which repository it is for, and which index.
-	if dir := r.getenv("GIT_DIR"); dir != "" {
-		top := from(folder, cmp.Or(r.getenv("GIT_WORK_TREE"), repo.top))
-		repo = openRepository(top, from(folder, dir))
+	if dir := r.git.hook["GIT_DIR"]; dir != "" {
+		repo = openRepository(from(folder, cmp.Or(r.git.hook["GIT_WORK_TREE"], repo.top)), from(folder, dir))
 	}
-	if index := r.getenv("GIT_INDEX_FILE"); index != "" && repo.dir != "" {
+	if index := r.git.hook["GIT_INDEX_FILE"]; index != "" && repo.dir != "" {
 		repo.setIndex(from(repo.top, index))
 	}
 	if repo.dir == "" {
@@ -297,42 +295,26 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 		}
 		below = append(below, filepath.ToSlash(rel))
 	}
+	top := repo.top // as seen from the current folder, whose own name may hold links
+	if rel, err := filepath.Rel(folder, top); err == nil {
+		top = from(r.Folder, rel)
+	}
 	blobs, err := r.git.staged(ctx, repo, below)
 	if err == nil {
-		err = r.git.read(ctx, repo, blobs, maxConfig, func(b blob, data []byte, err error) {
-			src := r.named(filepath.Join(from(r.Folder, r.shown(repo.top)), filepath.FromSlash(b.name)))
+		err = r.git.read(ctx, repo, blobs, maxConfig, func(b blob, text string, err error) {
+			src := r.named(filepath.Join(top, filepath.FromSlash(b.name)))
 			src.git = Staged
 			if err != nil {
 				r.skip(src.path, err)
 				return
 			}
-			r.look(ctx, src, data)
+			r.look(ctx, src, []byte(text))
 		})
 	}
 	if err != nil {
 		return fmt.Errorf(doing, err)
 	}
 	return ctx.Err()
-}
-
-// getenv is a variable of the shell.
-func (s Scanner) getenv(name string) string {
-	value := ""
-	for _, kv := range s.Environ {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			value = v
-		}
-	}
-	return value
-}
-
-// shown is the top of a work tree as seen from the current folder, whose own name may hold links.
-func (r *scan) shown(top string) string {
-	rel, err := filepath.Rel(file.Real(r.Folder), top)
-	if err != nil {
-		return top
-	}
-	return rel
 }
 
 // read looks at one file, once.
@@ -374,12 +356,4 @@ func (r *scan) look(ctx context.Context, src source, data []byte) {
 		f := Finding{Path: src.path, Line: k.line, Column: k.column, Name: k.name, Editor: src.place.Editor, Git: src.git, Instead: src.place.Instead(k.name)}
 		r.rep.Findings = append(r.rep.Findings, f)
 	}
-}
-
-// bare is an error without the operation and path that os puts in front.
-func bare(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }
