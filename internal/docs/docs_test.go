@@ -4,20 +4,20 @@
 //
 //	go test ./internal/docs            says what is wrong
 //	go test ./internal/docs -update    writes outputs, generated sections and pictures anew
-//
-// How a page speaks to these tests is told in page_test.go.
 package docs
 
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
@@ -42,48 +42,135 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// pages reads every page that people read: those at the root and in .github, and all below docs.
-func pages(t *testing.T) []*page {
+// read reads a file of the repository.
+func read(t *testing.T, name string) string {
 	t.Helper()
-	var all []*page
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(filepath.ToSlash(file), root+"/")
-		if d.IsDir() {
-			if top, _, _ := strings.Cut(name, "/"); name == root || top == "docs" || top == ".github" {
-				return nil
-			}
-			return fs.SkipDir
-		}
-		if path.Ext(name) != ".md" {
-			return nil
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		all = append(all, readPage(name, string(text)))
-		return nil
-	})
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) < 5 {
-		t.Fatalf("found %d pages, want those at the root and those of docs", len(all))
-	}
-	return all
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
 // write writes a file of the repository.
 func write(t *testing.T, name, text string) {
 	t.Helper()
-	file := filepath.Join(root, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+}
+
+// keep compares what is in the repository with what should be there, and writes that if the tests are to do so.
+func keep(t *testing.T, name, have, want string, write func()) {
+	t.Helper()
+	switch {
+	case have == want:
+	case *update:
+		write()
+	default:
+		t.Errorf("%s is not current (go test ./internal/docs -update):\n%s", name, diff.Diff("have", []byte(have+"\n"), "want", []byte(want+"\n")))
 	}
+}
+
+// A page is a file of Markdown. Besides what people read it has comments that these tests read:
+//
+//	<!-- test: NAME=VALUE … -->     before a block: on what stage its commands run, see commands_test.go
+//	<!-- generated: NAME ARG … -->  before what -update writes, up to <!-- end -->, see sections_test.go
+type page struct {
+	name  string // with slashes, from the module's root
+	lines []string
+}
+
+// pages reads every page that people read: those at the root and in .github, and all below docs.
+func pages(t *testing.T) map[string]*page {
+	t.Helper()
+	all := map[string]*page{}
+	for _, pattern := range []string{"*.md", ".github/*.md", ".github/*/*.md", "docs/*.md", "docs/*/*.md"} {
+		names, err := fs.Glob(os.DirFS(root), pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			all[name] = &page{name, strings.Split(read(t, name), "\n")}
+		}
+	}
+	if all["README.md"] == nil || all["docs/doctor-json.md"] == nil || len(all) < 20 {
+		t.Fatalf("found %d pages, want those at the root and those of docs", len(all))
+	}
+	return all
+}
+
+func (p *page) text() string { return strings.Join(p.lines, "\n") }
+
+// A block is a fenced part of a page.
+type block struct {
+	page *page
+	// first and last are the indexes of the lines inside the fence; last is one behind.
+	first, last int
+	language    string
+	options     map[string]string // of the comment before it
+	generated   bool              // it stands in a generated section
+}
+
+func (b block) lines() []string { return b.page.lines[b.first:b.last] }
+
+func (b block) text() string { return strings.Join(b.lines(), "\n") + "\n" }
+
+// place is where a reader finds a line of the block; 0 is the first.
+func (b block) place(line int) string { return fmt.Sprintf("%s:%d", b.page.name, b.first+line+1) }
+
+var (
+	fence   = regexp.MustCompile("^( *)(```+)([a-z]*)$")
+	comment = regexp.MustCompile(`^<!-- (test|generated|end)(?:: (.*?))? -->$`)
+	option  = regexp.MustCompile(`(\w+)=('[^']*'|\S+)`)
+)
+
+// blocks are the fenced parts of a page, in order.
+func (p *page) blocks(t *testing.T) (all []block) {
+	t.Helper()
+	var options map[string]string
+	generated := false
+	for i := 0; i < len(p.lines); i++ {
+		line := p.lines[i]
+		if m := comment.FindStringSubmatch(line); m != nil {
+			generated = m[1] == "generated" || generated && m[1] != "end"
+			if m[1] == "test" {
+				options = map[string]string{}
+				for _, o := range option.FindAllStringSubmatch(m[2], -1) {
+					options[o[1]] = strings.Trim(o[2], "'")
+				}
+			}
+			continue
+		}
+		m := fence.FindStringSubmatch(line)
+		switch {
+		case m == nil && (options != nil && line != "" || strings.HasPrefix(line, "<!--")):
+			t.Errorf("%s:%d: a comment that no test reads, or that stands before no block", p.name, i+1)
+			options = nil
+			continue
+		case m == nil:
+			continue
+		}
+		b := block{page: p, first: i + 1, language: m[3], options: options, generated: generated}
+		for i++; i < len(p.lines) && p.lines[i] != m[1]+m[2]; i++ {
+		}
+		b.last, options = i, nil
+		all = append(all, b)
+	}
+	return all
+}
+
+// prose are the lines of a page outside of blocks and comments, by their numbers.
+func (p *page) prose() map[int]string {
+	lines := map[int]string{}
+	inside := false
+	for i, line := range p.lines {
+		switch {
+		case fence.MatchString(line):
+			inside = !inside
+		case !inside && !comment.MatchString(line):
+			lines[i+1] = line
+		}
+	}
+	return lines
 }

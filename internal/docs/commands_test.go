@@ -1,0 +1,427 @@
+package docs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
+)
+
+// A step is one command of a block and what the page says that it prints: the lines from … to of the block.
+type step struct {
+	command        string
+	line, from, to int
+}
+
+// steps are the commands of a block. In console blocks they follow a prompt, and their output follows them; in sh
+// blocks every line is one.
+func (b block) steps() (all []step) {
+	lines := b.lines()
+	for i := 0; i < len(lines); i++ {
+		command, prompted := strings.CutPrefix(lines[i], "$ ")
+		if b.language == "console" && !prompted || strings.TrimSpace(command) == "" || strings.HasPrefix(command, "#") {
+			continue
+		}
+		s := step{line: i}
+		for strings.HasSuffix(command, `\`) && i+1 < len(lines) {
+			i++
+			command = strings.TrimSuffix(command, `\`) + strings.TrimSpace(lines[i])
+		}
+		s.command, s.from, s.to = command, i+1, i+1
+		for b.language == "console" && s.to < len(lines) && !strings.HasPrefix(lines[s.to], "$ ") {
+			s.to++
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// TestEveryCommandRuns runs the commands of every page, and compares what they print. Outputs are those of Linux; on
+// other systems paths differ, and only the exit code counts.
+func TestEveryCommandRuns(t *testing.T) {
+	for _, p := range pages(t) {
+		t.Run(strings.ReplaceAll(p.name, "/", "_"), func(t *testing.T) {
+			t.Parallel()
+			before := p.text()
+			for _, b := range slices.Backward(p.blocks(t)) { // what is written anew has another length
+				if b.language == "sh" || b.language == "console" {
+					b.run(t)
+				}
+			}
+			if p.text() != before {
+				write(t, p.name, p.text())
+			}
+		})
+	}
+}
+
+// An edit replaces lines of a block with what a command has printed.
+type edit struct {
+	step
+	output string
+}
+
+var assignment = regexp.MustCompile(`^([A-Z_]+)=(.*)$`)
+
+// run runs the commands of a block, one after the other.
+func (b block) run(t *testing.T) {
+	s := newStage(t, b.options)
+	exit := 0
+	var edits []edit
+	for _, st := range b.steps() {
+		for _, part := range parts(words(st.command)) {
+			set := map[string]string{}
+			for len(part) > 1 && assignment.MatchString(part[0]) {
+				m := assignment.FindStringSubmatch(part[0])
+				set[m[1]], part = m[2], part[1:]
+			}
+			args, ours := arguments(part)
+			if !ours || b.options["skip"] != "" {
+				check := checkForeign
+				if ours {
+					check = func(*testing.T, *stage, []string) error { return checkArguments(args) }
+				}
+				if err := check(t, s, part); err != nil {
+					t.Errorf("%s: %v", b.place(st.line), err)
+				}
+				continue
+			}
+			maps.Copy(s.env, set)
+			var output string
+			output, exit = s.run(t, binary(t), args...)
+			switch want := strings.Join(b.lines()[st.from:st.to], "\n"); {
+			case exit != 0 && b.options["exit"] == "":
+				t.Errorf("%s: %s ends with %d: %s", b.place(st.line), st.command, exit, output)
+			case b.language == "console" && onLinux && !alike(want, output):
+				keep(t, b.place(st.line)+": what "+st.command+" prints", want, output, func() { edits = append(edits, edit{st, output}) })
+			}
+		}
+	}
+	if want := b.options["exit"]; want != "" && fmt.Sprint(exit) != want {
+		t.Errorf("%s: the last command ends with %d, want %s", b.place(-1), exit, want)
+	}
+	for _, e := range slices.Backward(edits) {
+		b.page.lines = slices.Replace(b.page.lines, b.first+e.from, b.first+e.to, strings.Split(e.output, "\n")...)
+	}
+}
+
+// alike says whether a command printed what the page says. A line … stands for any number of lines, and … in a line for
+// anything.
+func alike(want, got string) bool {
+	pattern := regexp.QuoteMeta(steady(strings.TrimRight(want, "\n")))
+	pattern = regexp.MustCompile(`(?m)^…\n?`).ReplaceAllString(pattern, `(?s:.*)`)
+	return regexp.MustCompile(`^` + strings.ReplaceAll(pattern, "…", ".*") + `$`).MatchString(steady(got))
+}
+
+var (
+	word    = regexp.MustCompile(`(?:[^\s"']|"[^"]*"|'[^']*')+`)
+	quoted  = regexp.MustCompile(`"([^"]*)"|'([^']*)'`)
+	remark  = regexp.MustCompile(`(?:^|\s)#.*`)
+	passing = regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs|s)\b|\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?|\b\d+\.\d+\.\d+\b|\blinux/\w+`)
+)
+
+// onLinux says whether paths and words are those that the pages show.
+const onLinux = runtime.GOOS == "linux"
+
+// steady is a text without what differs from one run to the next: times, dates, versions and processors.
+func steady(text string) string { return passing.ReplaceAllString(text, "~") }
+
+// words splits a line as a shell does, as far as pages go: quotes, and a comment at the end.
+func words(line string) []string {
+	all := word.FindAllString(remark.ReplaceAllString(line, ""), -1)
+	for i := range all {
+		all[i] = quoted.ReplaceAllString(all[i], "$1$2")
+	}
+	return all
+}
+
+// arguments are those of the program, if a command is one.
+func arguments(command []string) (args []string, ours bool) {
+	switch {
+	case len(command) > 0 && command[0] == program:
+		return command[1:], true
+	case len(command) > 2 && slices.Equal(command[:3], []string{"go", "run", "."}):
+		return command[3:], true
+	}
+	return nil, false
+}
+
+// parts are the commands that a line is made of: what comes before a pipe, behind it, and behind &&. Where output
+// goes is left out.
+func parts(all []string) (out [][]string) {
+	var part []string
+	redirected := false
+	for _, word := range append(all, "&&") {
+		switch {
+		case word == "|" || word == "&&":
+			out, part, redirected = append(out, part), nil, false
+		case strings.HasPrefix(word, ">"):
+			redirected = true
+		case !redirected:
+			part = append(part, word)
+		}
+	}
+	return out
+}
+
+var (
+	identity   = regexp.MustCompile(`--certificate-identity-regexp (\S+)`)
+	repository = regexp.MustCompile(program + `/[a-z-]+`)
+)
+
+// checkForeign checks a command that is not of the program: what it names of ours has to be there.
+func checkForeign(t *testing.T, s *stage, command []string) error {
+	line := strings.Join(command, " ")
+	switch name := command[0]; {
+	case name == "export":
+		for _, word := range command[1:] {
+			m := assignment.FindStringSubmatch(word)
+			if m == nil || !hasVariable(m[1]) {
+				return fmt.Errorf("the program reads no variable as in %s", word)
+			}
+			if !strings.Contains(m[2], "…") {
+				s.env[m[1]] = m[2]
+			}
+		}
+	case name == "cosign":
+		const workflow = ".github/workflows/release.yml"
+		signer := "https://github.com/" + program + "/" + program + "/" + workflow + "@refs/tags/v1.2.3"
+		asked := regexp.MustCompile(identity.FindStringSubmatch(line)[1])
+		if read(t, workflow); !asked.MatchString(signer) || asked.MatchString(strings.Replace(signer, "release", "other", 1)) {
+			return fmt.Errorf("%s is not the identity %s alone", asked, signer)
+		}
+	case strings.HasPrefix(name, ".ci/"):
+		script := read(t, name)
+		for _, step := range command[1:] {
+			if !regexp.MustCompile(`(?m)^` + step + `\(\)`).MatchString(script) {
+				return fmt.Errorf("%s has no step %s", name, step)
+			}
+		}
+	case slices.Contains([]string{"brew", "cd", "claude", "gh", "git", "go", "npm", "op", "scoop", "sha256sum", "sudo", "xattr"}, name):
+		ours := program + "/" + program + " " + program + "/tap " + read(t, ".ci/push-manifests") // Homebrew leaves homebrew- out
+		for _, named := range repository.FindAllString(line, -1) {
+			if !strings.Contains(ours, named) {
+				return fmt.Errorf("there is no repository %s", named)
+			}
+		}
+		for _, word := range command {
+			if folder, ours := strings.CutPrefix(word, "./"); ours && name == "go" {
+				if _, err := os.Stat(filepath.Join(root, strings.TrimSuffix(folder, "..."))); err != nil {
+					return err
+				}
+			}
+		}
+	default:
+		return fmt.Errorf("no test knows the command %q: say how it is checked", command)
+	}
+	return nil
+}
+
+// help is what the program says of arguments, or why they are wrong.
+func help(args ...string) (string, error) {
+	var out bytes.Buffer
+	env := &cli.Env{
+		Getenv: func(string) string { return "" }, Environ: func() []string { return nil },
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Version: version,
+	}
+	if exit := cli.Run(context.Background(), env, append(slices.Clone(args), "--help")); exit != 0 {
+		return "", errors.New(out.String())
+	}
+	return out.String(), nil
+}
+
+// checkArguments says what is wrong with the arguments of the program.
+func checkArguments(args []string) error {
+	if end := slices.Index(args, "--"); end >= 0 {
+		if args[0] == "install" { // what the editor is to start the program with
+			if err := checkArguments(args[end+1:]); err != nil {
+				return err
+			}
+		}
+		args = args[:end]
+	}
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		args = append([]string{"version"}, args...) // which takes all settings, and opens no session if they are wrong
+	} else if all, err := help(); err != nil || !strings.Contains(all, "\n  "+args[0]+" ") {
+		return errors.New("there is no command " + args[0])
+	}
+	_, err := help(args...)
+	return err
+}
+
+// hasVariable says whether the program reads a variable.
+func hasVariable(name string) bool {
+	switch name {
+	case "LEADMAGIC_API_KEY", "LEADMAGIC_API_KEY_FILE", "LEADMAGIC_API_KEY_COMMAND":
+		return true
+	case "LEADMAGIC_SANDBOX", "LEADMAGIC_HELP", "LEADMAGIC_VERSION":
+		return false // flags of which a variable would be a trap
+	}
+	flag, ours := strings.CutPrefix(name, "LEADMAGIC_")
+	global, err := help()
+	return ours && err == nil && strings.Contains(global, " --"+strings.ToLower(strings.ReplaceAll(flag, "_", "-"))+" ")
+}
+
+// canary is the key of every stage. No output may show it.
+const canary = "lm_canary_5f1c0e9a7b3d2468"
+
+// A stage is where the commands of one block run: a home folder, a project in it, and a LeadMagic of their own. The
+// comment before a block sets it, with these options:
+//
+//	exit=CODE        what the last command ends with; 0 if not said
+//	key=TEXT         what LEADMAGIC_API_KEY holds instead of a good key; none: it is not set
+//	sandbox=KIND     oauth-only, tls (by an authority that nobody trusts) or down
+//	fault=JSON       what goes wrong there: a faults.Fault
+//	balance=CREDITS  what is left there
+//	home=NAME        files of the home folder, from testdata/NAME.txtar; {{program}} in them is the program
+//	folder=NAME      files of the project, likewise; they are in a git repository
+//	stdin=key        the commands read the good key, as from a pipe
+//	skip=REASON      the commands are not run; that they exist, with their flags, is checked
+//
+// and two that are for other tests: code=CODE names the problem that the block shows; edited=1 says of a config that it
+// is not as install writes it.
+type stage struct {
+	home, folder string
+	env          map[string]string
+	stdin        string
+}
+
+// shownPath is where pages show the program to be, whatever folder it is in here.
+const shownPath = "/opt/homebrew/bin"
+
+// binary is the file of the program.
+func binary(t *testing.T) string {
+	t.Helper()
+	file, err := exec.LookPath(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func newStage(t *testing.T, options map[string]string) *stage {
+	t.Helper()
+	start, o := faults.Start, faults.Options{Key: canary, OAuthOnly: options["sandbox"] == "oauth-only"}
+	if options["sandbox"] == "tls" {
+		start = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }
+	}
+	server, err := start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	if text := options["fault"]; text != "" {
+		f, err := faults.Parse(text)
+		if err != nil {
+			t.Fatalf("fault=%s: %v", text, err)
+		}
+		server.Fault(f)
+	}
+	if credits, err := strconv.ParseFloat(options["balance"], 64); err == nil {
+		server.SetBalance(credits)
+	}
+	at := server.URL
+	if options["sandbox"] == "down" {
+		at = "http://127.0.0.1:1" // no other test listens there, as it may at the port of a server that was closed
+	}
+	home := t.TempDir()
+	s := &stage{home: home, folder: filepath.Join(home, "project"), env: map[string]string{
+		"HOME": home, "USERPROFILE": home, "APPDATA": filepath.Join(home, "AppData", "Roaming"),
+		"XDG_CONFIG_HOME": filepath.Join(home, ".config"), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+		"PATH": os.Getenv("PATH"), "SystemRoot": os.Getenv("SystemRoot"), "TMPDIR": os.TempDir(), "GORACE": "atexit_sleep_ms=0",
+		"LEADMAGIC_MCP_URL": at + "/mcp", "LEADMAGIC_API_URL": at, "LEADMAGIC_API_KEY": canary,
+	}}
+	switch key := options["key"]; key {
+	case "":
+	case "none":
+		delete(s.env, "LEADMAGIC_API_KEY")
+	default:
+		s.env["LEADMAGIC_API_KEY"] = key
+	}
+	if options["stdin"] == "key" {
+		s.stdin = canary + "\n"
+	}
+	if err := os.Mkdir(s.folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for folder, name := range map[string]string{home: options["home"], s.folder: options["folder"]} {
+		if name != "" {
+			s.put(t, folder, name)
+		}
+	}
+	if options["folder"] != "" {
+		s.run(t, "git", "init", "-q")
+		s.run(t, "git", "add", ".")
+	}
+	return s
+}
+
+// put writes the files of testdata/NAME.txtar into a folder.
+func (s *stage) put(t *testing.T, folder, name string) {
+	t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range archive.Files {
+		archive.Files[i].Data = bytes.ReplaceAll(f.Data, []byte("{{program}}"), []byte(filepath.ToSlash(binary(t))))
+	}
+	if err := txtar.Write(archive, folder); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var (
+	port     = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	trailing = regexp.MustCompile(`(?m)[ \t\r]+$`)
+)
+
+// run runs a command on the stage, and returns what it prints, as pages show it (of no particular machine and port), and
+// its exit code.
+func (s *stage) run(t *testing.T, name string, args ...string) (output string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = s.folder
+	env := maps.Clone(s.env)
+	for _, arg := range args {
+		switch flag, _, _ := strings.Cut(arg, "="); flag {
+		case "--sandbox", "--mcp-url", "--api-url": // a LeadMagic that the command names itself
+			delete(env, "LEADMAGIC_MCP_URL")
+			delete(env, "LEADMAGIC_API_URL")
+		}
+	}
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdin = strings.NewReader(s.stdin)
+	out, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(out, []byte(canary)) {
+		t.Errorf("%s %s shows the key", name, strings.Join(args, " "))
+	}
+	output = trailing.ReplaceAllString(strings.TrimRight(string(out), "\r\n"), "")
+	output = strings.NewReplacer(filepath.Dir(binary(t)), shownPath, s.home, "~").Replace(output)
+	return port.ReplaceAllString(output, "127.0.0.1:8765"), code
+}

@@ -1,0 +1,344 @@
+package docs
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/tailscale/hujson"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
+)
+
+// longest is how many lines a reader of the README is asked to read.
+const longest = 250
+
+// loud are words that praise instead of saying something.
+var loud = regexp.MustCompile(`(?i)\b(blazing|seamless(ly)?|powerful|robust|effortless(ly)?|simply|awesome|amazing|supercharge|cutting-edge|world-class|best-in-class)\b`)
+
+func TestTheREADMEIsShortAndPlain(t *testing.T) {
+	all := pages(t)
+	if n := len(all["README.md"].lines); n > longest {
+		t.Errorf("README.md has %d lines, want %d at most", n, longest)
+	}
+	if !strings.Contains(all["README.md"].text(), "unofficial") {
+		t.Error("README.md does not say that this is unofficial")
+	}
+	for _, p := range all {
+		for number, line := range p.prose() {
+			line = spans.ReplaceAllString(line, "")
+			if word := loud.FindString(line); word != "" || strings.Contains(strings.ReplaceAll(line, "![", "["), "!") {
+				t.Errorf("%s:%d: an exclamation mark, or a word that praises: %s", p.name, number, word)
+			}
+		}
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^()\s]+(?:\([^()]*\)[^()\s]*)?)\)|(?:src|href|srcset)="([^"]+)"|^\[[^\]]+\]: (\S+)`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.+?)\s*$`)
+)
+
+// TestEveryLinkLeadsSomewhere follows the links inside the repository, headings included, and reads the others.
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	all := pages(t)
+	for _, p := range all {
+		for number, line := range p.prose() {
+			for _, m := range link.FindAllStringSubmatch(spans.ReplaceAllString(line, "`…`"), -1) {
+				if problem := follow(all, p, m[1]+m[2]+m[3]); problem != "" {
+					t.Errorf("%s:%d: %s %s", p.name, number, m[0], problem)
+				}
+			}
+		}
+	}
+}
+
+// follow says what is wrong with a link on a page.
+func follow(all map[string]*page, p *page, to string) string {
+	u, err := url.Parse(to)
+	switch {
+	case err != nil:
+		return "is no address"
+	case u.Scheme == "https" || u.Scheme == "mailto":
+		return ""
+	case u.Scheme != "" || strings.HasPrefix(to, "/"):
+		return "is neither https nor in this repository"
+	}
+	name := p.name
+	if u.Path != "" {
+		name = path.Join(path.Dir(p.name), u.Path)
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+			return "leads nowhere"
+		}
+	}
+	other := all[name]
+	switch {
+	case u.Fragment == "":
+		return ""
+	case other == nil:
+		return "leads to a part of what is no page"
+	}
+	for _, m := range heading.FindAllStringSubmatch(other.text(), -1) {
+		if anchor(m[1]) == u.Fragment {
+			return ""
+		}
+	}
+	return "leads to no heading"
+}
+
+// anchor is the fragment that GitHub gives a heading.
+func anchor(title string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_':
+			return unicode.ToLower(r)
+		case r == ' ':
+			return '-'
+		}
+		return -1
+	}, title)
+}
+
+var (
+	spans        = regexp.MustCompile("`([^`]+)`")
+	variableName = regexp.MustCompile(`\bLEADMAGIC_[A-Z_]+\b`)
+	flagName     = regexp.MustCompile(`^--[a-z-]+`)
+	commandLine  = regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`)
+	// foreignFlags are named in prose and belong to other programs.
+	foreignFlags = []string{"--scope", "--transport"}
+)
+
+// TestEveryNameInProseExists looks at the code between words: commands, flags and variables.
+func TestEveryNameInProseExists(t *testing.T) {
+	known, err := help()
+	for _, m := range commandLine.FindAllStringSubmatch(known, -1) {
+		text, helpErr := help(m[1])
+		if known += text; helpErr != nil {
+			err = helpErr
+		}
+	}
+	if err != nil || !strings.Contains(known, "--dry-run") {
+		t.Fatalf("read out of --help: %s %v", known, err)
+	}
+	for _, p := range pages(t) {
+		for i, line := range p.lines {
+			for _, name := range variableName.FindAllString(line, -1) {
+				if !strings.HasSuffix(name, "_") && !hasVariable(name) {
+					t.Errorf("%s:%d: the program reads no variable %s", p.name, i+1, name)
+				}
+			}
+		}
+		for number, line := range p.prose() {
+			for _, m := range spans.FindAllStringSubmatch(line, -1) {
+				if args := words(m[1]); len(args) > 0 && args[0] == program {
+					if err := checkArguments(args[1:]); err != nil {
+						t.Errorf("%s:%d: %v", p.name, number, err)
+					}
+				}
+				if name := flagName.FindString(m[1]); name != "" && !slices.Contains(foreignFlags, name) && !regexp.MustCompile(name+`\b`).MatchString(known) {
+					t.Errorf("%s:%d: no command has a flag %s", p.name, number, name)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryConfigIsRead reads every config of every page. Those for editors are as install writes them, or else start the
+// program with flags and variables that it has; none holds a key.
+func TestEveryConfigIsRead(t *testing.T) {
+	for _, p := range pages(t) {
+		for _, b := range p.blocks(t) {
+			value, err := parseConfig(b)
+			if err != nil {
+				t.Errorf("%s: %v", b.place(-1), err)
+			}
+			for _, e := range editor.All() {
+				servers, _ := member(value, e.Key).(map[string]any)
+				switch entry := servers[editor.Name]; {
+				case entry == nil || b.generated:
+				case b.options["edited"] == "" && !installs(value):
+					t.Errorf("%s: install writes no such entry", b.place(-1))
+				case b.options["edited"] != "":
+					if err := checkEntry(entry); err != nil {
+						t.Errorf("%s: %v", b.place(-1), err)
+					}
+				}
+			}
+			if keyscan.Holds(b.text()) && b.language != "console" {
+				t.Errorf("%s: this holds what looks like a key", b.place(-1))
+			}
+		}
+	}
+}
+
+// hookEntry is what a pre-commit hook runs.
+var hookEntry = regexp.MustCompile(`entry: ` + program + ` ([^,}\n]*)`)
+
+// parseConfig reads a block in the language that it says it is in; nil if that is no config.
+func parseConfig(b block) (value any, err error) {
+	switch b.language {
+	case "json", "jsonc":
+		data, err := hujson.Standardize([]byte(b.text()))
+		if err != nil {
+			return nil, err
+		}
+		return value, json.Unmarshal(data, &value)
+	case "toml":
+		return value, toml.Unmarshal([]byte(b.text()), &value)
+	case "yaml":
+		for _, m := range hookEntry.FindAllStringSubmatch(b.text(), -1) {
+			if err := checkArguments(strings.Fields(m[1])); err != nil {
+				return nil, err
+			}
+		}
+	case "", "sh", "console", "text", "go", "diff":
+	default:
+		return nil, fmt.Errorf("no test reads the language %s", b.language)
+	}
+	return nil, nil
+}
+
+func member(value any, name string) any {
+	m, _ := value.(map[string]any)
+	return m[name]
+}
+
+// checkEntry says what is wrong with an entry that is not as install writes it.
+func checkEntry(entry any) error {
+	if member(entry, "command") != program {
+		return fmt.Errorf("the entry starts %q", member(entry, "command"))
+	}
+	env, _ := member(entry, "env").(map[string]any)
+	for name := range env {
+		if strings.HasPrefix(name, "LEADMAGIC_") && !hasVariable(name) {
+			return fmt.Errorf("the program reads no variable %s", name)
+		}
+	}
+	var args []string
+	items, _ := member(entry, "args").([]any)
+	for _, item := range items {
+		args = append(args, fmt.Sprint(item))
+	}
+	return checkArguments(args)
+}
+
+// installs says whether install writes a config, for some editor.
+func installs(value any) bool {
+	prompted := command(true)
+	prompted.Prompt = true
+	for _, e := range editor.All() {
+		for _, c := range []editor.Command{command(true), command(false), prompted} {
+			text, parse := e.Snippet(editor.Name, c), json.Unmarshal
+			if language(text) == "toml" {
+				parse = toml.Unmarshal
+			}
+			var written any
+			if parse([]byte(text), &written) == nil && reflect.DeepEqual(written, value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestThePageOfDoctorsJSONIsTrue holds the page about `doctor --json` against a report: the members of the example and of
+// the tables are those of a report, and every check, stage and status has its row.
+func TestThePageOfDoctorsJSONIsTrue(t *testing.T) {
+	p := pages(t)["docs/doctor-json.md"]
+	rows := map[string][]string{} // the first code of a row → all of its codes
+	for _, line := range p.lines {
+		if codes := spans.FindAllStringSubmatch(line, -1); strings.HasPrefix(line, "| `") {
+			for _, code := range codes {
+				rows[codes[0][1]] = append(rows[codes[0][1]], code[1])
+			}
+		}
+	}
+	output, _ := newStage(t, map[string]string{"home": "editors"}).run(t, binary(t), "doctor", "--json")
+	report := object(t, output)
+	blocks := p.blocks(t)
+	example := object(t, blocks[slices.IndexFunc(blocks, func(b block) bool { return b.language == "json" })].text())
+	if got, want := example["format"], report["format"]; got != want {
+		t.Errorf("%s: the example has format %v, want %v", p.name, got, want)
+	}
+	wanted := slices.Sorted(maps.Keys(report))
+	for _, name := range []string{"program", "summary", ""} {
+		got, want := any(example), any(report)
+		if name != "" {
+			got, want = example[name], report[name]
+		}
+		got, want = slices.Sorted(maps.Keys(got.(map[string]any))), slices.Sorted(maps.Keys(want.(map[string]any)))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the example has the members %q in %q, want %q", p.name, got, name, want)
+		}
+	}
+	for _, check := range report["checks"].([]any) {
+		check := check.(map[string]any)
+		stage, name := check["stage"].(string), check["name"].(string)
+		name = regexp.MustCompile("^(?:mcp|api|project) ").ReplaceAllString(name, "")
+		if name != stage && !slices.Contains(rows[stage], name) {
+			t.Errorf("%s: the stage %s has no check %q", p.name, stage, name)
+		}
+		wanted = slices.AppendSeq(wanted, maps.Keys(check))
+	}
+	for _, name := range wanted {
+		if rows[name] == nil {
+			t.Errorf("%s: a report has a member %s", p.name, name)
+		}
+	}
+	for _, name := range append(constants(t, "internal/doctor/doctor.go", "Stage"), constants(t, "internal/doctor/doctor.go", "Status")...) {
+		if !strings.Contains(p.text(), inCode(name)) {
+			t.Errorf("%s does not speak of %s", p.name, name)
+		}
+	}
+}
+
+func object(t *testing.T, text string) (o map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return o
+}
+
+// TestEveryProblemIsShown compares the kinds of problem that the program knows with those that the pages show, each as
+// the program words it: TestEveryCommandRuns compares the text.
+func TestEveryProblemIsShown(t *testing.T) {
+	var shown []string
+	for _, p := range pages(t) {
+		for _, b := range p.blocks(t) {
+			if code := b.options["code"]; code != "" && b.language == "console" {
+				shown = append(shown, code)
+			}
+		}
+	}
+	slices.Sort(shown)
+	known := constants(t, "internal/problem/problem.go", "Code")
+	slices.Sort(known)
+	if shown = slices.Compact(shown); !slices.Equal(shown, known) {
+		t.Errorf("pages show the problems\n%q, want\n%q: a block after <!-- test: code=CODE … --> shows one", shown, known)
+	}
+}
+
+// constants are the values of the constants of a type in a file.
+func constants(t *testing.T, name, kind string) (found []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +`+kind+` += "(.*?)"`).FindAllStringSubmatch(read(t, name), -1) {
+		found = append(found, m[1])
+	}
+	if len(found) < 2 {
+		t.Fatalf("%s: found %q of type %s", name, found, kind)
+	}
+	return found
+}
