@@ -29,6 +29,8 @@ const (
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	xsync    = "golang.org/x/sync"
+	oauth2   = "golang.org/x/oauth2"
+	locked   = "github.com/rogpeppe/go-internal/lockedfile"
 
 	differ     = "github.com/rogpeppe/go-internal/diff"
 	testscript = "github.com/rogpeppe/go-internal/testscript"
@@ -47,6 +49,7 @@ var walls = map[string][]string{
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
+	"auth/signin":      {"auth", "internal/problem", sdk, oauth2, locked},
 	"proxy/jsonrpc":    {},
 	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 
@@ -61,10 +64,10 @@ var walls = map[string][]string{
 	"internal/editor":     {"internal/file", "internal/keyscan", "internal/lazyregexp", "internal/problem", hujson, toml, differ},
 	"internal/release":    {},
 	"internal/doctor": {
-		"auth", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
+		"auth", "auth/signin", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
 	},
 	"internal/cli": {
-		"auth", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
+		"auth", "auth/signin", "proxy", "proxy/streamable", "rest", "internal/doctor", "internal/editor", "internal/explain", "internal/file",
 		"internal/keyscan", "internal/lazyregexp", "internal/problem", "internal/sandbox", "internal/stdio", sdk, cobra, pflag, xterm,
 	},
 

@@ -38,34 +38,43 @@ func (k *Keys) readKeyFile(context.Context, bool) result {
 
 // readFile reads a file with a key in it. What is said of it begins with lead.
 func readFile(name, lead, path string) result {
+	secret, mode, why, fix := readSecret(path)
+	if why != "" {
+		return broken(name, lead+why, fix)
+	}
+	r := examine(name, lead, secret)
+	r.next = "write the key into " + path
+	if r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
+		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)
+	}
+	return r
+}
+
+// readSecret reads a file with a secret in it, or says of the file why it cannot be used, and what to do about that.
+func readSecret(path string) (secret string, mode fs.FileMode, why, fix string) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return broken(name, lead+"cannot be looked at", "give its whole path")
+		return "", 0, "cannot be looked at", "give its whole path"
 	}
 	content, info, err := file.Read(path, maxFile)
 	_, large := errors.AsType[*file.TooLargeError](err)
 	switch {
 	case errors.Is(err, file.ErrNotRegular):
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return broken(name, lead+"is a folder", "name the file in it that holds the key")
+			return "", 0, "is a folder", "name the file in it that holds the key"
 		}
-		return broken(name, lead+"is not a regular file", "for a pipe use "+commandVariable)
+		return "", 0, "is not a regular file", "for a pipe use " + commandVariable
 	case large:
-		return broken(name, lead+"is too large to be a key alone", "write the key alone into it")
+		return "", 0, "is too large to be a key alone", "write the key alone into it"
 	case errors.Is(err, fs.ErrPermission):
-		return broken(name, lead+"cannot be read", "give "+path+" to the user that the editor runs as")
+		return "", 0, "cannot be read", "give " + path + " to the user that the editor runs as"
 	case err != nil:
-		return broken(name, lead+"is not there", "write the key into "+path+", or correct the name")
+		return "", 0, "is not there", "write the key into " + path + ", or correct the name"
 	}
 	if why, fix := distrust(path, trusted()); why != "" {
-		return broken(name, lead+why, fix)
+		return "", 0, why, fix
 	}
-	r := examine(name, lead, text(content))
-	r.next = "write the key into " + path
-	if mode := info.Mode().Perm(); r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
-		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)
-	}
-	return r
+	return text(content), info.Mode().Perm(), "", ""
 }
 
 // text is what a file or a command says, in UTF-8. Windows PowerShell writes UTF-16 with a byte order mark.

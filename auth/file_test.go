@@ -124,7 +124,7 @@ func TestWhichKeychainsNeedABus(t *testing.T) {
 
 func TestTheHomeFolderNeedsNoVariable(t *testing.T) {
 	k := &Keys{Getenv: environment(nil)}
-	if len(k.privateFiles()) == 0 {
+	if len(k.store().Files()) == 0 {
 		t.Error("there is no place for the private file")
 	}
 }

@@ -25,7 +25,7 @@ func TestAKeyIsKeptWhereASessionFindsIt(t *testing.T) {
 		}
 		want := keychainName
 		if private {
-			want = m.privateFiles()[0]
+			want = m.store().Files()[0]
 			windows := runtime.GOOS == "windows" // where a mode says nothing
 			info, err := os.Stat(place)
 			if err != nil || info.Mode().Perm() != 0o600 && !windows {
@@ -69,18 +69,18 @@ func TestAKeyThatCannotBeKeptSaysWhy(t *testing.T) {
 		{"a keychain that cannot read", false, func(_ *testing.T, m *machine) { m.Keychain = unreadable{} }, "reading it back from the keychain: locked"},
 		{"a keychain that breaks", false, func(_ *testing.T, m *machine) { m.Keychain = crashing{} }, "broken answer"},
 		{"a file where the folder should be", true, func(t *testing.T, m *machine) {
-			config := filepath.Dir(filepath.Dir(m.privateFiles()[0]))
+			config := filepath.Dir(filepath.Dir(m.store().Files()[0]))
 			if err := errors.Join(os.MkdirAll(filepath.Dir(config), 0o700), os.WriteFile(config, nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}, "making the config folder"},
 		{"a folder where the file should be", true, func(t *testing.T, m *machine) {
-			if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+			if err := os.MkdirAll(filepath.Join(m.store().Files()[0], "x"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, "writing the private file"},
 		{"an older private file that stays", false, func(t *testing.T, m *machine) {
-			if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+			if err := os.MkdirAll(filepath.Join(m.store().Files()[0], "x"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, "an older one comes before it"},
@@ -156,7 +156,7 @@ func TestForgetSaysWhatStays(t *testing.T) {
 	if _, err := m.Remove(t.Context()); err == nil || !strings.Contains(err.Error(), "removing it from the keychain: locked") {
 		t.Errorf("got %v, want that the keychain keeps it", err)
 	}
-	if err := os.MkdirAll(filepath.Join(m.privateFiles()[0], "x"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(m.store().Files()[0], "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.Remove(t.Context()); err == nil || !strings.Contains(err.Error(), "removing the private file") {
@@ -210,7 +210,7 @@ func TestTheSystemsKeychainIsNotLookedForWithoutABus(t *testing.T) {
 	}
 	for address, want := range map[string]bool{"unix:path=/nonexistent": true, "autolaunch:": usual, "": usual} {
 		k := &Keys{Getenv: environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": address})}
-		if _, got := k.chain().(systemKeychain); got != want {
+		if _, got := k.store().chain().(systemKeychain); got != want {
 			t.Errorf("%s: the keychain of the system is asked: %v, want %v", address, got, want)
 		}
 	}

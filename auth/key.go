@@ -47,6 +47,9 @@ func Parse(raw string) (Key, error) {
 	return r.key, nil
 }
 
+// Token is what a server has given out to be sent back to it, such as an access token. Its form is not looked at.
+func Token(text string) Key { return Key{func() string { return text }} }
+
 // value is the key itself, for the one header and for what is cut out of answers.
 func (k Key) value() string {
 	if k.reveal == nil {

@@ -13,11 +13,8 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// The names under which the key stands in a keychain.
-const (
-	service = "leadmagic-mcp-proxy"
-	account = variable
-)
+// service is the name under which all secrets of this program stand in a keychain.
+const service = "leadmagic-mcp-proxy"
 
 // keychainFor is how long a reading waits for the keychain. It is less than a session waits before it explains
 // itself, so that the explanation can say more than that something takes long. An answer that comes later
@@ -43,7 +40,7 @@ func (k *Keys) readKeychain(ctx context.Context, ask bool) result {
 		return unread(keychainName, "")
 	}
 	r, answered := k.await(ctx, &k.keychain, keychainName, cmp.Or(k.patience, keychainFor), func() result {
-		secret, err := guarded(k.chain().Get)
+		secret, err := guarded(k.store().chain().Get)
 		switch {
 		case err != nil:
 			return unset(keychainName, "cannot be reached")
@@ -68,14 +65,14 @@ func guarded(get func() (string, error)) (secret string, err error) {
 	return get()
 }
 
-func (k *Keys) chain() Keychain {
+func (s *Store) chain() Keychain {
 	switch {
-	case k.Keychain != nil:
-		return k.Keychain
-	case !runs(k.Getenv):
+	case s.Keychain != nil:
+		return s.Keychain
+	case !runs(s.Getenv):
 		return noKeychain{}
 	}
-	return systemKeychain{}
+	return systemKeychain{s.Account}
 }
 
 // noKeychain is where nothing keeps secrets.
@@ -91,11 +88,11 @@ func (noKeychain) Set(string) error { return ErrNoKeychain }
 func (noKeychain) Delete() error { return ErrNoKeychain }
 
 // systemKeychain is that of macOS, the Credential Manager of Windows, or the Secret Service elsewhere.
-type systemKeychain struct{}
+type systemKeychain struct{ account string }
 
 // Get implements Keychain.
-func (systemKeychain) Get() (string, error) {
-	secret, err := keyring.Get(service, account)
+func (s systemKeychain) Get() (string, error) {
+	secret, err := keyring.Get(service, s.account)
 	if errors.Is(err, keyring.ErrNotFound) {
 		return "", nil
 	}
@@ -103,11 +100,11 @@ func (systemKeychain) Get() (string, error) {
 }
 
 // Set implements Keychain.
-func (systemKeychain) Set(secret string) error { return keyring.Set(service, account, secret) }
+func (s systemKeychain) Set(secret string) error { return keyring.Set(service, s.account, secret) }
 
 // Delete implements Keychain.
-func (systemKeychain) Delete() error {
-	if err := keyring.Delete(service, account); !errors.Is(err, keyring.ErrNotFound) {
+func (s systemKeychain) Delete() error {
+	if err := keyring.Delete(service, s.account); !errors.Is(err, keyring.ErrNotFound) {
 		return err
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 
 func TestABusThatCannotBeReachedIsNoKeychain(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-	var s systemKeychain
+	s := systemKeychain{variable}
 	if secret, err := s.Get(); err == nil || secret != "" {
 		t.Errorf("Get: %v, want an error", err)
 	}

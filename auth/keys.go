@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -112,6 +113,9 @@ func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
 	}
 	return r.key, r.err == nil && !r.key.Equal(used)
 }
+
+// Answered implements Credentials.
+func (k *Keys) Answered(*http.Response) {}
 
 // Close ends what is under way, such as a command that hangs. Keys is of no use after it.
 func (k *Keys) Close() {

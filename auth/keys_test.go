@@ -63,7 +63,7 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 				m.command(says(tt.printed))
 			}
 			if tt.private != "" {
-				if _, err := m.writePrivate(mustParse(t, tt.private)); err != nil {
+				if _, err := m.store().writePrivate(tt.private); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -79,7 +79,7 @@ func TestSameOrigin(t *testing.T) {
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		if got := sameOrigin(a, b); got != tt.want || sameOrigin(b, a) != tt.want {
+		if got := SameOrigin(a, b); got != tt.want || SameOrigin(b, a) != tt.want {
 			t.Errorf("%s and %s: same origin is %v, want %v", tt.a, tt.b, got, tt.want)
 		}
 	}

@@ -18,8 +18,9 @@ type Redactor struct {
 	known atomic.Pointer[[]Key]
 }
 
-// maxKnown is how many keys are looked for: the one in use and some before it, whose calls may be running.
-const maxKnown = 4
+// maxKnown is how many keys are looked for: those in use, which are five while a person signs in, and some before them, whose
+// calls may be running.
+const maxKnown = 12
 
 // Add adds a key to those that are taken out.
 func (r *Redactor) Add(key Key) {
@@ -114,6 +115,9 @@ func findKey(found []span, text []byte, key string) []span {
 	}
 	found = findEscaped(found, text, key, `\u`)
 	found = findEscaped(found, text, key, "%")
+	if strings.Contains(key, "/") { // as a token may
+		found = findEscaped(found, text, key, `\/`)
+	}
 	return findCut(found, text, key)
 }
 
@@ -170,6 +174,10 @@ func unescaped(text []byte) (c byte, size int) {
 		case '\\':
 			for digits < len(text) && text[digits] == '\\' {
 				digits++
+			}
+			if digits < len(text) && text[digits] == '/' {
+				c, size = '/', digits+1
+				continue
 			}
 			if digits+3 > len(text) || text[digits] != 'u' || text[digits+1] != '0' || text[digits+2] != '0' {
 				return c, size

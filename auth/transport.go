@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,16 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
+// Credentials are what a Transport puts on requests: the API key, or the token of a sign-in. It is safe for concurrent use.
+type Credentials interface {
+	// Get returns what to send. The error is a *problem.Problem.
+	Get(ctx context.Context) (Key, error)
+	// Newer returns another one than used, which LeadMagic has rejected, if there is one.
+	Newer(ctx context.Context, used Key) (Key, bool)
+	// Answered is told of each response, before anybody reads it.
+	Answered(res *http.Response)
+}
+
 // A Transport puts the key on requests to one origin. A request to anywhere else is refused, and so is one without a
 // key: both errors are a *problem.Problem, and nothing was sent. It is safe for concurrent use; its fields are set before.
 //
@@ -26,7 +37,7 @@ type Transport struct {
 	Origin *url.URL
 	// Header carries the key: x-leadmagic-key, X-API-Key, or Authorization, then as a bearer token.
 	Header string
-	Keys   *Keys
+	Keys   Credentials
 	// UserAgent, if not empty, is sent with each request.
 	UserAgent string
 }
@@ -64,10 +75,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // refuse says why the request must not carry the key.
 func (t *Transport) refuse(req *http.Request) *problem.Problem {
 	switch {
-	case !isSecure(t.Origin):
+	case !IsSecure(t.Origin):
 		return problem.New(problem.BadSetting, problem.NotSent, "the API key goes over https alone, and LeadMagic's address is not https", "")
-	case !sameOrigin(req.URL, t.Origin), req.URL.User != nil,
-		req.Host != "" && !sameOrigin(&url.URL{Scheme: req.URL.Scheme, Host: req.Host}, t.Origin):
+	case !SameOrigin(req.URL, t.Origin), req.URL.User != nil,
+		req.Host != "" && !SameOrigin(&url.URL{Scheme: req.URL.Scheme, Host: req.Host}, t.Origin):
 		return problem.New(problem.BadSetting, problem.NotSent, "a request to another origin than LeadMagic's was not sent", "")
 	}
 	return nil
@@ -103,6 +114,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 		return nil, err
 	}
 	res.Request = req // out shows the key
+	t.Keys.Answered(res)
 	if _, err := res.Location(); err != nil {
 		// None of these is followed, but http.Client would make an error of one that it cannot read, and nobody
 		// would know that LeadMagic refused.
@@ -154,7 +166,7 @@ func CheckOrigin(raw string) (*url.URL, error) {
 		return nil, badOrigin("its host has letters that are not ASCII", "write the host in its xn-- form")
 	case !validPort(u.Port()):
 		return nil, badOrigin("its port is no port", "use a port from 1 to 65535, or none")
-	case !isSecure(u):
+	case !IsSecure(u):
 		return nil, badOrigin("it is not https, so the API key could be read on the way", "write https://; http is for this machine alone")
 	}
 	return u, nil
@@ -172,9 +184,9 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// isSecure reports whether nobody on the way can read what goes to u: it is https, or stays on this machine.
+// IsSecure reports whether nobody on the way can read what goes to u: it is https, or stays on this machine.
 // A name such as 127.1 counts as a name: what it means is the resolver's choice.
-func isSecure(u *url.URL) bool {
+func IsSecure(u *url.URL) bool {
 	switch u.Scheme {
 	case "https":
 		return true
@@ -186,9 +198,9 @@ func isSecure(u *url.URL) bool {
 	return false
 }
 
-// sameOrigin reports whether both have the same scheme, host and port. A host with a dot at its end is
+// SameOrigin reports whether both have the same scheme, host and port. A host with a dot at its end is
 // another host than the one without: resolvers may search differently for the two.
-func sameOrigin(a, b *url.URL) bool {
+func SameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && a.Host == b.Host || origin(a) == origin(b)
 }
 

@@ -30,7 +30,7 @@ type Candidate struct {
 	Name     string
 	Upstream Upstream
 	// Instead says whether this candidate may have the session though the one before it refused with p: nil if so, else
-	// why not. It is not called on the first.
+	// why not, which the next one is asked with. It is not called on the first.
 	Instead func(ctx context.Context, p *problem.Problem) *problem.Problem
 }
 
@@ -248,7 +248,7 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 		if i > 0 {
 			if why := c.Instead(ctx, p); why != nil {
 				p = why
-				break
+				continue
 			}
 			if ctx.Err() != nil {
 				return notSentResponse(ctx, request)
@@ -377,7 +377,8 @@ func (f *Failover) tryCandidates(s *failoverSession) (*Candidate, *jsonrpc.Messa
 		c := &f.Candidates[i]
 		if i > s.start {
 			if why := c.Instead(s.ctx, p); why != nil {
-				return nil, nil, why
+				p = why
+				continue
 			}
 			f.Log.Debug("the session goes to another upstream", "upstream", c.Name, "reason", p.What)
 		}
@@ -538,7 +539,7 @@ func needsLeadMagic(m *jsonrpc.Message) bool {
 }
 
 func isKeyProblem(p *problem.Problem) bool {
-	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected
+	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected || p.Code == problem.SignInRequired
 }
 
 // recordOutage keeps a problem that would meet the next call too, and drops it when a call succeeds.
@@ -547,7 +548,7 @@ func (f *Failover) recordOutage(p *problem.Problem) {
 	lasts := p != nil && isKeyProblem(p)
 	if p != nil {
 		switch p.Code {
-		case problem.SignInRequired, problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic:
+		case problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic:
 			lasts = true
 		}
 	}

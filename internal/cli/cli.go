@@ -94,8 +94,8 @@ func newCommands(env *Env, s *settings) *cobra.Command {
 		newUninstallCommand(env),
 		newScanCommand(env),
 		newDoctorCommand(env, s),
-		newLoginCommand(env, func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }),
-		newLogoutCommand(env),
+		newLoginCommand(env, s, func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }),
+		newLogoutCommand(env, s),
 		newSandboxCommand(env),
 		newVersionCommand(env),
 	)

@@ -48,7 +48,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	}
 	defer ss.close()
 	ss.keys.Close()
-	ss.keys = auth.Only(key, "what was typed")
+	ss.keys, ss.signIn = auth.Only(key, "what was typed"), nil
 	ss.keys.Redactor = env.redactor
 	l, err := ss.connect(ctx, "")
 	if err != nil {

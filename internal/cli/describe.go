@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -25,6 +26,14 @@ func (ss *session) describe(p *problem.Problem, client string) *problem.Problem 
 		if next := report.Advice(syntaxOf(client)); next != "" {
 			said.Next = next
 		}
+	case problem.SignInRequired:
+		if s := ss.signedIn(); s.Refused && p.HTTPStatus != 0 {
+			said.What, said.Next = "LeadMagic's hosted server does not take the sign-in"+of(s.Who)+" any more", "run: "+signin.Command
+		}
+	case problem.NotAllowed:
+		if s := ss.signedIn(); s.Refused && s.Lacks != "" {
+			said.Next = "sign in again, with the rights that LeadMagic asks for (" + s.Lacks + "): " + signin.Command
+		}
 	case problem.KeyRejected:
 		if report.Source != "" {
 			said.What += " from " + report.Source
@@ -37,6 +46,21 @@ func (ss *session) describe(p *problem.Problem, client string) *problem.Problem 
 		}
 	}
 	return &said
+}
+
+// signedIn is what is known of the stored sign-in.
+func (ss *session) signedIn() signin.State {
+	if ss.signIn == nil {
+		return signin.State{}
+	}
+	return ss.signIn.Describe()
+}
+
+func of(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " of " + who
 }
 
 // syntaxOf is how an editor takes a variable, by what its clientInfo calls it.
@@ -68,6 +92,9 @@ func (ss *session) state() explain.State {
 		s.Problem = ss.describe(s.Problem, client)
 	}
 	endpoint, upstream := ss.settings.mcp, "hosted server"
+	if status.Upstream == "sign-in" || s.Source == "" && ss.signedIn().Stored {
+		s.Source = "the sign-in" + of(ss.signedIn().Who)
+	}
 	if status.Upstream == "rest" || ss.settings.upstream == "rest" {
 		endpoint, upstream = ss.settings.api, "REST API"
 	}

@@ -6,48 +6,154 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 const loginWithFile = "leadmagic-mcp-proxy login --file keeps it in a private file instead"
 
-// newLoginCommand makes the command that keeps a key. check asks LeadMagic, for free, whether it takes a key.
-func newLoginCommand(env *Env, check func(context.Context, auth.Key) error) *cobra.Command {
-	var private, unchecked bool
+// newLoginCommand makes the command that keeps a key, or a sign-in. check asks LeadMagic, for free, whether it takes a key.
+func newLoginCommand(env *Env, s *settings, check func(context.Context, auth.Key) error) *cobra.Command {
+	var private, unchecked, web bool
+	var w webLogin
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "Keep the API key in the keychain of this system, or in a private file",
+		Short: "Keep the API key in the keychain of this system, or in a private file; or sign in with the browser (--web)",
 		Long: "Asks for the LeadMagic API key without showing it, or reads one line from a pipe, asks LeadMagic for free whether it is\n" +
-			"good, and keeps it where each session finds it: in the keychain of this system, or in a file that this user alone can read.",
+			"good, and keeps it where each session finds it: in the keychain of this system, or in a file that this user alone can read.\n\n" +
+			"With --web it opens the browser instead, to sign in to LeadMagic's hosted server (--mcp-url), and keeps what comes of\n" +
+			"that in the same place, for all editors. Each session renews it by itself, and sends it to that server alone.",
 		Example: "  leadmagic-mcp-proxy login\n" +
-			"  pass show leadmagic | leadmagic-mcp-proxy login --file",
+			"  pass show leadmagic | leadmagic-mcp-proxy login --file\n" +
+			"  leadmagic-mcp-proxy login --web",
 		Args:              noKey,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if unchecked {
 				check = func(context.Context, auth.Key) error { return nil }
 			}
+			if web || w.noBrowser || w.clientID != "" {
+				w.private, w.unchecked = private, unchecked
+				return w.run(cmd.Context(), env, s)
+			}
 			return login(cmd.Context(), env, newKeys(env), private, check)
 		},
 	}
-	cmd.Flags().BoolVar(&private, "file", false, "keep it in a private file in the user's config folder")
-	cmd.Flags().BoolVar(&unchecked, "no-check", false, "do not ask LeadMagic whether the key is good")
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&private, "file", false, "keep it in a private file in the user's config folder")
+	f.BoolVar(&unchecked, "no-check", false, "do not ask LeadMagic whether the key or the sign-in is good")
+	f.BoolVar(&web, "web", false, "sign in with the browser instead of giving a key")
+	f.BoolVar(&w.noBrowser, "no-browser", false, "open no browser for that, and take the address at which one on another machine ends")
+	f.StringVar(&w.clientID, "oauth-client-id", "", "sign in as this registered public client, whose redirect is http://127.0.0.1/callback")
 	return cmd
 }
 
-func newLogoutCommand(env *Env) *cobra.Command {
+// A webLogin is how to sign in with a browser.
+type webLogin struct {
+	private, unchecked, noBrowser bool
+	clientID                      string
+}
+
+func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
+	s.authScheme = "oauth"
+	ss, refusal := newSession(env, s)
+	defer ss.close()
+	if refusal != nil {
+		return refusal
+	}
+	l := &signin.Login{
+		Tokens: ss.signIn, Private: w.private, Dial: ss.base.dial(), ClientID: w.clientID, Version: env.Version,
+		Say: func(text string) { fmt.Fprintln(env.Stdout, text) },
+	}
+	if w.noBrowser {
+		l.Pasted = env.Stdin
+	} else {
+		l.Open = func(address string) error { return openBrowser(ctx, env, address) }
+	}
+	place, err := l.Run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("nothing was kept: interrupted")
+	case problem.As(err) != nil:
+		return &hintError{fmt.Errorf("nothing was kept: %w", err), problem.As(err).Fix()}
+	case err != nil:
+		return &hintError{fmt.Errorf("nothing was kept: %w", err), hintUnless(w.private, "leadmagic-mcp-proxy login --web --file keeps it in a private file instead")}
+	}
+	if who := ss.signedIn().Who; who != "" {
+		fmt.Fprintf(env.Stdout, "signed in as %s\n", who)
+	}
+	fmt.Fprintf(env.Stdout, "the sign-in is kept in %s\n", place)
+	if w.unchecked {
+		return nil
+	}
+	return ss.tryTools(ctx)
+}
+
+// tryTools uses LeadMagic for free, and says what came of it.
+func (ss *session) tryTools(ctx context.Context) error {
+	l, err := ss.connect(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer l.end()
+	tools, err := l.tools(ctx)
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool { return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name }) }
+	if name := problem.BalanceToolIn(has); name != "" {
+		result, err := l.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
+		switch {
+		case err != nil:
+			return said(err)
+		case result.IsError:
+			return printResult(ss.env, result, false)
+		}
+	}
+	fmt.Fprintf(ss.env.Stdout, "LeadMagic takes it: %d tools\n", len(tools))
+	return nil
+}
+
+// openBrowser shows an address in the user's browser. It is given to a program and to no shell, without the variables that may
+// hold a key, and nothing that the program prints is seen.
+func openBrowser(ctx context.Context, env *Env, address string) error {
+	words := []string{"xdg-open"}
+	switch runtime.GOOS {
+	case "darwin":
+		words = []string{"open"}
+	case "windows":
+		words = []string{"rundll32", "url.dll,FileProtocolHandler"}
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), words[0], append(words[1:], address)...)
+	cmd.Env = slices.DeleteFunc(env.Environ(), func(entry string) bool { return strings.HasPrefix(strings.ToUpper(entry), "LEADMAGIC_") })
+	return cmd.Run()
+}
+
+func newLogoutCommand(env *Env, s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:               "logout",
-		Short:             "Remove the API key that login has kept, from the keychain and the private file",
+		Short:             "Remove the API key and the sign-in that login has kept, from the keychain and the private file",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return logout(cmd.Context(), env, newKeys(env)) },
+		RunE:              func(cmd *cobra.Command, _ []string) error {
+			ss, refusal := newSession(env, s)
+			defer ss.close()
+			if err := logout(cmd.Context(), env, newKeys(env), ss.signIn); err != nil || refusal == nil {
+				return err
+			}
+			return refusal // where the sign-in is depends on the settings
+		},
 	}
 }
 
@@ -109,7 +215,11 @@ func hintUnless(not bool, hint string) string {
 	return hint
 }
 
-func logout(ctx context.Context, env *Env, keys *auth.Keys) error {
+func logout(ctx context.Context, env *Env, keys *auth.Keys, tokens *signin.Tokens) error {
+	signedOut, err := signOut(ctx, env, tokens)
+	if err != nil {
+		return err
+	}
 	places, err := keys.Remove(ctx)
 	for _, place := range places {
 		fmt.Fprintf(env.Stdout, "the key was removed from %s\n", place)
@@ -117,13 +227,33 @@ func logout(ctx context.Context, env *Env, keys *auth.Keys) error {
 	if err != nil {
 		return err
 	}
-	if len(places) == 0 {
+	if len(places) == 0 && !signedOut {
 		fmt.Fprintln(env.Stdout, "no key was kept")
 	}
 	if above := keys.Above(); len(above) > 0 {
 		fmt.Fprintf(env.Stdout, "a session still takes one from %s\n", strings.Join(above, " or "))
 	}
 	return nil
+}
+
+// signOut removes the sign-in, and reports whether there was one.
+func signOut(ctx context.Context, env *Env, tokens *signin.Tokens) (bool, error) {
+	if tokens == nil {
+		return false, nil
+	}
+	places, revoked, err := tokens.Logout(ctx)
+	for _, place := range places {
+		fmt.Fprintf(env.Stdout, "the sign-in was removed from %s\n", place)
+	}
+	switch {
+	case err != nil || len(places) == 0:
+		return false, err
+	case revoked:
+		fmt.Fprintln(env.Stdout, "the authorization server has ended it")
+	default:
+		fmt.Fprintln(env.Stdout, "the authorization server was not asked to end it, or did not: it runs out by itself")
+	}
+	return true, nil
 }
 
 // maxLine is more than a key has.

@@ -169,7 +169,7 @@ func TestTheLogoutCommandNeedsNoKeychain(t *testing.T) {
 	if err := login(t.Context(), d.env, d.keys(), true, good); err != nil {
 		t.Fatal(err)
 	}
-	cmd := newLogoutCommand(d.env)
+	cmd := newLogoutCommand(d.env, newSettings())
 	cmd.SetArgs([]string{})
 	if err := cmd.ExecuteContext(t.Context()); err != nil || d.finds(t) != "" {
 		t.Errorf("%v: the key is still there", err)

@@ -180,7 +180,7 @@ func TestLogoutRemovesFromBothPlaces(t *testing.T) {
 	}
 	d.chain.secret = loginKey
 	d.out.Reset()
-	if err := logout(t.Context(), d.env, d.keys()); err != nil {
+	if err := logout(t.Context(), d.env, d.keys(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "the key was removed from the private file of login\nthe key was removed from the keychain of this system\n"
@@ -189,7 +189,7 @@ func TestLogoutRemovesFromBothPlaces(t *testing.T) {
 	}
 	d.out.Reset()
 	d.values["LEADMAGIC_API_KEY"] = loginKey
-	if err := logout(t.Context(), d.env, d.keys()); err != nil {
+	if err := logout(t.Context(), d.env, d.keys(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if want := "no key was kept\na session still takes one from LEADMAGIC_API_KEY\n"; d.out.String() != want {
@@ -199,7 +199,7 @@ func TestLogoutRemovesFromBothPlaces(t *testing.T) {
 
 func TestTheCommandsTakeNoKeyAsAnArgument(t *testing.T) {
 	d := newDesk(t, strings.NewReader(""))
-	cmd := newLoginCommand(d.env, good)
+	cmd := newLoginCommand(d.env, newSettings(), good)
 	cmd.SetArgs([]string{loginKey})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
@@ -213,7 +213,7 @@ func TestTheCommandsTakeNoKeyAsAnArgument(t *testing.T) {
 
 func TestNoCheckAsksNobody(t *testing.T) {
 	d := newDesk(t, strings.NewReader(loginKey))
-	cmd := newLoginCommand(d.env, func(context.Context, auth.Key) error { return errors.New("asked") })
+	cmd := newLoginCommand(d.env, newSettings(), func(context.Context, auth.Key) error { return errors.New("asked") })
 	cmd.SetArgs([]string{"--file", "--no-check"})
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)

@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
@@ -25,6 +28,7 @@ type session struct {
 	env      *Env
 	settings *settings
 	keys     *auth.Keys
+	signIn   *signin.Tokens // nil where no sign-in may stand in for the key
 	base     *baseTransport
 	log      *slog.Logger
 	sandbox  *sandbox.Server
@@ -59,7 +63,7 @@ func newParts(env *Env, s *settings) *session {
 // again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
 func (ss *session) again() *session {
 	other := newParts(ss.env, ss.settings)
-	other.keys, other.base, other.log = ss.keys, ss.base, ss.log
+	other.keys, other.signIn, other.base, other.log = ss.keys, ss.signIn, ss.base, ss.log
 	return other
 }
 
@@ -70,7 +74,7 @@ func (ss *session) upstream() proxy.Upstream {
 	failover := &proxy.Failover{
 		Refusal:    ss.refusal,
 		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
-		KeyChanged: ss.keys.Changed,
+		KeyChanged: ss.changed,
 		Explained:  ss.explained,
 		Editor:     ss.editor,
 		Status:     ss.status,
@@ -105,7 +109,11 @@ func (ss *session) prepare() *problem.Problem {
 	if ss.base, err = newBaseTransport(s, ss.env.Getenv); err != nil {
 		return problem.As(err)
 	}
-	if s.sandbox {
+	if !s.sandbox {
+		ss.signIn = &signin.Tokens{
+			Server: s.mcp, Getenv: ss.env.Getenv, Client: signin.NewClient(ss.base.dial()), Redactor: ss.env.redactor,
+		}
+	} else {
 		if err := ss.startSandbox(); err != nil {
 			return badSetting(err.Error(), "")
 		}
@@ -134,21 +142,34 @@ func (ss *session) startSandbox() error {
 // candidates are the upstreams of the settings, in order.
 func (ss *session) candidates() []proxy.Candidate {
 	s := ss.settings
-	hosted := proxy.Candidate{Name: "mcp", Upstream: &streamable.Client{
-		URL:               s.mcp,
-		Dial:              func() *http.Client { return ss.client(s.mcp, "x-leadmagic-key") },
-		ToolTimeout:       s.toolTimeout,
-		ForwardClientMeta: s.forwardClientMeta,
-		Log:               ss.log,
-	}}
 	api := proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
-	switch s.upstream {
-	case "mcp":
-		return []proxy.Candidate{hosted}
-	case "rest":
+	if s.upstream == "rest" {
 		return []proxy.Candidate{{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
 	}
-	return []proxy.Candidate{hosted, api}
+	var list []proxy.Candidate
+	if s.authScheme != "oauth" {
+		list = append(list, proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() *http.Client { return ss.client(s.mcp, "x-leadmagic-key") })})
+	}
+	if ss.signIn != nil {
+		list = append(list, proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() *http.Client {
+			return ss.clientWith(s.mcp, "Authorization", ss.signIn)
+		})})
+	}
+	if s.upstream == "auto" {
+		list = append(list, api)
+	}
+	return list
+}
+
+// hosted is LeadMagic's hosted server.
+func (ss *session) hosted(dial func() *http.Client) proxy.Upstream {
+	return &streamable.Client{
+		URL:               ss.settings.mcp,
+		Dial:              dial,
+		ToolTimeout:       ss.settings.toolTimeout,
+		ForwardClientMeta: ss.settings.forwardClientMeta,
+		Log:               ss.log,
+	}
 }
 
 // client is an HTTP client with connections of its own, which puts the key on requests to origin and
@@ -157,19 +178,40 @@ func (ss *session) client(origin *url.URL, header string) *http.Client {
 	if ss.settings.authScheme == "bearer" {
 		header = "Authorization"
 	}
+	return ss.clientWith(origin, header, ss.keys)
+}
+
+func (ss *session) clientWith(origin *url.URL, header string, credentials auth.Credentials) *http.Client {
 	return &http.Client{
 		Transport: &auth.Transport{
 			Base:      ss.base.dial(),
 			Origin:    origin,
 			Header:    header,
-			Keys:      ss.keys,
+			Keys:      credentials,
 			UserAgent: "leadmagic-mcp-proxy/" + ss.env.Version,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
+// changed reports whether there may be another key, or another sign-in, than at the last attempt.
+func (ss *session) changed() bool {
+	key := ss.keys.Changed()
+	return ss.signIn != nil && ss.signIn.Changed() || key
+}
+
 func (ss *session) apiClient() *http.Client { return ss.client(ss.settings.api, "X-API-Key") }
+
+// signInInstead says whether the stored sign-in can be used where p is what became of the key: it was not what the server
+// wants, or there is none. A place for the key that cannot be used is not passed over.
+func (ss *session) signInInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
+	broken := func(s auth.Source) bool { return s.State == auth.Broken }
+	wanted := p.Code == problem.SignInRequired || p.Code == problem.KeyMissing && !slices.ContainsFunc(ss.keys.Describe().Sources, broken)
+	if !wanted || !ss.signIn.Stored(ctx) {
+		return p
+	}
+	return nil
+}
 
 // restInstead says whether the REST API can stand in for a hosted server that refused with p: if that wants a
 // sign-in or is not there, and a free look at the balance proves the key good.
@@ -182,10 +224,13 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 	defer client.CloseIdleConnections()
 	if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
 		ss.log.Debug("the REST API cannot stand in for the hosted server", "refusal", p.What, "reason", err)
-		// It is the way in that is left, so what is in its way is what there is to mend.
-		return problem.As(err)
+		if why := problem.As(err); why.Code != problem.KeyMissing {
+			// It is the way in that is left, so what is in its way is what there is to mend.
+			return why
+		}
+		return p // the sign-in is the way that was taken
 	}
-	ss.passed.Store(p)
+	ss.passed.Store(ss.describe(p, ""))
 	return nil
 }
 
@@ -229,10 +274,16 @@ func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
 // close ends what all sessions of the same settings share.
 func (ss *session) close() {
 	ss.keys.Close()
+	if ss.signIn != nil {
+		ss.signIn.Close(renewalFor)
+	}
 	if ss.sandbox != nil {
 		ss.sandbox.Close()
 	}
 }
+
+// renewalFor is how long the end of a session waits for tokens that are being renewed.
+const renewalFor = 2 * time.Second
 
 // sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
 func (ss *session) sayExplained(p *problem.Problem) {

@@ -53,7 +53,7 @@ func newSettings() *settings {
 	f.StringVar(&s.upstream, "upstream", "auto", "what carries the calls: the hosted server (mcp), the REST API (rest), or the first that takes the key (auto)")
 	f.StringVar(&s.mcpURL, "mcp-url", defaultMCPURL, "the hosted MCP server")
 	f.StringVar(&s.apiURL, "api-url", defaultAPIURL, "the REST API")
-	f.StringVar(&s.authScheme, "auth-scheme", "key", "how the key is sent: in LeadMagic's own header (key) or as a bearer token (bearer)")
+	f.StringVar(&s.authScheme, "auth-scheme", "key", "how the key is sent: in LeadMagic's own header (key) or as a bearer token (bearer); or not at all, but the sign-in of login --web (oauth)")
 	f.DurationVar(&s.toolTimeout, "tool-timeout", 0, "how long a tool may run, such as 90s; 0 is no limit")
 	f.Var(&s.tools, "tools", "offer only the tools that match one of these patterns, such as find_*")
 	f.Var(&s.exclude, "exclude-tools", "offer no tool that matches one of these patterns")
@@ -186,7 +186,7 @@ type choice struct {
 func choices() []choice {
 	return []choice{
 		{"upstream", []string{"auto", "mcp", "rest"}},
-		{"auth-scheme", []string{"key", "bearer"}},
+		{"auth-scheme", []string{"key", "bearer", "oauth"}},
 		{"log-level", []string{"error", "warn", "info", "debug", "trace"}},
 	}
 }
@@ -212,7 +212,19 @@ func (s *settings) check() error {
 	case s.sandbox && (s.set("mcp-url") || s.set("api-url")):
 		return badSetting("--sandbox is a LeadMagic of its own, and --mcp-url or --api-url names another", "leave out one of them")
 	}
-	return s.checkURLs()
+	if err := s.checkURLs(); err != nil {
+		return err
+	}
+	if s.authScheme == "oauth" {
+		switch {
+		case s.sandbox:
+			return badSetting("--auth-scheme oauth is for a sign-in, and --sandbox has a key of its own", "leave out one of them")
+		case s.upstream == "rest":
+			return badSetting("--auth-scheme oauth is for the hosted server, and the settings name the REST API alone", "leave out one of them")
+		}
+		s.upstream = "mcp"
+	}
+	return nil
 }
 
 func (s *settings) checkPatterns(flag string, list patterns) error {

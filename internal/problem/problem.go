@@ -215,7 +215,7 @@ var advice = map[Code]struct{ agent, next string }{
 	KeyRejected:  {person, "create the key or copy it again at app.leadmagic.io, Settings → API"},
 	SignInRequired: {
 		person,
-		"start leadmagic-mcp-proxy with --upstream rest (or LEADMAGIC_UPSTREAM=rest): LeadMagic's REST API still takes keys",
+		"run: leadmagic-mcp-proxy login --web; or start leadmagic-mcp-proxy with --upstream rest (or LEADMAGIC_UPSTREAM=rest): LeadMagic's REST API still takes keys",
 	},
 	NoCredits:    {person, "buy credits or check the balance at app.leadmagic.io, Settings → Billing"},
 	NotAllowed:   {person, "check what the plan includes at app.leadmagic.io"},

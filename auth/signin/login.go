@@ -1,0 +1,641 @@
+package signin
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	sdkauth "github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+	"golang.org/x/oauth2"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+const (
+	// requestFor bounds each request to an authorization server, and signInFor the time that a person has.
+	requestFor = 30 * time.Second
+	signInFor  = 10 * time.Minute
+	// maxPage is what is read of metadata.
+	maxPage = 1 << 20
+)
+
+// A Login signs a person in.
+type Login struct {
+	// Tokens are kept by it, in the private file if Private is set, else in the keychain.
+	Tokens  *Tokens
+	Private bool
+	// Dial makes connections. It is changed.
+	Dial *http.Transport
+	// ClientID is that of a registered public client, empty to register one.
+	ClientID string
+	// Version of the program.
+	Version string
+	// Open opens a browser. Nil opens none.
+	Open func(address string) error
+	// Pasted has the lines that a person types, among them the address at which a browser elsewhere has ended. Nil has none.
+	Pasted io.Reader
+	// Say tells the person something.
+	Say func(text string)
+
+	client *http.Client
+	reach  atomic.Int32 // how near the addresses may be that are connected to
+}
+
+// Run signs a person in, and keeps what comes of it. The error is a *problem.Problem where the network or a server is the
+// reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
+func (l *Login) Run(ctx context.Context) (where string, err error) {
+	l.Dial.DialContext = (&net.Dialer{Timeout: 10 * time.Second, Control: l.control}).DialContext
+	l.client = NewClient(l.Dial)
+	if !l.Private { // or the person would sign in for nothing
+		if err := l.Tokens.store().Reach(ctx); err != nil {
+			return "", err
+		}
+	}
+	l.reach.Store(int32(anywhere))
+	defer l.Dial.CloseIdleConnections()
+	found, err := l.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listening for the browser's answer: %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // nothing is written to it
+	redirect := "http://" + listener.Addr().String() + "/callback"
+	g, err := l.register(ctx, found, redirect)
+	if err != nil {
+		return "", err
+	}
+	flow := &oauth2.Config{
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, RedirectURL: redirect, Scopes: g.Scopes,
+		Endpoint: oauth2.Endpoint{AuthURL: found.server.AuthorizationEndpoint, TokenURL: g.TokenURL, AuthStyle: g.authStyle()},
+	}
+	verifier, state := oauth2.GenerateVerifier(), rand.Text()
+	l.hide(verifier)
+	resource := oauth2.SetAuthURLParam("resource", g.audience())
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier), resource}
+	if slices.Contains(g.Scopes, "offline_access") {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "consent")) // or it is ignored: OpenID Connect Core §11
+	}
+	code, err := l.ask(ctx, flow.AuthCodeURL(state, options...), listener, state, found)
+	if err != nil {
+		return "", err
+	}
+	token, err := flow.Exchange(context.WithValue(ctx, oauth2.HTTPClient, l.client), code, oauth2.VerifierOption(verifier), resource)
+	if err != nil {
+		return "", l.failed(ctx, "the sign-in was not completed: ", err)
+	}
+	if err := l.Tokens.take(g, token); err != nil {
+		return "", err
+	}
+	g.Who = who(token)
+	return l.keep(ctx, g)
+}
+
+// NewClient makes a client for requests with secrets in them: it follows no redirect.
+func NewClient(dial http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     dial,
+		Timeout:       requestFor,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+func (l *Login) hide(secret string) { l.Tokens.Redactor.Add(auth.Token(secret)) }
+
+func (l *Login) keep(ctx context.Context, g *grant) (string, error) {
+	unlock, err := l.Tokens.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return l.Tokens.keep(ctx, g, l.Private)
+}
+
+// failed is an error of a request, with what was being done before it.
+func (l *Login) failed(ctx context.Context, doing string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p := *reason(err)
+	p.What = doing + p.What
+	return &p
+}
+
+// A discovery is what is known of the server and its authorization server.
+type discovery struct {
+	audience string // what the server calls itself
+	server   *oauthex.AuthServerMeta
+	scopes   []string
+}
+
+// discover asks the server who signs people in for it, and that one how.
+// Source: the MCP specification 2025-11-25, Authorization; without any metadata, that of 2025-03-26.
+func (l *Login) discover(ctx context.Context) (*discovery, error) {
+	t := l.Tokens
+	res, err := l.challenge(ctx)
+	if err != nil {
+		return nil, l.failed(ctx, "", err)
+	}
+	challenges, err := oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))
+	if err != nil {
+		challenges = nil // what is standard is asked for
+	}
+	named := ""
+	d := new(discovery)
+	for _, c := range challenges {
+		if c.Scheme == "bearer" {
+			named = cmp.Or(named, c.Params["resource_metadata"])
+			d.scopes = append(d.scopes, strings.Fields(c.Params["scope"])...)
+		}
+	}
+	meta, err := l.resource(ctx, named)
+	if err != nil {
+		return nil, err
+	}
+	issuer := (&url.URL{Scheme: t.Server.Scheme, Host: t.Server.Host}).String()
+	if meta != nil {
+		if len(meta.AuthorizationServers) == 0 {
+			return nil, odd(t.Server.Host + " names nobody who signs people in")
+		}
+		issuer, d.audience = meta.AuthorizationServers[0], meta.Resource
+		if len(d.scopes) == 0 {
+			d.scopes = meta.ScopesSupported
+		}
+	}
+	if err := l.sameIssuer(ctx, issuer); err != nil {
+		return nil, err
+	}
+	if !l.mayAsk(issuer) {
+		return nil, odd(t.Server.Host + " names an authorization server that is not asked: " + shown(issuer))
+	}
+	d.server, err = sdkauth.GetAuthServerMetadata(ctx, issuer, l.client)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, odd("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
+	case d.server == nil && (meta != nil || res.StatusCode != http.StatusUnauthorized):
+		return nil, odd(shown(issuer) + " says nothing of how to sign in")
+	case d.server == nil:
+		d.server = &oauthex.AuthServerMeta{
+			Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token", RegistrationEndpoint: issuer + "/register",
+			CodeChallengeMethodsSupported: []string{"S256"},
+		}
+	}
+	return d, l.check(d.server)
+}
+
+// odd is the problem of a server that cannot be signed in to.
+func odd(what string) *problem.Problem {
+	return problem.New(problem.Failed, problem.Refused, what, "see whether --mcp-url is right; if it is, this is for LeadMagic's support")
+}
+
+// shown is a foreign address for a person.
+func shown(address string) string { return problem.PrintableLine(address, problem.MaxLine) }
+
+// check refuses what cannot be used safely of a server's metadata.
+func (l *Login) check(m *oauthex.AuthServerMeta) error {
+	if !slices.Contains(m.CodeChallengeMethodsSupported, "S256") {
+		return odd(shown(m.Issuer) + " does not know PKCE with S256, which a program on a person's machine needs")
+	}
+	for _, endpoint := range []struct {
+		name, address string
+		needed        bool
+	}{
+		{"authorization", m.AuthorizationEndpoint, true},
+		{"token", m.TokenEndpoint, true},
+		{"registration", m.RegistrationEndpoint, l.ClientID == ""},
+		{"revocation", m.RevocationEndpoint, false},
+	} {
+		switch {
+		case endpoint.address == "" && endpoint.needed && endpoint.name == "registration":
+			return problem.New(problem.BadSetting, problem.Refused, shown(m.Issuer)+" registers no clients by itself",
+				"give the id of one that is registered with --oauth-client-id")
+		case endpoint.address == "" && endpoint.needed:
+			return odd(shown(m.Issuer) + " names no " + endpoint.name + " endpoint")
+		case endpoint.address != "" && !l.mayAsk(endpoint.address):
+			return odd("the " + endpoint.name + " endpoint of " + shown(m.Issuer) + " is not asked: " + shown(endpoint.address))
+		}
+	}
+	return nil
+}
+
+// challenge asks the server for a session as anybody may, to be told how to sign in. How near it is decides how near its
+// authorization server may be.
+func (l *Login) challenge(ctx context.Context) (*http.Response, error) {
+	const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},` +
+		`"clientInfo":{"name":"leadmagic-mcp-proxy","version":"0"}}}`
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reach.Store(int32(reachOf(c.Conn.RemoteAddr().String()))) }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(initialize))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	res, err := l.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // it is only read
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	switch {
+	case res.StatusCode == http.StatusUnauthorized:
+	case res.StatusCode/100 == 2:
+		return nil, problem.New(problem.BadSetting, problem.Refused, l.Tokens.Server.Host+" asks for no sign-in", "")
+	case res.StatusCode/100 == 3, res.StatusCode >= 500:
+		return nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
+	}
+	return res, nil
+}
+
+// resource is the metadata of the server, nil if it has none: where its challenge says, or else at the usual places.
+// Source: RFC 9728 §3.
+func (l *Login) resource(ctx context.Context, named string) (*oauthex.ProtectedResourceMetadata, error) {
+	const known = "/.well-known/oauth-protected-resource"
+	at := func(path string) string {
+		return (&url.URL{Scheme: l.Tokens.Server.Scheme, Host: l.Tokens.Server.Host, Path: path}).String()
+	}
+	places := []string{at(known + strings.TrimRight(l.Tokens.Server.Path, "/")), at(known)}
+	if named != "" {
+		places = slices.Insert(places, 0, named)
+	}
+	for _, place := range slices.Compact(places) {
+		if !l.mayAsk(place) {
+			return nil, odd(l.Tokens.Server.Host + " names metadata that is not asked for: " + shown(place))
+		}
+		meta, err := l.fetch(ctx, place)
+		if err != nil {
+			return nil, l.failed(ctx, "", err)
+		}
+		if meta == nil {
+			continue
+		}
+		if !l.speaksFor(meta.Resource) {
+			return nil, odd("the metadata of " + l.Tokens.Server.Host + " is that of another server: " + shown(meta.Resource))
+		}
+		return meta, nil
+	}
+	return nil, nil //nolint:nilnil // there is none
+}
+
+// fetch reads one page of metadata, which is nil if none is there.
+func (l *Login) fetch(ctx context.Context, address string) (*oauthex.ProtectedResourceMetadata, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	res, err := l.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // it is only read
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	switch {
+	case err != nil:
+		return nil, err
+	case res.StatusCode >= 500:
+		return nil, unexpected(res, body)
+	case res.StatusCode != http.StatusOK:
+		return nil, nil //nolint:nilnil // there is none
+	}
+	meta := new(oauthex.ProtectedResourceMetadata)
+	if err := json.NewDecoder(bytes.NewReader(body)).Decode(meta); err != nil {
+		return nil, odd("the metadata at " + shown(address) + " cannot be read")
+	}
+	return meta, nil
+}
+
+// speaksFor reports whether metadata of a resource is that of the server: it is the same, or stands above it. Real
+// servers name their origin, or write a / at the end.
+func (l *Login) speaksFor(resource string) bool {
+	u, err := url.Parse(resource)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !auth.SameOrigin(u, l.Tokens.Server) {
+		return false
+	}
+	return strings.HasPrefix(strings.TrimRight(l.Tokens.Server.Path, "/")+"/", strings.TrimRight(u.Path, "/")+"/")
+}
+
+// sameIssuer refuses another issuer than the one of the sign-in that is kept, which it is bound to.
+func (l *Login) sameIssuer(ctx context.Context, issuer string) error {
+	g, _, err := l.Tokens.load(ctx)
+	if err != nil || g == nil || strings.TrimRight(g.Issuer, "/") == strings.TrimRight(issuer, "/") {
+		return nil //nolint:nilerr // what cannot be read is replaced
+	}
+	return problem.New(problem.BadSetting, problem.Refused,
+		fmt.Sprintf("the sign-in that is kept is of %s, and %s names another issuer now: %s; it was not asked", shown(g.Issuer), l.Tokens.Server.Host, shown(issuer)),
+		"if you know why, remove the old one first: leadmagic-mcp-proxy logout")
+}
+
+// register makes the grant of a client: the one whose id is given, or a new one for each sign-in, so that none is stale.
+func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*grant, error) {
+	m := d.server
+	g := &grant{
+		Resource: l.Tokens.resource(), Audience: d.audience, Issuer: m.Issuer, TokenURL: m.TokenEndpoint, RevokeURL: m.RevocationEndpoint,
+		ClientID: l.ClientID, Scopes: slices.Clone(d.scopes),
+	}
+	if before, _, err := l.Tokens.load(ctx); err == nil && before != nil {
+		g.Scopes = append(g.Scopes, before.Wanted...)
+	}
+	if slices.Contains(m.ScopesSupported, "offline_access") {
+		g.Scopes = append(g.Scopes, "offline_access")
+	}
+	slices.Sort(g.Scopes)
+	g.Scopes = slices.Compact(g.Scopes)
+	if l.ClientID != "" {
+		return g, nil
+	}
+	method := "none"
+	if offered := m.TokenEndpointAuthMethodsSupported; len(offered) > 0 && !slices.Contains(offered, method) {
+		method = offered[0]
+		if slices.Contains(offered, "client_secret_post") {
+			method = "client_secret_post"
+		}
+	}
+	registered, err := oauthex.RegisterClient(ctx, m.RegistrationEndpoint, &oauthex.ClientRegistrationMetadata{
+		RedirectURIs:            []string{redirect},
+		TokenEndpointAuthMethod: method,
+		GrantTypes:              []string{"authorization_code", "refresh_token"},
+		ResponseTypes:           []string{"code"},
+		ClientName:              "leadmagic-mcp-proxy (unofficial)",
+		Scope:                   strings.Join(g.Scopes, " "),
+		SoftwareID:              "leadmagic-mcp-proxy",
+		SoftwareVersion:         l.Version,
+		ApplicationType:         "native",
+	}, l.client)
+	var refusal *oauthex.ClientRegistrationError
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.As(err, &refusal):
+		return nil, problem.New(problem.Failed, problem.Refused,
+			"no client could be registered: "+refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "give the id of one that is registered with --oauth-client-id")
+	case isNetwork(err):
+		return nil, l.failed(ctx, "no client could be registered: ", err)
+	default:
+		return nil, problem.New(problem.Failed, problem.Refused,
+			"no client could be registered at "+shown(m.RegistrationEndpoint)+": "+problem.PrintableLine(err.Error(), problem.MaxLine), "try again later")
+	}
+	g.ClientID, g.ClientSecret = registered.ClientID, registered.ClientSecret
+	g.InHeader = g.ClientSecret != "" && cmp.Or(registered.TokenEndpointAuthMethod, "client_secret_basic") == "client_secret_basic"
+	if g.ClientSecret != "" {
+		l.hide(g.ClientSecret)
+	}
+	return g, nil
+}
+
+// ask sends the person to the authorization page, and returns the code that comes back.
+func (l *Login) ask(ctx context.Context, address string, listener net.Listener, state string, d *discovery) (string, error) {
+	page, err := url.Parse(address)
+	if err != nil {
+		return "", odd("the authorization page has no address that can be opened")
+	}
+	answers := make(chan url.Values, 1)
+	server := &http.Server{Handler: l.callback(listener.Addr().String(), state, answers), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // for the page that says so
+		defer cancel()
+		_ = server.Shutdown(ctx)
+		_ = server.Close()
+	}()
+	l.Say(fmt.Sprintf("sign in at %s, for %s:\n\n%s\n", problem.PrintableLine(page.Host, problem.MaxLine), l.Tokens.Server.Host, page))
+	if l.Pasted != nil {
+		l.Say("then paste the address at which the browser ends, even if it shows an error there:")
+		go l.paste(state, answers)
+	}
+	if l.Open != nil {
+		go func() {
+			if err := l.Open(page.String()); err != nil {
+				l.Say("no browser could be opened: open the address yourself; on another machine, use --no-browser")
+			}
+		}()
+	}
+	timer := time.NewTimer(signInFor)
+	defer timer.Stop()
+	var answer url.Values
+	select {
+	case answer = <-answers:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-timer.C:
+		return "", fmt.Errorf("nobody has signed in within %s", signInFor)
+	}
+	code, issuer := answer.Get("code"), answer.Get("iss")
+	l.hide(code)
+	// An answer of another authorization server may carry a code for that one: RFC 9207 §2.4.
+	if required := d.server.AuthorizationResponseIssParameterSupported; issuer != d.server.Issuer && (required || issuer != "") {
+		return "", odd("the answer to the sign-in is not of " + shown(d.server.Issuer) + " but of " + shown(cmp.Or(issuer, "nobody")))
+	}
+	if refused := answer.Get("error"); refused != "" {
+		return "", problem.New(problem.NotAllowed, problem.Refused, "the sign-in was refused: "+refusalOf(refused, answer.Get("error_description")), "try again: "+Command)
+	}
+	return code, nil
+}
+
+// callback takes the one answer that belongs to this sign-in. What else comes, from pages that try their luck or by a
+// name that leads here, is nobody's business.
+func (l *Login) callback(host, state string, answers chan<- url.Values) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("Cache-Control", "no-store")
+		status, said := http.StatusNotFound, "There is nothing here."
+		if req.Method == http.MethodGet && req.Host == host && req.URL.Path == "/callback" {
+			switch accept(req.URL.Query(), state, answers) {
+			case accepted:
+				status, said = http.StatusOK, "The answer has arrived. You can close this page: the terminal says what came of it."
+			case foreign:
+				status, said = http.StatusBadRequest, "This answer does not belong to the sign-in that is waiting. Start again from the address in the terminal."
+				l.Say("an answer that does not belong to this sign-in came, and was ignored")
+			case late:
+				status, said = http.StatusConflict, "An answer has arrived before. You can close this page."
+			}
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "<!doctype html><html lang=en><title>leadmagic-mcp-proxy</title><p>%s</p></html>\n", said)
+	})
+}
+
+type acceptance int
+
+const (
+	foreign acceptance = iota
+	late
+	accepted
+)
+
+// accept takes an answer if it has the state of this sign-in.
+func accept(answer url.Values, state string, answers chan<- url.Values) acceptance {
+	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(state)) != 1 || answer.Get("code") == "" && answer.Get("error") == "" {
+		return foreign
+	}
+	select {
+	case answers <- answer:
+		return accepted
+	default:
+		return late
+	}
+}
+
+// paste reads addresses until one is the answer.
+func (l *Login) paste(state string, answers chan<- url.Values) {
+	lines := bufio.NewScanner(io.LimitReader(l.Pasted, maxPage))
+	for lines.Scan() {
+		line := strings.Trim(strings.TrimSpace(lines.Text()), `"'<>`)
+		if line == "" {
+			continue
+		}
+		u, err := url.Parse(line)
+		if err == nil && accept(u.Query(), state, answers) != foreign {
+			return
+		}
+		l.Say("that is not the address: copy all of it from the browser, as it is when the sign-in is over")
+	}
+}
+
+// Where an address is: the nearer, the more trust it takes to connect to it on somebody's word.
+type reach int
+
+const (
+	public reach = iota
+	private
+	thisMachine
+	anywhere
+)
+
+func reachOf(address string) reach {
+	at, err := netip.ParseAddrPort(address)
+	ip := at.Addr().Unmap()
+	switch shared := netip.MustParsePrefix("100.64.0.0/10"); {
+	case err != nil, ip.IsLoopback(), ip.IsUnspecified():
+		return thisMachine
+	case ip.IsPrivate(), ip.IsLinkLocalUnicast(), ip.IsMulticast(), shared.Contains(ip):
+		return private
+	}
+	return public
+}
+
+// control refuses to connect to what is nearer than the server itself, or its proxy: a server far away must not have this
+// program ask machines of a network that it cannot reach.
+func (l *Login) control(_, address string, _ syscall.RawConn) error {
+	if int32(reachOf(address)) > l.reach.Load() {
+		return odd(l.Tokens.Server.Host + " names a server in a private network, which was not asked")
+	}
+	return nil
+}
+
+// mayAsk reports whether an address that a server names may be asked: https, or this machine if the server is on it.
+func (l *Login) mayAsk(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
+		return false
+	}
+	return u.Scheme == "https" || l.Tokens.Server.Scheme == "http" // which is on this machine
+}
+
+func secure(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && auth.IsSecure(u)
+}
+
+// who is the person and the workspace, as far as the authorization server has told: beside the tokens, or in an ID token. That
+// came from it over TLS, so its signature is not looked at; and nothing depends on it. Source: OpenID Connect Core §3.1.3.7.
+func who(token *oauth2.Token) string {
+	claims := map[string]any{}
+	if id, ok := token.Extra("id_token").(string); ok {
+		if parts := strings.Split(id, "."); len(parts) == 3 {
+			payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+			_ = json.Unmarshal(payload, &claims) // what cannot be read says nothing
+		}
+	}
+	first := func(names ...string) string {
+		for _, name := range names {
+			beside, _ := token.Extra(name).(string)
+			claim, _ := claims[name].(string)
+			if said := problem.PrintableLine(cmp.Or(beside, claim), problem.MaxName); said != "" {
+				return said
+			}
+		}
+		return ""
+	}
+	person, workspace := first("email", "preferred_username", "name"), first("workspace_name", "workspace", "org_name", "org_slug")
+	if workspace != "" {
+		person = strings.TrimSpace(person + " in workspace " + workspace)
+	}
+	return person
+}
+
+// Logout removes the sign-in, and has the authorization server end it where that is offered. places are where it was.
+func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err error) {
+	unlock, err := t.lock(ctx)
+	if err == nil {
+		defer unlock()
+	}
+	g, _, _ := t.load(ctx) // what cannot be read is removed as well
+	places, err = t.store().Remove(ctx)
+	t.touch()
+	if err != nil || g == nil || g.RevokeURL == "" {
+		return places, false, err
+	}
+	revoked = true
+	for hint, token := range map[string]string{"refresh_token": g.Refresh, "access_token": g.Access} {
+		if token != "" && ctx.Err() == nil {
+			revoked = t.revoke(ctx, g, hint, token) == nil && revoked
+		}
+	}
+	return places, revoked, nil
+}
+
+// revoke ends a token. Source: RFC 7009 §2.1.
+func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) error {
+	form := url.Values{"token": {token}, "token_type_hint": {hint}}
+	if !g.InHeader {
+		form.Set("client_id", g.ClientID)
+		if g.ClientSecret != "" {
+			form.Set("client_secret", g.ClientSecret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.RevokeURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if g.InHeader {
+		req.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret))
+	}
+	res, err := t.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() //nolint:errcheck // it is not read
+	if res.StatusCode != http.StatusOK {
+		return unexpected(res, nil)
+	}
+	return nil
+}

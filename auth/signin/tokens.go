@@ -1,0 +1,564 @@
+// Package signin signs a person in to LeadMagic's hosted server with OAuth, keeps what comes of it for all sessions of that
+// person, and renews it for one of them at a time. Only Login opens a browser. It sees no message.
+package signin
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+	"github.com/rogpeppe/go-internal/lockedfile"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+)
+
+const (
+	// early is how long before its end an access token is renewed.
+	early = 30 * time.Second
+	// renewFor bounds one renewal, with the wait for other processes.
+	renewFor = 30 * time.Second
+	// freshFor is how long after a renewal a token that LeadMagic rejects is not renewed again.
+	freshFor = 30 * time.Second
+	// missingFor is how long nothing is looked for where there was nothing, unless something has changed.
+	missingFor = 30 * time.Second
+)
+
+// Command is what a person runs to sign in.
+const Command = "leadmagic-mcp-proxy login --web"
+
+// A grant is a sign-in as it is kept: as one line of JSON, which only this package reads.
+type grant struct {
+	Resource     string    `json:"resource"`           // the address of the server that it is for, and no other
+	Audience     string    `json:"audience,omitempty"` // what that server calls itself: RFC 8707
+	Issuer       string    `json:"issuer"`
+	TokenURL     string    `json:"tokenEndpoint"`
+	RevokeURL    string    `json:"revocationEndpoint,omitempty"`
+	ClientID     string    `json:"clientId"`
+	ClientSecret string    `json:"clientSecret,omitempty"` // of a registration that was given one unasked
+	InHeader     bool      `json:"secretInHeader,omitempty"`
+	Scopes       []string  `json:"scopes,omitempty"`
+	Wanted       []string  `json:"wantedScopes,omitempty"` // those that LeadMagic has asked for since
+	Access       string    `json:"accessToken,omitempty"`
+	Refresh      string    `json:"refreshToken,omitempty"`
+	Issued       time.Time `json:"issued"`
+	Expires      time.Time `json:"expires,omitzero"`
+	Who          string    `json:"who,omitempty"`
+	Refused      string    `json:"refused,omitempty"` // why it could not be renewed
+}
+
+// usable reports whether the access token has not run out, with some time left. A clock that was set back makes it usable
+// for longer; LeadMagic decides then.
+func (g *grant) usable(left time.Duration) bool {
+	return g.Access != "" && (g.Expires.IsZero() || time.Until(g.Expires) > min(left, g.Expires.Sub(g.Issued)/2))
+}
+
+// Tokens are the tokens of a sign-in to one server. Nothing is read before the first Get. They are safe for concurrent use;
+// the exported fields are set before.
+type Tokens struct {
+	// Server is the address that the sign-in is for.
+	Server *url.URL
+	Getenv func(string) string
+	// Keychain is where the sign-in may be kept. Nil is that of the system.
+	Keychain auth.Keychain
+	// Client makes the requests to the authorization server. It follows no redirect.
+	Client *http.Client
+	// Redactor is told each secret.
+	Redactor *auth.Redactor
+
+	mu      sync.Mutex
+	grant   *grant // as last read, nil if there is none
+	mark    string // what the files were like then
+	read    time.Time
+	refused bool     // LeadMagic's last answer was that it does not take the token
+	renewal *renewal // that is under way
+}
+
+// A renewal is for all that wait for it.
+type renewal struct {
+	done  chan struct{}
+	grant *grant
+	err   error
+}
+
+// Get implements auth.Credentials.
+func (t *Tokens) Get(ctx context.Context) (auth.Key, error) {
+	mark := t.files()
+	t.mu.Lock()
+	g, known := t.grant, mark == t.mark
+	missing := g == nil && known && time.Since(t.read) < missingFor
+	t.mu.Unlock()
+	switch {
+	case g != nil && known && g.usable(early):
+		return auth.Token(g.Access), nil
+	case missing:
+		return auth.Key{}, t.missing()
+	}
+	g, err := t.renew(ctx, "")
+	if err != nil {
+		return auth.Key{}, err
+	}
+	return auth.Token(g.Access), nil
+}
+
+// Newer implements auth.Credentials.
+func (t *Tokens) Newer(ctx context.Context, used auth.Key) (auth.Key, bool) {
+	t.mu.Lock()
+	rejected := ""
+	if t.grant != nil && auth.Token(t.grant.Access).Equal(used) {
+		rejected = t.grant.Access
+	}
+	t.mu.Unlock()
+	for range 2 { // the first may be a renewal that was under way for others
+		g, err := t.renew(ctx, rejected)
+		if err != nil {
+			return auth.Key{}, false
+		}
+		if key := auth.Token(g.Access); !key.Equal(used) {
+			return key, true
+		}
+	}
+	return auth.Key{}, false
+}
+
+// Answered implements auth.Credentials.
+func (t *Tokens) Answered(res *http.Response) {
+	wanted := wantedScopes(res)
+	t.mu.Lock()
+	t.refused = res.StatusCode == http.StatusUnauthorized || wanted != nil
+	g := t.grant
+	t.mu.Unlock()
+	if g == nil || wanted == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
+		return
+	}
+	// Who signs in next is asked for these too, in another process.
+	go func() {
+		_ = t.update(context.Background(), func(g *grant) error {
+			g.Wanted = slices.Compact(slices.Sorted(slices.Values(append(g.Wanted, wanted...))))
+			return nil
+		})
+	}()
+}
+
+// wantedScopes are those that a refusal asks for. Source: RFC 6750 §3.1, and the MCP specification, Authorization, Step-Up.
+func wantedScopes(res *http.Response) []string {
+	if res.StatusCode != http.StatusForbidden {
+		return nil
+	}
+	challenges, _ := oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))
+	for _, c := range challenges {
+		if c.Scheme == "bearer" && c.Params["error"] == "insufficient_scope" {
+			return strings.Fields(c.Params["scope"])
+		}
+	}
+	return nil
+}
+
+// Changed reports whether somebody has signed in or out since the last reading. It looks at files alone.
+func (t *Tokens) Changed() bool {
+	mark := t.files()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.read.IsZero() && mark != t.mark
+}
+
+// Stored reports whether there is a sign-in, also one that has run out or is in a file that cannot be used.
+func (t *Tokens) Stored(ctx context.Context) bool {
+	_, err := t.Get(ctx)
+	p := problem.As(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return p == nil || t.grant != nil || p.Code == problem.BadSetting
+}
+
+// A State is what is known of a sign-in without asking anybody. It holds no secret.
+type State struct {
+	// Stored says that there is one, and Place where.
+	Stored bool
+	Place  string
+	// Who has signed in, if the authorization server has said.
+	Who    string
+	Issuer string
+	Client string
+	// Refused says that LeadMagic did not take the last token; Over, why it cannot be renewed any more. Lacks are the rights
+	// that LeadMagic has asked for and that it does not have.
+	Refused     bool
+	Over, Lacks string
+	// Renewable says that there is a refresh token. Expires is when the access token ends, zero if that is not known.
+	Renewable bool
+	Expires   time.Time
+}
+
+// Describe is the state as of the last reading.
+func (t *Tokens) Describe() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.grant
+	if g == nil {
+		return State{}
+	}
+	place := "the keychain of this system"
+	if path := t.store().Private(); path != "" {
+		place = path
+	}
+	return State{
+		Stored: true, Place: place, Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
+		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(strings.Join(g.Wanted, " "), problem.MaxLine),
+	}
+}
+
+// Close waits for a renewal that is under way, since what would come of it may be the only way in, but not for long.
+func (t *Tokens) Close(patience time.Duration) {
+	t.mu.Lock()
+	r := t.renewal
+	t.mu.Unlock()
+	if r == nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-timer.C:
+	}
+}
+
+// renew returns a grant whose access token can be used and is not rejected. It goes on when ctx ends.
+func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
+	t.mu.Lock()
+	r := t.renewal
+	if r == nil {
+		r = &renewal{done: make(chan struct{})}
+		t.renewal = r
+		go func() {
+			// A session that ends must not cut off what replaces the refresh token.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor)
+			defer cancel()
+			r.grant, r.err = t.current(ctx, rejected)
+			t.mu.Lock()
+			t.renewal = nil
+			t.mu.Unlock()
+			close(r.done)
+		}()
+	}
+	t.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.grant, r.err
+	case <-ctx.Done():
+		return nil, &problem.Problem{
+			Code: problem.Unreachable, Outcome: problem.NotSent, Cause: ctx.Err(), What: "the sign-in to LeadMagic is not renewed yet",
+		}
+	}
+}
+
+// current reads the sign-in, and renews it if that is needed: with a lock against other processes, and after another look
+// at what they may have done meanwhile.
+func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
+	good := func(g *grant) bool { return g.usable(early) && g.Access != rejected }
+	g, _, err := t.load(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case g == nil:
+		return nil, t.missing()
+	case good(g):
+		return g, nil
+	case g.Refresh == "", g.Access == rejected && time.Since(g.Issued).Abs() < freshFor:
+		return t.last(g, rejected, t.over(g))
+	}
+	err = t.update(ctx, func(g *grant) error {
+		if good(g) || g.Refresh == "" {
+			return nil
+		}
+		return t.refresh(ctx, g)
+	})
+	t.mu.Lock()
+	if t.grant != nil {
+		g = t.grant
+	}
+	t.mu.Unlock()
+	switch {
+	case good(g):
+		return g, nil
+	case err != nil:
+		return t.last(g, rejected, err)
+	}
+	return nil, t.over(g)
+}
+
+// last is g if its access token can still be used, though why not to renew it.
+func (t *Tokens) last(g *grant, rejected string, why error) (*grant, error) {
+	if g.usable(0) && g.Access != rejected {
+		return g, nil
+	}
+	return nil, why
+}
+
+func (t *Tokens) missing() error {
+	return problem.New(problem.SignInRequired, problem.NotSent, "nobody has signed in to "+t.Server.Host+" here", "run: "+Command)
+}
+
+func (t *Tokens) over(g *grant) error {
+	what := "the sign-in to " + t.Server.Host + " has run out"
+	if g.Refused != "" {
+		what += ": " + g.Refused
+	}
+	return problem.New(problem.SignInRequired, problem.NotSent, what, "run: "+Command)
+}
+
+// refresh replaces the tokens of g.
+func (t *Tokens) refresh(ctx context.Context, g *grant) error {
+	config := &clientcredentials.Config{
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, TokenURL: g.TokenURL, AuthStyle: g.authStyle(),
+		// Of oauth2's requests this is the one that takes all of RFC 6749 §6 and the resource of RFC 8707.
+		EndpointParams: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.Refresh}, "resource": {g.audience()}},
+	}
+	token, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.Client))
+	var refusal *oauth2.RetrieveError
+	switch {
+	case err == nil:
+		return t.take(g, token)
+	case errors.As(err, &refusal) && slices.Contains(final, refusal.ErrorCode):
+		g.Access, g.Refresh, g.Refused = "", "", refusalText(refusal)
+		return nil
+	}
+	p := *reason(err)
+	p.Outcome, p.What = problem.NotSent, "the sign-in could not be renewed yet: "+p.What
+	return &p
+}
+
+// final are the errors of a token endpoint after which another try makes no sense. Source: RFC 6749 §5.2.
+var final = []string{"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target"}
+
+// take puts the tokens that a server has given into g.
+func (t *Tokens) take(g *grant, token *oauth2.Token) error {
+	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
+	if !strings.EqualFold(token.Type(), "bearer") || token.AccessToken == "" ||
+		strings.ContainsFunc(token.AccessToken, func(r rune) bool { return !visible(r) }) {
+		return problem.New(problem.BrokenAnswer, problem.NotSent, "the authorization server gave a token that cannot be used", "")
+	}
+	g.Access, g.Issued, g.Expires, g.Refused = token.AccessToken, time.Now().Round(0), token.Expiry, ""
+	g.Refresh = cmp.Or(token.RefreshToken, g.Refresh)
+	if scope, ok := token.Extra("scope").(string); ok && scope != "" {
+		g.Scopes = strings.Fields(scope)
+	}
+	t.hide(g)
+	return nil
+}
+
+// hide has the secrets of g masked in all that is written.
+func (t *Tokens) hide(g *grant) {
+	for _, secret := range []string{g.ClientSecret, g.Refresh, g.Access} {
+		if secret != "" {
+			t.Redactor.Add(auth.Token(secret))
+		}
+	}
+}
+
+// audience is what tokens are asked for.
+func (g *grant) audience() string { return cmp.Or(g.Audience, g.Resource) }
+
+func (g *grant) authStyle() oauth2.AuthStyle {
+	if g.InHeader {
+		return oauth2.AuthStyleInHeader
+	}
+	return oauth2.AuthStyleInParams
+}
+
+// reason is the problem that an error of a request to an authorization server stands for.
+func reason(err error) *problem.Problem {
+	var refusal *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refusal) && refusal.ErrorCode != "":
+		return problem.New(problem.Failed, problem.Refused, refusalText(refusal), "")
+	case refusal != nil:
+		return unexpected(refusal.Response, refusal.Body)
+	case isNetwork(err), problem.As(err) != nil:
+		return problem.FromError(err, false)
+	}
+	return problem.New(problem.BrokenAnswer, problem.Refused, "the authorization server gave a broken answer", "try again later")
+}
+
+func isNetwork(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
+}
+
+// unexpected is the problem of an answer that is none of an authorization server's.
+func unexpected(res *http.Response, body []byte) *problem.Problem {
+	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Now: time.Now()})
+	switch p.Code {
+	case problem.NotLeadMagic, problem.RateLimited:
+		return p
+	}
+	return problem.New(problem.Failed, problem.Refused, fmt.Sprintf("%s answered with HTTP %d", res.Request.URL.Host, res.StatusCode), "try again later")
+}
+
+// refusalText is what an authorization server says of a refusal.
+func refusalText(e *oauth2.RetrieveError) string { return refusalOf(e.ErrorCode, e.ErrorDescription) }
+
+func refusalOf(code, description string) string {
+	said := problem.PrintableLine(code, problem.MaxName)
+	if description != "" {
+		said += " (" + problem.PrintableLine(description, problem.MaxLine) + ")"
+	}
+	return "the authorization server says " + said
+}
+
+// store is where the sign-in is kept: apart for each server, so that none gets what another one's sign-in has given.
+func (t *Tokens) store() *auth.Store {
+	sum := sha256.Sum256([]byte(t.resource()))
+	return &auth.Store{
+		Getenv: t.Getenv, Keychain: t.Keychain, Account: "sign-in " + t.resource(), File: "signin-" + hex.EncodeToString(sum[:4]) + ".json",
+	}
+}
+
+// resource is the server's address as an identifier, without what is not part of one. Source: RFC 8707 §2.
+func (t *Tokens) resource() string {
+	return (&url.URL{Scheme: strings.ToLower(t.Server.Scheme), Host: strings.ToLower(t.Server.Host), Path: t.Server.Path, RawQuery: t.Server.RawQuery}).String()
+}
+
+// load reads what is kept, and says whether that is in the private file.
+func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
+	mark := t.files()
+	secret, path, err := t.store().Read(ctx)
+	if err != nil {
+		if p := problem.As(err); p != nil {
+			return nil, false, p
+		}
+		return nil, false, problem.New(problem.SignInRequired, problem.NotSent, "the sign-in cannot be read: "+err.Error(), "run: "+Command)
+	}
+	if secret != "" {
+		g = new(grant)
+		// It counts for the server and the endpoint that it was made for.
+		if json.Unmarshal([]byte(secret), g) != nil || g.Resource != t.resource() || !secure(g.TokenURL) {
+			g = nil
+		} else {
+			t.hide(g)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.grant, t.mark, t.read = g, mark, time.Now()
+	return g, path != "", nil
+}
+
+// update changes the sign-in that is kept, while no other process does. There is nothing to change if there is none.
+func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
+	unlock, err := t.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	g, private, err := t.load(ctx)
+	if err != nil || g == nil {
+		return err
+	}
+	before, _ := json.Marshal(g)
+	g = clone(before)
+	if err := change(g); err != nil {
+		return err
+	}
+	if after, _ := json.Marshal(g); string(after) == string(before) {
+		return nil
+	}
+	_, err = t.keep(ctx, g, private)
+	return err
+}
+
+func clone(raw []byte) *grant {
+	g := new(grant)
+	_ = json.Unmarshal(raw, g)
+	return g
+}
+
+// keep stores g and returns the place. The lock is held. If that fails, this process goes on with g: the tokens before it
+// may be void.
+func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, error) {
+	raw, err := json.Marshal(g)
+	if err != nil {
+		return "", fmt.Errorf("keeping the sign-in: %w", err)
+	}
+	place, err := t.store().Keep(ctx, string(raw), private)
+	t.touch()
+	t.mu.Lock()
+	t.grant, t.mark, t.read = g, t.files(), time.Now()
+	t.mu.Unlock()
+	return place, err
+}
+
+// touch has Changed notice, in all processes, what was done in a keychain.
+func (t *Tokens) touch() {
+	now := time.Now()
+	_ = os.Chtimes(t.lockPath(), now, now)
+}
+
+// files is what the private file and the lock file are like now.
+func (t *Tokens) files() string {
+	var said strings.Builder
+	for _, path := range []string{t.store().Private(), t.lockPath()} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintln(&said, path, info.ModTime().UnixNano(), info.Size())
+		}
+	}
+	return said.String()
+}
+
+// lockPath is in a folder that no variable moves, since an editor may not pass that on.
+func (t *Tokens) lockPath() string {
+	files := t.store().Files()
+	if len(files) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(files[len(files)-1], ".json") + ".lock"
+}
+
+// lock keeps other processes from changing the sign-in, until unlock is called or this process ends.
+func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
+	path := t.lockPath()
+	if path == "" {
+		return nil, problem.New(problem.BadSetting, problem.NotSent, "the user's config folder is unknown", "set HOME")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+err.Error(), "make "+filepath.Dir(path)+" writable")
+	}
+	type answer struct {
+		unlock func()
+		err    error
+	}
+	locked := make(chan answer, 1)
+	go func() {
+		unlock, err := lockedfile.MutexAt(path).Lock()
+		locked <- answer{unlock, err}
+	}()
+	select {
+	case a := <-locked:
+		if a.err != nil {
+			return nil, problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+a.err.Error(), "make "+filepath.Dir(path)+" writable")
+		}
+		return a.unlock, nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-locked; a.err == nil {
+				a.unlock()
+			}
+		}()
+		return nil, problem.New(problem.Unreachable, problem.NotSent, "another session is renewing the sign-in, and has not finished", "")
+	}
+}
