@@ -71,7 +71,7 @@ func (l *Login) Run(ctx context.Context) (where string, err error) {
 			return "", err
 		}
 	}
-	l.reach.Store(int32(anywhere))
+	l.reach.Store(anywhere)
 	defer l.Dial.CloseIdleConnections()
 	found, err := l.discover(ctx)
 	if err != nil {
@@ -155,13 +155,9 @@ type discovery struct {
 // Source: the MCP specification 2025-11-25, Authorization; without any metadata, that of 2025-03-26.
 func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	t := l.Tokens
-	res, err := l.challenge(ctx)
+	status, challenges, err := l.challenge(ctx)
 	if err != nil {
 		return nil, l.failed(ctx, "", err)
-	}
-	challenges, err := oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))
-	if err != nil {
-		challenges = nil // what is standard is asked for
 	}
 	named := ""
 	d := new(discovery)
@@ -197,7 +193,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, odd("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
-	case d.server == nil && (meta != nil || res.StatusCode != http.StatusUnauthorized):
+	case d.server == nil && (meta != nil || status != http.StatusUnauthorized):
 		return nil, odd(shown(issuer) + " says nothing of how to sign in")
 	case d.server == nil:
 		d.server = &oauthex.AuthServerMeta{
@@ -245,30 +241,34 @@ func (l *Login) check(m *oauthex.AuthServerMeta) error {
 
 // challenge asks the server for a session as anybody may, to be told how to sign in. How near it is decides how near its
 // authorization server may be.
-func (l *Login) challenge(ctx context.Context) (*http.Response, error) {
+func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex.Challenge, err error) {
 	const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},` +
 		`"clientInfo":{"name":"leadmagic-mcp-proxy","version":"0"}}}`
-	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reach.Store(int32(reachOf(c.Conn.RemoteAddr().String()))) }}
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reach.Store(reachOf(c.Conn.RemoteAddr().String())) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(initialize))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	res, err := l.client.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it is only read
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
 	case res.StatusCode/100 == 2:
-		return nil, problem.New(problem.BadSetting, problem.Refused, l.Tokens.Server.Host+" asks for no sign-in", "")
+		return 0, nil, problem.New(problem.Failed, problem.Refused, l.Tokens.Server.Host+" asks for no sign-in", "use it without one")
 	case res.StatusCode/100 == 3, res.StatusCode >= 500:
-		return nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
+		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
 	}
-	return res, nil
+	challenges, err = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))
+	if err != nil {
+		challenges = nil // then what is standard is asked for
+	}
+	return res.StatusCode, challenges, nil
 }
 
 // resource is the metadata of the server, nil if it has none: where its challenge says, or else at the usual places.
@@ -520,16 +520,14 @@ func (l *Login) paste(state string, answers chan<- url.Values) {
 }
 
 // Where an address is: the nearer, the more trust it takes to connect to it on somebody's word.
-type reach int
-
 const (
-	public reach = iota
+	public int32 = iota
 	private
 	thisMachine
 	anywhere
 )
 
-func reachOf(address string) reach {
+func reachOf(address string) int32 {
 	at, err := netip.ParseAddrPort(address)
 	ip := at.Addr().Unmap()
 	switch shared := netip.MustParsePrefix("100.64.0.0/10"); {
@@ -544,7 +542,7 @@ func reachOf(address string) reach {
 // control refuses to connect to what is nearer than the server itself, or its proxy: a server far away must not have this
 // program ask machines of a network that it cannot reach.
 func (l *Login) control(_, address string, _ syscall.RawConn) error {
-	if int32(reachOf(address)) > l.reach.Load() {
+	if reachOf(address) > l.reach.Load() {
 		return odd(l.Tokens.Server.Host + " names a server in a private network, which was not asked")
 	}
 	return nil

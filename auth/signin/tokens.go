@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -149,7 +150,7 @@ func (t *Tokens) Answered(res *http.Response) {
 	// Who signs in next is asked for these too, in another process.
 	go func() {
 		_ = t.update(context.Background(), func(g *grant) error {
-			g.Wanted = slices.Compact(slices.Sorted(slices.Values(append(g.Wanted, wanted...))))
+			g.Wanted = slices.Compact(slices.Sorted(slices.Values(slices.Concat(g.Wanted, wanted))))
 			return nil
 		})
 	}()
@@ -437,12 +438,15 @@ func (t *Tokens) resource() string {
 // load reads what is kept, and says whether that is in the private file.
 func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	mark := t.files()
-	secret, path, err := t.store().Read(ctx)
-	if err != nil {
-		if p := problem.As(err); p != nil {
-			return nil, false, p
-		}
-		return nil, false, problem.New(problem.SignInRequired, problem.NotSent, "the sign-in cannot be read: "+err.Error(), "run: "+Command)
+	t.mu.Lock()
+	known := t.grant
+	t.mu.Unlock()
+	secret, path, err := t.store().Read(ctx) // an error of a keychain that was never read: it has nothing
+	switch {
+	case problem.As(err) != nil:
+		return nil, false, err
+	case err != nil && known != nil: // in a keychain that could be read before
+		return nil, false, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
 	}
 	if secret != "" {
 		g = new(grant)
@@ -470,28 +474,18 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 	if err != nil || g == nil {
 		return err
 	}
-	before, _ := json.Marshal(g)
-	g = clone(before)
-	if err := change(g); err != nil {
+	changed := *g // who has g may read it still
+	if err := change(&changed); err != nil || reflect.DeepEqual(changed, *g) {
 		return err
 	}
-	if after, _ := json.Marshal(g); string(after) == string(before) {
-		return nil
-	}
-	_, err = t.keep(ctx, g, private)
+	_, err = t.keep(ctx, &changed, private)
 	return err
-}
-
-func clone(raw []byte) *grant {
-	g := new(grant)
-	_ = json.Unmarshal(raw, g)
-	return g
 }
 
 // keep stores g and returns the place. The lock is held. If that fails, this process goes on with g: the tokens before it
 // may be void.
 func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, error) {
-	raw, err := json.Marshal(g)
+	raw, err := json.Marshal(g) //nolint:gosec // this is where the secrets are kept
 	if err != nil {
 		return "", fmt.Errorf("keeping the sign-in: %w", err)
 	}

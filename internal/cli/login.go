@@ -111,7 +111,9 @@ func (ss *session) tryTools(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	has := func(name string) bool { return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name }) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name })
+	}
 	if name := problem.BalanceToolIn(has); name != "" {
 		result, err := l.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
 		switch {
@@ -146,7 +148,7 @@ func newLogoutCommand(env *Env, s *settings) *cobra.Command {
 		Short:             "Remove the API key and the sign-in that login has kept, from the keychain and the private file",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			ss, refusal := newSession(env, s)
 			defer ss.close()
 			if err := logout(cmd.Context(), env, newKeys(env), ss.signIn); err != nil || refusal == nil {
