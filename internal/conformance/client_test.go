@@ -1,12 +1,15 @@
 package conformance
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,15 +24,19 @@ func runClient(program, url string) error {
 			Name      string
 			Arguments map[string]any
 		}
+		ClientID string `json:"client_id"`
 	}
 	if raw := os.Getenv("MCP_CONFORMANCE_CONTEXT"); raw != "" {
 		if err := json.Unmarshal([]byte(raw), &details); err != nil {
 			return fmt.Errorf("reading the scenario's context: %w", err)
 		}
 	}
-	cmd := exec.Command(program) //nolint:noctx // the session ends it, by closing its input
-	cmd.Env = []string{"LEADMAGIC_MCP_URL=" + url, "LEADMAGIC_API_KEY=lm_conformance_0000000000"}
-	cmd.Stderr = os.Stderr
+	if strings.HasPrefix(name, "auth/") {
+		if name == "auth/basic-cimd" {
+			details.ClientID = "https://conformance-test.local/client-metadata.json" // the one that the suite takes
+		}
+		return signInAndCall(program, url, details.ClientID)
+	}
 	content := map[string]any{} // consent alone, so that defaults must be filled in
 	if name == "sep-2322-client-request-state" {
 		content["confirmed"] = true
@@ -41,15 +48,9 @@ func runClient(program, url string) error {
 		},
 	})
 	ctx := context.Background()
-	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: cmd}, &mcp.ClientSessionOptions{
-		ProtocolVersion: os.Getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"),
-	})
+	session, tools, err := open(ctx, client, program, "LEADMAGIC_MCP_URL="+url, "LEADMAGIC_API_KEY=lm_conformance_0000000000")
 	if err != nil {
-		return fmt.Errorf("opening the session: %w", err)
-	}
-	tools, err := session.ListTools(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("listing the tools: %w", err)
+		return err
 	}
 	// call calls a tool that is offered. A scenario may want it refused.
 	call := func(tool string, arguments map[string]any) error {
@@ -100,6 +101,92 @@ func runClient(program, url string) error {
 		err = fmt.Errorf("what the scenario %q wants of a client is not known yet", name)
 	}
 	return errors.Join(err, session.Close())
+}
+
+// open starts the program with those variables, and opens a session.
+func open(ctx context.Context, client *mcp.Client, program string, env ...string) (*mcp.ClientSession, *mcp.ListToolsResult, error) {
+	cmd := exec.Command(program) //nolint:noctx // the session ends it, by closing its input
+	cmd.Env, cmd.Stderr = env, os.Stderr
+	session, err := client.Connect(ctx, &mcp.CommandTransport{Command: cmd}, &mcp.ClientSessionOptions{
+		ProtocolVersion: os.Getenv("MCP_CONFORMANCE_PROTOCOL_VERSION"),
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the session: %w", err)
+	}
+	tools, err := session.ListTools(ctx, nil)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listing the tools: %w", err), session.Close())
+	}
+	return session, tools, nil
+}
+
+// signInAndCall does as a person: signs in and calls every tool, and where that is refused once, again.
+func signInAndCall(program, url, clientID string) error {
+	home, err := os.MkdirTemp("", "conformance")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(home) }()
+	env := []string{"LEADMAGIC_MCP_URL=" + url, "LEADMAGIC_UPSTREAM=mcp", "LEADMAGIC_AUTH_SCHEME=oauth", "HOME=" + home, "XDG_CONFIG_HOME=" + home}
+	ctx := context.Background()
+	call := func() error {
+		client := mcp.NewClient(&mcp.Implementation{Name: "conformance-client", Version: "1"}, nil)
+		session, tools, err := open(ctx, client, program, env...)
+		if err != nil {
+			return err
+		}
+		for _, tool := range tools.Tools {
+			result, failed := session.CallTool(ctx, &mcp.CallToolParams{Name: tool.Name, Arguments: map[string]any{}})
+			if failed == nil && (result.IsError || tool.Name == "leadmagic_status") {
+				failed = fmt.Errorf("%s: %+v", tool.Name, result.Content[0])
+			}
+			err = errors.Join(err, failed)
+		}
+		return errors.Join(err, session.Close())
+	}
+	if err = login(ctx, program, env, clientID); err == nil {
+		err = call()
+	}
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintln(os.Stderr, "once more after:", err)
+	if err := login(ctx, program, env, clientID); err != nil {
+		fmt.Fprintln(os.Stderr, "signing out, since:", err)
+		out := exec.CommandContext(ctx, program, "logout")
+		out.Env, out.Stderr = env, os.Stderr
+		if err := errors.Join(out.Run(), login(ctx, program, env, clientID)); err != nil {
+			return err
+		}
+	}
+	return call()
+}
+
+// login signs in with the program, and with a browser that goes where it is sent: the suite's pages approve by themselves.
+func login(ctx context.Context, program string, env []string, clientID string) error {
+	cmd := exec.CommandContext(ctx, program, "login", "--no-browser", "--file")
+	if clientID != "" {
+		cmd.Args = append(cmd.Args, "--oauth-client-id", clientID)
+	}
+	cmd.Env, cmd.Stderr = env, os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		fmt.Fprintln(os.Stderr, lines.Text())
+		if !strings.HasPrefix(lines.Text(), "http") {
+			continue
+		}
+		page, err := http.Get(lines.Text()) //nolint:noctx,gosec // it is where the program sends a person
+		if err == nil {
+			_ = page.Body.Close()
+		}
+	}
+	return cmd.Wait()
 }
 
 func readOneOfEach(ctx context.Context, session *mcp.ClientSession) error {

@@ -41,6 +41,7 @@ func TestOfficialSuite(t *testing.T) {
 	}
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
 		t.Run(version+" as a client", func(t *testing.T) { testClient(t, version) })
+		t.Run(version+" signing in", func(t *testing.T) { testSignIn(t, version) })
 		t.Run(version+" as a server", func(t *testing.T) { testServer(t, version) })
 	}
 }
@@ -55,7 +56,7 @@ func suite(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), node, append([]string{filepath.Join(modules, "@modelcontextprotocol/conformance/dist/index.js")}, args...)...)
 }
 
-// testClient runs every scenario of a client but auth/, which wants a sign-in, while the program has a key.
+// testClient runs every scenario of a client but auth/, which testSignIn does.
 func testClient(t *testing.T, version string) {
 	list, err := suite(t, "list", "--client", "--spec-version", version).Output()
 	if err != nil {
@@ -90,6 +91,28 @@ func testClient(t *testing.T, version string) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 		passed += count
+	}
+	t.Logf("%d checks passed", passed)
+	if passed == 0 {
+		t.Error("the suite has checked nothing")
+	}
+}
+
+// testSignIn runs every scenario of a client that has to sign in.
+func testSignIn(t *testing.T, version string) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	text, err := suite(t, "client", "--suite", "auth", "--spec-version", version, "--output-dir", dir, "--expected-failures", filepath.Join("expected", version+".yml"),
+		"--command", self+" client "+filepath.Join(*bin, "leadmagic-mcp-proxy")).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+	passed := 0
+	for _, c := range results(t, filepath.Join(dir, "auth")) {
+		passed += c.passed
 	}
 	t.Logf("%d checks passed", passed)
 	if passed == 0 {
