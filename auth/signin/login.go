@@ -171,6 +171,9 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	if err != nil {
 		return nil, err
 	}
+	if meta == nil && status/100 == 2 {
+		return nil, problem.New(problem.Failed, problem.Refused, t.Server.Host+" asks for no sign-in", "use it without one")
+	}
 	issuer := (&url.URL{Scheme: t.Server.Scheme, Host: t.Server.Host}).String()
 	if meta != nil {
 		if len(meta.AuthorizationServers) == 0 {
@@ -239,13 +242,12 @@ func (l *Login) check(m *oauthex.AuthServerMeta) error {
 	return nil
 }
 
-// challenge asks the server for a session as anybody may, to be told how to sign in. How near it is decides how near its
-// authorization server may be.
+// challenge asks the server for its tools as nobody in particular, to be told how to sign in: some open a session for anybody. How
+// near the server is decides how near its authorization server may be.
 func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex.Challenge, err error) {
-	const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},` +
-		`"clientInfo":{"name":"leadmagic-mcp-proxy","version":"0"}}}`
+	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reach.Store(reachOf(c.Conn.RemoteAddr().String())) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(initialize))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(list))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -257,11 +259,7 @@ func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex
 	}
 	defer res.Body.Close() //nolint:errcheck // it is only read
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	switch {
-	case res.StatusCode == http.StatusUnauthorized:
-	case res.StatusCode/100 == 2:
-		return 0, nil, problem.New(problem.Failed, problem.Refused, l.Tokens.Server.Host+" asks for no sign-in", "use it without one")
-	case res.StatusCode/100 == 3, res.StatusCode >= 500:
+	if res.StatusCode/100 == 3 || res.StatusCode >= 500 {
 		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
 	}
 	challenges, err = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))

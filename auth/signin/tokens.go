@@ -147,13 +147,11 @@ func (t *Tokens) Answered(res *http.Response) {
 	if g == nil || wanted == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
 		return
 	}
-	// Who signs in next is asked for these too, in another process.
-	go func() {
-		_ = t.update(context.Background(), func(g *grant) error {
-			g.Wanted = slices.Compact(slices.Sorted(slices.Values(slices.Concat(g.Wanted, wanted))))
-			return nil
-		})
-	}()
+	// Who signs in next is asked for these too. This process may end as soon as it has the answer.
+	_ = t.update(res.Request.Context(), func(g *grant) error {
+		g.Wanted = slices.Compact(slices.Sorted(slices.Values(slices.Concat(g.Wanted, wanted))))
+		return nil
+	})
 }
 
 // wantedScopes are those that a refusal asks for. Source: RFC 6750 §3.1, and the MCP specification, Authorization, Step-Up.
