@@ -181,7 +181,7 @@ func login(ctx context.Context, program string, env []string, clientID string) e
 		if !strings.HasPrefix(lines.Text(), "http") {
 			continue
 		}
-		page, err := http.Get(lines.Text()) //nolint:noctx,gosec // it is where the program sends a person
+		page, err := http.Get(lines.Text()) //nolint:noctx // the suite ends it
 		if err == nil {
 			_ = page.Body.Close()
 		}
