@@ -44,13 +44,17 @@ func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) er
 	s := sandbox.New(o)
 	defer s.Close()
 	url := "http://" + listener.Addr().String()
+	signIn := ""
+	if o.OAuthOnly {
+		signIn = "\n# the hosted server takes no key but asks for a sign-in, and its page approves by itself\nleadmagic-mcp-proxy login --web\n"
+	}
 	_, err = fmt.Fprintf(env.Stdout, `export LEADMAGIC_MCP_URL=%[1]s/mcp LEADMAGIC_API_URL=%[1]s LEADMAGIC_API_KEY=%[2]s
-
+%[3]s
 # the entry for an editor; it names the variable, and the value stays in the environment
 {"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}","LEADMAGIC_MCP_URL":"%[1]s/mcp","LEADMAGIC_API_URL":"%[1]s"}}}}
 
 # all data is invented; stop with ctrl-c
-`, url, sandbox.Key)
+`, url, sandbox.Key, signIn)
 	if err != nil {
 		_ = listener.Close()
 		return err
