@@ -44,6 +44,7 @@ func TestKeysAreFoundInEveryEncoding(t *testing.T) {
 				"beside other letters":     {wide("A=1\n是"+canary+"是\n", order, width), []string{at(2, 2)}},
 				"appended":                 {"A=1\nB=22\n" + wide(line+"\n"+chinese+line, order, width), []string{at(3, after), at(5, after)}},
 				"appended, odd":            {"A=1\nB=2\n" + wide(line+"\n"+chinese+line, order, width), []string{at(3, after), at(5, after)}},
+				"appended to little":       {"A\n" + wide(line, order, width), []string{at(2, after)}},
 				"appended, with a mark":    {"A=1\n" + wide(mark+line+"\n", order, width), []string{at(2, after)}},
 				"followed by other text":   {wide(mark+"A=1\n", order, width) + line + "\n", []string{at(2, after)}},
 				"both":                     {line + "\n" + wide(line+"\n", order, width), []string{at(1, after), at(2, after)}},

@@ -72,6 +72,20 @@ func TestKeysAreFound(t *testing.T) {
 	}
 }
 
+func TestAKeyIsAWordOfItsOwn(t *testing.T) {
+	const key = "lm_0123456789abcdef"
+	for _, c := range "09azAZ_" {
+		if Holds(string(c) + key) {
+			t.Errorf("a key is found behind %c", c)
+		}
+	}
+	for _, c := range "/:@[`{-é\x00" {
+		if !Holds(string(c) + key) {
+			t.Errorf("no key is found behind %c", c)
+		}
+	}
+}
+
 func TestHoldsKey(t *testing.T) {
 	for text, want := range map[string]bool{canary: true, "--x=" + canary: true, "x-leadmagic-key: 8f3a": true, "--read-only": false, "lm_abc": false} {
 		if got := Holds(text); got != want {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +209,12 @@ func TestAFileOutsideOfARepository(t *testing.T) {
 	if got := told(s, rep); err != nil || !slices.Equal(got, []string{".mcp.json claude-code LEADMAGIC_API_KEY outside"}) {
 		t.Errorf("got %q (%v)", got, err)
 	}
+	// A file in place of .git leads to a folder with "gitdir: " alone.
+	put(t, filepath.Join(s.Folder, ".git"), "other\n")
+	put(t, filepath.Join(s.Folder, "other", "HEAD"), "ref: refs/heads/main\n")
+	if rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{".mcp.json"}}); err != nil || rep.Findings[0].Git != Outside {
+		t.Errorf("beside a file that leads nowhere: got %+v (%v)", rep, err)
+	}
 }
 
 func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
@@ -250,6 +257,13 @@ func TestStagedTakesTheTextFromTheIndex(t *testing.T) {
 	if got := scan(); len(got) != 1 || !strings.Contains(got[0], "d.env") {
 		t.Errorf("from below: got %q", got)
 	}
+	s.Folder = filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(top, s.Folder); err != nil {
+		t.Fatal(err)
+	}
+	if got := scan(); !slices.Equal(got, []string{"d.env  LEADMAGIC_API_KEY staged"}) {
+		t.Errorf("where the folder is a link: got %q", got)
+	}
 }
 
 // What git is told beside the repository's files: its own list of patterns, and the user's.
@@ -260,6 +274,9 @@ func TestOtherListsOfWhatGitIgnores(t *testing.T) {
 	g = append(g, "HOME="+home)
 	put(t, filepath.Join(home, ".config", "git", "ignore"), "mine.env\n")
 	put(t, filepath.Join(s.Folder, ".git", "info", "exclude"), "ours.env\nfolder/\n")
+	if runtime.GOOS == "linux" { // where case matters
+		put(t, filepath.Join(s.Folder, ".gitignore"), "OTHER.env\n")
+	}
 	for _, name := range []string{"mine.env", "ours.env", "other.env", "folder/a.env"} {
 		put(t, filepath.Join(s.Folder, name), leak)
 	}
@@ -347,10 +364,14 @@ func TestWhatIsTooLargeToBeLookedAtIsSaid(t *testing.T) {
 	for _, name := range []string{"data.json", "film.mp4"} {
 		put(t, filepath.Join(s.Folder, name), strings.Repeat(" ", maxConfig)+leak)
 	}
+	put(t, filepath.Join(s.Folder, "most.json"), strings.Repeat(" ", maxConfig-len(leak))+leak)
 	runGit(t, g, s.Folder, "add", ".")
 	rep, err := s.with(g).Scan(t.Context(), Targets{Staged: true})
-	if err != nil || len(rep.Skipped) != 2 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
+	if err != nil || len(rep.Findings) != 1 || len(rep.Skipped) != 2 || !strings.Contains(rep.Skipped[0].Error(), "data.json: it is larger than 8 MiB") {
 		t.Errorf("skipped: %v (%v)", rep.Skipped, err)
+	}
+	if rep, err := s.Scan(t.Context(), Targets{Paths: []string{"data.json"}}); err != nil || len(rep.Findings) != 1 {
+		t.Errorf("a file that is named: got %+v (%v)", rep, err)
 	}
 }
 

@@ -293,6 +293,11 @@ func TestAGitThatFails(t *testing.T) {
 			*cat-file*) printf '1 blob 1000\nshort' ;;
 			*) exit 1 ;;
 		esac`, "git says: exit status 1", "reading from git: "},
+		"leaves out the end": {`case "$*" in
+			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000' ;;
+			*cat-file*) printf '1 blob 5\nshort' ;;
+			*) exit 1 ;;
+		esac`, "git says: exit status 1", "reading from git: "},
 		"has not all": {`case "$*" in
 			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000:000000 100644 0 2 A\000b.env\000' ;;
 			*cat-file*) printf '1 missing\n2 blob x\n' ;;
