@@ -19,10 +19,10 @@ import (
 type Budget struct {
 	Next Upstream
 	// Limit is how many credits may be used. Zero is no limit, and then a Budget only keeps account.
-	Limit float64
+	Limit problem.Credits
 	// Price is what a call costs at most, in credits; a tool that costs 0 is free. It is not known for tools that nobody
 	// has a price for. A nil Price knows of none.
-	Price func(tool string, arguments []byte) (credits float64, known bool)
+	Price func(tool string, arguments []byte) (credits problem.Credits, known bool)
 	// Spent is told of each paid call that was sent, when it is known what it has cost. It is not called again before it
 	// returns. Nil tells nobody.
 	Spent func(SpentCall)
@@ -34,7 +34,7 @@ type Budget struct {
 
 	mu           sync.Mutex
 	closing      bool
-	spent, held  credits
+	spent, held  problem.Credits
 	outstanding  int             // reservations that are granted and not settled
 	alone        bool            // the one that is granted is of unknown price
 	queue        []*reservation  // not decided yet, in the order in which they came
@@ -46,15 +46,15 @@ type Budget struct {
 type reservation struct {
 	request *jsonrpc.Message
 	tool    string
-	worst   credits // what the call costs at most
-	known   bool    // worst is known
+	worst   problem.Credits // what the call costs at most
+	known   bool            // worst is known
 
 	decided chan struct{} // closed when refusal says whether the call may be sent
 	refusal *problem.Problem
 
 	// Of a call that runs alone.
-	before credits // the balance
-	cost   cost    // what its response says
+	before problem.Credits // the balance
+	cost   cost            // what its response says
 }
 
 // Start implements Upstream.
@@ -153,7 +153,7 @@ func (b *Budget) reservationFor(request *jsonrpc.Message) (r *reservation, paid 
 	}
 	price, known := b.Price(r.tool, jsonrpc.Get(request.Params, "arguments"))
 	if known && price >= 0 { // neither negative nor NaN
-		r.worst, r.known = toCredits(price), true
+		r.worst, r.known = price, true
 	}
 	return r, !r.known || r.worst > 0
 }
@@ -203,7 +203,7 @@ func (b *Budget) leave(r *reservation) bool {
 func (b *Budget) decide() {
 	for len(b.queue) > 0 {
 		r := b.queue[0]
-		left := toCredits(b.Limit) - b.spent
+		left := b.Limit - b.spent
 		fits := b.Limit == 0 || r.known && r.worst <= left-b.held || !r.known && left-b.held > 0
 		switch {
 		case b.Limit == 0:
@@ -223,18 +223,17 @@ func (b *Budget) decide() {
 }
 
 // overBudget says why the limit forbids a call, of which left credits are left.
-func (b *Budget) overBudget(r *reservation, left credits) *problem.Problem {
-	limit := toCredits(b.Limit)
-	what := fmt.Sprintf("what %s costs is not known, and nothing is left of the %s that this session may use", quoteName(r.tool), limit.words())
+func (b *Budget) overBudget(r *reservation, left problem.Credits) *problem.Problem {
+	what := fmt.Sprintf("what %s costs is not known, and nothing is left of the %s that this session may use", quoteName(r.tool), b.Limit.Words())
 	if r.known {
-		what = fmt.Sprintf("%s may cost %s, and %s of the %s that this session may use are left", quoteName(r.tool), r.worst.words(), left, limit)
+		what = fmt.Sprintf("%s may cost %s, and %s of the %s that this session may use are left", quoteName(r.tool), r.worst.Words(), left, b.Limit)
 	}
-	details := []string{b.spent.words() + " spent"}
-	if b.spent > limit {
+	details := []string{b.spent.Words() + " spent"}
+	if b.spent > b.Limit {
 		details = append(details, "since a call of unknown cost may pass the limit")
 	}
 	if b.held > 0 {
-		details = append(details, b.held.words()+" held for calls under way")
+		details = append(details, b.held.Words()+" held for calls under way")
 	}
 	return problem.New(problem.OverBudget, problem.NotSent, what+" ("+strings.Join(details, ", ")+"); the call was not sent", "")
 }
@@ -276,9 +275,9 @@ func (b *Budget) report(r *reservation, c cost) {
 	if b.Spent == nil {
 		return
 	}
-	s := SpentCall{Time: time.Now(), Tool: r.tool, Credits: c.credits.float(), Basis: c.basis, RequestID: c.requestID}
+	s := SpentCall{Time: time.Now(), Tool: r.tool, Credits: c.credits, Basis: c.basis, RequestID: c.requestID}
 	if c.balance != nil {
-		s.Balance, s.BalanceKnown = c.balance.float(), true
+		s.Balance, s.BalanceKnown = *c.balance, true
 	}
 	b.Spent(s)
 }
@@ -331,7 +330,7 @@ func (b *Budget) measureAgain() {
 }
 
 // balance is how many credits are left.
-func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (credits, *problem.Problem) {
+func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Credits, *problem.Problem) {
 	tool, p := b.balanceTool(ctx, like)
 	if p != nil {
 		return 0, p

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
@@ -128,7 +129,7 @@ func TestBudgetReportsBalanceAndRequest(t *testing.T) {
 			t.Fatalf("reported: %+v", a.ledger)
 		}
 		got := a.ledger[0]
-		if got.Tool != "find_work_email" || got.Credits != 1 || got.Balance != 99 || !got.BalanceKnown || !strings.HasPrefix(got.RequestID, "req_sandbox_") || got.Time.IsZero() {
+		if got.Tool != "find_work_email" || got.Credits != problem.Credit || got.Balance != 99*problem.Credit || !got.BalanceKnown || !strings.HasPrefix(got.RequestID, "req_sandbox_") || got.Time.IsZero() {
 			t.Errorf("reported: %+v", got)
 		}
 	})
@@ -219,7 +220,7 @@ func TestBudgetWithoutALimitOnlyCounts(t *testing.T) {
 }
 
 func TestBudgetMeasuresACallOfUnknownCost(t *testing.T) {
-	unpriced := func(tool string, args []byte) (float64, bool) {
+	unpriced := func(tool string, args []byte) (problem.Credits, bool) {
 		if tool == "find_company_funding" {
 			return 0, false
 		}

@@ -28,7 +28,7 @@ func TestCancelWhileTheBalanceIsRead(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		b := &Budget{Next: up, Limit: 1}
+		b := &Budget{Next: up, Limit: problem.Credit}
 		b.Start(func(*jsonrpc.Message) {})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		done := make(chan *jsonrpc.Message, 1)

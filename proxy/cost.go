@@ -14,36 +14,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
-// credits is an amount of credits in millionths, so that 0.05 adds up.
-type credits int64
-
-const (
-	credit credits = 1e6
-	// maxCredits bounds what one amount can be, so that no sum of them overflows. Nobody has so many.
-	maxCredits = 1e9
-)
-
-// toCredits is f, which is not negative, as an amount. A positive one never becomes zero.
-func toCredits(f float64) credits {
-	c := credits(math.Round(min(f, maxCredits) * float64(credit)))
-	if c == 0 && f > 0 {
-		return 1
-	}
-	return c
-}
-
-func (c credits) float() float64 { return float64(c) / float64(credit) }
-
-func (c credits) String() string { return strconv.FormatFloat(c.float(), 'f', -1, 64) }
-
-// words is c with its unit.
-func (c credits) words() string {
-	if c == credit {
-		return "1 credit"
-	}
-	return c.String() + " credits"
-}
-
 // A Basis is how it is known what a call has cost.
 type Basis string
 
@@ -61,10 +31,10 @@ type SpentCall struct {
 	Time time.Time
 	Tool string
 	// Credits is what counts as spent; 0 if that is Unknown.
-	Credits float64
+	Credits problem.Credits
 	Basis   Basis
 	// Balance is what is left in the account, if BalanceKnown.
-	Balance      float64
+	Balance      problem.Credits
 	BalanceKnown bool
 	// RequestID is LeadMagic's id of the request, empty if it gave none.
 	RequestID string
@@ -72,9 +42,9 @@ type SpentCall struct {
 
 // A cost is what a call has cost, as far as its response tells.
 type cost struct {
-	credits   credits
+	credits   problem.Credits
 	basis     Basis
-	balance   *credits
+	balance   *problem.Credits
 	requestID string
 	unsent    bool // nothing of the call has reached LeadMagic
 	final     bool // the balance cannot tell more
@@ -139,7 +109,7 @@ var uncertain = sync.OnceValue(func() *regexp.Regexp {
 // A usage is the member problem.UsageKey of a result's _meta, in which an upstream of ours says what its request to
 // LeadMagic has used. It is on refusals too. Without creditsUsed the worst case counts.
 type usage struct {
-	used, left *credits
+	used, left *problem.Credits
 	requestID  string
 }
 
@@ -168,7 +138,7 @@ const (
 // statedCredits is what a result says that its call has cost. Structured content counts, else JSON in the texts, else
 // what is elsewhere. An object that states its cost does so for all that is in it; costs beside each other, as in the
 // rows of a batch, add up. If one of them cannot be read, nothing is stated.
-func statedCredits(result []byte) (credits, bool) {
+func statedCredits(result []byte) (problem.Credits, bool) {
 	if !bytes.Contains(result, []byte(creditsConsumed)) {
 		return 0, false
 	}
@@ -197,7 +167,7 @@ func statedCredits(result []byte) (credits, bool) {
 
 // A sum adds up stated costs.
 type sum struct {
-	total             credits
+	total             problem.Credits
 	found, unreadable bool
 }
 
@@ -226,11 +196,11 @@ func (s *sum) add(value []byte) {
 	c, ok := readCredits(value)
 	s.found = true
 	s.unreadable = s.unreadable || !ok || c < 0
-	s.total = min(s.total+max(c, 0), maxCredits*credit)
+	s.total = min(s.total+max(c, 0), problem.MaxCredits)
 }
 
 // statedBalance is how many credits are left, from the result of a balance tool.
-func statedBalance(result []byte) (credits, bool) {
+func statedBalance(result []byte) (problem.Credits, bool) {
 	if string(jsonrpc.Get(result, "isError")) == "true" {
 		return 0, false
 	}
@@ -249,7 +219,7 @@ func statedBalance(result []byte) (credits, bool) {
 }
 
 // readCredits reads a number, or a text that is one, such as "15432.50" or "2 credits".
-func readCredits(value []byte) (credits, bool) {
+func readCredits(value []byte) (problem.Credits, bool) {
 	number := string(value)
 	if text, isText := jsonrpc.Unquote(value); isText {
 		text = strings.ToLower(strings.TrimSpace(text))
@@ -257,13 +227,13 @@ func readCredits(value []byte) (credits, bool) {
 		number = strings.TrimSpace(text)
 	}
 	f, err := strconv.ParseFloat(number, 64)
-	if err != nil || strings.Trim(number, "+-.0123456789eE") != "" || math.Abs(f) > maxCredits {
+	if err != nil || strings.Trim(number, "+-.0123456789eE") != "" || math.Abs(f) > problem.MaxCredits.Float() {
 		return 0, false
 	}
 	if f < 0 {
-		return -toCredits(-f), true
+		return -problem.ToCredits(-f), true
 	}
-	return toCredits(f), true
+	return problem.ToCredits(f), true
 }
 
 // documents yields the JSON in the texts of a result's content, which may have words around it.

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
-
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
@@ -85,13 +85,13 @@ func upstreamTo(t testing.TB, w way, s *faults.Server) Upstream {
 }
 
 // prices are the worst cases of the tools that the tests call.
-func prices(tool string, _ []byte) (float64, bool) {
+func prices(tool string, _ []byte) (problem.Credits, bool) {
 	cost, known := map[string]float64{
 		"check_credits": 0, "check_credit_balance": 0, "get_account_analytics": 0,
 		"validate_work_email": 0.25, "find_work_email": 1, "find_personal_email": 2, "find_company_funding": 4,
 		"find_mobile_number": 5, "priced": 2,
 	}[tool]
-	return cost, known
+	return problem.ToCredits(cost), known
 }
 
 // A client is at the editor's end of a guarded session.
@@ -115,7 +115,7 @@ type limits struct {
 	Tools, Exclude []string
 	ReadOnly       bool
 	MaxCredits     float64
-	Cost           func(tool string, arguments []byte) (credits float64, known bool)
+	Cost           func(tool string, arguments []byte) (credits problem.Credits, known bool)
 	Spent          func(SpentCall)
 
 	filter *Filter
@@ -128,7 +128,7 @@ func (l *limits) around(up Upstream) Upstream {
 		return up
 	}
 	if l.MaxCredits > 0 || l.Spent != nil {
-		l.budget = &Budget{Next: up, Limit: l.MaxCredits, Price: l.Cost, Spent: l.Spent}
+		l.budget = &Budget{Next: up, Limit: problem.ToCredits(l.MaxCredits), Price: l.Cost, Spent: l.Spent}
 		up = l.budget
 	}
 	if l.ReadOnly || l.MaxCredits > 0 || len(l.Tools)+len(l.Exclude) > 0 {
@@ -226,11 +226,11 @@ func (a *client) spent() []string {
 func (a *client) total() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var sum credits
+	var sum problem.Credits
 	for _, s := range a.ledger {
-		sum += toCredits(s.Credits)
+		sum += s.Credits
 	}
-	return sum.float()
+	return sum.Float()
 }
 
 func (a *client) say(line string) {

@@ -158,15 +158,17 @@ var around = map[string]func(proxy.Upstream) proxy.Upstream{
 	"behind filter": func(u proxy.Upstream) proxy.Upstream {
 		return &proxy.Filter{Next: u, Exclude: []string{"none"}, Log: quiet}
 	},
-	"behind budget":   func(u proxy.Upstream) proxy.Upstream { return &proxy.Budget{Next: u, Limit: 1e6, Price: one} },
+	"behind budget": func(u proxy.Upstream) proxy.Upstream {
+		return &proxy.Budget{Next: u, Limit: problem.MaxCredits, Price: one}
+	},
 	"behind account":  func(u proxy.Upstream) proxy.Upstream { return &proxy.Budget{Next: u, Spent: func(proxy.SpentCall) {}} },
 	"behind failover": failover,
 	"behind all": func(u proxy.Upstream) proxy.Upstream {
-		return &proxy.Filter{Next: &proxy.Budget{Next: failover(u), Limit: 1e6, Price: one}, ReadOnly: false, Exclude: []string{"none"}, Log: quiet}
+		return &proxy.Filter{Next: &proxy.Budget{Next: failover(u), Limit: problem.MaxCredits, Price: one}, ReadOnly: false, Exclude: []string{"none"}, Log: quiet}
 	},
 }
 
-func one(string, []byte) (float64, bool) { return 1, true }
+func one(string, []byte) (problem.Credits, bool) { return problem.Credit, true }
 
 func failover(u proxy.Upstream) proxy.Upstream {
 	return &proxy.Failover{

@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"math"
 	"testing"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
@@ -45,10 +44,10 @@ func TestCostsAreTheWorstCase(t *testing.T) {
 	overREST, hosted := rest.Costs(), rest.HostedCosts()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, known := overREST(tt.tool, []byte(tt.args)); got != tt.rest || known != tt.restKnown {
+			if got, known := overREST(tt.tool, []byte(tt.args)); got.Float() != tt.rest || known != tt.restKnown {
 				t.Errorf("over REST: got %v, %v, want %v, %v", got, known, tt.rest, tt.restKnown)
 			}
-			if got, known := hosted(tt.tool, []byte(tt.args)); got != tt.hosted || known != tt.hostedKnown {
+			if got, known := hosted(tt.tool, []byte(tt.args)); got.Float() != tt.hosted || known != tt.hostedKnown {
 				t.Errorf("hosted: got %v, %v, want %v, %v", got, known, tt.hosted, tt.hostedKnown)
 			}
 		})
@@ -60,7 +59,7 @@ func TestEachToolHasItsPrice(t *testing.T) {
 	prices := map[string]float64{
 		"validate_work_email": 0.25, "find_work_email": 1, "find_personal_email": 2, "b2b_profile_to_work_email": 5, "search_profile": 1,
 		"email_to_b2b_profile": 10, "find_mobile_number": 5, "detect_job_change": 3, "find_people_by_role": 2,
-		"find_company_employees": 3 * 0.05, "search_people": 2,
+		"find_company_employees": 0.15, "search_people": 2,
 		"enrich_company": 1, "find_company_funding": 4, "list_company_competitors": 5, "get_company_technographics": 1,
 		"search_companies": 5, "find_lookalike_companies": 5, "find_jobs": 5, "search_jobs": 5,
 		"search_google_ads": 3, "search_meta_ads": 10, "search_b2b_ads": 11, "get_b2b_ad_details": 2,
@@ -74,7 +73,7 @@ func TestEachToolHasItsPrice(t *testing.T) {
 	cost := rest.Costs()
 	for _, tool := range rest.Tools() {
 		got, known := cost(tool.Name, []byte(args[tool.Name]))
-		if want := prices[tool.Name]; !known || math.Abs(got-want) > 1e-9 || tool.Free != (want == 0) {
+		if want := prices[tool.Name]; !known || got.Float() != want || tool.Free != (want == 0) {
 			t.Errorf("%s: got %v credits, known %v, free %v, want %v", tool.Name, got, known, tool.Free, want)
 		}
 	}

@@ -56,7 +56,7 @@ func TestTheSandboxCarriesOutEachTool(t *testing.T) {
 				t.Errorf("got %v credits used (%v), want the %v that were charged", used, err, last.Credits)
 			}
 			worst, known := cost(tt.tool, []byte(tt.args))
-			if spent := box.Charged() - charged; !known || spent > worst+1e-9 {
+			if spent := box.Charged() - charged; !known || spent > worst.Float()+1e-9 {
 				t.Errorf("got %v credits charged, want at most the %v of the table (known: %v)", spent, worst, known)
 			}
 		})

@@ -278,9 +278,9 @@ func checkPages(a arguments) []fault {
 
 // searchPeopleWorst counts contact details as shown whenever LeadMagic's rules may show them.
 // Source: LeadMagic OpenAPI 1.4.35, people-search.
-func searchPeopleWorst(a arguments) float64 {
-	const row, email, mobile = 1, 1, 5
-	worst := float64(row)
+func searchPeopleWorst(a arguments) problem.Credits {
+	const row, email, mobile = problem.Credit, problem.Credit, 5 * problem.Credit
+	worst := row
 	both := a.flag("include_contact_details")
 	if a.flag("include_email") || both && !a.given("include_email") && !a.flag("include_mobile") {
 		worst += email
@@ -288,7 +288,7 @@ func searchPeopleWorst(a arguments) float64 {
 	if a.flag("include_mobile") || both && !a.given("include_mobile") && !a.flag("include_email") {
 		worst += mobile
 	}
-	return worst * a.number("limit")
+	return worst * problem.Credits(a.number("limit"))
 }
 
 // companyFilters are the filters that the searches of people and of companies share.

@@ -3,11 +3,12 @@ package rest
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // A tool is one row of the table: a route of LeadMagic's REST API as a model sees it.
@@ -182,27 +183,29 @@ func number(n *int) *float64 {
 type price struct {
 	short string // in a table, as "5 if found"
 	text  string // in a sentence, after "Costs"
-	// most is the worst case of a call in credits.
-	most func(arguments) float64
+	// most is the worst case of a call.
+	most func(arguments) problem.Credits
 	// rows is the argument that bounds the rows paid for, if they are paid for one by one.
 	rows string
 }
 
 // flat is a price that does not depend on the arguments.
 func flat(credits float64, short, text string) price {
-	return price{short: short, text: text, most: func(arguments) float64 { return credits }}
+	return price{short: short, text: text, most: func(arguments) problem.Credits { return problem.ToCredits(credits) }}
 }
 
 // perRow is a price of base and of each row that the argument rows allows.
 func perRow(base, each float64, rows, short, text string) price {
-	return price{short: short, text: text, rows: rows, most: func(a arguments) float64 { return base + each*a.number(rows) }}
+	return price{short: short, text: text, rows: rows, most: func(a arguments) problem.Credits {
+		return problem.ToCredits(base) + problem.ToCredits(each)*problem.Credits(a.number(rows))
+	}}
 }
 
-// Costs is the worst-case cost of calls over the REST API, in credits. A call that is refused before it is
+// Costs is the worst-case cost of calls over the REST API. A call that is refused before it is
 // sent costs nothing. The cost is not known of tools that are not in the table.
-func Costs() func(tool string, args []byte) (credits float64, known bool) {
+func Costs() func(tool string, args []byte) (credits problem.Credits, known bool) {
 	tools := byName(table())
-	return func(name string, args []byte) (float64, bool) {
+	return func(name string, args []byte) (problem.Credits, bool) {
 		t := tools[name]
 		switch {
 		case t == nil:
@@ -214,16 +217,16 @@ func Costs() func(tool string, args []byte) (credits float64, known bool) {
 		if faults != nil {
 			return 0, true
 		}
-		return t.worst(a), true
+		return t.price.most(a), true
 	}
 }
 
 // HostedCosts is the worst-case cost of calls to the hosted server, as far as the same table tells: its tools
 // of these names run the same lookups, but may take other arguments and other limits. So the cost is known
 // of free tools, and of calls whose arguments the table knows and which say how many rows they want.
-func HostedCosts() func(tool string, args []byte) (credits float64, known bool) {
+func HostedCosts() func(tool string, args []byte) (credits problem.Credits, known bool) {
 	tools := byName(table())
-	return func(name string, args []byte) (float64, bool) {
+	return func(name string, args []byte) (problem.Credits, bool) {
 		t := tools[name]
 		switch {
 		case t == nil:
@@ -235,9 +238,6 @@ func HostedCosts() func(tool string, args []byte) (credits float64, known bool) 
 		if faults != nil || t.price.rows != "" && !a.given(t.price.rows) {
 			return 0, false
 		}
-		return t.worst(a), true
+		return t.price.most(a), true
 	}
 }
-
-// worst rounds to what LeadMagic bills, so that 3 × 0.05 is 0.15.
-func (t *tool) worst(a arguments) float64 { return math.Round(t.price.most(a)*100) / 100 }

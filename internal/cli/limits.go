@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -15,9 +16,9 @@ func (s *settings) limits() bool {
 
 // prices tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
 // until it is known what carries the session less is known of the costs.
-func (ss *session) prices() func(tool string, arguments []byte) (credits float64, known bool) {
+func (ss *session) prices() func(tool string, arguments []byte) (credits problem.Credits, known bool) {
 	overREST, hosted := rest.Costs(), rest.HostedCosts()
-	return func(tool string, arguments []byte) (float64, bool) {
+	return func(tool string, arguments []byte) (problem.Credits, bool) {
 		if ss.settings.upstream == "rest" || ss.status.Report().Upstream == "rest" {
 			return overREST(tool, arguments)
 		}
@@ -30,11 +31,11 @@ func (ss *session) logSpent(s proxy.SpentCall) {
 	r := slog.NewRecord(s.Time, slog.LevelInfo, "paid call", 0)
 	r.AddAttrs(slog.String("tool", s.Tool))
 	if s.Basis != proxy.Unknown {
-		r.AddAttrs(slog.Float64("credits", s.Credits))
+		r.AddAttrs(slog.Float64("credits", s.Credits.Float()))
 	}
 	r.AddAttrs(slog.String("basis", string(s.Basis)))
 	if s.BalanceKnown {
-		r.AddAttrs(slog.Float64("balance", s.Balance))
+		r.AddAttrs(slog.Float64("balance", s.Balance.Float()))
 	}
 	if s.RequestID != "" {
 		r.AddAttrs(slog.String("request", s.RequestID))

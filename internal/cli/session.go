@@ -86,7 +86,7 @@ func (ss *session) upstream() proxy.Upstream {
 	failover.Candidates = ss.candidates()
 	upstream := proxy.Upstream(failover)
 	if s.maxCredits > 0 || s.logFile != "" {
-		budget := &proxy.Budget{Next: upstream, Limit: s.maxCredits, Price: ss.prices()}
+		budget := &proxy.Budget{Next: upstream, Limit: problem.ToCredits(s.maxCredits), Price: ss.prices()}
 		if s.logFile != "" {
 			budget.Spent = ss.logSpent
 		}

@@ -148,3 +148,25 @@ func TestAProblemIsFoundInATreeOfErrors(t *testing.T) {
 		t.Errorf("got %v in no error", got)
 	}
 }
+
+func TestCreditsAreExact(t *testing.T) {
+	tests := []struct {
+		f    float64
+		want string
+	}{
+		{0.05, "0.05"},
+		{0.1 + 0.2, "0.3"},
+		{1e-9, "0.000001"}, // something is not nothing
+		{0, "0"},
+		{15432.5, "15432.5"},
+		{1e300, "1000000000"},
+	}
+	for _, tt := range tests {
+		if got := problem.ToCredits(tt.f); got.String() != tt.want || got.Words() != tt.want+" credits" {
+			t.Errorf("%v: got %s, want %s", tt.f, got.Words(), tt.want)
+		}
+	}
+	if got := problem.Credit.Words(); got != "1 credit" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -27,7 +27,7 @@ type limit struct {
 	Tools, Exclude []string
 	ReadOnly       bool
 	MaxCredits     float64
-	Cost           func(tool string, arguments []byte) (credits float64, known bool)
+	Cost           func(tool string, arguments []byte) (credits problem.Credits, known bool)
 	Spent          func(proxy.SpentCall)
 }
 
@@ -37,7 +37,7 @@ func (l *limit) around(up proxy.Upstream) proxy.Upstream {
 	case l == nil:
 		return up
 	case l.MaxCredits > 0 || l.Spent != nil:
-		up = &proxy.Budget{Next: up, Limit: l.MaxCredits, Price: l.Cost, Spent: l.Spent}
+		up = &proxy.Budget{Next: up, Limit: problem.ToCredits(l.MaxCredits), Price: l.Cost, Spent: l.Spent}
 	}
 	if l.ReadOnly || l.MaxCredits > 0 || len(l.Tools)+len(l.Exclude) > 0 {
 		up = &proxy.Filter{Next: up, Tools: l.Tools, Exclude: l.Exclude, ReadOnly: l.ReadOnly, Log: slog.New(slog.DiscardHandler)}
@@ -46,8 +46,8 @@ func (l *limit) around(up proxy.Upstream) proxy.Upstream {
 }
 
 // prices are the worst cases of the tools that the tests call.
-func prices(tool string, _ []byte) (float64, bool) {
-	cost, known := map[string]float64{"check_credits": 0, "find_work_email": 1}[tool]
+func prices(tool string, _ []byte) (problem.Credits, bool) {
+	cost, known := map[string]problem.Credits{"check_credits": 0, "find_work_email": problem.Credit}[tool]
 	return cost, known
 }
 
