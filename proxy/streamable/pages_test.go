@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // paged answers each tools/list with the page that its cursor names; the page without one is "".
@@ -207,11 +208,12 @@ func TestRule7ThePagesAreAskedForInTheEditorsWords(t *testing.T) {
 func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		second := make(chan struct{})
+		second, gone := make(chan struct{}), make(chan struct{})
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/list" && strings.Contains(string(m.Params), "cursor") {
 				close(second)
 				untilGone(r)
+				close(gone)
 				return true
 			}
 			return paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`})(w, r, m)
@@ -220,6 +222,11 @@ func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 		d.Write(modern3)
 		<-second
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
+		cancelled := time.Now()
+		<-gone
+		if d := time.Since(cancelled); d > 0 {
+			t.Errorf("the page was asked for %v longer", d)
+		}
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"ping","params":{` + metaOf + `}}`)
 		d.Want(`"id":4`)
 		d.End()

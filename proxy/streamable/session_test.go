@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -286,6 +287,44 @@ func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
 		d.End()
 		o.wantLog("initialize", "GET s1", "notifications/initialized s1", "GET s1", "initialize", "GET s2", "notifications/initialized s2", "DELETE s2")
 	})
+}
+
+// It is asked once: what it has found out cannot be undone by asking again.
+func TestRule4AGETStreamOfALostSessionIsNotReopened(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stateless bool
+		want      []string
+	}{
+		"no session can be opened in its place": {false, []string{"initialize", "GET s1", "notifications/initialized s1", "GET s1", "initialize", "DELETE s1"}},
+		"there was none to lose":                {true, []string{"initialize", "GET", "notifications/initialized", "GET"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newFakeServer(t)
+				o.stateless = tt.stateless
+				var asked atomic.Int32
+				o.get = func(w http.ResponseWriter, _ *http.Request) {
+					if asked.Add(1) == 1 {
+						stream(w)
+						return
+					}
+					w.WriteHeader(http.StatusNotFound)
+				}
+				var opened atomic.Int32
+				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+					if m.Method != "initialize" || opened.Add(1) == 1 {
+						return false
+					}
+					w.WriteHeader(http.StatusForbidden)
+					return true
+				}
+				d := o.open()
+				<-time.After(time.Hour)
+				d.End()
+				o.wantLog(tt.want...)
+			})
+		})
+	}
 }
 
 // A server that does not serve GET at all may answer 404 to it. That is no lost session.
