@@ -41,9 +41,8 @@ func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) er
 	if err != nil {
 		return &hintError{fmt.Errorf("starting the sandbox: %w", err), "name another --port, or leave it out for any that is free"}
 	}
-	s := sandbox.New(o)
+	s := sandbox.StartOn(listener, o)
 	defer s.Close()
-	url := "http://" + listener.Addr().String()
 	signIn := ""
 	if o.OAuthOnly {
 		signIn = "\n# the hosted server takes no key but asks for a sign-in, and its page approves by itself\nleadmagic-mcp-proxy login --web\n"
@@ -54,10 +53,9 @@ func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) er
 {"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}","LEADMAGIC_MCP_URL":"%[1]s/mcp","LEADMAGIC_API_URL":"%[1]s"}}}}
 
 # all data is invented; stop with ctrl-c
-`, url, sandbox.Key, signIn)
-	if err != nil {
-		_ = listener.Close()
-		return err
+`, s.URL, sandbox.Key, signIn)
+	if err == nil {
+		<-ctx.Done()
 	}
-	return s.Serve(ctx, listener)
+	return err
 }

@@ -31,7 +31,7 @@ func TestTheSandboxCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		variables := map[string]string{}
-		for _, word := range strings.FieldsSeq(first) {
+		for word := range strings.FieldsSeq(first) {
 			name, value, _ := strings.Cut(word, "=")
 			variables[name] = value
 		}

@@ -31,7 +31,7 @@ type session struct {
 	signIn   *signin.Tokens // nil where no sign-in may stand in for the key
 	base     *baseTransport
 	log      *slog.Logger
-	sandbox  *sandbox.Server
+	sandbox  *sandbox.Sandbox
 
 	// What several pieces of the message path need to know of each other.
 	editor  *proxy.Editor

@@ -197,8 +197,9 @@ func (s *Sandbox) newServer(stateless bool) http.Handler {
 // endsWithSandbox ends what a message has started when the sandbox ends: in a session it outlives its request.
 func (s *Sandbox) endsWithSandbox(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
-		ctx, cancel := s.bind(ctx)
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		defer context.AfterFunc(s.ctx, cancel)()
 		return next(ctx, method, req)
 	}
 }

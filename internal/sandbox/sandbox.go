@@ -1,4 +1,4 @@
-// Package sandbox is a stand-in for LeadMagic: its hosted MCP server and its REST API on one [http.Handler], with invented
+// Package sandbox is a stand-in for LeadMagic: its hosted MCP server and its REST API on one port, with invented
 // answers and a balance that goes down. It is an independent, unofficial implementation: it imports nothing of this module,
 // so that a wrong header or path cannot be made twice, and it never talks to LeadMagic.
 //
@@ -15,6 +15,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -62,87 +63,87 @@ type Call struct {
 	Credits  float64 // charged
 }
 
-// Sandbox is a stand-in for LeadMagic. It is safe for concurrent use. Close it when done.
+// Sandbox is a stand-in for LeadMagic that listens on an address of its own. It is safe for concurrent use. Close it when done.
 type Sandbox struct {
+	URL string // scheme, host and port
+
 	opts    Options
 	account *account
 	rest    restAPI
 	mcp     hosted
 	auth    authServer
-	handler http.Handler
 
-	ctx    context.Context // ends with Close; every request and every tool runs under it
-	cancel context.CancelFunc
+	web     *http.Server
+	serving sync.WaitGroup
+	ctx     context.Context // ends with Close; every request and every tool runs under it
+	cancel  context.CancelFunc
+	active  sync.RWMutex // requests hold it for reading
 
-	mu     sync.Mutex
-	key    string
-	closed bool
-	active sync.WaitGroup // requests; adding needs mu
+	mu  sync.Mutex
+	key string
 }
 
-// New returns a sandbox. Nothing is built and nothing runs until the first request.
-func New(opts Options) *Sandbox {
-	if opts.Key == "" {
-		opts.Key = Key
+// Start serves a new sandbox on a free loopback port.
+func Start(opts Options) (*Sandbox, error) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
-	if opts.Credits == 0 {
-		opts.Credits = 1000
+	return StartOn(listener, opts), nil
+}
+
+// StartOn serves a new sandbox on a listener. What it answers is built when the first request needs it.
+func StartOn(listener net.Listener, opts Options) *Sandbox {
+	opts.Key = cmp.Or(opts.Key, Key)
+	opts.Credits = cmp.Or(opts.Credits, 1000)
+	opts.TokenLife = cmp.Or(opts.TokenLife, 5*time.Minute)
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	s := &Sandbox{
+		URL: "http://" + listener.Addr().String(), opts: opts, key: opts.Key, auth: newAuthServer(),
+		account: &account{left: max(0, toCents(opts.Credits))},
 	}
-	if opts.TokenLife == 0 {
-		opts.TokenLife = 5 * time.Minute
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Sandbox{opts: opts, key: opts.Key, auth: newAuthServer(), account: &account{left: max(0, toCents(opts.Credits))}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.handler = http.HandlerFunc(s.route)
+	handler := http.Handler(http.HandlerFunc(s.route))
 	if opts.Hooks.Wrap != nil {
-		s.handler = opts.Hooks.Wrap(s.handler)
+		handler = opts.Hooks.Wrap(handler)
 	}
+	s.web = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.active.RLock()
+			defer s.active.RUnlock()
+			opts.Logger.DebugContext(r.Context(), "sandbox request", "method", r.Method, "path", r.URL.Path)
+			handler.ServeHTTP(w, r)
+		}),
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(opts.Logger.Handler(), slog.LevelDebug),
+	}
+	s.serving.Go(func() {
+		if err := s.web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			opts.Logger.Warn("sandbox", "error", err)
+		}
+	})
 	return s
 }
 
-// Close ends every request, session and tool that still runs, and waits for them. Later requests are answered with 503.
-// Closing twice is fine. An answer that its client does not read delays Close until the connection is closed.
+// Close ends every request, session and tool that still runs, and waits for them. Closing twice is fine.
 func (s *Sandbox) Close() {
-	s.stop()
-	s.active.Wait()
-	s.mcp.close()
-}
-
-// stop refuses new requests and ends those in flight, without waiting.
-func (s *Sandbox) stop() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.cancel()
-}
-
-// bind is ctx, ending with the sandbox.
-func (s *Sandbox) bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
-}
-
-// ServeHTTP serves one request.
-func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	closed := s.closed
-	if !closed {
-		s.active.Add(1)
+	s.cancel() // open event streams end now, in order
+	idle := make(chan struct{})
+	go func() { s.active.Lock(); close(idle) }()
+	select {
+	case <-idle:
+	case <-time.After(time.Second): // a client does not read its answer
 	}
-	s.mu.Unlock()
-	if closed {
-		http.Error(w, "sandbox is closed", http.StatusServiceUnavailable)
-		return
-	}
-	defer s.active.Done()
-	ctx, cancel := s.bind(r.Context())
+	// Answers are still being flushed, but Shutdown also waits for connections on which no request ever came.
+	grace, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	s.opts.Logger.DebugContext(ctx, "sandbox request", "method", r.Method, "path", r.URL.Path)
-	s.handler.ServeHTTP(w, r.WithContext(ctx))
+	_ = s.web.Shutdown(grace)
+	_ = s.web.Close()
+	<-idle
+	s.active.Unlock()
+	s.mcp.close()
+	s.serving.Wait()
 }
 
 func (s *Sandbox) route(w http.ResponseWriter, r *http.Request) {
@@ -280,78 +281,4 @@ func (s *Sandbox) SetKey(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.key = key
-}
-
-// Serve serves the sandbox on listener until ctx ends, then closes the sandbox, the listener and every connection. It
-// returns nil when ctx ended it.
-func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
-	}
-	ctx, stop := context.WithCancel(ctx)
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		<-ctx.Done()
-		s.stop() // open event streams end now, in order
-		idle := make(chan struct{})
-		go func() { s.active.Wait(); close(idle) }()
-		select {
-		case <-idle:
-		case <-time.After(time.Second): // a client does not read its answer
-		}
-		// Answers are still being flushed, but Shutdown also waits for connections on which no request ever came.
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Millisecond)
-		defer cancel()
-		_ = server.Shutdown(grace)
-		_ = server.Close()
-		<-idle
-		s.Close()
-	}()
-	err := server.Serve(listener)
-	stop()
-	<-closed
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil // nothing else shuts it down
-	}
-	return fmt.Errorf("serving the sandbox: %w", err)
-}
-
-// Server is a sandbox that listens on a port of its own. Close it when done.
-type Server struct {
-	*Sandbox
-	URL string // scheme, host and port
-
-	stop   context.CancelFunc
-	served chan struct{}
-}
-
-// Start serves a new sandbox on a free loopback port.
-func Start(opts Options) (*Server, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting a sandbox: %w", err)
-	}
-	return StartOn(listener, opts), nil
-}
-
-// StartOn serves a new sandbox on a listener.
-func StartOn(listener net.Listener, opts Options) *Server {
-	ctx, stop := context.WithCancel(context.Background())
-	server := &Server{Sandbox: New(opts), URL: "http://" + listener.Addr().String(), stop: stop, served: make(chan struct{})}
-	go func() {
-		defer close(server.served)
-		if err := server.Serve(ctx, listener); err != nil {
-			server.opts.Logger.Warn("sandbox", "error", err)
-		}
-	}()
-	return server
-}
-
-// Close ends the server and everything that runs in it, and waits for that. Closing twice is fine.
-func (s *Server) Close() {
-	s.stop()
-	<-s.served
 }

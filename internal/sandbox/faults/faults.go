@@ -58,7 +58,7 @@ const maxRequests = 1 << 14
 
 // Server is a sandbox under test. It is safe for concurrent use. Close it when done.
 type Server struct {
-	*sandbox.Server
+	*sandbox.Sandbox
 	Authority *Authority // that a client must trust; nil without TLS
 	opts      Options
 
@@ -85,7 +85,7 @@ func Start(opts Options) (*Server, error) {
 // StartOn serves a new sandbox on a listener.
 func StartOn(listener net.Listener, opts Options) *Server {
 	s := &Server{opts: opts, cleared: make(chan struct{}), lost: make(map[string]bool)}
-	s.Server = sandbox.StartOn(listener, sandbox.Options{
+	s.Sandbox = sandbox.StartOn(listener, sandbox.Options{
 		Key: opts.Key, Credits: opts.Credits, OAuthOnly: opts.OAuthOnly, TokenLife: opts.TokenLife,
 		Hooks: sandbox.Hooks{
 			SessionsOnly: opts.SessionsOnly, StatelessOnly: opts.StatelessOnly,
