@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // commandFor bounds how long a key command may take: it may ask a person.
@@ -51,7 +52,7 @@ func (k *Keys) askCommand(ctx context.Context, line string) result {
 		run = runCommand
 	}
 	out, err := run(ctx, words, keyHider{cmp.Or(k.Stderr, io.Discard)})
-	r := readOutput(text(out))
+	r := readOutput(problem.UTF8(out))
 	if err != nil {
 		r = describeFailure(ctx, err)
 	}

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,9 +9,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // maxFile is how much is read of what should be a key alone.
@@ -74,23 +73,5 @@ func readSecret(path string) (secret string, mode fs.FileMode, why, fix string) 
 	if why, fix := distrust(path, trusted()); why != "" {
 		return "", 0, why, fix
 	}
-	return text(content), info.Mode().Perm(), "", ""
-}
-
-// text is what a file or a command says, in UTF-8. Windows PowerShell writes UTF-16 with a byte order mark.
-func text(b []byte) string {
-	var order binary.ByteOrder
-	switch {
-	case len(b) >= 2 && b[0] == 0xff && b[1] == 0xfe:
-		order = binary.LittleEndian
-	case len(b) >= 2 && b[0] == 0xfe && b[1] == 0xff:
-		order = binary.BigEndian
-	default:
-		return string(b)
-	}
-	units := make([]uint16, 0, len(b)/2)
-	for b = b[2:]; len(b) >= 2; b = b[2:] {
-		units = append(units, order.Uint16(b))
-	}
-	return string(utf16.Decode(units))
+	return problem.UTF8(content), info.Mode().Perm(), "", ""
 }

@@ -224,11 +224,11 @@ func TestTextReadsUTF16(t *testing.T) {
 		big = append(big, byte(unit>>8), byte(unit))
 	}
 	for name, content := range map[string][]byte{"little": little, "big": big} {
-		if !examine("", "", text(content)).key.Equal(mustParse(t, canary)) {
+		if !examine("", "", problem.UTF8(content)).key.Equal(mustParse(t, canary)) {
 			t.Errorf("%s-endian UTF-16 is not read", name)
 		}
 	}
-	if got := text([]byte{0xff, 0xfe, 'a'}); got != "" {
+	if got := problem.UTF8([]byte{0xff, 0xfe, 'a'}); got != "" {
 		t.Errorf("half a unit is read as %q", got)
 	}
 }

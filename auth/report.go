@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -38,9 +39,7 @@ func (k *Keys) Describe() Report {
 		if r.reference && report.unfilled == "" {
 			report.unfilled = r.Name
 		}
-		if report.next == "" {
-			report.next = r.next
-		}
+		report.next = cmp.Or(report.next, r.next)
 	}
 	switch first := seen.decisive(); {
 	case first == nil:
@@ -135,12 +134,9 @@ func (k *Keys) overdue(cause error) *problem.Problem {
 	k.mu.Lock()
 	waiting := k.waiting
 	k.mu.Unlock()
-	if waiting == "" {
-		waiting = "its source"
-	}
 	return &problem.Problem{
 		Code: problem.KeyMissing, Outcome: problem.NotSent, Cause: cause,
-		What: "there is no LeadMagic API key yet: " + waiting + " has not answered",
+		What: "there is no LeadMagic API key yet: " + cmp.Or(waiting, "its source") + " has not answered",
 		Next: "answer what it may be asking, then call again",
 	}
 }

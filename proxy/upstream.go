@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -130,9 +129,5 @@ func isStatusCall(m *jsonrpc.Message) bool {
 
 // quoteName is a name that somebody else has chosen, fit for a line of text.
 func quoteName(name string) string {
-	const longest = 64
-	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "") + "…"
-	}
-	return strconv.Quote(name)
+	return strconv.Quote(problem.PrintableLine(name, problem.MaxName))
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,10 +138,7 @@ func (r *api) waitToRetry(ctx context.Context, t *tool, tried *attempts, p *prob
 		tried.unreached++
 		return time.Since(tried.start)+wait < maxConnecting && ratelimit.Sleep(ctx, wait) == nil
 	case p.HTTPStatus == http.StatusTooManyRequests:
-		wait := p.RetryAfter
-		if wait == 0 {
-			wait = ratelimit.Backoff(tried.limited, firstLimitWait, maxLimitWait)
-		}
+		wait := cmp.Or(p.RetryAfter, ratelimit.Backoff(tried.limited, firstLimitWait, maxLimitWait))
 		tried.limited++
 		if tried.limitWait+wait > maxLimitWait {
 			return false // nor does one absurd wait hold back others

@@ -1,10 +1,10 @@
 package editor
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/tailscale/hujson"
 )
 
 // An Object is a table of a config file, in the order in which it is written. Its values are strings,
@@ -108,15 +108,7 @@ func appendMember(b []byte, m Member, l layout) []byte {
 }
 
 // quoteJSON is s as JSON, with < and > as they are: a path may hold them, and people read this.
-func quoteJSON(s string) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return `""` // a string can always be encoded
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
+func quoteJSON(s string) string { return string(hujson.String(s)) }
 
 // appendTOML writes v as a TOML value in one line.
 func appendTOML(b []byte, v any) []byte {

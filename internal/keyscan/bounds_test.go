@@ -32,8 +32,8 @@ func TestAValueIsNearItsName(t *testing.T) {
 			t.Errorf("behind %d blanks: got %v", blanks, got)
 		}
 	}
-	text := "LEADMAGIC_API_KEY:" + strings.Repeat(" ", farthest-10) + canary
-	if got := hits([]byte(text), inEditor); len(got) != 1 || text[got[0].from:got[0].to] != canary {
+	text := "LEADMAGIC_API_KEY:" + strings.Repeat(" ", farthest-20) + "8f3a-" + canary
+	if got := hits([]byte(text), inEditor); len(got) != 1 || text[got[0].from:got[0].to] != "8f3a-"+canary {
 		t.Errorf("a key that is partly near: got %v", got)
 	}
 }

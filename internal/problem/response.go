@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
@@ -235,21 +233,7 @@ func decoded(body []byte) []byte {
 	if r, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
 		body, _ = io.ReadAll(io.LimitReader(r, 64<<10)) // the end may be missing
 	}
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(body, []byte("\xFF\xFE")), bytes.HasPrefix(body, []byte("<\x00")):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(body, []byte("\xFE\xFF")), bytes.HasPrefix(body, []byte("\x00<")):
-		order = binary.BigEndian
-	}
-	if order != nil {
-		units := make([]uint16, len(body)/2)
-		for i := range units {
-			units[i] = order.Uint16(body[2*i:])
-		}
-		body = []byte(string(utf16.Decode(units)))
-	}
-	return bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\uFEFF")))
+	return bytes.TrimSpace([]byte(UTF8(bytes.TrimSpace(body))))
 }
 
 // maxTitle is what is shown of a title, in characters.

@@ -2,6 +2,7 @@ package problem
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,3 +131,22 @@ func shorten(s string, limit int) string {
 }
 
 func skinTone(r rune) bool { return r >= 0x1F3FB && r <= 0x1F3FF }
+
+// UTF8 is text in UTF-8, without a byte order mark. Windows PowerShell, and some of what stands between here and LeadMagic,
+// write UTF-16: then it begins with a mark or with markup.
+func UTF8(text []byte) string {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte("\xFF\xFE")), bytes.HasPrefix(text, []byte("<\x00")):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(text, []byte("\xFE\xFF")), bytes.HasPrefix(text, []byte("\x00<")):
+		order = binary.BigEndian
+	default:
+		return strings.TrimPrefix(string(text), "\uFEFF")
+	}
+	units := make([]uint16, len(text)/2)
+	for i := range units {
+		units[i] = order.Uint16(text[2*i:])
+	}
+	return strings.TrimPrefix(string(utf16.Decode(units)), "\uFEFF")
+}

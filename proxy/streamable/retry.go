@@ -1,6 +1,7 @@
 package streamable
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -116,11 +117,7 @@ func (c *Client) renewOnce(x *exchange, r *retries, fail *failure) bool {
 
 // limitReached holds back everybody after a 429, and reports whether the request may wait for another attempt.
 func (c *Client) limitReached(m *jsonrpc.Message, r *retries, p *problem.Problem) bool {
-	wait := p.RetryAfter
-	if wait == 0 {
-		wait = 2 * max(r.waited, time.Second/2)
-	}
-	wait = max(wait, r.nextPause())
+	wait := max(cmp.Or(p.RetryAfter, 2*max(r.waited, time.Second/2)), r.nextPause())
 	if r.waited+wait > longestLimit(m) {
 		return false
 	}
