@@ -26,6 +26,7 @@ const (
 	pflag    = "github.com/spf13/pflag"
 	hujson   = "github.com/tailscale/hujson"
 	toml     = "github.com/pelletier/go-toml/v2"
+	yaml     = "go.yaml.in/yaml/v3"
 	xsys     = "golang.org/x/sys"
 	xterm    = "golang.org/x/term"
 	xsync    = "golang.org/x/sync"
@@ -61,7 +62,7 @@ var walls = map[string][]string{
 	"internal/stdio":      {xsys},
 	"internal/lazyregexp": {},
 	"internal/keyscan":    {"internal/file", "internal/lazyregexp"},
-	"internal/editor":     {"internal/file", "internal/keyscan", "internal/lazyregexp", "internal/problem", hujson, toml, differ},
+	"internal/editor":     {"internal/file", "internal/keyscan", "internal/lazyregexp", "internal/problem", hujson, toml, yaml, differ},
 	"internal/release":    {},
 	"internal/doctor": {
 		"auth", "auth/signin", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,

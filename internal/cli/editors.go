@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func editorIDs() []string {
@@ -65,33 +66,66 @@ func unknownEditor(id string) error {
 	return misuse(&hintError{fmt.Errorf("there is no editor %q", id), hint})
 }
 
-// list shows the editors and how they stand.
-func (i *installer) list() error {
+// list shows the editors that are found, and what act would do to each: it changes nothing.
+func (i *installer) list(act action) error {
+	var found, others []string
 	out := tabwriter.NewWriter(i.env.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "EDITOR\tFOUND\tLEADMAGIC\tFILE")
 	for _, e := range editor.Here(i.system) {
-		found, there := "no", "no"
-		if e.Found(i.system) {
-			found = "yes"
-		}
 		path, err := e.Path(i.system, i.scope())
-		if errors.Is(err, editor.ErrNotProject) || i.project && !e.HasProject() {
+		if i.project && !e.HasProject() || errors.Is(err, editor.ErrNotProject) || errors.Is(err, editor.ErrOtherSystem) {
 			continue
 		}
+		if missing, ok := errors.AsType[*editor.MissingError](err); ok {
+			return i.failed(e, missing)
+		}
+		if !e.Found(i.system) {
+			others = append(others, e.ID)
+			continue
+		}
+		if found == nil {
+			fmt.Fprintf(out, "EDITOR\tFILE\tWHAT %s WOULD DO\n", strings.ToUpper(act.name))
+		}
+		found = append(found, e.ID)
 		if err != nil {
 			path = err.Error()
 		}
-		switch entry, err := e.Entry(i.system, i.scope(), i.name); {
-		case err != nil:
-			there = "?"
-		case entry != nil && entry.LiteralKey() != "":
-			there = "yes, with a key in the file: see scan"
-		case entry != nil && entry.Ours(i.exe):
-			there = "yes"
-		case entry != nil:
-			there = "another entry"
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", e.ID, found, there, i.short(path))
+		fmt.Fprintf(out, "%s\t%s\t%s\n", e.ID, i.short(path), i.would(e, act))
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	command := editor.Program + " " + act.name
+	if i.project {
+		command += " --project"
+	}
+	if found == nil {
+		fmt.Fprintln(i.env.Stdout, "no editor was found on this machine; name one to have it done all the same: "+strings.Join(others, ", "))
+		return nil
+	}
+	fmt.Fprintf(i.env.Stdout, "\n%s --all does that; the others that it knows, by name: %s\n", command, strings.Join(others, ", "))
+	return nil
+}
+
+// would says what an action would do to an editor's file.
+func (i *installer) would(e editor.Editor, act action) string {
+	r := i.request(e)
+	r.DryRun = true
+	res, err := act.do(e, i.system, r)
+	different, other := errors.AsType[*editor.DifferentError](err)
+	switch {
+	case other && different.Key != "":
+		return "nothing: another entry has this name, with a key in it (see scan)"
+	case other:
+		return "nothing: another entry has this name"
+	case err != nil:
+		why := strings.TrimPrefix(err.Error(), res.Path+" is left as it was: ")
+		return "nothing: " + problem.PrintableLine(strings.ReplaceAll(why, res.Path, i.short(res.Path)), problem.MaxLine)
+	case res.Outcome == editor.Unchanged && act.name == "install":
+		return "nothing: " + i.name + " is there"
+	case res.Outcome == editor.Unchanged:
+		return "nothing: " + i.name + " is not there"
+	case res.Gone:
+		return "remove the file, which holds nothing else"
+	}
+	return map[editor.Outcome]string{editor.Added: "add ", editor.Replaced: "replace ", editor.Removed: "remove "}[res.Outcome] + i.name
 }

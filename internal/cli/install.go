@@ -34,6 +34,13 @@ type installer struct {
 	name, keyFile               string
 }
 
+// An action is what a command does to an editor: telling the user, and by itself.
+type action struct {
+	name string
+	tell func(*installer, editor.Editor) error
+	do   func(editor.Editor, editor.System, editor.Request) (editor.Result, error)
+}
+
 func newInstallCommand(env *Env) *cobra.Command {
 	i := &installer{env: env}
 	cmd := &cobra.Command{
@@ -41,7 +48,7 @@ func newInstallCommand(env *Env) *cobra.Command {
 		Short: "Add LeadMagic to an editor's configuration, never the key",
 		Long: "Adds an entry for this program to the configuration of each editor named, and changes nothing else in it.\n" +
 			"The entry names the variable " + editor.KeyVariable + " where the editor needs that; no key is read, written or shown.\n" +
-			"Without an editor it lists those it knows, which are found here, and where LeadMagic is already there.\n" +
+			"Without an editor it lists those that are found on this machine and what it would do; --all does it.\n" +
 			"What follows -- is given to the program each time the editor starts it.",
 		Example: "  leadmagic-mcp-proxy install claude-code cursor\n" +
 			"  leadmagic-mcp-proxy install --project vscode\n" +
@@ -52,7 +59,7 @@ func newInstallCommand(env *Env) *cobra.Command {
 			if err := misplaced(cmd, i.editors); err != nil {
 				return err
 			}
-			return i.run((*installer).install)
+			return i.run(action{"install", (*installer).install, editor.Editor.Install})
 		},
 	}
 	f := cmd.Flags()
@@ -66,15 +73,14 @@ func newInstallCommand(env *Env) *cobra.Command {
 func newUninstallCommand(env *Env) *cobra.Command {
 	i := &installer{env: env}
 	cmd := &cobra.Command{
-		Use:               "uninstall EDITOR…",
-		Short:             "Take LeadMagic out of an editor's configuration",
-		Long:              "Removes the entry that install has added, and leaves the rest of the file as it is.",
+		Use:   "uninstall [EDITOR…]",
+		Short: "Take LeadMagic out of an editor's configuration",
+		Long: "Removes the entry that install has added, and leaves the rest of the file as it is.\n" +
+			"Without an editor it lists those that are found on this machine and what it would do; --all does it.",
 		ValidArgsFunction: completeEditors,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if i.split(cmd, args); len(i.editors) == 0 && !i.all {
-				return misuse(&hintError{errors.New("no editor was named"), "name one of " + strings.Join(editorIDs(), ", ") + ", or use --all"})
-			}
-			return i.run((*installer).uninstall)
+			i.split(cmd, args)
+			return i.run(action{"uninstall", (*installer).uninstall, editor.Editor.Uninstall})
 		},
 	}
 	i.common(cmd.Flags())
@@ -119,7 +125,7 @@ func misplaced(cmd *cobra.Command, editors []string) error {
 
 // run checks what was typed and does it to each editor in turn: one that fails does not keep the others
 // from it.
-func (i *installer) run(act func(*installer, editor.Editor) error) error {
+func (i *installer) run(act action) error {
 	if err := i.check(); err != nil {
 		return err
 	}
@@ -127,7 +133,7 @@ func (i *installer) run(act func(*installer, editor.Editor) error) error {
 		return err
 	}
 	if len(i.editors) == 0 && !i.all {
-		return i.list()
+		return i.list(act)
 	}
 	editors, err := i.chosen()
 	if err != nil {
@@ -135,7 +141,7 @@ func (i *installer) run(act func(*installer, editor.Editor) error) error {
 	}
 	failed := 0
 	for _, e := range editors {
-		err := act(i, e)
+		err := act.tell(i, e)
 		if err == nil {
 			continue
 		}

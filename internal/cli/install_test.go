@@ -84,7 +84,7 @@ func TestExitCodesOfInstallAndScan(t *testing.T) {
 		{"an entry that is not ours", []string{"uninstall", "cursor"}, 1},
 		{"a file that cannot be read", []string{"install", "codex"}, 1},
 		{"an unknown editor", []string{"install", "emacs"}, 2},
-		{"no editor", []string{"uninstall"}, 2},
+		{"what would be removed", []string{"uninstall"}, 0},
 		{"no project file", []string{"install", "--project", "zed"}, 2},
 		{"two that contradict each other", []string{"install", "--all", "zed"}, 2},
 		{"an unknown flag", []string{"install", "--nope"}, 2},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/tailscale/hujson"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
@@ -203,6 +204,7 @@ func parseConfig(b block) (value any, err error) {
 				return nil, err
 			}
 		}
+		return value, yaml.Unmarshal([]byte(b.text()), &value)
 	case "", "sh", "console", "text", "go", "diff":
 	default:
 		return nil, fmt.Errorf("no test reads the language %s", b.language)
@@ -241,8 +243,11 @@ func installs(value any) bool {
 	for _, e := range editor.All() {
 		for _, c := range []editor.Command{command(true), command(false), prompted} {
 			text, parse := e.Snippet(editor.Name, c), json.Unmarshal
-			if language(text) == "toml" {
+			switch language(text) {
+			case "toml":
 				parse = toml.Unmarshal
+			case "yaml":
+				parse = yaml.Unmarshal
 			}
 			var written any
 			if parse([]byte(text), &written) == nil && reflect.DeepEqual(written, value) {

@@ -3,6 +3,7 @@ package docs
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -77,6 +78,8 @@ func fenced(text string) string {
 	return "```" + language(text) + "\n" + strings.Trim(text, "\n") + "\n```\n"
 }
 
+var yamlText = regexp.MustCompile(`^\w+:`)
+
 // language is that of a config, or of a command.
 func language(text string) string {
 	switch {
@@ -84,6 +87,8 @@ func language(text string) string {
 		return "toml"
 	case strings.HasPrefix(text, "{"):
 		return "json"
+	case yamlText.MatchString(text):
+		return "yaml"
 	}
 	return "sh"
 }
@@ -135,6 +140,9 @@ func userFiles(t *testing.T, e editor.Editor) string {
 	t.Helper()
 	return files(false, func(s editor.System) []string {
 		file, err := e.Path(s, editor.User)
+		if errors.Is(err, editor.ErrOtherSystem) {
+			return nil
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,8 +227,8 @@ func editorTable(t *testing.T, folder string) string {
 		first, _, _ := strings.Cut(userFiles(t, e), ";")
 		names, file, _ := strings.Cut(first, " `")
 		file = "`" + file
-		if names == "macOS" {
-			file += " on macOS"
+		if !strings.Contains(names, ",") {
+			file += " on " + names
 		}
 		if len(file) > 80 {
 			file = "see its page"
@@ -239,6 +247,9 @@ func editorTable(t *testing.T, folder string) string {
 func editorPage(t *testing.T, id string) string {
 	all := forms(id)
 	var b strings.Builder
+	if all[0].OtherSystem("linux") {
+		b.WriteString("<!-- test: skip=system -->\n")
+	}
 	fmt.Fprintf(&b, "%s\n", fenced(program+" install "+id))
 	for _, e := range all {
 		if len(all) > 1 {
@@ -248,6 +259,8 @@ func editorPage(t *testing.T, id string) string {
 	}
 	return b.String()
 }
+
+var dated = regexp.MustCompile(` 20\d\d-\d\d-\d\d`)
 
 func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	t.Helper()
@@ -270,6 +283,10 @@ func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	slices.Sort(notes)
 	for _, note := range slices.Compact(notes) {
 		rows = append(rows, []string{"note", note})
+	}
+	rows = append(rows, []string{"known from", e.Facts()})
+	if !dated.MatchString(e.Facts()) {
+		t.Errorf("%s: nothing says when what is known of it was looked up", e.ID)
 	}
 	entry := func(words string, c editor.Command) {
 		fmt.Fprintf(b, "%s:\n\n%s\n", words, fenced(e.Snippet(editor.Name, c)))

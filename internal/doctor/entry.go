@@ -122,7 +122,7 @@ func (x *editorCheck) overrides() {
 		}
 	}
 	for _, name := range x.passed.Asked {
-		if matters(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") {
+		if matters(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") || !x.editor.Prompts() {
 			found = append(found, name)
 		}
 	}
@@ -175,8 +175,11 @@ func (x *editorCheck) key(ctx context.Context) {
 	case x.settings.Sandbox:
 		x.ok(name, "not needed: the entry has --sandbox")
 		return
-	case slices.Contains(x.passed.Asked, editor.KeyVariable):
+	case slices.Contains(x.passed.Asked, editor.KeyVariable) && x.editor.Prompts():
 		x.ok(name, "%s asks for it once and keeps it", x.editor.Title)
+		return
+	case slices.Contains(x.passed.Asked, editor.KeyVariable):
+		x.ok(name, "would arrive from a command that %s runs, which was not run for this", x.editor.Title)
 		return
 	}
 	ran := false
@@ -247,11 +250,8 @@ func (x *editorCheck) another(ctx context.Context, key auth.Key) bool {
 	return err == nil && x.doctor.Keys.Describe().Source == editor.KeyVariable && !own.Equal(key)
 }
 
-// windows are editors that are mostly started from a dock or a menu, where the variables of a shell are not set.
-var windows = []string{"claude-desktop", "cursor", "vscode", "vscode-insiders", "windsurf", "zed", "cline"}
-
 func (x *editorCheck) proviso(source string) string {
-	if !strings.HasPrefix(source, "LEADMAGIC_") || !slices.Contains(windows, x.editor.ID) {
+	if !strings.HasPrefix(source, "LEADMAGIC_") || !x.editor.Docked() {
 		return ""
 	}
 	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Name is the name of the server in every editor: LeadMagic's own permission rules match it.
@@ -60,6 +61,9 @@ type Editor struct {
 	prompts bool                         // can ask for a value and keep it
 	passes  rule
 	off     func(s System, scope Scope, name string) string // where its settings switch a server off; nil: nowhere
+	dock    bool                                            // it is mostly started from a dock or a menu, where a shell's variables are not set
+	goos    string                                          // the one system that it is made for; empty: all
+	facts   string                                          // where the row is from, and when that was looked up
 	waits   string                                          // how long it waits for a server and a call, as far as known
 	note    string                                          // what the user has to know or do
 	inTeam  string                                          // the same of the project's file
@@ -112,6 +116,15 @@ func (e Editor) Notes(scope Scope) []string {
 	return notes
 }
 
+// Docked says that the editor is mostly started from a dock or a menu, where the variables of a shell are not set.
+func (e Editor) Docked() bool { return e.dock }
+
+// Prompts says that the editor can ask for the key and keep it.
+func (e Editor) Prompts() bool { return e.prompts }
+
+// Facts are where what is known of the editor comes from, and when that was looked up.
+func (e Editor) Facts() string { return e.facts }
+
 // Waits is how long the editor waits for a server to start and for a tool, empty if that is not known.
 func (e Editor) Waits() string { return e.waits }
 
@@ -141,11 +154,27 @@ func (e Editor) on(s System) []place {
 	return slices.DeleteFunc(slices.Clone(e.places), func(p place) bool { return p.goos != "" && p.goos != goos })
 }
 
+// ErrOtherSystem says that the editor is made for another system than this.
+var ErrOtherSystem = errors.New("it is made for another system")
+
+// OtherSystem says that the editor is made for another system.
+func (e Editor) OtherSystem(goos string) bool { return e.goos != "" && e.goos != goos }
+
 // file is the user's config file.
-func (e Editor) file(s System) (string, error) { return s.first(e.on(s)[0].path()) }
+func (e Editor) file(s System) (string, error) {
+	if e.OtherSystem(s.GOOS) {
+		return "", ErrOtherSystem
+	}
+	return s.first(e.on(s)[0].path())
+}
 
 // own is the folder that exists once the editor has run.
-func (e Editor) own(s System) (string, error) { return s.locate(e.on(s)[0].folder) }
+func (e Editor) own(s System) (string, error) {
+	if e.OtherSystem(s.GOOS) {
+		return "", ErrOtherSystem
+	}
+	return s.locate(e.on(s)[0].folder)
+}
 
 // path is the template of the file.
 func (p place) path() string {
@@ -212,11 +241,13 @@ func (e Editor) copies(s System) []Editor {
 	return out
 }
 
-// OfClient finds the editor that calls itself so in its clientInfo.
+// OfClient finds the editor that calls itself so in its clientInfo, by whole words: an example is not Amp.
 func OfClient(name string) (Editor, bool) {
-	name = strings.ToLower(name)
+	words := func(s string) string {
+		return " " + strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ") + " "
+	}
 	i := slices.IndexFunc(All(), func(e Editor) bool {
-		return slices.ContainsFunc(append(e.clients, e.ID), func(part string) bool { return strings.Contains(name, part) })
+		return slices.ContainsFunc(append(e.clients, e.ID), func(part string) bool { return strings.Contains(words(name), words(part)) })
 	})
 	if i < 0 {
 		return Editor{}, false

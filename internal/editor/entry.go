@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -14,6 +15,7 @@ type Command struct {
 	Vars []string
 	// KeyFile is a file that holds the key: the entry names it instead of the key's variable.
 	KeyFile string
+	name    string // of the server; empty: Name
 	// Prompt has the editor ask for the key and keep it, where it can (VS Code).
 	Prompt bool
 }
@@ -110,6 +112,15 @@ func opencodeShape(c Command, env Object, _ []any) Object {
 		o = append(o, Member{"environment", env})
 	}
 	return o
+}
+
+// gooseShape has names of its own. Goose refuses an entry without a name, arguments, or whether it is enabled.
+func gooseShape(c Command, env Object, _ []any) Object {
+	o := Object{{"name", cmp.Or(c.name, Name)}, {"type", "stdio"}, {"cmd", c.Path}, {"args", list(c.Args)}, {"enabled", true}}
+	if len(env) > 0 {
+		o = append(o, Member{"envs", env})
+	}
+	return append(o, Member{"timeout", 300})
 }
 
 // codexShape has a list of the variables to be passed.

@@ -40,6 +40,9 @@ type rule struct {
 	expand func(value string, p process) string
 	// set is what the editor adds.
 	set []string
+	// unseen says that a value has a part that nobody can know from outside: the editor asks the user for it, or gets it
+	// from its settings or from a command. nil: there are none.
+	unseen func(value string) bool
 	// replaces says on which system an env member replaces the environment instead of adding to it.
 	replaces string
 }
@@ -136,10 +139,15 @@ func (e Editor) Environment(s Server, run Process) Passed {
 	return passed
 }
 
-// asks reports whether a value has a part that the editor asks the user for, or that its settings or a command of its
-// own give.
-func (e Editor) asks(value string) bool {
-	return e.prompts && (strings.Contains(value, "${input:") || strings.Contains(value, "${config:") || strings.Contains(value, "${command:"))
+func (e Editor) asks(value string) bool { return e.passes.unseen != nil && e.passes.unseen(value) }
+
+func vscodeAsks(value string) bool {
+	return strings.Contains(value, "${input:") || strings.Contains(value, "${config:") || strings.Contains(value, "${command:")
+}
+
+// crushRuns says that Crush would run a command for a value.
+func crushRuns(value string) bool {
+	return strings.Contains(value, "$(") || strings.Contains(value, "`")
 }
 
 func (e Editor) expand(value string, p process) string {

@@ -64,6 +64,20 @@ func TestWhatAServerSees(t *testing.T) {
 		{"opencode reads a file", "opencode", "linux", ref("{file:~/e2}"), []string{"LEADMAGIC_API_KEY=E"}, nil},
 		{"opencode leaves the dollar before them", "opencode", "linux", ref("${env:LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=$K"}, nil},
 		{"opencode makes nothing of what is not set", "opencode", "linux", ref("{env:NOPE}"), []string{"LEADMAGIC_API_KEY="}, nil},
+		{"Kiro expands braces and leaves what is not set", "kiro", "linux", ref("${LEADMAGIC_API_KEY}${NOPE}$USER"), []string{"LEADMAGIC_API_KEY=K${NOPE}$USER"}, nil},
+		{"Goose passes all, and what is named", "goose", "linux", Server{EnvVars: []string{"LEADMAGIC_API_KEY"}}, []string{key, "LANG=C"}, nil},
+		{"Crush expands as a shell does", "crush", "linux", ref("$LEADMAGIC_API_KEY${NOPE}"), []string{key, "LANG=C"}, nil},
+		{"Continue expands its secrets", "continue", "linux", ref("${{ secrets.LEADMAGIC_API_KEY }}"), []string{key}, []string{"LANG"}},
+		{"Continue leaves others' syntax", "continue", "linux", ref("${LEADMAGIC_API_KEY}"), []string{"LEADMAGIC_API_KEY=${LEADMAGIC_API_KEY}"}, nil},
+		{"Qwen Code passes all, and leaves what is not set", "qwen", "linux", ref("$LEADMAGIC_API_KEY${NOPE}${NOPE:-d}"), []string{"LEADMAGIC_API_KEY=K${NOPE}${NOPE:-d}", "SSL_CERT_FILE=/c.pem"}, nil},
+		{"Kilo Code does as opencode", "kilo", "linux", ref("{env:LEADMAGIC_API_KEY}"), []string{key, "KILO=1"}, nil},
+		{"Amp expands braces alone", "amp", "linux", ref("${LEADMAGIC_API_KEY}$USER"), []string{"LEADMAGIC_API_KEY=K$USER", "LANG=C"}, nil},
+		{"Auggie passes the SDK's six", "auggie", "linux", Server{}, []string{"PATH=/bin"}, []string{noKey, "LANG"}},
+		{"Auggie expands", "auggie", "linux", ref("${LEADMAGIC_API_KEY}"), []string{key}, nil},
+		{"Visual Studio asks", "visual-studio", "windows", ref("${input:x}"), nil, []string{noKey}},
+		{"Roo Code expands, and leaves what is not set", "roo-code", "linux", ref("${env:LEADMAGIC_API_KEY}${env:NOPE}"), []string{"LEADMAGIC_API_KEY=K${env:NOPE}"}, []string{"LANG"}},
+		{"Droid passes all", "droid", "linux", ref("${LEADMAGIC_API_KEY}"), []string{key, "LANG=C"}, nil},
+		{"what a command of Crush gives is not known", "crush", "linux", ref("$(pass show x)"), nil, []string{noKey}},
 		{"Windows takes names in any case", "cursor", "windows", Server{Env: map[string]string{"leadmagic_api_key": "${env:leadmagic_api_key}"}}, []string{key}, nil},
 		{"the SDK's list on Windows", "cline", "windows", Server{}, []string{"PATH=/bin"}, []string{"HOME", noKey}},
 	}
@@ -122,7 +136,8 @@ func TestTheKeyArrivesWithWhatInstallWrites(t *testing.T) {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
 			s := serverOf(e.entry(Command{Path: "x", Vars: []string{KeyVariable}}).plain())
 			got := e.Environment(s, Process{GOOS: goos, Environ: shell}).Environ
-			if arrives := slices.Contains(got, "LEADMAGIC_API_KEY=K"); arrives == (e.ID == "claude-desktop") {
+			tells := strings.Contains(e.Delivery(Command{Vars: []string{KeyVariable}}), "passes no variable of yours on")
+			if arrives := slices.Contains(got, "LEADMAGIC_API_KEY=K"); arrives == tells {
 				t.Errorf("%s on %s: the key arrives: %v", e.ID, goos, arrives)
 			}
 		}

@@ -56,36 +56,32 @@ func claudeExpand(s string, p process) string {
 	})
 }
 
-// copilotExpand: $NAME too; unset, it stays as it is.
-func copilotExpand(s string, p process) string {
-	return substitute(shellLike, s, func(g []string) string {
-		if v, ok := p.get(g[1] + g[2]); ok {
-			return v
-		}
-		return orDefault(g[3], g[0])
-	})
+// fill is how most editors replace references: the first two groups of re are a name, and the third is a default with its
+// sign. One that is not set stays as it is, or else becomes empty.
+func fill(re *lazyregexp.Regexp, stays bool) func(string, process) string {
+	return func(s string, p process) string {
+		return substitute(re, s, func(g []string) string {
+			unset := ""
+			if stays {
+				unset = g[0]
+			}
+			if v, ok := p.get(g[1] + g[2]); ok {
+				return v
+			}
+			return orDefault(g[3], unset)
+		})
+	}
 }
 
-// geminiExpand: the same syntax, but unset it is empty; so is ${env:NAME}, taken for an odd name.
-func geminiExpand(s string, p process) string {
-	return substitute(shellLike, s, func(g []string) string {
-		if v, ok := p.get(g[1] + g[2]); ok {
-			return v
-		}
-		return orDefault(g[3], "")
-	})
-}
-
-// prefixedExpand: ${env:NAME} of Cline; unset, it is empty.
-func prefixedExpand(s string, p process) string {
-	return substitute(prefixed, s, func(g []string) string {
-		if g[1] != "env" {
-			return g[0]
-		}
-		v, _ := p.get(g[2])
-		return v
-	})
-}
+var (
+	copilotExpand  = fill(shellLike, true)
+	geminiExpand   = fill(shellLike, false) // ${env:NAME} too is empty: an odd name
+	qwenExpand     = fill(lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)()\})`), true)
+	bracedExpand   = fill(lazyregexp.New(`\$\{()([A-Za-z_][A-Za-z0-9_]*)()\}`), true)
+	prefixedExpand = fill(lazyregexp.New(`\$\{env:()([^}]*)()\}`), false)
+	rooExpand      = fill(lazyregexp.New(`\$\{env:()([A-Za-z0-9_]+)()\}`), true)
+	continueExpand = fill(lazyregexp.New(`\$\{\{ *secrets\.()([A-Za-z0-9_]+)() *\}\}`), true)
+)
 
 // foldersExpand: the same of Cursor and VS Code, and the names of folders.
 func foldersExpand(s string, p process) string {

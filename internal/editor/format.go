@@ -2,6 +2,7 @@ package editor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
@@ -18,6 +19,22 @@ type format interface {
 	// before set, as far as known: it says what was there, though empty. An empty result means that
 	// nothing is left of the file.
 	remove(doc []byte, path []string, before []byte) ([]byte, error)
+}
+
+// valueAt is what a format finds at a path.
+func valueAt(f format, doc []byte, path []string) (value any, found bool, err error) {
+	m, err := f.decode(doc)
+	if err != nil {
+		return nil, false, err
+	}
+	value = m
+	for _, name := range path {
+		table, _ := value.(map[string]any)
+		if value, found = table[name]; !found {
+			return nil, false, nil
+		}
+	}
+	return value, found, nil
 }
 
 // A SyntaxError says where a config file cannot be read, or not be edited. It never quotes a value.
@@ -79,4 +96,25 @@ func splice(doc []byte, from, to int, text string) []byte {
 	out = append(out, doc[:from]...)
 	out = append(out, text...)
 	return append(out, doc[to:]...)
+}
+
+// unchangedBut makes sure that an edit has changed nothing else: TOML and YAML let one thing be written in many ways.
+func unchangedBut(f format, old, changed []byte, path []string) error {
+	a, err := f.decode(old)
+	if err != nil {
+		return err
+	}
+	b, err := f.decode(changed)
+	for _, m := range []map[string]any{a, b} {
+		servers, _ := m[path[0]].(map[string]any)
+		delete(servers, path[1])
+		if len(servers) == 0 {
+			delete(m, path[0])
+		}
+	}
+	// Compared as text, since a NaN is not equal to itself, and a file without anything may be nil.
+	if err != nil || len(a)+len(b) > 0 && fmt.Sprintf("%#v", a) != fmt.Sprintf("%#v", b) {
+		return errors.New("this file cannot be edited without changing something else; edit it by hand")
+	}
+	return nil
 }

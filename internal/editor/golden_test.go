@@ -1,7 +1,9 @@
 package editor
 
 import (
+	"cmp"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,14 +14,51 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestWhatInstallWrites holds, for each editor, what a file becomes in which there was nothing, other settings, or comments and
-// another server. The golden file of a new editor is made with -update, and read.
+// language is what an editor's config file is written in.
+func language(e Editor) string {
+	switch e.format.(type) {
+	case tomlFormat:
+		return "toml"
+	case yamlFormat:
+		return "yaml"
+	}
+	return "json"
+}
+
+// filesOf are the files of an editor on each system, and the team's.
+func filesOf(e Editor) string {
+	var b strings.Builder
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		s := system(goos, map[string]string{"HOME": "/h", "USERPROFILE": "/h", "APPDATA": "/r", "LOCALAPPDATA": "/l"})
+		path, err := e.Path(s, User)
+		if err != nil {
+			path = err.Error()
+		}
+		fmt.Fprintf(&b, "%s %s\n", goos, filepath.ToSlash(path))
+		for _, path := range e.Elsewhere(s) {
+			fmt.Fprintf(&b, "%s or %s\n", goos, filepath.ToSlash(path))
+		}
+	}
+	s := system("linux", map[string]string{"HOME": "/h"})
+	if path, err := e.Path(s, Project); err == nil {
+		fmt.Fprintf(&b, "team %s\n", strings.TrimPrefix(filepath.ToSlash(path), s.Folder+"/"))
+	}
+	return b.String()
+}
+
+// TestWhatInstallWrites holds, for each editor, where its files are, and what one becomes in which there was nothing, other
+// settings, or comments and another server. The golden file of a new editor is made with -update, and read.
 func TestWhatInstallWrites(t *testing.T) {
 	docs := map[string][]struct{ name, text string }{
 		"json": {
 			{"missing", ""},
 			{"other settings", "{\n\t\"theme\": \"dark\"\n}\n"},
 			{"comments", "{\n    // of the team\n    \"KEY\": {\n        \"other\": {\"command\": \"other-server\"}, // stays\n        /* the last word */\n    },\n}\n"},
+		},
+		"yaml": {
+			{"missing", ""},
+			{"other settings", "GOOSE_MODEL: m\n"},
+			{"comments", "# of the team\nKEY: # all of them\n  OTHER # stays\n    command: other-server\n\n  # the last word\n\nmodels: []\n"},
 		},
 		"toml": {
 			{"missing", ""},
@@ -30,24 +69,24 @@ func TestWhatInstallWrites(t *testing.T) {
 	golden := map[string]bool{}
 	for _, e := range All() {
 		t.Run(e.ID, func(t *testing.T) {
-			kind := "json"
-			if _, ok := e.format.(tomlFormat); ok {
-				kind = "toml"
+			other := "other:"
+			if f, _ := e.format.(yamlFormat); f.list {
+				other = "- name: other"
 			}
-			var got txtar.Archive
+			got := txtar.Archive{Files: []txtar.File{{Name: "files", Data: []byte(filesOf(e))}}}
 			scopes := []Scope{User}
 			if e.HasProject() {
 				scopes = append(scopes, Project)
 			}
 			for _, scope := range scopes {
-				for _, doc := range docs[kind] {
-					s, _ := machine(t, "linux")
+				for _, doc := range docs[language(e)] {
+					s, _ := machine(t, cmp.Or(e.goos, "linux"))
 					path, err := e.Path(s, scope)
 					if err != nil {
 						t.Fatal(err)
 					}
 					if doc.text != "" {
-						put(t, path, strings.ReplaceAll(doc.text, "KEY", e.Key))
+						put(t, path, strings.NewReplacer("KEY", e.Key, "OTHER", other).Replace(doc.text))
 					}
 					r := request()
 					if r.Scope = scope; scope == Project {

@@ -37,6 +37,12 @@ func (r Request) name() string {
 	return r.Name
 }
 
+func (r Request) command() Command {
+	c := r.Command
+	c.name = r.name()
+	return c
+}
+
 // An Outcome is what became of a Request, or would become of it.
 type Outcome int
 
@@ -83,7 +89,7 @@ func (e *DifferentError) Error() string {
 // Install adds the entry to the editor's config file, and reads it back.
 func (e Editor) Install(s System, r Request) (Result, error) {
 	return e.edit(s, r, func(f *configFile) (change, error) {
-		want := e.entry(r.Command)
+		want := e.entry(r.command())
 		have, line, found, err := e.format.find(f.data, e.path(r))
 		if err != nil {
 			return change{}, err
@@ -111,7 +117,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 		if err != nil || !found {
 			return change{data: f.data}, err
 		}
-		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.Command)); !ours && !r.Force {
+		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.command())); !ours && !r.Force {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()
@@ -131,6 +137,7 @@ func (e Editor) path(r Request) []string { return []string{e.Key, r.name()} }
 
 // with is a document with the entry in it.
 func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error) {
+	c.name = name
 	if c.Prompt && e.prompts {
 		input := Object{
 			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
@@ -285,7 +292,11 @@ func newMode(scope Scope) fs.FileMode {
 // ownFolder is the folder that may go with its last file.
 func (e Editor) ownFolder(s System, scope Scope, path string) string {
 	if scope == Project {
-		if dir := filepath.Dir(path); dir != s.Folder {
+		dir := filepath.Dir(path)
+		for dir != s.Folder && filepath.Dir(dir) != s.Folder && filepath.Dir(dir) != dir {
+			dir = filepath.Dir(dir)
+		}
+		if filepath.Dir(dir) == s.Folder {
 			return dir
 		}
 		return ""

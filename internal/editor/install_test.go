@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -90,12 +91,12 @@ func TestUninstallAfterInstallLeavesNoTrace(t *testing.T) {
 		"missing": "-", "empty": "", "other tables": "# mine\nmodel = \"x\"\n\n[mcp_servers.other]\ncommand = \"x\" # c", "Windows": "a = 1\r\n[b]\r\nc = 2\r\n",
 		"an empty table": "[mcp_servers]\n", "blank lines": "\n\n",
 	}
+	yamlDocs := map[string]string{
+		"missing": "-", "empty": "", "other settings": "a: 1 # mine\n", "a comment": "# mine\n", "no value": "KEY:\na: 1\n", "an empty value": "KEY: {} # none\r\na: 1\r\n",
+	}
 	for _, e := range All() {
-		docs := jsonDocs
-		if e.lists {
-			docs = tomlDocs
-		}
-		thorough := slices.Contains([]string{"cursor", "vscode", "codex"}, e.ID)
+		docs := map[string]map[string]string{"json": jsonDocs, "toml": tomlDocs, "yaml": yamlDocs}[language(e)]
+		thorough := slices.Contains([]string{"cursor", "vscode", "codex", "goose", "continue"}, e.ID)
 		for name, doc := range docs {
 			if !thorough && name != "missing" && !strings.HasPrefix(name, "other") {
 				continue
@@ -106,7 +107,7 @@ func TestUninstallAfterInstallLeavesNoTrace(t *testing.T) {
 				}
 				for _, prompt := range []bool{false, e.prompts} {
 					t.Run(e.ID+"/"+name, func(t *testing.T) {
-						s, home := machine(t, "linux")
+						s, home := machine(t, cmp.Or(e.goos, "linux"))
 						r := request()
 						r.Scope, r.Command.Prompt = scope, prompt
 						path, err := e.Path(s, scope)

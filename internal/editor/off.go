@@ -202,16 +202,19 @@ func copilotOff(s System, _ Scope, name string) string {
 	return ""
 }
 
-// opencodeOff looks at the patterns with which opencode hides tools, whose names begin with that of their server.
-// Source: opencode.ai/docs/mcp-servers.
-func opencodeOff(s System, _ Scope, name string) string {
-	for _, f := range s.settingsFiles("{config}/opencode/opencode.json", "{config}/opencode/opencode.jsonc", "./opencode.json", "./opencode.jsonc") {
-		tools, _ := f.data["tools"].(map[string]any)
-		for pattern, on := range tools {
-			if whole, err := path.Match(pattern, name+"_"); on == false && whole && err == nil {
-				return "tools in " + f.path + " hides all of its tools"
+// opencodeOff looks at the patterns with which opencode and its like hide tools, whose names begin with that of their
+// server. Source: opencode.ai/docs/mcp-servers.
+func opencodeOff(program string) func(System, Scope, string) string {
+	return func(s System, _ Scope, name string) string {
+		own := "{config}/" + program + "/" + program
+		for _, f := range s.settingsFiles(own+".json", own+".jsonc", "./"+program+".json", "./"+program+".jsonc") {
+			tools, _ := f.data["tools"].(map[string]any)
+			for pattern, on := range tools {
+				if whole, err := path.Match(pattern, name+"_"); on == false && whole && err == nil {
+					return "tools in " + f.path + " hides all of its tools"
+				}
 			}
 		}
+		return ""
 	}
-	return ""
 }

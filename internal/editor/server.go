@@ -2,6 +2,7 @@ package editor
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -71,12 +72,12 @@ func serverOf(value any) Server {
 	if older, ok := m["command"].(map[string]any); ok { // of Zed
 		m = map[string]any{"command": older["path"], "args": older["args"], "env": older["env"]}
 	}
-	s := Server{Args: texts(m["args"]), EnvVars: texts(m["env_vars"]), Env: map[string]string{}}
-	s.Command, _ = m["command"].(string)
+	s := Server{Args: texts(m["args"]), EnvVars: slices.Concat(texts(m["env_vars"]), texts(m["env_keys"])), Env: map[string]string{}}
+	s.Command, _ = cmp.Or(m["command"], m["cmd"]).(string)
 	if words := texts(m["command"]); len(words) > 0 {
 		s.Command, s.Args = words[0], words[1:]
 	}
-	for _, name := range []string{"env", "environment", "headers", "http_headers"} {
+	for _, name := range []string{"env", "environment", "envs", "headers", "http_headers"} {
 		members, _ := m[name].(map[string]any)
 		for k, v := range members {
 			if text, ok := v.(string); ok {
@@ -85,7 +86,7 @@ func serverOf(value any) Server {
 		}
 	}
 	s.EnvFile, _ = m["envFile"].(string)
-	for _, name := range []string{"url", "httpUrl", "serverUrl"} {
+	for _, name := range []string{"url", "httpUrl", "serverUrl", "uri"} {
 		if url, ok := m[name].(string); ok {
 			s.URL = url
 		}
@@ -314,7 +315,8 @@ type List struct {
 	at     []string // the members of the file that lead to them
 }
 
-// A readFile is a file of a project, and the id of the editor whose form it has, if that is another's.
+// A readFile is a file of a project, whose last name may have a *, and the id of the editor whose form it has, if that is
+// another's.
 type readFile struct{ name, form string }
 
 // Lists are all places where the editor looks for servers: the user's file, what it holds for this folder alone, and the
@@ -349,10 +351,12 @@ func (e Editor) Lists(s System) []List {
 		for _, f := range e.reads {
 			read := e
 			if form, ok := Lookup(f.form); ok {
-				read.Key, read.refer, read.passes.expand = form.Key, form.refer, form.passes.expand
+				read.Key, read.refer, read.passes.expand, read.format = form.Key, form.refer, form.passes.expand, form.format
 			}
-			if path := filepath.Join(dir, filepath.FromSlash(f.name)); exists(path) && path != user {
-				add(read, Project, path)
+			for _, path := range matches(filepath.Join(dir, filepath.FromSlash(f.name))) {
+				if path != user {
+					add(read, Project, path)
+				}
 			}
 		}
 	}

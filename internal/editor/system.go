@@ -80,8 +80,9 @@ func (s System) absolute(path string) bool {
 // {config}/… or ${NAME:-…}/…: the folder that a variable names, as seen from the current one, or else another of these.
 func (s System) locate(template string) (string, error) {
 	if choice, ok := strings.CutPrefix(template, "${"); ok {
-		choice, rest, _ := strings.Cut(choice, "}")
-		name, usual, _ := strings.Cut(choice, ":-")
+		end := strings.LastIndexByte(choice, '}')
+		rest := choice[end+1:]
+		name, usual, _ := strings.Cut(choice[:end], ":-")
 		switch dir := s.Getenv(name); {
 		case dir == "":
 			return s.locate(usual + rest)
@@ -155,15 +156,29 @@ func (s System) folders(template string) []string {
 	if err != nil {
 		return nil
 	}
+	var out []string
+	for _, path := range matches(filepath.Join(dir, pattern)) {
+		if path = filepath.Join(path, filepath.FromSlash(rest)); isFolder(path) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// mostMatches is more than anybody has of files of one kind: a project's are somebody else's.
+const mostMatches = 50
+
+// matches are the paths of a name whose last part may have a *, if they are there.
+func matches(name string) []string {
+	dir, pattern := filepath.Split(name)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
 	var out []string
 	for _, entry := range entries {
-		dir := filepath.Join(dir, entry.Name(), filepath.FromSlash(rest))
-		if match, _ := path.Match(pattern, entry.Name()); match && isFolder(dir) {
-			out = append(out, dir)
+		if match, _ := path.Match(pattern, entry.Name()); match && len(out) < mostMatches {
+			out = append(out, filepath.Join(dir, entry.Name()))
 		}
 	}
 	return out

@@ -9,7 +9,18 @@ func asCurly(name string) string  { return "{env:" + name + "}" }
 // All is the table of editors, one row each. Every cell is what was measured with the editor, or what its
 // source or documentation says.
 func All() []Editor {
-	const clineFile = "settings/cline_mcp_settings.json"
+	// An extension of VS Code keeps its files there, and in the programs that run such extensions too.
+	extension := func(id, file string) []place {
+		var places []place
+		for _, program := range []string{"Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf"} {
+			places = append(places, place{"", "{appData}/" + program + "/User/globalStorage/" + id, file})
+		}
+		return append(places,
+			place{"linux", "~/.var/app/com.visualstudio.code/config/Code/User/globalStorage/" + id, file},
+			place{"", "~/.vscode-server/data/User/globalStorage/" + id, file},
+			place{"", "~/.cursor-server/data/User/globalStorage/" + id, file},
+		)
+	}
 	vscode := func(product, flatpak string) Editor {
 		return Editor{
 			Key: "servers", project: []string{".vscode/mcp.json"}, clients: []string{"visual studio code"},
@@ -20,8 +31,9 @@ func All() []Editor {
 				{"linux", "~/.var/app/" + flatpak + "/config/" + product + "/User/profiles/*", "mcp.json"},
 			},
 			// VS Code would pass the variable; the reference says in the file where the key comes from.
-			shape: standard("stdio"), refer: asEnv, always: true, prompts: true, passes: rule{expand: foldersExpand},
-			off: vscodeOff(product), reads: []readFile{{".mcp.json", "claude-code"}},
+			shape: standard("stdio"), refer: asEnv, always: true, prompts: true, passes: rule{expand: foldersExpand, unseen: vscodeAsks},
+			off: vscodeOff(product), reads: []readFile{{".mcp.json", "claude-code"}}, dock: true,
+			facts: "measured with 1.139 (code-server) on 2026-11-28",
 		}
 	}
 	stable, insiders := vscode("Code", "com.visualstudio.code"), vscode("Code - Insiders", "com.visualstudio.code.insiders")
@@ -37,6 +49,7 @@ func All() []Editor {
 			off:    claudeOff, upwards: true,
 			waits:  "30 seconds for a start (`MCP_TIMEOUT`); `MCP_TOOL_TIMEOUT` says how long a tool may run",
 			inTeam: "Claude Code asks each member once before it starts a project's server",
+			facts:  "measured with 2.1.330 on 2026-11-23",
 		},
 		{
 			ID: "claude-desktop", Title: "Claude Desktop", clients: []string{"claude"}, Key: "mcpServers",
@@ -49,12 +62,16 @@ func All() []Editor {
 			shape: standard(""), passes: rule{keep: sdkKeeps, replaces: "windows"},
 			waits: "4 minutes for a tool",
 			note:  "restart Claude Desktop",
+			dock:  true,
+			facts: "its documentation at modelcontextprotocol.io (connect-local-servers, debugging) and issues of anthropics/claude-code, looked up on 2026-11-23",
 		},
 		{
 			ID: "cursor", Title: "Cursor", program: "cursor", Key: "mcpServers", project: []string{".cursor/mcp.json"},
 			places: []place{{"", "~/.cursor", "mcp.json"}},
 			// Started from a dock, Cursor has no shell's variables: the reference then is empty, not wrong.
 			shape: standard("stdio"), refer: asEnv, always: true, passes: rule{expand: foldersExpand},
+			dock:  true,
+			facts: "cursor.com/docs/mcp, looked up on 2026-11-23",
 		},
 		stable,
 		insiders,
@@ -63,6 +80,8 @@ func All() []Editor {
 			places: []place{{"", "~/.codeium/windsurf", "mcp_config.json"}},
 			// What Windsurf passes by itself is written nowhere.
 			shape: standard(""), refer: asEnv, always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
+			dock:  true,
+			facts: "docs.windsurf.com, looked up on 2026-11-23",
 		},
 		{
 			ID: "zed", Title: "Zed", program: "zed", Key: "context_servers",
@@ -75,7 +94,9 @@ func All() []Editor {
 			shape: zedShape, passes: rule{},
 			waits: "60 seconds for each answer, those of tools included",
 			off:   zedOff, reads: []readFile{{name: ".zed/settings.json"}},
-			note: "started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login",
+			note:  "started from a dock, Zed does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login",
+			dock:  true,
+			facts: "its source (crates/context_server), looked up on 2026-11-23",
 		},
 		{
 			ID: "gemini", Title: "Gemini CLI", program: "gemini", Key: "mcpServers", project: []string{".gemini/settings.json"},
@@ -85,6 +106,7 @@ func All() []Editor {
 			off:    geminiOff,
 			waits:  "10 minutes for a start and for a tool (`timeout`)",
 			note:   "Gemini CLI starts servers in trusted folders only",
+			facts:  "measured with 0.61.0 on 2026-11-23",
 		},
 		{
 			ID: "codex", Title: "Codex", program: "codex", Key: "mcp_servers", project: []string{".codex/config.toml"},
@@ -92,6 +114,7 @@ func All() []Editor {
 			format: tomlFormat{}, shape: codexShape, lists: true, passes: rule{keep: codexKeeps}, upwards: true,
 			waits:  "30 seconds for a start (`startup_timeout_sec`), 5 minutes for a tool (`tool_timeout_sec`)",
 			inTeam: "Codex reads a project's file in trusted projects only",
+			facts:  "measured with 0.169.0 on 2026-11-23",
 		},
 		{
 			ID: "copilot-cli", Title: "Copilot CLI", clients: []string{"copilot"}, program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
@@ -99,33 +122,136 @@ func All() []Editor {
 			shape:  copilotShape, refer: asBraced, passes: rule{expand: copilotExpand},
 			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
 			inTeam: "Copilot CLI reads a project's file in trusted folders only",
+			facts:  "measured with 1.0.102 on 2026-11-23",
 		},
 		{
 			ID: "cline", Title: "Cline (VS Code extension)", Key: "mcpServers", second: "cline-cli",
-			places: []place{
-				{"", "{appData}/Code/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				// Other programs run extensions of VS Code too.
-				{"", "{appData}/Code - Insiders/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"", "{appData}/VSCodium/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"", "{appData}/Cursor/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"", "{appData}/Windsurf/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"linux", "~/.var/app/com.visualstudio.code/config/Code/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"", "~/.vscode-server/data/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-				{"", "~/.cursor-server/data/User/globalStorage/saoudrizwan.claude-dev", clineFile},
-			},
-			shape: standard("stdio"), refer: asEnv, passes: rule{keep: sdkKeeps, expand: prefixedExpand},
+			places: extension("saoudrizwan.claude-dev", "settings/cline_mcp_settings.json"),
+			shape:  standard("stdio"), refer: asEnv, passes: rule{keep: sdkKeeps, expand: prefixedExpand},
+			dock:  true,
+			facts: "its source (McpHub.ts), looked up on 2026-11-23",
 		},
 		{
 			ID: "cline-cli", Title: "Cline CLI", program: "cline", Key: "mcpServers",
 			places: []place{{"", "~/.cline", "data/settings/cline_mcp_settings.json"}},
 			shape:  clineShape, passes: rule{},
+			facts: "measured with 3.0.65 on 2026-11-23",
 		},
 		{
 			ID: "opencode", Title: "opencode", program: "opencode", Key: "mcp", newer: "servers", project: []string{"opencode.jsonc", "opencode.json"},
 			places: []place{{"", "{config}/opencode", "opencode.jsonc|opencode.json"}},
 			shape:  opencodeShape, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
-			off: opencodeOff, upwards: true,
+			off: opencodeOff("opencode"), upwards: true,
 			waits: "30 seconds for a start (`timeout`)",
+			facts: "measured with 1.18.33 on 2026-11-23",
+		},
+		{
+			ID: "kiro", Title: "Kiro", program: "kiro", Key: "mcpServers", project: []string{".kiro/settings/mcp.json"},
+			places: []place{{"", "~/.kiro", "settings/mcp.json"}},
+			// What Kiro passes by itself is written nowhere.
+			shape: standard(""), refer: asBraced, always: true, passes: rule{keep: sdkKeeps, expand: bracedExpand}, dock: true,
+			note:  "Kiro asks before it fills in a variable for the first time",
+			facts: "kiro.dev/docs/mcp/configuration and /docs/cli/mcp/configuration, looked up on 2026-11-29",
+		},
+		{
+			ID: "goose", Title: "Goose", program: "goose", Key: "extensions", format: yamlFormat{},
+			places: []place{{"windows", "{appData}/Block/goose", "config/config.yaml"}, {"linux", "{config}/goose", "config.yaml"}, {"darwin", "{config}/goose", "config.yaml"}},
+			// Goose does not start what has a name in env_keys that neither its environment nor its keychain has.
+			shape: gooseShape, passes: rule{}, dock: true,
+			waits: "5 minutes for a start and for a tool (`timeout`)",
+			note:  "started from a dock, Goose does not see the variables of your shell: keep the key with leadmagic-mcp-proxy login",
+			facts: "its source (crates/goose/src/agents/extension_manager, config/paths.rs), looked up on 2026-11-29",
+		},
+		{
+			ID: "lm-studio", Title: "LM Studio", program: "lms", Key: "mcpServers",
+			places: []place{{"", "~/.lmstudio", "mcp.json"}, {"", "~/.cache/lm-studio", "mcp.json"}},
+			// Its documentation names Cursor's form, and says nothing of references or of what it passes.
+			shape: standard(""), passes: rule{keep: sdkKeeps}, dock: true,
+			facts: "lmstudio.ai/docs/app/mcp, looked up on 2026-11-29",
+		},
+		{
+			ID: "crush", Title: "Crush", program: "crush", Key: "mcp", project: []string{"crush.json", ".crush.json"},
+			places: []place{{"", "${CRUSH_GLOBAL_CONFIG:-{config}/crush}", "crush.json"}},
+			shape:  standard("stdio"), refer: asDollar, passes: rule{expand: geminiExpand, unseen: crushRuns}, upwards: true,
+			reads: []readFile{{name: "crush.json"}, {name: ".crush.json"}},
+			waits: "10 seconds for a start (`timeout`)",
+			facts: "its source (internal/config, internal/agent/tools/mcp) of 2026-08-21, looked up on 2026-11-29",
+		},
+		{
+			ID: "continue", Title: "Continue", program: "cn", Key: "mcpServers", format: yamlFormat{list: true, head: "name: My config\nversion: 1.0.0\nschema: v1\n"},
+			places: []place{{"", "${CONTINUE_GLOBAL_DIR:-~/.continue}", "config.yaml"}},
+			// Its command passes all, its extensions do not; neither starts a server with a reference that it cannot fill in.
+			shape: standard(""), passes: rule{keep: sdkKeeps, expand: continueExpand}, dock: true,
+			reads: []readFile{{name: ".continue/mcpServers/*.yaml"}, {name: ".continue/mcpServers/*.yml"}, {".continue/mcpServers/*.json", "claude-code"}},
+			waits: "20 seconds for a start (`connectionTimeout`)",
+			facts: "its command measured with 1.5.47 on 2026-11-29; its extensions from their source (core/context/mcp) of 2026-06-18",
+		},
+		{
+			ID: "qwen", Title: "Qwen Code", program: "qwen", Key: "mcpServers", project: []string{".qwen/settings.json"},
+			places: []place{{"", "${QWEN_HOME:-~/.qwen}", "settings.json"}},
+			shape:  standard(""), refer: asDollar, passes: rule{expand: qwenExpand},
+			inTeam: "Qwen Code starts a project's server when you have approved it: qwen mcp approve leadmagic",
+			facts:  "measured with 0.24.4 on 2026-11-29",
+		},
+		{
+			ID: "kilo", Title: "Kilo Code", program: "kilo", Key: "mcp", project: []string{".kilo/kilo.jsonc", ".kilo/kilo.json", "kilo.jsonc", "kilo.json"},
+			places: []place{{"", "{config}/kilo", "kilo.jsonc|kilo.json"}},
+			shape:  opencodeShape, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"KILO=1", "OPENCODE=1"}},
+			off:   opencodeOff("kilo"),
+			reads: []readFile{{name: ".kilocode/kilo.json"}, {name: "opencode.jsonc"}, {name: "opencode.json"}, {".kilocode/mcp.json", "roo-code"}}, upwards: true,
+			facts: "measured with 7.7.9 on 2026-11-29",
+		},
+		{
+			ID: "amp", Title: "Amp", program: "amp", Key: "amp.mcpServers", project: []string{".amp/settings.json"},
+			places: []place{{"", "{config}/amp", "${AMP_SETTINGS_FILE:-{config}/amp/settings.json}"}},
+			shape:  standard(""), refer: asBraced, passes: rule{expand: bracedExpand},
+			inTeam: "Amp starts a project's server when you have approved it: amp mcp approve leadmagic",
+			facts:  "measured with 0.0.1790142911 on 2026-11-29",
+		},
+		{
+			ID: "auggie", Title: "Auggie", program: "auggie", Key: "mcpServers", project: []string{".augment/settings.json"},
+			places: []place{{"", "~/.augment", "settings.json"}},
+			// It would fill in ${NAME}, but does not start a server with one that is not set.
+			shape: standard(""), passes: rule{keep: sdkKeeps, expand: claudeExpand}, reads: []readFile{{name: ".augment/settings.local.json"}},
+			facts: "its bundle, version 0.36.0, looked up on 2026-11-29",
+		},
+		{
+			ID: "antigravity", Title: "Antigravity", program: "antigravity", Key: "mcpServers",
+			places: []place{{"", "~/.gemini/config", "mcp_config.json"}, {"", "~/.gemini/antigravity", "mcp_config.json"}},
+			// What it passes and fills in is written nowhere.
+			shape: standard(""), passes: rule{keep: sdkKeeps}, dock: true,
+			reads: []readFile{{name: ".agents/mcp_config.json"}, {name: ".agent/mcp_config.json"}},
+			facts: "add-mcp 2.4.0 and issues of jgravelle/jcodemunch-mcp for the place, looked up on 2026-11-29",
+		},
+		{
+			ID: "visual-studio", Title: "Visual Studio", goos: "windows", Key: "servers", project: []string{".mcp.json"},
+			places: []place{{"", "{localAppData}/Microsoft/VisualStudio", "~/.mcp.json"}},
+			// What it passes and fills in, but for what it asks for, is written nowhere.
+			shape: standard("stdio"), prompts: true, passes: rule{keep: sdkKeeps, unseen: vscodeAsks}, dock: true,
+			reads: []readFile{{name: ".vs/mcp.json"}, {name: ".vscode/mcp.json"}, {".cursor/mcp.json", "cursor"}},
+			note:  "enable its tools in the chat window: Visual Studio leaves new ones off",
+			facts: "learn.microsoft.com/visualstudio/ide/mcp-servers, looked up on 2026-11-29",
+		},
+		{
+			ID: "junie", Title: "Junie", program: "junie", Key: "mcpServers", project: []string{".junie/mcp/mcp.json"},
+			places: []place{{"", "~/.junie", "mcp/mcp.json"}},
+			// What it passes and fills in is written nowhere.
+			shape: standard(""), passes: rule{keep: sdkKeeps}, dock: true,
+			facts: "jetbrains.com/help/junie/model-context-protocol-mcp.html, looked up on 2026-11-29",
+		},
+		{
+			ID: "roo-code", Title: "Roo Code", Key: "mcpServers", project: []string{".roo/mcp.json"}, clients: []string{"roo code"},
+			places: extension("rooveterinaryinc.roo-cline", "settings/mcp_settings.json"),
+			shape:  standard("stdio"), refer: asEnv, passes: rule{keep: sdkKeeps, expand: rooExpand}, dock: true,
+			waits: "60 seconds for a tool (`timeout`)",
+			facts: "its source (src/services/mcp/McpHub.ts, src/utils/config.ts) of 2026-04-14, looked up on 2026-11-29",
+		},
+		{
+			ID: "droid", Title: "Factory Droid", program: "droid", clients: []string{"factory cli"}, Key: "mcpServers", project: []string{".factory/mcp.json"},
+			places: []place{{"", "${FACTORY_HOME_OVERRIDE:-~}/.factory", "mcp.json"}},
+			// It passes all, and does not start a server with a reference to a variable that is not set.
+			shape: standard("stdio"), passes: rule{expand: claudeExpand},
+			facts: "measured with 0.215.0 on 2026-11-29",
 		},
 	}
 	for i := range editors {

@@ -84,16 +84,9 @@ func tomlLines(doc []byte) ([]tomlLine, error) {
 }
 
 func (f tomlFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
-	m, err := f.decode(doc)
-	if err != nil {
+	value, found, err = valueAt(f, doc, path)
+	if err != nil || !found {
 		return nil, 0, false, err
-	}
-	value = m
-	for _, name := range path {
-		table, _ := value.(map[string]any)
-		if value, found = table[name]; !found {
-			return nil, 0, false, nil
-		}
 	}
 	_, doc = cutBOM(doc)
 	lines, err := tomlLines(doc)
@@ -170,7 +163,7 @@ func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 	default:
 		out = appendTable(cutBlocks(doc, entry), text, end)
 	}
-	if err := f.same(doc, out, path); err != nil {
+	if err := unchangedBut(f, doc, out, path); err != nil {
 		return nil, err
 	}
 	return slices.Concat(mark, out), nil
@@ -204,7 +197,7 @@ func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) 
 		}
 		out = slices.Concat(head, rest)
 	}
-	if err := f.same(doc, out, path); err != nil {
+	if err := unchangedBut(f, doc, out, path); err != nil {
 		return nil, err
 	}
 	return slices.Concat(mark, out), nil
@@ -232,30 +225,6 @@ func cutBlocks(doc []byte, blocks []tomlLine) []byte {
 		doc = splice(doc, b.from, b.to, "")
 	}
 	return doc
-}
-
-// same makes sure that an edit has changed nothing else: TOML lets one table be written in many ways.
-func (f tomlFormat) same(old, changed []byte, path []string) error {
-	a, err := f.decode(old)
-	if err != nil {
-		return err
-	}
-	b, err := f.decode(changed)
-	if err != nil {
-		return fmt.Errorf("editing the file: %w", err)
-	}
-	for _, m := range []map[string]any{a, b} {
-		servers, _ := m[path[0]].(map[string]any)
-		delete(servers, path[1])
-		if len(servers) == 0 {
-			delete(m, path[0])
-		}
-	}
-	// Compared as text, since a NaN is not equal to itself.
-	if fmt.Sprintf("%#v", a) != fmt.Sprintf("%#v", b) {
-		return errors.New("this file cannot be edited without changing something else; edit it by hand")
-	}
-	return nil
 }
 
 // tomlTable is an entry as a table.

@@ -1,0 +1,401 @@
+package editor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
+)
+
+// yamlFormat is YAML. The parser says in which lines things begin; what an edit puts in or takes out are whole lines, and
+// the parser has to find everything else in what comes of it.
+type yamlFormat struct {
+	list bool   // the servers are a list of objects, each with its name
+	head string // lines without which the editor takes no file
+}
+
+// maxYAML is the most that is read: a parser of YAML can be kept busy for long.
+const maxYAML = 1 << 20
+
+// yamlSays is an error of the parser: its first line, up to a value.
+var yamlSays = lazyregexp.New("^yaml: (?:unmarshal errors:\\s*)?(?:line (\\d+): )?([^\n`]*)")
+
+// yamlError is an error of the parser as one of ours.
+func yamlError(err error) error {
+	m := yamlSays.FindStringSubmatch(err.Error())
+	if m == nil {
+		return errors.New("this is no YAML")
+	}
+	line, _ := strconv.Atoi(m[1])
+	return &SyntaxError{Line: max(line, 1), Column: 1, Problem: keyscan.Hide(strings.TrimSpace(m[2]))}
+}
+
+// parse reads the one document of a file; nil if there is nothing in it.
+func (yamlFormat) parse(doc []byte) (*yaml.Node, error) {
+	if len(doc) > maxYAML {
+		return nil, fmt.Errorf("the file has more than %d KiB", maxYAML>>10)
+	}
+	if !utf8.Valid(doc) {
+		return nil, errors.New("the file is not in UTF-8")
+	}
+	var first, second yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(doc))
+	err := dec.Decode(&first)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err == nil {
+		err = dec.Decode(&second)
+	}
+	switch {
+	case err == nil:
+		return nil, &SyntaxError{Line: second.Line, Column: 1, Problem: "another document begins here, where one is due"}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(err)
+	}
+	root := first.Content[0]
+	if root.Tag == "!!null" && root.Value == "" { // three dashes
+		return nil, nil
+	}
+	return root, nil
+}
+
+func (f yamlFormat) decode(doc []byte) (map[string]any, error) {
+	_, doc = cutBOM(doc)
+	root, err := f.parse(doc)
+	if err != nil || root == nil {
+		return nil, err
+	}
+	var m map[string]any
+	if err := root.Decode(&m); err != nil {
+		return nil, yamlError(err)
+	}
+	for name, value := range m {
+		if items, ok := value.([]any); f.list && ok {
+			m[name] = byName(items)
+		}
+	}
+	return m, nil
+}
+
+// byName are the items of a list under their names. One without is under its number, and so is one whose name another
+// has: which of the two an editor takes is not known.
+func byName(items []any) map[string]any {
+	m := map[string]any{}
+	for i, item := range items {
+		o, _ := item.(map[string]any)
+		name, _ := o["name"].(string)
+		if _, taken := m[name]; name == "" || taken {
+			name = "#" + strconv.Itoa(i+1)
+		}
+		m[name] = item
+	}
+	return m
+}
+
+// child is the key and the value of a member, or twice the item of that name.
+func (f yamlFormat) child(parent *yaml.Node, name string) (key, value *yaml.Node) {
+	if parent == nil {
+		return nil, nil
+	}
+	if parent.Kind == yaml.SequenceNode {
+		for _, item := range parent.Content {
+			if _, v := f.child(item, "name"); v != nil && v.Value == name {
+				return item, item
+			}
+		}
+	}
+	for i := 0; parent.Kind == yaml.MappingNode && i < len(parent.Content); i += 2 {
+		if parent.Content[i].Value == name {
+			return parent.Content[i], parent.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+func (f yamlFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
+	value, found, err = valueAt(f, doc, path)
+	if err != nil || !found {
+		return nil, 0, false, err
+	}
+	_, doc = cutBOM(doc)
+	at, err := f.parse(doc)
+	for _, name := range path {
+		// What an alias or a merge brings along is in no line of its own.
+		key, below := f.child(at, name)
+		if key == nil {
+			break
+		}
+		at, line = below, key.Line
+	}
+	return value, max(line, 1), true, err
+}
+
+// yamlLines are the lines of a file with their ends, and where the servers are in them.
+type yamlLines struct {
+	lines  []string
+	end    string
+	rooted bool       // the file has something in it
+	indent string     // of the root's members
+	key    *yaml.Node // of the servers; nil if they are not there
+	items  *yaml.Node // nil if there are none
+	entry  *yaml.Node // its key
+	last   int        // column of the members of items
+}
+
+// errLines says that things do not begin in lines of their own.
+func errLines(line int, name string) error {
+	return &SyntaxError{Line: line, Column: 1, Problem: fmt.Sprintf("%q is not written in lines of its own; write it so, or edit the file by hand", name)}
+}
+
+// open reads a file that is to be edited.
+func (f yamlFormat) open(doc []byte, path []string) (*yamlLines, error) {
+	if _, err := f.decode(doc); err != nil {
+		return nil, err
+	}
+	root, err := f.parse(doc)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Count(doc, []byte("\r")) != bytes.Count(doc, []byte("\r\n")) || bytes.ContainsAny(doc, "\u0085\u2028\u2029") {
+		return nil, errors.New("the file has ends of lines that editors do not agree on; edit it by hand")
+	}
+	y := &yamlLines{lines: slices.Collect(strings.Lines(string(doc))), end: lineEnd(doc)}
+	if root == nil {
+		return y, nil
+	}
+	if root.Kind != yaml.MappingNode || root.Style&yaml.FlowStyle != 0 {
+		return nil, errLines(root.Line, path[0])
+	}
+	y.rooted, y.indent = true, strings.Repeat(" ", root.Content[0].Column-1)
+	var value *yaml.Node
+	if y.key, value = f.child(root, path[0]); y.key == nil {
+		return y, nil
+	}
+	kind := yaml.MappingNode
+	if f.list {
+		kind = yaml.SequenceNode
+	}
+	switch {
+	case value.Kind != kind || value.Style&yaml.FlowStyle != 0:
+		if _, ok := emptied(y.lines[y.key.Line-1], path[0]); !ok || len(value.Content) > 0 {
+			return nil, errLines(y.key.Line, path[0])
+		}
+		return y, nil
+	case f.list: // the column of the dash
+		y.last = len(indentOf(y.lines[value.Content[0].Line-1]))
+	default:
+		y.last = value.Content[0].Column - 1
+	}
+	y.items = value
+	y.entry, _ = f.child(value, path[1])
+	if y.entry != nil && f.before(y.entry, y.lines[y.entry.Line-1]) != y.last {
+		return nil, errLines(y.entry.Line, path[1])
+	}
+	return y, nil
+}
+
+// before is how many blanks stand before what begins a line; -1 if something else does.
+func (f yamlFormat) before(n *yaml.Node, line string) int {
+	head := line[:min(n.Column-1, len(line))]
+	if f.list {
+		rest := strings.TrimLeft(head, " ")
+		if strings.TrimRight(rest, " ") != "-" {
+			return -1
+		}
+		return len(head) - len(rest)
+	}
+	if strings.Trim(head, " ") != "" {
+		return -1
+	}
+	return len(head)
+}
+
+func indentOf(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }
+
+// noServers is a member without a value, or with an empty one.
+var noServers = lazyregexp.New(`^( *["']?[\w.-]+["']? *:)(?: +(?:\{ *\}|\[ *\]|~|null))?( *(?: #[^\r\n]*)?\r?\n?)$`)
+
+// emptied is the line of a member without servers, without its value.
+func emptied(line, name string) (string, bool) {
+	m := noServers.FindStringSubmatch(line)
+	if m == nil || !strings.Contains(m[1], name) {
+		return "", false
+	}
+	return m[1] + m[2], true
+}
+
+// past is the line behind what begins in line from, at a column: the next that begins there or before. Blank lines and
+// comments between the two are not part of it, but for comments that are further in.
+func (y *yamlLines) past(from, column int, comments bool) int {
+	end := from + 1
+	for i, line := range y.lines[end:] {
+		text := strings.TrimSpace(line)
+		in := len(indentOf(line))
+		switch {
+		case text == "":
+		case in > column, comments && in == column && text[0] == '#':
+			end = from + 2 + i
+		case text[0] != '#':
+			return end
+		}
+	}
+	return end
+}
+
+// behind is where another server goes: behind the last one, and the comments that are as far in.
+func (y *yamlLines) behind() int {
+	last := y.items.Content[len(y.items.Content)-1]
+	if y.items.Kind == yaml.MappingNode {
+		last = y.items.Content[len(y.items.Content)-2]
+	}
+	return y.past(last.Line-1, y.last, y.last > len(y.indent))
+}
+
+// replace puts lines in place of others. A file whose last line does not end stays one.
+func (y *yamlLines) replace(from, to int, text string) []byte {
+	head, rest := strings.Join(y.lines[:from], ""), strings.Join(y.lines[to:], "")
+	open := len(y.lines) > 0 && !strings.HasSuffix(y.lines[len(y.lines)-1], "\n")
+	if open && rest == "" {
+		if from == len(y.lines) {
+			head += y.end
+		}
+		text = strings.TrimSuffix(text, y.end)
+		if text == "" {
+			head = strings.TrimSuffix(head, y.end)
+		}
+	}
+	return []byte(head + text + rest)
+}
+
+func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
+	mark, doc := cutBOM(doc)
+	y, err := f.open(doc, path)
+	if err != nil {
+		return nil, err
+	}
+	in := strings.Repeat(" ", y.last)
+	if y.items == nil {
+		in = y.indent + "  "
+	}
+	text := string(f.text(path[1], value, in, y.end))
+	var out []byte
+	switch n := len(y.lines); {
+	case y.entry != nil:
+		from := y.entry.Line - 1
+		out = y.replace(from, y.past(from, y.last, false), text)
+	case y.items != nil:
+		out = y.replace(y.behind(), y.behind(), text)
+	case y.key != nil:
+		at := y.key.Line - 1
+		line, _ := emptied(y.lines[at], path[0])
+		out = y.replace(at, at+1, strings.TrimRight(line, "\r\n")+y.end+text)
+	default:
+		head := ""
+		if !y.rooted {
+			head = f.headText(y.end)
+		}
+		out = y.replace(n, n, head+y.indent+path[0]+":"+y.end+text)
+	}
+	if err := f.check(doc, out, path); err != nil {
+		return nil, err
+	}
+	return slices.Concat(mark, out), nil
+}
+
+// remove takes the entry's lines away. Servers that are none then become what they were before, or go as well.
+func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, error) {
+	mark, doc := cutBOM(doc)
+	y, err := f.open(doc, path)
+	if err != nil || y.entry == nil {
+		return slices.Concat(mark, doc), err
+	}
+	from := y.entry.Line - 1
+	to, text := y.past(from, y.last, false), ""
+	only := len(y.items.Content) == 1 || y.items.Kind == yaml.MappingNode && len(y.items.Content) == 2
+	if key := y.key.Line - 1; only && blank([]byte(strings.Join(y.lines[key+1:from], ""))) {
+		_, before = cutBOM(before)
+		was, err := f.open(before, path)
+		switch line := y.lines[key]; {
+		case err == nil && was.key != nil:
+			text = was.lines[was.key.Line-1]
+		case strings.Contains(line, "#"):
+			text = line
+		case err == nil && !was.rooted && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
+			key -= strings.Count(f.head, "\n")
+		}
+		if from = key; text != "" && to < len(y.lines) {
+			text = strings.TrimRight(text, "\r\n") + y.end
+		}
+	}
+	out := y.replace(from, to, text)
+	if err := f.check(doc, out, path); err != nil {
+		return nil, err
+	}
+	return slices.Concat(mark, out), nil
+}
+
+// check makes sure that an edit has changed nothing else.
+func (f yamlFormat) check(old, changed []byte, path []string) error {
+	err := unchangedBut(f, old, changed, path)
+	for _, doc := range []*[]byte{&old, &changed} {
+		if root, empty := f.parse(*doc); root == nil && empty == nil && err != nil {
+			*doc = []byte(f.head)
+			return unchangedBut(f, old, changed, path)
+		}
+	}
+	return err
+}
+
+func (f yamlFormat) headText(end string) string { return strings.ReplaceAll(f.head, "\n", end) }
+
+// text is an entry in lines.
+func (f yamlFormat) text(name string, value Object, in, end string) []byte {
+	if f.list {
+		b := appendYAML(nil, append(Object{{"name", name}}, value...), in+"  ", end)
+		copy(b[len(in):], "- ")
+		return b
+	}
+	return appendYAML(nil, Object{{name, value}}, in, end)
+}
+
+// appendYAML writes members in lines. Lists stand in one line: ours are short.
+func appendYAML(b []byte, o Object, in, end string) []byte {
+	for _, m := range o {
+		b = append(b, in+quoteYAML(m.Name)+":"...)
+		switch v := m.Value.(type) {
+		case Object:
+			b = appendYAML(append(b, end...), v, in+"  ", end)
+			continue
+		case string:
+			b = append(b, " "+quoteYAML(v)...)
+		default:
+			b = appendJSON(append(b, ' '), v, layout{})
+		}
+		b = append(b, end...)
+	}
+	return b
+}
+
+// plainYAML is a text that needs no quotes: a name or a path, but no word that means something else.
+var (
+	plainYAML = lazyregexp.New(`^[A-Za-z_/][A-Za-z0-9_/.+-]*$`)
+	yamlWord  = lazyregexp.New(`(?i)^(true|false|yes|no|on|off|y|n|null)$`)
+)
+
+// quoteYAML is a text as YAML. The JSON form is one, but for a few letters that YAML takes for ends of lines.
+func quoteYAML(s string) string {
+	if plainYAML.MatchString(s) && !yamlWord.MatchString(s) {
+		return s
+	}
+	return strings.NewReplacer("\x7f", `\u007f`, "\u0085", `\u0085`).Replace(quoteJSON(s))
+}
