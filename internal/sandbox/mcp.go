@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -20,26 +19,6 @@ const statelessVersion = "2026-07-28"
 
 // sessionTimeout is how long a session lives without a request.
 const sessionTimeout = 24 * time.Hour
-
-// hosted is the hosted MCP server: an SDK server with sessions and a stateless one, each built when the first request needs it.
-type hosted struct {
-	mu                  sync.Mutex
-	sessions, stateless http.Handler
-	servers             []*mcp.Server
-	tools               map[string]*operation // by every name
-}
-
-// close ends the sessions and waits for the tools that still run in them.
-func (h *hosted) close() {
-	h.mu.Lock()
-	servers := h.servers
-	h.mu.Unlock()
-	for _, server := range servers {
-		for session := range server.Sessions() {
-			_ = session.Close() // it is gone either way
-		}
-	}
-}
 
 // message is what the sandbox itself reads of a JSON-RPC message.
 type message struct {
@@ -87,7 +66,11 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.server(s.isStateless(r, messages)).ServeHTTP(w, r)
+	server := s.sessions
+	if s.isStateless(r, messages) {
+		server = s.stateless
+	}
+	server().ServeHTTP(w, r)
 }
 
 // isStateless reports whether a request is of the stateless protocol, by its version header or by the version in its body.
@@ -108,10 +91,11 @@ func (s *Sandbox) isStateless(r *http.Request, messages []message) bool {
 
 // overdrawn refuses a call that costs more than is left. The hosted server says so in HTTP, before MCP sees the call.
 func (s *Sandbox) overdrawn(m message) *refusal {
-	op := s.tool(m.Params.Name)
-	if m.Method != "tools/call" || op == nil || !op.paid {
+	i := slices.IndexFunc(operations(), func(op *operation) bool { return slices.Contains(op.toolNames(), m.Params.Name) })
+	if m.Method != "tools/call" || i < 0 || !operations()[i].paid {
 		return nil
 	}
+	op := operations()[i]
 	in, why := decodeInput(m.Params.Args)
 	if why != nil || op.check(in) != nil {
 		return nil // the tool says so
@@ -122,44 +106,10 @@ func (s *Sandbox) overdrawn(m message) *refusal {
 	return nil
 }
 
-// tool is the operation of a tool, or nil.
-func (s *Sandbox) tool(name string) *operation {
-	s.mcp.mu.Lock()
-	defer s.mcp.mu.Unlock()
-	if s.mcp.tools == nil {
-		s.mcp.tools = map[string]*operation{}
-		for _, op := range operations() {
-			for _, name := range op.toolNames() {
-				s.mcp.tools[name] = op
-			}
-		}
-	}
-	return s.mcp.tools[name]
-}
-
-// server is the handler of one of the two servers.
-func (s *Sandbox) server(stateless bool) http.Handler {
-	h := &s.mcp
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	handler := &h.sessions
-	if stateless {
-		handler = &h.stateless
-	}
-	if *handler == nil {
-		*handler = s.newServer(stateless)
-	}
-	return *handler
-}
-
+// newServer makes one of the two servers, with sessions or without.
 func (s *Sandbox) newServer(stateless bool) http.Handler {
 	options := &mcp.ServerOptions{
 		Instructions: "LeadMagic sandbox, an unofficial stand-in: every answer is invented. Start with check_credits, which is free.",
-		SubscribeHandler: func(context.Context, *mcp.SubscribeRequest) error {
-			return nil // the SDK keeps the list
-		},
-		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
-		CompletionHandler:  complete,
 	}
 	if s.opts.Hooks.StatelessOnly {
 		options.SupportedProtocolVersions = []string{statelessVersion}
@@ -190,7 +140,9 @@ func (s *Sandbox) newServer(stateless bool) http.Handler {
 	if s.opts.Hooks.Extend != nil {
 		s.opts.Hooks.Extend(server)
 	}
-	s.mcp.servers = append(s.mcp.servers, server)
+	s.mu.Lock()
+	s.servers = append(s.servers, server)
+	s.mu.Unlock()
 	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, httpOptions)
 }
 
@@ -277,19 +229,4 @@ func reference() string {
 		}
 	}
 	return b.String()
-}
-
-// complete suggests invented values for the prompts' arguments.
-func complete(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
-	suggestions := map[string][]string{
-		"company_domain": {"analytical.example", "ashgrove.example", "birchwick.example"},
-		"full_name":      {"Ada Lovelace", "Blaise Birchwick", "Nobody"},
-	}
-	values := []string{}
-	for _, value := range suggestions[req.Params.Argument.Name] {
-		if strings.HasPrefix(strings.ToLower(value), strings.ToLower(req.Params.Argument.Value)) {
-			values = append(values, value)
-		}
-	}
-	return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: values, Total: len(values)}}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -231,9 +232,9 @@ func (s *Sandbox) carryOut(upstream string, op *operation, in input, raw json.Ra
 }
 
 // operations is every operation of LeadMagic's that the sandbox knows.
-func operations() []*operation {
+var operations = sync.OnceValue(func() []*operation {
 	return slices.Concat(accountOperations(), peopleOperations(), companyOperations(), jobOperations(), adOperations(), searchOperations())
-}
+})
 
 // schema is the input schema of the operation's tool.
 func (op *operation) schema() object {

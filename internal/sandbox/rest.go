@@ -8,21 +8,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// restAPI routes the REST surface; the routes are built at the first request.
-type restAPI struct {
-	once   sync.Once
-	mux    *http.ServeMux
-	served atomic.Int64 // requests answered, for request ids
-}
-
 func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
-	s.rest.once.Do(s.buildREST)
-	id := fmt.Sprintf("req_sandbox_%08d", s.rest.served.Add(1))
+	id := fmt.Sprintf("req_sandbox_%08d", s.served.Add(1))
 	now := time.Now()
 	left, reset := s.account.rate(now, 1)
 	h := w.Header()
@@ -45,11 +35,12 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, ok := readBody(w, r); ok {
-		s.rest.mux.ServeHTTP(w, r)
+		s.routes().ServeHTTP(w, r)
 	}
 }
 
-func (s *Sandbox) buildREST() {
+// newRoutes are the routes of the REST API.
+func (s *Sandbox) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	methods := map[string]string{}
 	for _, op := range operations() {
@@ -74,7 +65,7 @@ func (s *Sandbox) buildREST() {
 		}
 		s.refuseREST(w, refuse(http.StatusNotFound, "resource_not_found", "there is no such route"))
 	})
-	s.rest.mux = mux
+	return mux
 }
 
 // serveOperation answers one REST call whose key is good.

@@ -27,6 +27,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -69,9 +70,11 @@ type Sandbox struct {
 
 	opts    Options
 	account *account
-	rest    restAPI
-	mcp     hosted
 	auth    authServer
+	served  atomic.Int64 // REST requests, for their ids
+
+	routes              func() *http.ServeMux // of REST
+	sessions, stateless func() http.Handler   // the MCP servers
 
 	web     *http.Server
 	serving sync.WaitGroup
@@ -79,8 +82,9 @@ type Sandbox struct {
 	cancel  context.CancelFunc
 	active  sync.RWMutex // requests hold it for reading
 
-	mu  sync.Mutex
-	key string
+	mu      sync.Mutex
+	key     string
+	servers []*mcp.Server // that are built
 }
 
 // Start serves a new sandbox on a free loopback port.
@@ -103,6 +107,9 @@ func StartOn(listener net.Listener, opts Options) *Sandbox {
 		account: &account{left: max(0, toCents(opts.Credits))},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.routes = sync.OnceValue(s.newRoutes)
+	s.sessions = sync.OnceValue(func() http.Handler { return s.newServer(false) })
+	s.stateless = sync.OnceValue(func() http.Handler { return s.newServer(true) })
 	handler := http.Handler(http.HandlerFunc(s.route))
 	if opts.Hooks.Wrap != nil {
 		handler = opts.Hooks.Wrap(handler)
@@ -142,7 +149,11 @@ func (s *Sandbox) Close() {
 	_ = s.web.Close()
 	<-idle
 	s.active.Unlock()
-	s.mcp.close()
+	for _, server := range s.servers { // no request is left that could add one
+		for session := range server.Sessions() {
+			_ = session.Close() // it is gone either way, and this waits for its tools
+		}
+	}
 	s.serving.Wait()
 }
 

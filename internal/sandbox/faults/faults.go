@@ -100,6 +100,9 @@ func StartOn(listener net.Listener, opts Options) *Server {
 
 func (s *Server) configure(options *mcp.ServerOptions, httpOptions *mcp.StreamableHTTPOptions) {
 	options.PageSize = s.opts.PageSize
+	options.SubscribeHandler = func(context.Context, *mcp.SubscribeRequest) error { return nil } // the SDK keeps the list
+	options.UnsubscribeHandler = func(context.Context, *mcp.UnsubscribeRequest) error { return nil }
+	options.CompletionHandler = complete
 	if s.opts.EventIDs && !httpOptions.Stateless {
 		httpOptions.EventStore = mcp.NewMemoryEventStore(nil)
 	}

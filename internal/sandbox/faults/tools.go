@@ -48,6 +48,14 @@ func (s *Server) addTools(server *mcp.Server) {
 	server.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "leadmagic://company/{domain}", Name: "company", MIMEType: "text/plain"}, readNothing)
 }
 
+// complete suggests names for any argument.
+func complete(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
+	names := slices.DeleteFunc([]string{"Ada Lovelace", "analytical.example", "ashgrove.example", "birchwick.example"}, func(name string) bool {
+		return !strings.HasPrefix(name, req.Params.Argument.Value)
+	})
+	return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: names, Total: len(names)}}, nil
+}
+
 // echo returns its arguments and, on request, text of any size after any time.
 func (s *Server) echo(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	var args struct {

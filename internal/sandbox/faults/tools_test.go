@@ -36,6 +36,17 @@ func TestAsk(t *testing.T) {
 	})
 }
 
+func TestCompletion(t *testing.T) {
+	modes(t, func(t *testing.T, version string) {
+		got, err := connect(t, start(t, faults.Options{}), version, newClient(nil)).Complete(t.Context(), &mcp.CompleteParams{
+			Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: "contact_lookup"}, Argument: mcp.CompleteParamsArgument{Name: "full_name", Value: "A"},
+		})
+		if err != nil || len(got.Completion.Values) != 1 || got.Completion.Values[0] != "Ada Lovelace" {
+			t.Errorf("completion: %v %v", got, err)
+		}
+	})
+}
+
 func TestSlowReportTellsItsProgress(t *testing.T) {
 	modes(t, func(t *testing.T, version string) {
 		progress, logs := make(chan string, 10), make(chan any, 10)
