@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // asGroup makes the end of a command the end of all that it has started.
@@ -18,53 +20,32 @@ func asGroup(cmd *exec.Cmd) {
 // shellAdvice is for a command that looks as if a shell should run it.
 const shellAdvice = "it runs without a shell: for pipes, variables and ~ write sh -c '…'"
 
+var (
+	// wordPart is what a command begins with: blanks, an escaped character or line end, a text in quotes, or one without.
+	wordPart = lazyregexp.New(`(?s)^(?:[ \t\r\n]+|\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"|([^ \t\r\n\\'"]+))`)
+	// quotedEscape is an escape that double quotes leave one.
+	quotedEscape = lazyregexp.New("(?s)\\\\(?:\n|([$`\"\\\\]))")
+)
+
 // splitCommand splits a command into words as a POSIX shell would, and does nothing else that a shell does: no
 // variables, no patterns, no pipes. Source: POSIX.1-2024, Shell Command Language, 2.2 Quoting.
-func splitCommand(line string) ([]string, error) {
-	var (
-		words  []string
-		word   strings.Builder
-		inWord bool
-		quote  rune // the quote that is open, or 0
-	)
-	runes := []rune(line)
-	for i := 0; i < len(runes); i++ {
-		r := runes[i]
+func splitCommand(line string) (words []string, err error) {
+	for inWord := false; line != ""; {
+		m := wordPart.FindStringSubmatch(line)
 		switch {
-		case quote == '\'' && r != '\'', quote == '"' && r != '"' && r != '\\':
-			word.WriteRune(r)
-		case r == quote:
-			quote = 0
-		case r == '\\':
-			if i++; i == len(runes) {
-				return nil, errors.New("ends in a backslash")
+		case m == nil && line == `\`:
+			return nil, errors.New("ends in a backslash")
+		case m == nil:
+			return nil, errors.New("has a quote that is not closed")
+		case strings.TrimLeft(m[0], " \t\r\n") == "":
+			inWord = false
+		case m[1] != "\n": // else a line that goes on
+			if !inWord {
+				words, inWord = append(words, ""), true
 			}
-			switch {
-			case runes[i] == '\n': // a line that goes on
-				continue
-			case quote == '"' && !strings.ContainsRune("$`\"\\", runes[i]):
-				word.WriteRune('\\')
-			}
-			word.WriteRune(runes[i])
-			inWord = true
-		case r == '\'' || r == '"':
-			quote, inWord = r, true
-		case strings.ContainsRune(" \t\r\n", r):
-			if inWord {
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(r)
-			inWord = true
+			words[len(words)-1] += m[1] + m[2] + quotedEscape.ReplaceAllString(m[3], "$1") + m[4]
 		}
-	}
-	if quote != 0 {
-		return nil, errors.New("has a quote that is not closed")
-	}
-	if inWord {
-		words = append(words, word.String())
+		line = line[len(m[0]):]
 	}
 	return words, nil
 }

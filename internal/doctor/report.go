@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"cmp"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -79,31 +77,24 @@ func (d *Doctor) tidy(s string) string {
 
 // shorten writes ~ for the home folder and a dot for the current one, wherever s names them or something in them.
 func (d *Doctor) shorten(s string) string {
-	names := map[string]string{}
-	add := func(path, name string) {
-		if path = strings.TrimRight(path, `/\`); path != "" {
-			names[path], names[filepath.ToSlash(path)] = name, name // on Windows either sign stands between names
-		}
-	}
+	type folder struct{ path, name string }
+	folders := []folder{{d.System.Folder, "."}}
 	for _, home := range d.Homes {
-		add(home, "~")
+		folders = append(folders, folder{home, "~"})
 	}
-	add(d.System.Folder, ".")
 	// The longer path first: one may be part of the other.
-	paths := slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	if paths == nil {
-		return s
-	}
-	for i, path := range paths {
-		paths[i] = regexp.QuoteMeta(path)
-	}
-	const other = `[^\pL\pN._-]` // than what may be part of a name
-	named := regexp.MustCompile(`(^|` + other + `)(` + strings.Join(paths, "|") + `)($|` + other + `)`)
-	for range 2 { // one that begins where another ends is found the second time
-		s = named.ReplaceAllStringFunc(s, func(match string) string {
-			g := named.FindStringSubmatch(match)
-			return g[1] + names[g[2]] + g[3]
-		})
+	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
+	for _, f := range folders {
+		path := strings.TrimRight(filepath.ToSlash(f.path), `/\`)
+		if path == "" {
+			continue
+		}
+		const other = `[^\pL\pN._-]`                                    // than what may be part of a name
+		path = strings.ReplaceAll(regexp.QuoteMeta(path), "/", `[/\\]`) // on Windows either sign stands between names
+		named := regexp.MustCompile(`(^|` + other + `)` + path + `($|` + other + `)`)
+		for range 2 { // one that begins where another ends is found the second time
+			s = named.ReplaceAllString(s, "${1}"+f.name+"${2}")
+		}
 	}
 	return s
 }

@@ -119,7 +119,7 @@ func TestServersAreReadInEveryShape(t *testing.T) {
 	if !s.Ours("") || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
 		t.Errorf("codex: got %+v", s)
 	}
-	s = read(jsonFormat{}, `{"s":{"n":{"url":"https://mcp.leadmagic.io/mcp","headers":{"X-LeadMagic-Key":"abc"}}}}`)
+	s = read(jsonFormat{}, `{"s":{"n":{"url":"https://mcp.leadmagic.io/mcp","headers":{"X-LeadMagic-Key":"8f3a"}}}}`)
 	if s.Ours("") || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
 		t.Errorf("remote: got %+v", s)
 	}
@@ -144,6 +144,7 @@ func TestAKeyInAnEntryIsNamedByItsPlace(t *testing.T) {
 		"an argument of opencode's":  {`{"command":["npx","--key","` + canary + `"]}`, "args"},
 		"an address":                 {`{"serverUrl":"https://a/mcp?key=` + canary + `"}`, "url"},
 		"an argument with reference": {`{"command":"npx","args":["--header","x-leadmagic-key:${LEADMAGIC_API_KEY}"]}`, ""},
+		"a word in a key's place":    {`{"env":{"LEADMAGIC_API_KEY":"dummy","X-API-Key":"changeit"}}`, ""},
 		"somebody's secret":          {`{"env":{"GITHUB_TOKEN":"ghp_abc"}}`, ""},
 	} {
 		value, _, _, err := jsonFormat{}.find([]byte(`{"n":`+tt.entry+`}`), []string{"n"})

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
@@ -41,15 +42,8 @@ func (s Server) Ours(program string) bool {
 // LiteralKey is the name under which the entry holds a key instead of naming one, or empty: a variable, a
 // header, or the member with the arguments or the address.
 func (s Server) LiteralKey() string {
-	for _, name := range []string{KeyVariable, "x-leadmagic-key", "X-API-Key"} {
-		for have, value := range s.Env {
-			if strings.EqualFold(have, name) && isLiteral(value) {
-				return have
-			}
-		}
-	}
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if keyscan.Holds(s.Env[name]) {
+		if keyscan.Holds(name + "=" + strconv.Quote(s.Env[name])) {
 			return name
 		}
 	}

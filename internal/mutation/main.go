@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -192,18 +191,13 @@ func (r *run) equivalent() (map[string]bool, error) {
 	if r.known == "" {
 		return known, nil
 	}
-	file, err := os.Open(r.known)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+	text, err := os.ReadFile(r.known)
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			known[line] = true
 		}
 	}
-	return known, lines.Err()
+	return known, err
 }
 
 // A trial runs the tests of one package.
