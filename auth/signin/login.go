@@ -449,7 +449,10 @@ func (l *Login) ask(ctx context.Context, address string, listener net.Listener, 
 	if required := d.server.AuthorizationResponseIssParameterSupported; issuer != d.server.Issuer && (required || issuer != "") {
 		return "", odd("the answer to the sign-in is not of " + shown(d.server.Issuer) + " but of " + shown(cmp.Or(issuer, "nobody")))
 	}
-	if refused := answer.Get("error"); refused != "" {
+	switch refused := answer.Get("error"); {
+	case refused == "" && code == "":
+		return "", odd("the answer to the sign-in has no code in it")
+	case refused != "":
 		return "", problem.New(problem.NotAllowed, problem.Refused, "the sign-in was refused: "+refusalOf(refused, answer.Get("error_description")), "try again: "+Command)
 	}
 	return code, nil
@@ -490,7 +493,7 @@ const (
 
 // accept takes an answer if it has the state of this sign-in.
 func accept(answer url.Values, state string, answers chan<- url.Values) acceptance {
-	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(state)) != 1 || answer.Get("code") == "" && answer.Get("error") == "" {
+	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(state)) != 1 {
 		return foreign
 	}
 	select {

@@ -1,0 +1,532 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
+)
+
+func TestASignIn(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	place, err := p.login().Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := p.tokens.Describe()
+	host := p.tokens.Server.Host
+	switch {
+	case place != p.kept() || state.Place != place:
+		t.Errorf("it is kept in %q, and %q is told", p.kept(), place)
+	case state.Who != "user@sandbox.example in workspace Sandbox Workspace", state.Issuer != p.server.URL, !state.Renewable:
+		t.Errorf("got %+v", state)
+	case !strings.Contains(p.all(), "sign in at "+host+", for "+host+":\n\n"+p.server.URL+"/authorize?"):
+		t.Errorf("it said %q", p.all())
+	}
+	info, err := os.Stat(place)
+	if err != nil || info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("the file is %v, %v", info.Mode(), err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(place), ".*")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left behind", left)
+	}
+	for _, r := range p.server.Requests() {
+		u, err := url.Parse(r.Path)
+		if err != nil || r.Header.Get("Authorization") != "" {
+			t.Errorf("%s: %v, or it had a header of its own", r.Path, err)
+		}
+		if q := u.Query(); u.Path == "/authorize" && (q.Get("code_challenge_method") != "S256" || q.Get("resource") != p.server.URL+"/mcp" ||
+			q.Get("prompt") != "consent" || !strings.HasPrefix(q.Get("redirect_uri"), "http://127.0.0.1:") || q.Get("scope") != "email offline_access openid profile") {
+			t.Errorf("the page was asked with %v", q)
+		}
+	}
+	if forms := p.forms("authorization_code"); len(forms) != 1 || forms[0].Get("resource") != p.server.URL+"/mcp" || forms[0].Has("client_secret") {
+		t.Errorf("the tokens were asked for with %d forms", len(forms))
+	}
+	if status, err := p.use(p.at(p.server.URL + "/mcp")); status != http.StatusOK {
+		t.Errorf("another session got %d, %v", status, err)
+	}
+	text := strings.Join(p.secrets(), " ")
+	if got := p.tokens.Redactor.Redact([]byte(text)); string(got) != "[redacted] [redacted] [redacted] [redacted]" {
+		t.Errorf("not all of code, verifier, access and refresh token are masked")
+	}
+	for _, secret := range p.secrets() {
+		if len(secret) < 20 || strings.Contains(p.all(), secret) {
+			t.Error("a secret is shown, or is none")
+		}
+	}
+}
+
+// As mcp-remote's users have met them: two at once take each other's port, and a registration that the server has forgotten
+// stays in the way.
+func TestTwoPeopleSignInAtOnceAndAgain(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	ends := make(chan error)
+	for range 2 {
+		go func() {
+			_, err := p.login().Run(t.Context())
+			ends <- err
+		}()
+	}
+	if err := errors.Join(<-ends, <-ends); err != nil {
+		t.Fatal(err)
+	}
+	p.edit(func(g *grant) { g.ClientID = "forgotten" })
+	p.expire()
+	if _, err := p.tokens.Get(t.Context()); codeOf(err) != problem.SignInRequired {
+		t.Errorf("got %v, want that the sign-in has run out", err)
+	}
+	p.signIn()
+	if status, err := p.use(p.tokens); status != http.StatusOK {
+		t.Errorf("got %d, %v", status, err)
+	}
+}
+
+func TestAClientThatIsRegistered(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	l := p.login()
+	l.ClientID = sandbox.ClientID
+	if _, err := l.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(p.server.Requests(), func(r faults.Request) bool { return strings.HasPrefix(r.Path, "/register") }) {
+		t.Error("another one was registered")
+	}
+	p.expire()
+	if status, err := p.use(p.tokens); status != http.StatusOK || p.tokens.Describe().Client != sandbox.ClientID {
+		t.Errorf("got %d, %v", status, err)
+	}
+}
+
+// Each way in which a sign-in fails ends with words of ours, with nothing kept and nothing sent elsewhere.
+func TestASignInThatFails(t *testing.T) {
+	tests := []struct{ fault, want string }{
+		{"no metadata of the server", "says nothing of how to sign in"},
+		{"metadata that fails", "cannot be used: bad status 500"},
+		{"metadata that redirects", "cannot be used: bad status 307"},
+		{"metadata that is a page", "cannot be used: bad content type"},
+		{"metadata without end", "cannot be used: unexpected EOF"},
+		{"metadata elsewhere", "is that of another server"},
+		{"metadata of another resource", "is that of another server"},
+		{"metadata of another issuer", "does not match issuer URL"},
+		{"no authorization server", "names nobody who signs people in"},
+		{"a token endpoint without TLS", "does not use HTTPS"},
+		{"no PKCE", "does not implement PKCE"},
+		{"no registration", "registers no clients by itself"},
+		{"registration refused", "no client could be registered: the authorization server says invalid_client_metadata (not this client)"},
+		{"registration refused with a 403", "no client could be registered at"},
+		{"a person who declines", "the sign-in was refused: the authorization server says access_denied (the person declined)"},
+		{"a hostile redirect", "the sign-in was refused: the authorization server says"},
+		{"a foreign issuer", "the answer to the sign-in is not of"},
+		{"a redirect without iss", "but of nobody"},
+		{"a redirect without code", "has no code in it"},
+		{"a code that is refused", "the sign-in was not completed: the authorization server says invalid_grant (no such code)"},
+		{"a code that was used", "this code was used before"},
+		{"a client that is forgotten", "the authorization server says invalid_client (no such client)"},
+		{"a hostile refusal", "the sign-in was not completed: the authorization server says invalid_grant"},
+		{"no tokens", "gave a broken answer"},
+		{"tokens that are a page", "gave a broken answer"},
+		{"tokens without end", "gave a broken answer"},
+		{"tokens that fail", "answered with HTTP 500"},
+		{"tokens that are cut off", "the connection was closed"},
+		{"tokens that are limited", "rate limit is reached"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.fault, func(t *testing.T) {
+			p := newPerson(t, faults.Options{})
+			elsewhere := newPerson(t, faults.Options{})
+			f, known := p.server.OAuthFaults(elsewhere.server.URL)[tt.fault]
+			if !known {
+				t.Fatal("there is no such fault")
+			}
+			p.server.Fault(f)
+			_, err := p.login().Run(t.Context())
+			switch {
+			case err == nil || !strings.Contains(err.Error(), tt.want):
+				t.Fatalf("got %q, want %q", err, tt.want)
+			case problem.As(err) == nil || problem.As(err).Fix() == "":
+				t.Error("it does not say what to do")
+			case strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' || r == '\u202e' }):
+				t.Errorf("a terminal would act on %q", err)
+			case p.kept() != "":
+				t.Error("something is kept")
+			}
+			for _, r := range elsewhere.server.Requests() {
+				if r.Method != http.MethodGet || !strings.HasPrefix(r.Path, "/.well-known/") {
+					t.Errorf("%s %s was asked elsewhere", r.Method, r.Path)
+				}
+			}
+			for _, secret := range p.secrets() {
+				if secret != "" && strings.Contains(err.Error()+p.all(), secret) {
+					t.Error("a secret is shown")
+				}
+			}
+		})
+	}
+}
+
+// What does not belong to the sign-in neither ends it nor changes it.
+func TestAnAnswerOfSomebodyElseIsIgnored(t *testing.T) {
+	for _, fault := range []string{"a foreign state", "a redirect without state"} {
+		p := newPerson(t, faults.Options{})
+		f := p.server.OAuthFaults("")[fault]
+		f.Times = 1
+		p.server.Fault(f)
+		l := p.login()
+		l.Open = func(address string) error {
+			page, err := url.Parse(address)
+			if err != nil {
+				return err
+			}
+			back := page.Query().Get("redirect_uri")
+			state := page.Query().Get("state")
+			for _, try := range []struct {
+				method, address, host string
+				want                  int
+			}{
+				{http.MethodGet, address, "", http.StatusBadRequest}, // with the fault
+				{http.MethodPost, back + "?code=x&state=" + state, "", http.StatusNotFound},
+				{http.MethodGet, back + "?code=x&state=" + state, "attacker.example", http.StatusNotFound},
+				{http.MethodGet, strings.Replace(back, "/callback", "/", 1) + "?code=x&state=" + state, "", http.StatusNotFound},
+				{http.MethodGet, back + "?error=access_denied&state=x", "", http.StatusBadRequest},
+				{http.MethodGet, address, "", http.StatusOK},
+				{http.MethodGet, back + "?code=x&state=" + state, "", 0}, // the first counts
+			} {
+				req, err := http.NewRequestWithContext(t.Context(), try.method, try.address, nil)
+				if err != nil {
+					return err
+				}
+				req.Host = try.host
+				res, err := http.DefaultClient.Do(req)
+				if try.want == 0 {
+					if err == nil {
+						_ = res.Body.Close()
+					}
+					continue // it is late, or nobody listens any more
+				}
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				body, _ := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if h := res.Header; res.StatusCode != try.want || h.Get("Cache-Control") != "no-store" || h.Get("Content-Security-Policy") != "default-src 'none'" {
+					t.Errorf("%s %s with host %q: %d %s", try.method, try.address, try.host, res.StatusCode, body)
+				}
+			}
+			return nil
+		}
+		if _, err := l.Run(t.Context()); err != nil {
+			t.Errorf("%s: %v", fault, err)
+		}
+		if !strings.Contains(p.all(), "does not belong to this sign-in") {
+			t.Errorf("%s: it said %q", fault, p.all())
+		}
+	}
+}
+
+func TestASecondAnswerIsLate(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	answers := make(chan url.Values, 1)
+	handler := p.login().callback("127.0.0.1:1", "right", answers)
+	for i, want := range []int{http.StatusOK, http.StatusConflict} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1/callback?state=right&code=c", nil))
+		if w.Code != want {
+			t.Errorf("answer %d: got %d, want %d", i, w.Code, want)
+		}
+	}
+}
+
+func TestASignInWithABrowserElsewhere(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	typed, keyboard := io.Pipe()
+	l := p.login()
+	l.Open, l.Pasted = nil, typed
+	go func() {
+		await(t.Context(), t, "the address is shown", func() bool { return strings.Contains(p.all(), "paste the address") })
+		at := strings.Index(p.all(), p.server.URL+"/authorize")
+		address, _, _ := strings.Cut(p.all()[at:], "\n")
+		client := NewClient(http.DefaultTransport)
+		res, err := client.Get(address) //nolint:noctx // it follows nothing
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = res.Body.Close()
+		_, _ = io.WriteString(keyboard, "\nhttps://leadmagic.io/\n"+p.server.URL+"/callback?code=x&state=wrong\n '"+res.Header.Get("Location")+"' \n")
+	}()
+	if _, err := l.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(p.all(), "that is not the address"); got != 2 {
+		t.Errorf("%d lines were refused, want 2", got)
+	}
+}
+
+func TestWithoutABrowserTheAddressIsShown(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	l := p.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	l.Open = func(string) error { return errors.New("there is no display") }
+	ends := make(chan error)
+	go func() {
+		_, err := l.Run(ctx)
+		ends <- err
+	}()
+	await(t.Context(), t, "it says so", func() bool { return strings.Contains(p.all(), "no browser could be opened") })
+	cancel()
+	if err := <-ends; !errors.Is(err, context.Canceled) || p.kept() != "" {
+		t.Errorf("got %v, and %q is kept", err, p.kept())
+	}
+	// Nobody listens any more.
+	at := strings.Index(p.all(), p.server.URL+"/authorize")
+	address, _, _ := strings.Cut(p.all()[at:], "\n")
+	page, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.Get(page.Query().Get("redirect_uri")); err == nil { //nolint:noctx // it fails at once
+		_ = res.Body.Close()
+		t.Error("something still listens")
+	}
+}
+
+func TestASignInIsBoundToItsIssuer(t *testing.T) {
+	p, elsewhere := newPerson(t, faults.Options{}), newPerson(t, faults.Options{})
+	p.signIn()
+	before, err := os.ReadFile(p.kept())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.server.Fault(p.server.OAuthFaults(elsewhere.server.URL)["another authorization server"])
+	_, err = p.login().Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "names another issuer now: "+elsewhere.server.URL+"; it was not asked") ||
+		!strings.Contains(problem.As(err).Fix(), "leadmagic-mcp-proxy logout") {
+		t.Errorf("got %v", err)
+	}
+	if n := len(elsewhere.server.Requests()); n > 0 {
+		t.Errorf("the other one was asked %d times", n)
+	}
+	if after, err := os.ReadFile(p.kept()); err != nil || string(after) != string(before) {
+		t.Errorf("the sign-in is not as it was: %v", err)
+	}
+}
+
+func TestAnotherServerGetsNothing(t *testing.T) {
+	p, elsewhere := newPerson(t, faults.Options{}), newPerson(t, faults.Options{})
+	p.signIn()
+	for _, address := range []string{elsewhere.server.URL + "/mcp", p.server.URL + "/other", p.server.URL + "/mcp?workspace=2", strings.Replace(p.server.URL, "127.0.0.1", "localhost", 1) + "/mcp"} {
+		other := p.at(address)
+		if _, err := other.Get(t.Context()); codeOf(err) != problem.SignInRequired {
+			t.Errorf("%s: got %v", address, err)
+		}
+		// Not even if somebody puts the file there.
+		raw, err := os.ReadFile(p.kept())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(other.store().Files()[0], raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.at(address).Get(t.Context()); codeOf(err) != problem.SignInRequired {
+			t.Errorf("%s, with the file of another: got %v", address, err)
+		}
+	}
+}
+
+func TestWhatIsNotAskedOnAServersWord(t *testing.T) {
+	l := &Login{Tokens: &Tokens{Server: &url.URL{Scheme: "https", Host: "mcp.leadmagic.io", Path: "/mcp"}}}
+	for address, want := range map[string]bool{
+		"https://clerk.leadmagic.io/x": true, "http://clerk.leadmagic.io": false, "http://127.0.0.1:80/": false, "http://localhost": false,
+		"javascript:alert(1)": false, "file:///etc/passwd": false, "https://a:b@clerk.leadmagic.io": false, "https://": false, "%": false, "": false,
+	} {
+		if got := l.mayAsk(address); got != want {
+			t.Errorf("%s: got %v", address, got)
+		}
+	}
+	for resource, want := range map[string]bool{
+		"https://mcp.leadmagic.io/mcp": true, "https://mcp.leadmagic.io/mcp/": true, "https://mcp.leadmagic.io/": true, "https://mcp.leadmagic.io": true,
+		"https://mcp.leadmagic.io/m": false, "https://mcp.leadmagic.io/mcp/x": false, "https://leadmagic.io/mcp": false, "http://mcp.leadmagic.io/mcp": false,
+		"https://mcp.leadmagic.io:444/mcp": false, "https://u@mcp.leadmagic.io/mcp": false, "https://mcp.leadmagic.io/mcp?x": false, "%": false,
+	} {
+		if got := l.speaksFor(resource); got != want {
+			t.Errorf("%s: got %v", resource, got)
+		}
+	}
+	for address, want := range map[string]int32{
+		"127.0.0.1:1": thisMachine, "[::1]:1": thisMachine, "[::ffff:127.0.0.1]:1": thisMachine, "0.0.0.0:1": thisMachine, "what": thisMachine,
+		"10.0.0.1:1": private, "192.168.1.1:443": private, "169.254.169.254:80": private, "[fd00::1]:1": private, "100.64.0.1:1": private,
+		"203.0.113.1:443": public, "[2001:db8::1]:1": public,
+	} {
+		if got := reachOf(address); got != want {
+			t.Errorf("%s: got %d, want %d", address, got, want)
+		}
+		for _, from := range []int32{public, private, thisMachine, anywhere} {
+			l.reach.Store(from)
+			if got := l.control("", address, nil) == nil; got != (want <= from) {
+				t.Errorf("from %d, %s: got %v", from, address, got)
+			}
+		}
+	}
+}
+
+// A server that is reached over a network must not have this program ask this machine, whatever name it uses for that.
+func TestAnAuthorizationServerThatIsNearerIsNotAsked(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	l := p.login()
+	l.Open = func(address string) error {
+		l.reach.Store(public) // as if the server had been far away
+		l.Dial.CloseIdleConnections()
+		return browse(address)
+	}
+	if _, err := l.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in a private network, which was not asked") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWithoutMetadataTheServerSignsInItself(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	l := p.login()
+	for fault, want := range map[string]string{"no metadata": p.server.URL + "/authorize", "no metadata of the resource": p.server.URL + "/authorize"} {
+		p.server.ClearFaults()
+		p.server.Fault(p.server.OAuthFaults("")[fault])
+		l.client, l.Dial = NewClient(l.Dial), &http.Transport{}
+		l.reach.Store(anywhere)
+		d, err := l.discover(t.Context())
+		if err != nil || d.server.AuthorizationEndpoint != want || d.audience != "" {
+			t.Errorf("%s: got %+v, %v", fault, d, err)
+		}
+	}
+}
+
+func TestAServerThatAsksForNoSignIn(t *testing.T) {
+	for status, want := range map[int]string{
+		http.StatusOK: "asks for no sign-in", http.StatusFound: "points to another", http.StatusBadGateway: "HTTP 502",
+		http.StatusForbidden: "says nothing of how to sign in",
+	} {
+		p := newPerson(t, faults.Options{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/mcp" {
+				status := http.StatusNotFound
+				w.WriteHeader(status)
+				return
+			}
+			w.Header().Set("Location", "https://elsewhere.example/")
+			w.WriteHeader(status)
+		}))
+		p.tokens = p.at(server.URL + "/mcp")
+		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: got %v", status, err)
+		}
+		server.Close()
+	}
+	p := newPerson(t, faults.Options{})
+	p.tokens = p.at("http://127.0.0.1:1/mcp")
+	if _, err := p.login().Run(t.Context()); codeOf(err) != problem.Unreachable {
+		t.Errorf("nobody there: got %v", err)
+	}
+}
+
+// Nobody signs in for nothing: whether the keychain is there is asked first.
+func TestWithoutAKeychainNobodySignsIn(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	l := p.login()
+	l.Private = false
+	if _, err := l.Run(t.Context()); !errors.Is(err, auth.ErrNoKeychain) || p.server.RequestCount() > 0 {
+		t.Errorf("got %v after %d requests", err, p.server.RequestCount())
+	}
+	p.chain.err = nil
+	place, err := l.Run(t.Context())
+	if err != nil || place != "the keychain of this system" || p.chain.secret == "" || p.kept() != "" {
+		t.Fatalf("it is kept in %q, %v", place, err)
+	}
+	if status, err := p.use(p.at(p.server.URL + "/mcp")); status != http.StatusOK {
+		t.Errorf("another session got %d, %v", status, err)
+	}
+	if places, revoked, err := p.tokens.Logout(t.Context()); len(places) != 1 || !revoked || err != nil || p.chain.secret != "" {
+		t.Errorf("got %q, %v, %v", places, revoked, err)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	for fault, want := range map[string]bool{"": true, "a revocation that fails": false, "a revocation without end": false} {
+		p := newPerson(t, faults.Options{})
+		p.signIn()
+		other := p.at(p.server.URL + "/mcp")
+		if status, err := p.use(other); status != http.StatusOK {
+			t.Fatalf("got %d, %v", status, err)
+		}
+		if fault != "" {
+			p.server.Fault(p.server.OAuthFaults("")[fault])
+			p.tokens.Client.Timeout = 100 * time.Millisecond
+		}
+		places, revoked, err := p.tokens.Logout(t.Context())
+		if len(places) != 1 || revoked != want || err != nil || p.kept() != "" {
+			t.Errorf("%s: got %q, %v, %v", fault, places, revoked, err)
+		}
+		if _, err := other.Get(t.Context()); !other.read.IsZero() && codeOf(err) != problem.SignInRequired {
+			t.Errorf("%s: a session that had it got %v", fault, err)
+		}
+		if places, revoked, err := p.tokens.Logout(t.Context()); len(places) != 0 || revoked || err != nil {
+			t.Errorf("%s: again: %q, %v, %v", fault, places, revoked, err)
+		}
+	}
+}
+
+// A registration that was given a secret unasked uses it as it was told.
+func TestAClientWithASecret(t *testing.T) {
+	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
+		p := newPerson(t, faults.Options{})
+		metadata := p.server.OAuthFaults("")["no PKCE"]
+		metadata.Set = map[string]any{"token_endpoint_auth_methods_supported": []string{method}}
+		p.server.Fault(metadata)
+		p.server.Fault(faults.Fault{
+			Path: "/register", Kind: faults.Status, Status: http.StatusCreated, ContentType: "application/json",
+			Body: `{"client_id":"` + sandbox.ClientID + `","client_secret":"a-secret-of-a-client","token_endpoint_auth_method":"` + method + `"}`,
+		})
+		_, err := p.login().Run(t.Context()) // the sandbox knows public clients alone
+		if err == nil || !strings.Contains(err.Error(), "invalid_client") {
+			t.Errorf("%s: got %v", method, err)
+		}
+		requests := p.server.Requests()
+		last := requests[len(requests)-1]
+		form, _ := url.ParseQuery(string(last.Body))
+		if basic := last.Header.Get("Authorization") != ""; basic != (method == "client_secret_basic") || form.Has("client_secret") == basic {
+			t.Errorf("%s: the secret was sent otherwise", method)
+		}
+		if strings.Contains(string(p.tokens.Redactor.Redact([]byte("a-secret-of-a-client"))), "client") {
+			t.Errorf("%s: the secret is not masked", method)
+		}
+	}
+}
+
+func TestWhoHasSignedIn(t *testing.T) {
+	token := func(members map[string]any) *oauth2.Token { return new(oauth2.Token).WithExtra(members) }
+	for want, members := range map[string]map[string]any{
+		"":                         {"id_token": "not.a.token", "email": 7},
+		"ada@analytical.example":   {"email": "ada@analytical.example"},
+		"Ada in workspace Engines": {"id_token": "e30.eyJuYW1lIjoiQWRhIiwib3JnX3NsdWciOiJFbmdpbmVzIn0."},
+		"in workspace Engines":     {"workspace": "Engines", "id_token": "x"},
+	} {
+		if got := who(token(members)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
