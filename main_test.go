@@ -82,6 +82,7 @@ func TestTheVersion(t *testing.T) {
 //	fault JSON             arms a fault of the sandbox
 //	balance CREDITS        sets the balance of the sandbox
 //	revoke KEY             makes the sandbox accept KEY and no other
+//	expire                 ends all access tokens of the sandbox
 //	steady COMMAND…        is exec, with names in place of times, ports and folders: see steady
 //	converse FILE [ARG…]   talks to the program as an editor does: see converse
 func TestScripts(t *testing.T) {
@@ -95,6 +96,7 @@ func TestScripts(t *testing.T) {
 			"fault":    fault,
 			"balance":  balance,
 			"revoke":   revoke,
+			"expire":   func(ts *testscript.TestScript, _ bool, _ []string) { server(ts).ExpireTokens() },
 			"steady":   steady,
 			"converse": converse,
 			"age":      age,
@@ -287,7 +289,9 @@ func steady(ts *testscript.TestScript, neg bool, args []string) {
 		`"`+runtime.GOARCH+`"`, `"ARCH"`,
 	).Replace(stdout)
 	for _, unsteady := range []struct{ pattern, name string }{
-		{`\b[0-9.]+m?s\b`, "TIME"},
+		{`\b[0-9.]+m?s\b|\b[0-9]+m[0-9]+s\b`, "TIME"},
+		{`sandbox-client-[0-9A-Z]+`, "sandbox-client-ID"},
+		{`signin-[0-9a-f]{8}\.json`, "signin-ID.json"},
 		{`127\.0\.0\.1:[0-9]{2,}`, "127.0.0.1:PORT"},
 		{`[0-9]+ of 600 requests`, "N of 600 requests"},
 		{`req_sandbox_[0-9]+`, "req_sandbox_N"},
@@ -357,6 +361,10 @@ func command(ts *testscript.TestScript, words []string) {
 		balance(ts, false, words[1:])
 	case "revoke":
 		revoke(ts, false, words[1:])
+	case "expire":
+		server(ts).ExpireTokens()
+	case "leadmagic-mcp-proxy":
+		ts.Check(ts.Exec(words[0], words[1:]...))
 	case "write":
 		ts.Check(os.WriteFile(ts.MkAbs(words[1]), []byte(strings.Join(words[2:], " ")+"\n"), 0o600))
 	default:

@@ -64,14 +64,11 @@ type Login struct {
 // Run signs a person in, and keeps what comes of it. The error is a *problem.Problem where the network or a server is the
 // reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
 func (l *Login) Run(ctx context.Context) (where string, err error) {
-	l.Dial.DialContext = (&net.Dialer{Timeout: 10 * time.Second, Control: l.control}).DialContext
-	l.client = NewClient(l.Dial)
 	if !l.Private { // or the person would sign in for nothing
 		if err := l.Tokens.store().Reach(ctx); err != nil {
 			return "", err
 		}
 	}
-	l.reach.Store(anywhere)
 	defer l.Dial.CloseIdleConnections()
 	found, err := l.discover(ctx)
 	if err != nil {
@@ -155,6 +152,9 @@ type discovery struct {
 // Source: the MCP specification 2025-11-25, Authorization; without any metadata, that of 2025-03-26.
 func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	t := l.Tokens
+	l.Dial.DialContext = (&net.Dialer{Timeout: 10 * time.Second, Control: l.control}).DialContext
+	l.client = NewClient(l.Dial)
+	l.reach.Store(anywhere)
 	status, challenges, err := l.challenge(ctx)
 	if err != nil {
 		return nil, l.failed(ctx, "", err)
@@ -205,6 +205,16 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 		}
 	}
 	return d, l.check(d.server)
+}
+
+// Discover asks who signs people in for the server, as Run begins.
+func (l *Login) Discover(ctx context.Context) (issuer string, err error) {
+	defer l.Dial.CloseIdleConnections()
+	d, err := l.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	return d.server.Issuer, nil
 }
 
 // odd is the problem of a server that cannot be signed in to.

@@ -59,6 +59,7 @@ type grant struct {
 	Refresh      string    `json:"refreshToken,omitempty"`
 	Issued       time.Time `json:"issued"`
 	Expires      time.Time `json:"expires,omitzero"`
+	Renewed      time.Time `json:"renewed,omitzero"` // last
 	Who          string    `json:"who,omitempty"`
 	Refused      string    `json:"refused,omitempty"` // why it could not be renewed
 }
@@ -84,6 +85,7 @@ type Tokens struct {
 
 	mu      sync.Mutex
 	grant   *grant // as last read, nil if there is none
+	path    string // the private file that it is in, empty for the keychain
 	mark    string // what the files were like then
 	read    time.Time
 	refused bool     // LeadMagic's last answer was that it does not take the token
@@ -203,6 +205,12 @@ type State struct {
 	Expires   time.Time
 }
 
+// Look reads the sign-in, and is its state. Nothing is sent for it.
+func (t *Tokens) Look(ctx context.Context) State {
+	_, _, _ = t.load(ctx) // what cannot be read is none
+	return t.Describe()
+}
+
 // Describe is the state as of the last reading.
 func (t *Tokens) Describe() State {
 	t.mu.Lock()
@@ -211,12 +219,8 @@ func (t *Tokens) Describe() State {
 	if g == nil {
 		return State{}
 	}
-	place := "the keychain of this system"
-	if path := t.store().Private(); path != "" {
-		place = path
-	}
 	return State{
-		Stored: true, Place: place, Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
+		Stored: true, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
 		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(strings.Join(g.Wanted, " "), problem.MaxLine),
 	}
 }
@@ -278,7 +282,7 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 		return nil, t.missing()
 	case good(g):
 		return g, nil
-	case g.Refresh == "", g.Access == rejected && time.Since(g.Issued).Abs() < freshFor:
+	case g.Refresh == "", g.Access == rejected && time.Since(g.Renewed).Abs() < freshFor:
 		return t.last(g, rejected, t.over(g))
 	}
 	err = t.update(ctx, func(g *grant) error {
@@ -332,6 +336,7 @@ func (t *Tokens) refresh(ctx context.Context, g *grant) error {
 	var refusal *oauth2.RetrieveError
 	switch {
 	case err == nil:
+		g.Renewed = time.Now().Round(0)
 		return t.take(g, token)
 	case errors.As(err, &refusal) && slices.Contains(final, refusal.ErrorCode):
 		g.Access, g.Refresh, g.Refused = "", "", refusalText(refusal)
@@ -437,13 +442,13 @@ func (t *Tokens) resource() string {
 func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	mark := t.files()
 	t.mu.Lock()
-	known := t.grant
+	known := t.grant != nil && t.path == ""
 	t.mu.Unlock()
 	secret, path, err := t.store().Read(ctx) // an error of a keychain that was never read: it has nothing
 	switch {
 	case problem.As(err) != nil:
 		return nil, false, err
-	case err != nil && known != nil: // in a keychain that could be read before
+	case err != nil && known: // in a keychain that could be read before
 		return nil, false, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
 	}
 	if secret != "" {
@@ -457,7 +462,7 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.grant, t.mark, t.read = g, mark, time.Now()
+	t.grant, t.path, t.mark, t.read = g, path, mark, time.Now()
 	return g, path != "", nil
 }
 
@@ -490,7 +495,7 @@ func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, erro
 	place, err := t.store().Keep(ctx, string(raw), private)
 	t.touch()
 	t.mu.Lock()
-	t.grant, t.mark, t.read = g, t.files(), time.Now()
+	t.grant, t.path, t.mark, t.read = g, t.store().Private(), t.files(), time.Now()
 	t.mu.Unlock()
 	return place, err
 }

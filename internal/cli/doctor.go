@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
@@ -123,6 +124,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Homes:      homes(env),
 		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, file) },
 		Keys:       ss.keys,
+		SignIn:     ss.signIn,
 		Given:      given(ss.settings),
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
@@ -141,6 +143,22 @@ func (ss *session) route() *doctor.Route {
 		Dial:     func() http.RoundTripper { return ss.base.dial() },
 		Proxy:    ss.base.proxy,
 		REST:     ss.apiClient,
+
+		SignInOnly: ss.settings.authScheme == "oauth",
+		Discover: func(ctx context.Context) (string, error) {
+			return (&signin.Login{Tokens: ss.signIn, Dial: ss.base.dial()}).Discover(ctx)
+		},
+		SignedIn: func(ctx context.Context) error {
+			other := ss.again()
+			alone := *ss.settings
+			alone.authScheme, alone.upstream = "oauth", "mcp"
+			other.settings = &alone
+			l, err := other.connect(ctx, "")
+			if err == nil {
+				l.end()
+			}
+			return err
+		},
 		Open: func(ctx context.Context, protocol string) (*doctor.Session, error) {
 			other := ss.again()
 			l, err := other.connect(ctx, protocol)

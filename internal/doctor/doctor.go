@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -35,6 +36,8 @@ type Doctor struct {
 	// Keys is where the key comes from, and Keychain what login keeps it in: nil is that of the system.
 	Keys     *auth.Keys
 	Keychain auth.Keychain
+	// SignIn is that of login --web, nil where none is used.
+	SignIn *signin.Tokens
 	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
 	// variables that change what the program does, and Carried those of them that install has an entry name.
 	Given, Wanted, Carried []string
@@ -74,6 +77,12 @@ type Route struct {
 	// Open opens a session as an editor would. protocol is the version to ask for; empty is the newest.
 	// The error is a *problem.Problem if LeadMagic or the path to it is the reason.
 	Open func(ctx context.Context, protocol string) (*Session, error)
+
+	// SignInOnly says that the settings want the sign-in and no key.
+	SignInOnly bool
+	// Discover asks who signs people in for the hosted server, and SignedIn opens a session there with the sign-in alone.
+	Discover func(ctx context.Context) (issuer string, err error)
+	SignedIn func(ctx context.Context) error
 }
 
 // hosted and rest say whether the settings let calls go there.
@@ -85,11 +94,12 @@ func (r *Route) rest() bool   { return r.Upstream != "mcp" }
 func (d *Doctor) Examine(ctx context.Context) *Report {
 	environment := d.environment(ctx)
 	d.progress("looking for the key")
-	key, err := d.key(ctx)
+	signedIn := d.signedIn(ctx)
+	key, err := d.key(ctx, signedIn)
 	var network, editors, files []Check
 	var work sync.WaitGroup
-	work.Go(func() { network = d.network(ctx, err == nil) })
-	work.Go(func() { editors = d.editors(ctx, err == nil && !d.Sandbox) })
+	work.Go(func() { network = d.network(ctx, err == nil, signedIn) })
+	work.Go(func() { editors = d.editors(ctx, err == nil && !d.Sandbox, signedIn) })
 	work.Go(func() { files = d.files(ctx) })
 	d.progress("looking at LeadMagic and at the editors")
 	work.Wait()
@@ -111,6 +121,7 @@ const (
 	atKey         Stage = "key"         // where the key comes from
 	atOrigin      Stage = "origin"      // where it may go
 	atNetwork     Stage = "network"     // name, connection and TLS
+	atSignIn      Stage = "sign-in"     // of login --web, where there is one
 	atAcceptance  Stage = "acceptance"  // whether LeadMagic takes it
 	atSession     Stage = "session"     // what an editor gets
 	atTools       Stage = "tools"       // what a model gets

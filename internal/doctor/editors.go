@@ -17,9 +17,9 @@ import (
 )
 
 // editors checks each editor that is on this machine: what it would start, and whether the key would arrive there.
-// keyed says that the user has a key at all. They are checked side by side, since each may name a program that does
+// keyed says that the user has a key at all, and signedIn that there is a sign-in, which needs none. They are checked side by side, since each may name a program that does
 // not answer.
-func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
+func (d *Doctor) editors(ctx context.Context, keyed, signedIn bool) []Check {
 	var all []*editorCheck
 	var work sync.WaitGroup
 	kept := d.kept(ctx)
@@ -28,7 +28,7 @@ func (d *Doctor) editors(ctx context.Context, keyed bool) []Check {
 			continue
 		}
 		x := &editorCheck{
-			doctor: d, editor: e, keyed: keyed, kept: kept,
+			doctor: d, editor: e, keyed: keyed, signedIn: signedIn, kept: kept,
 			notes: &notes{stage: atEditors, editor: e.ID},
 		}
 		all = append(all, x)
@@ -62,6 +62,8 @@ type editorCheck struct {
 	doctor *Doctor
 	editor editor.Editor
 	keyed  bool
+	// signedIn says that calls can do without a key.
+	signedIn bool
 	kept   keptKey
 	found  bool // an entry for LeadMagic
 

@@ -199,10 +199,15 @@ func (x *editorCheck) key(ctx context.Context) {
 	key, err := keys.Get(ctx)
 	report := keys.Describe()
 	switch {
+	case err != nil && !x.keyed && x.signedIn:
+		x.skip("not needed: the sign-in is used", name)
 	case err != nil && !x.keyed:
 		x.skip("there is no key that could arrive", name)
 	case err != nil:
 		x.lost(name, err, getenv)
+		if x.signedIn {
+			warnOnly(x.checks[len(x.checks)-1:]) // calls go on with the sign-in
+		}
 	case ran:
 		x.ok(name, "would arrive from %s, which was not run for this", report.Source)
 	case report.Source == editor.KeyVariable && x.another(ctx, key):

@@ -79,10 +79,19 @@ func onNetwork(path string) bool {
 }
 
 // key looks for the key as a session does. The error says that there is none.
-func (d *Doctor) key(ctx context.Context) ([]Check, error) {
+func (d *Doctor) key(ctx context.Context, signedIn bool) ([]Check, error) {
 	n := &notes{stage: atKey}
+	if d.Route != nil && d.Route.SignInOnly {
+		n.skip("not used: --auth-scheme is oauth", "source")
+		return n.checks, errNoKey
+	}
 	_, err := d.Keys.Get(ctx)
 	report := d.Keys.Describe()
+	broken := slices.ContainsFunc(report.Sources, func(s auth.Source) bool { return s.State == auth.Broken })
+	if err != nil && signedIn && !broken {
+		n.skip("none is set, and the sign-in is used instead", "source")
+		return n.checks, err
+	}
 	if err != nil {
 		what, next := describe(err)
 		if advice := report.Advice(auth.Syntax{}); advice != "" {
@@ -104,6 +113,9 @@ func (d *Doctor) key(ctx context.Context) ([]Check, error) {
 	}
 	return n.checks, nil
 }
+
+// errNoKey is why there is no key where none is wanted.
+var errNoKey = errors.New("no key is wanted")
 
 // besides are the sources that have no say.
 func besides(report auth.Report) []string {

@@ -229,7 +229,7 @@ func (d *Doctor) examineEditors(t *testing.T, id string) []Check {
 	}
 	d.Editors = []editor.Editor{e}
 	_, err := d.Keys.Get(t.Context())
-	return d.report(d.editors(t.Context(), err == nil)).Checks
+	return d.report(d.editors(t.Context(), err == nil, false)).Checks
 }
 
 // find is the check of that name, with the editor before it if it has one.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -76,10 +77,11 @@ type connection struct {
 	// What an editor gets in each mode of the protocol, and the one of them that got further. Without a key all are nil.
 	session, stateless, best *sessionCheck
 	balance                  balance
+	signIn                   *signInCheck // nil without one
 }
 
-// connect makes all requests side by side. keyed says that there is a key to make them with.
-func (d *Doctor) connect(ctx context.Context, keyed bool) *connection {
+// connect makes all requests side by side. keyed and signedIn say what there is to make them with.
+func (d *Doctor) connect(ctx context.Context, keyed, signedIn bool) *connection {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	// What cannot be reached needs no sessions, which would try for longer.
@@ -94,16 +96,19 @@ func (d *Doctor) connect(ctx context.Context, keyed bool) *connection {
 			}
 		})
 	}
-	if keyed {
+	if signedIn {
+		work.Go(func() { c.signIn = d.askSignIn(open) })
+	}
+	if keyed && d.Route.rest() {
+		work.Go(func() { c.balance = d.askBalance(ctx) })
+	}
+	if keyed || signedIn {
 		work.Go(func() { c.session = d.open(open, withSessions) })
 		work.Go(func() { c.stateless = d.open(open, newest) })
-		if d.Route.rest() {
-			work.Go(func() { c.balance = d.askBalance(ctx) })
-		}
 	}
 	work.Wait()
 	c.best = c.session
-	if keyed && !c.session.worked() && c.stateless.worked() {
+	if c.session != nil && !c.session.worked() && c.stateless.worked() {
 		c.best = c.stateless
 	}
 	return c
@@ -118,15 +123,17 @@ func (c *connection) fault() error {
 }
 
 // network checks the network, whether LeadMagic takes the key, a session, and its tools.
-func (d *Doctor) network(ctx context.Context, keyed bool) []Check {
+func (d *Doctor) network(ctx context.Context, keyed, signedIn bool) []Check {
 	switch {
 	case d.Route == nil:
 		return skipStages("the settings cannot be used", atNetwork, atAcceptance, atSession, atTools)
 	case d.Offline:
-		return skipStages("--offline", atNetwork, atAcceptance, atSession, atTools)
+		const why = "--offline"
+		return slices.Concat(skipStages(why, atNetwork), d.signIn(ctx, nil, why), skipStages(why, atAcceptance, atSession, atTools))
 	}
-	c := d.connect(ctx, keyed)
-	worked := keyed && c.fault() == nil
+	signedIn = signedIn && d.Route.hosted()
+	c := d.connect(ctx, keyed, signedIn)
+	worked := c.best != nil && c.fault() == nil
 	n := &notes{stage: atNetwork}
 	for i, host := range c.hosts {
 		before := len(n.checks)
@@ -136,11 +143,17 @@ func (d *Doctor) network(ctx context.Context, keyed bool) []Check {
 		}
 	}
 	clock(n, c.hosts)
-	switch first := c.hosts[0]; {
-	case !keyed:
+	first := c.hosts[0]
+	notReached := ""
+	if first.err != nil {
+		notReached = first.url.Host + " was not reached"
+	}
+	n.checks = append(n.checks, d.signIn(ctx, c.signIn, notReached)...)
+	switch {
+	case c.best == nil:
 		return append(n.checks, skipStages("there is no key to go with", atAcceptance, atSession, atTools)...)
 	case !worked && first.err != nil:
-		why := first.url.Host + " was not reached"
+		why := notReached
 		if !c.balance.asked || c.balance.err != nil {
 			return append(n.checks, skipStages(why, atAcceptance, atSession, atTools)...)
 		}
@@ -252,7 +265,10 @@ func (d *Doctor) acceptance(c *connection) []Check {
 	case s.err != nil:
 		n.failWith(hosted, s.err)
 	case s.refused != nil && s.refused.Code == problem.SignInRequired:
-		n.ok(hosted, "asks for a sign-in instead of a key, so calls go to the REST API")
+		n.add(hosted, OK, "asks for a sign-in instead of a key, so calls go to the REST API",
+			"for the tools that only the hosted server has: "+signin.Command)
+	case s.upstream == "sign-in":
+		n.ok(hosted, "takes the sign-in")
 	case s.refused != nil:
 		what, _ := describe(s.refused)
 		n.warn(hosted, what+", so calls go to the REST API", "see whether --mcp-url is right")
@@ -260,11 +276,13 @@ func (d *Doctor) acceptance(c *connection) []Check {
 		n.ok(hosted, "takes the key")
 	}
 	switch {
+	case !b.asked && d.Route.rest():
+		n.skip("not asked: it takes a key alone", api)
 	case !b.asked:
 		n.skip("not asked: --upstream is mcp", api)
 	case b.err != nil:
 		n.failWith(api, b.err)
-		if s.err == nil && s.upstream == "mcp" {
+		if s.err == nil && s.upstream != "rest" {
 			warnOnly(n.checks[len(n.checks)-1:]) // calls can do without it
 		}
 	case s.err != nil && codeOf(s.err) != problem.NoCredits:
@@ -340,7 +358,7 @@ func (d *Doctor) sessions(c *connection) []Check {
 		n.skip("LeadMagic opens none", "upstream", "initialize", "discover", "free call")
 		return n.checks
 	}
-	by := map[string]string{"mcp": "the hosted server", "rest": "the REST API"}[best.upstream]
+	by := map[string]string{"mcp": "the hosted server", "sign-in": "the hosted server with the sign-in", "rest": "the REST API"}[best.upstream]
 	if d.Route.Upstream == "auto" {
 		n.ok("upstream", "auto takes %s", by)
 	} else {
