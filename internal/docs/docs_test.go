@@ -7,13 +7,16 @@
 package docs
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -35,11 +38,21 @@ const version = "0.1.0"
 const root = "../.."
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){program: func() {
+	browsers := map[string]string{"darwin": "open", "windows": "rundll32"}
+	testscript.Main(m, map[string]func(){cmp.Or(browsers[runtime.GOOS], "xdg-open"): browse, program: func() {
 		os.Exit(cli.Run(context.Background(), &cli.Env{
 			Getenv: os.Getenv, Environ: os.Environ, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
 		}, os.Args[1:]))
 	}})
+}
+
+// browse is the browser of a reader who signs in to the sandbox, whose page redirects at once.
+func browse() {
+	res, err := http.Get(os.Args[len(os.Args)-1]) //nolint:noctx // it ends with its process
+	if err != nil {
+		panic(err)
+	}
+	_ = res.Body.Close()
 }
 
 // read reads a file of the repository.

@@ -64,8 +64,8 @@ type editorCheck struct {
 	keyed  bool
 	// signedIn says that calls can do without a key.
 	signedIn bool
-	kept   keptKey
-	found  bool // an entry for LeadMagic
+	kept     keptKey
+	found    bool // an entry for LeadMagic
 
 	scope    editor.Scope
 	form     editor.Editor // as it reads the file that is looked at
