@@ -187,9 +187,6 @@ func literal(text []byte, at int) (from, to int) {
 		if g == nextLine && indented(text[:at]) >= indented(text[:to]) {
 			return at, at
 		}
-		if to-from > farthest/2 {
-			break // no key is so long
-		}
 		from += before.FindIndex(text[from:to])[1]
 		to = from + after.FindIndex(text[from:to])[0]
 		return from, to

@@ -281,7 +281,7 @@ func (r *scan) staged(ctx context.Context, paths []string) error {
 	if dir := r.git.hook["GIT_DIR"]; dir != "" {
 		repo = openRepository(from(folder, cmp.Or(r.git.hook["GIT_WORK_TREE"], repo.top)), from(folder, dir))
 	}
-	if index := r.git.hook["GIT_INDEX_FILE"]; index != "" && repo.dir != "" {
+	if index := r.git.hook["GIT_INDEX_FILE"]; index != "" {
 		repo.setIndex(from(repo.top, index))
 	}
 	if repo.dir == "" {

@@ -95,7 +95,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 			put(t, outside, leak)
 			for _, name := range []string{
 				".mcp.json", "a/b/.cursor/mcp.json", "build/.mcp.json", "a/secret.env", "app.env", "model.py", "sub/.vscode/mcp.json",
-				"sub/kept/.mcp.json", "sub/dropped/.mcp.json", "image.json",
+				"sub/kept/.mcp.json", "sub/dropped/.mcp.json", "image.json", "node_modules/x/.mcp.json",
 			} {
 				put(t, filepath.Join(s.Folder, name), leak)
 			}
@@ -112,6 +112,7 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 			if g != nil {
 				runGit(t, g, s.Folder, "init", "-q")
 				runGit(t, g, s.Folder, "add", ".mcp.json", "sub/kept/.mcp.json")
+				put(t, filepath.Join(s.Folder, ".git", "x.env"), leak)
 				put(t, filepath.Join(s.Folder, "nested", ".mcp.json"), leak)
 				put(t, filepath.Join(s.Folder, "nested", "own.env"), leak)
 				put(t, filepath.Join(s.Folder, "nested", ".gitignore"), "own.env\n")
@@ -148,6 +149,9 @@ func TestScanOfATreeRespectsWhatGitIgnores(t *testing.T) {
 			}
 			if got := told(s, rep); !slices.Equal(got, want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			if rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"node_modules"}}); err != nil || len(rep.Findings) != 1 {
+				t.Errorf("a folder that is named: got %+v (%v)", rep, err)
 			}
 		})
 	}
@@ -194,9 +198,15 @@ func TestAFolderThatIsNamedMayBeALink(t *testing.T) {
 		if err := os.Symlink("real", filepath.Join(s.Folder, "link")); err != nil {
 			t.Fatal(err)
 		}
+		status := "outside"
+		if g != nil {
+			runGit(t, g, s.Folder, "init", "-q")
+			status = "untracked"
+		}
 		rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{"link"}})
-		if got := told(s, rep); err != nil || len(got) != 2 || !strings.HasPrefix(got[0], "link/.zshrc ") || !strings.HasPrefix(got[1], "link/a/.mcp.json ") {
-			t.Errorf("%s: got %q (%v)", name, got, err)
+		want := []string{"link/.zshrc  LEADMAGIC_API_KEY " + status, "link/a/.mcp.json claude-code LEADMAGIC_API_KEY " + status}
+		if got := told(s, rep); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q (%v)", name, got, want, err)
 		}
 	}
 }
@@ -209,11 +219,16 @@ func TestAFileOutsideOfARepository(t *testing.T) {
 	if got := told(s, rep); err != nil || !slices.Equal(got, []string{".mcp.json claude-code LEADMAGIC_API_KEY outside"}) {
 		t.Errorf("got %q (%v)", got, err)
 	}
-	// A file in place of .git leads to a folder with "gitdir: " alone.
-	put(t, filepath.Join(s.Folder, ".git"), "other\n")
+	// A file in place of .git leads to a folder with "gitdir: " alone, and a folder without HEAD is no repository.
 	put(t, filepath.Join(s.Folder, "other", "HEAD"), "ref: refs/heads/main\n")
-	if rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{".mcp.json"}}); err != nil || rep.Findings[0].Git != Outside {
-		t.Errorf("beside a file that leads nowhere: got %+v (%v)", rep, err)
+	for name, text := range map[string]string{".git": "other\n", ".git/keep": ""} {
+		put(t, filepath.Join(s.Folder, name), text)
+		if rep, err := s.with(g).Scan(t.Context(), Targets{Paths: []string{".mcp.json"}}); err != nil || rep.Findings[0].Git != Outside {
+			t.Errorf("beside %s: got %+v (%v)", name, rep, err)
+		}
+		if err := os.RemoveAll(filepath.Join(s.Folder, ".git")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -324,10 +339,10 @@ func TestFilesOfTheUser(t *testing.T) {
 	s, home := machine(t)
 	path := filepath.Join(home, ".claude.json")
 	put(t, path, strings.Repeat(" ", maxConfig)+`"lm_head_projection_weight"`)
-	s.User = []Place{{Path: path, Editor: "claude-code", Instead: func(name string) string { return "remove " + name }}}
+	s.User = []Place{{Path: path, Editor: "claude-code", Instead: func(name string) string { return "remove " + name }}, {Path: path + ".gone"}}
 	for _, targets := range []Targets{{User: true}, {Paths: []string{path}}} {
 		rep, err := s.Scan(t.Context(), targets)
-		if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Editor != "claude-code" || rep.Findings[0].Instead != "remove " {
+		if err != nil || rep.Skipped != nil || len(rep.Findings) != 1 || rep.Findings[0].Editor != "claude-code" || rep.Findings[0].Instead != "remove " {
 			t.Errorf("%+v: got %+v (%v)", targets, rep, err)
 		}
 	}

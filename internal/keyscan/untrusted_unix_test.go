@@ -237,6 +237,17 @@ func TestGitOfTheProjectIsNotRun(t *testing.T) {
 			}
 		}
 	}
+	// Nor is one beside a file that is named, in whatever folder that is.
+	named := filepath.Join(t.TempDir(), "x.env")
+	put(t, named, leak)
+	if err := os.Symlink(tr.arm, filepath.Join(filepath.Dir(named), "git")); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, tr.environ, filepath.Dir(named), "init", "-q", "within")
+	rep, err := Scanner{Folder: t.TempDir(), Environ: []string{"PATH=" + filepath.Dir(named)}}.Scan(t.Context(), Targets{Paths: []string{named, filepath.Join(filepath.Dir(named), "within")}})
+	if err != nil || len(rep.Findings) != 1 {
+		t.Errorf("got %+v (%v)", rep, err)
+	}
 	if ran := tr.sprung(); ran != "" {
 		t.Errorf("was run: %s", ran)
 	}
@@ -296,6 +307,15 @@ func TestAGitThatFails(t *testing.T) {
 			*cat-file*) printf '1 blob 1000\nshort' ;;
 			*) exit 1 ;;
 		esac`, "git says: exit status 1", "reading from git: "},
+		"lists half of a pair": {`case "$*" in
+			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000:000000 100644 0 2 A\000' ;;
+			*) exit 1 ;;
+		esac`, "git says: exit status 1", "git says: exit status 1"},
+		"lists nothing": {`case "$*" in
+			*diff-index*) echo no >&2; exit 1 ;;
+			*cat-file*) ;;
+			*) exit 1 ;;
+		esac`, "git says: exit status 1", "git says: no"},
 		"leaves out the end": {`case "$*" in
 			*diff-index*) printf ':000000 100644 0 1 A\000a.env\000' ;;
 			*cat-file*) printf '1 blob 5\nshort' ;;
@@ -411,6 +431,8 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			environ := gitFor(t)
 			s, _ := machine(t)
+			temporary := t.TempDir()
+			t.Setenv("TMPDIR", temporary)
 			runGit(t, environ, s.Folder, args...)
 			put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
 			put(t, filepath.Join(s.Folder, "x.env"), leak)
@@ -429,6 +451,13 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 			rep, err := s.with(environ).Scan(t.Context(), Targets{Staged: true})
 			if err != nil || len(rep.Findings) != 0 {
 				t.Errorf("after the commit: got %+v (%v)", rep, err)
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v (%v)", left, err)
+			}
+			t.Setenv("TMPDIR", filepath.Join(temporary, "none"))
+			if rep, err := s.with(environ).Scan(t.Context(), Targets{Paths: []string{"."}}); err != nil || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "making a folder for git: ") {
+				t.Errorf("without a folder for what is temporary: got %+v (%v)", rep, err)
 			}
 		})
 	}
@@ -456,7 +485,7 @@ func TestSpecialFilesAreNotOpened(t *testing.T) {
 		}
 	}
 	rep, err := s.with(environ).Scan(t.Context(), Targets{Paths: []string{"."}})
-	if err != nil || len(rep.Findings) != 1 || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
+	if err != nil || rep.Notes != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Untracked || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
 		t.Errorf("got %+v (%v)", rep, err)
 	}
 }
