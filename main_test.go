@@ -295,6 +295,7 @@ func steady(ts *testscript.TestScript, neg bool, args []string) {
 		{`127\.0\.0\.1:[0-9]{2,}`, "127.0.0.1:PORT"},
 		{`[0-9]+ of 600 requests`, "N of 600 requests"},
 		{`req_sandbox_[0-9]+`, "req_sandbox_N"},
+		{`\$env:LEADMAGIC_CA_FILE='FILE'`, "export LEADMAGIC_CA_FILE=FILE"},
 		{`; the keychain of this system cannot be reached`, ""}, // or it can, and is empty
 	} {
 		out = regexp.MustCompile(unsteady.pattern).ReplaceAllString(out, unsteady.name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,11 @@ func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) er
 	if o.OAuthOnly {
 		signIn = "\n# the hosted server takes no key but asks for a sign-in, and its page approves by itself\nleadmagic-mcp-proxy login --web\n"
 	}
-	_, err = fmt.Fprintf(env.Stdout, `export LEADMAGIC_MCP_URL=%[1]s/mcp LEADMAGIC_API_URL=%[1]s LEADMAGIC_API_KEY=%[2]s
+	set := "export LEADMAGIC_MCP_URL=%[1]s/mcp LEADMAGIC_API_URL=%[1]s LEADMAGIC_API_KEY=%[2]s"
+	if runtime.GOOS == "windows" {
+		set = "$env:LEADMAGIC_MCP_URL='%[1]s/mcp'; $env:LEADMAGIC_API_URL='%[1]s'; $env:LEADMAGIC_API_KEY='%[2]s'"
+	}
+	_, err = fmt.Fprintf(env.Stdout, set+`
 %[3]s
 # the entry for an editor; it names the variable, and the value stays in the environment
 {"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}","LEADMAGIC_MCP_URL":"%[1]s/mcp","LEADMAGIC_API_URL":"%[1]s"}}}}

@@ -50,6 +50,9 @@ func (d *Doctor) report(checks []Check) *Report {
 	}
 	for i := range r.Checks {
 		c := &r.Checks[i]
+		if d.System.GOOS == "windows" {
+			c.Hint = forPowerShell(c.Hint)
+		}
 		c.Name, c.Detail, c.Hint = d.tidy(c.Name), d.tidy(c.Detail), d.tidy(c.Hint)
 		switch c.Status {
 		case OK:
@@ -64,6 +67,16 @@ func (d *Doctor) report(checks []Check) *Report {
 	}
 	r.Healthy = r.Summary.Fail == 0
 	return r
+}
+
+// forPowerShell has the variable that a hint ends with set as PowerShell does it.
+func forPowerShell(hint string) string {
+	before, assignment, found := strings.Cut(hint, "export ")
+	if !found {
+		return hint
+	}
+	name, value, _ := strings.Cut(assignment, "=")
+	return before + "$env:" + name + "='" + strings.Trim(value, "'") + "'"
 }
 
 // maxText keeps what others say to what a person reads.

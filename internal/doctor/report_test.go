@@ -50,6 +50,20 @@ func TestAReportCountsItsChecks(t *testing.T) {
 	}
 }
 
+func TestHintsForWindowsAreForPowerShell(t *testing.T) {
+	d := newDoctor(t)
+	d.System.GOOS = "windows"
+	for hint, want := range map[string]string{
+		"do without: export A_B=rest":        "do without: $env:A_B='rest'",
+		"such as: export A='find_*,check_*'": "such as: $env:A='find_*,check_*'",
+		"try again later":                    "try again later",
+	} {
+		if got := d.report([]Check{{Hint: hint}}).Checks[0].Hint; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // Programs read it: a member that is renamed needs another number of the format.
 func TestTheFormOfTheJSON(t *testing.T) {
 	d := newDoctor(t)
