@@ -57,6 +57,11 @@ func Run(ctx context.Context, env *Env, args []string) int {
 // lastWords is how long the end of the program waits for a slow reader of stderr.
 const lastWords = 200 * time.Millisecond
 
+// Commands are all commands, for pages that describe them.
+func Commands() *cobra.Command {
+	return newRootCommand(&Env{Getenv: func(string) string { return "" }, Environ: func() []string { return nil }})
+}
+
 func newRootCommand(env *Env) *cobra.Command { return newCommands(env, newSettings()) }
 
 // newCommands makes all commands, whose settings are s once their flags were read.

@@ -22,10 +22,10 @@ var manifest string
 
 // bundle is one .mcpb: a zip of a manifest and the program for one platform.
 type bundle struct {
-	version string
-	binary  artifact
-	license string // path of the licence's text
-	sha256  string // of the written file, in hex
+	version  string
+	binary   artifact
+	licenses []packed
+	sha256   string // of the written file, in hex
 }
 
 func (b bundle) name() string {
@@ -58,23 +58,11 @@ func (b bundle) write(file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	license, err := os.ReadFile(b.license)
-	if err != nil {
-		return "", err
-	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
-	for _, entry := range []struct {
-		name string
-		mode fs.FileMode
-		body []byte
-	}{
-		{"manifest.json", 0o644, text},
-		{"LICENSE", 0o644, license},
-		{b.program(), 0o755, program},
-	} {
-		if err := add(z, entry.name, entry.mode, entry.body); err != nil {
-			return "", fmt.Errorf("packing %s: %w", entry.name, err)
+	for _, f := range append([]packed{{"manifest.json", 0o644, text}, {b.program(), 0o755, program}}, b.licenses...) {
+		if err := add(z, f); err != nil {
+			return "", fmt.Errorf("packing %s: %w", f.name, err)
 		}
 	}
 	if err := z.Close(); err != nil {
@@ -97,19 +85,26 @@ func (b bundle) manifest() ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// A packed file is one in a bundle or package.
+type packed struct {
+	name string
+	mode fs.FileMode
+	body []byte
+}
+
 // add puts one file into the zip, dated as early as a zip can say, so that the same
 // content is the same bundle whenever it is built.
-func add(z *zip.Writer, name string, mode fs.FileMode, body []byte) error {
+func add(z *zip.Writer, f packed) error {
 	header := &zip.FileHeader{
-		Name:     name,
+		Name:     f.name,
 		Method:   zip.Deflate,
 		Modified: time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC),
 	}
-	header.SetMode(mode)
+	header.SetMode(f.mode)
 	w, err := z.CreateHeader(header)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(body)
+	_, err = w.Write(f.body)
 	return err
 }

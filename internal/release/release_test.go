@@ -24,7 +24,7 @@ func TestBundlesAndServerOfOneBuild(t *testing.T) {
 	t.Chdir("../..")
 	dir := fakeDist(t, "1.2.3")
 	var out bytes.Buffer
-	if err := run(dir, &out); err != nil {
+	if err := run(dir, licenses(t), &out); err != nil {
 		t.Fatal(err)
 	}
 
@@ -32,26 +32,41 @@ func TestBundlesAndServerOfOneBuild(t *testing.T) {
 	if got, want := s.Version, "1.2.3"; got != want {
 		t.Errorf("server.json has version %q, want %q", got, want)
 	}
-	if got, want := len(s.Packages), len(systems); got != want {
-		t.Fatalf("server.json has %d packages, want %d", got, want)
+	bundles := slices.DeleteFunc(s.Packages, func(p serverPackage) bool { return p.RegistryType != "mcpb" })
+	if got, want := len(bundles), len(systems); got != want {
+		t.Fatalf("server.json has %d bundles, want %d", got, want)
 	}
+	sums := "0000  archive.tar.gz\n"
 	for i, system := range systems {
 		name := "leadmagic-mcp-proxy_1.2.3_" + system + ".mcpb"
-		bundle := read(t, filepath.Join(dir, name))
-		p := s.Packages[i]
+		p := bundles[i]
 		if want := releases + "1.2.3/" + name; p.Identifier != want {
-			t.Errorf("package %d is at %s, want %s", i, p.Identifier, want)
+			t.Errorf("bundle %d is at %s, want %s", i, p.Identifier, want)
 		}
-		sum := sha256.Sum256(bundle)
-		if want := hex.EncodeToString(sum[:]); p.FileSHA256 != want {
+		if want := sumOf(t, filepath.Join(dir, name)); p.FileSHA256 != want {
 			t.Errorf("%s: server.json has checksum %s, want %s", name, p.FileSHA256, want)
 		}
-		if line := p.FileSHA256 + "  " + filepath.Join(dir, name); !strings.Contains(out.String(), line) {
-			t.Errorf("output does not name %s", line)
-		}
-		checkBundle(t, system, bundle)
+		sums += p.FileSHA256 + "  " + name + "\n"
+		checkBundle(t, system, read(t, filepath.Join(dir, name)))
+	}
+	sums += sumOf(t, filepath.Join(dir, "server.json")) + "  server.json\n"
+	if got := string(read(t, filepath.Join(dir, "checksums.txt"))); got != sums || !strings.HasSuffix(got, out.String()) {
+		t.Errorf("checksums.txt is\n%s\nand what was printed\n%s\nwant\n%s", got, out.String(), sums)
 	}
 	validate(t, "server.schema.json", read(t, filepath.Join(dir, "server.json")))
+
+	if err := run(dir, licenses(t), io.Discard); err != nil { // after a run that failed later on
+		t.Fatal(err)
+	}
+	if got := string(read(t, filepath.Join(dir, "checksums.txt"))); got != sums {
+		t.Errorf("after a second run, checksums.txt is\n%s\nwant\n%s", got, sums)
+	}
+}
+
+func sumOf(t *testing.T, file string) string {
+	t.Helper()
+	sum := sha256.Sum256(read(t, file))
+	return hex.EncodeToString(sum[:])
 }
 
 // checkBundle reads the bundle as an installer does.
@@ -75,6 +90,9 @@ func checkBundle(t *testing.T, system string, bundle []byte) {
 		if executable := f.Mode()&0o111 != 0; executable != strings.HasPrefix(f.Name, "server/") {
 			t.Errorf("%s: %s has mode %v", system, f.Name, f.Mode())
 		}
+	}
+	if files["LICENSE"] != "ours" || files["THIRD-PARTY-LICENSES"] != "theirs" {
+		t.Errorf("%s: the licences are missing", system)
 	}
 	text := []byte(files["manifest.json"])
 	validate(t, "mcpb-manifest.schema.json", text)
@@ -124,11 +142,11 @@ func TestTheSameBuildGivesTheSameBytes(t *testing.T) {
 	t.Chdir("../..")
 	first, second := fakeDist(t, "1.2.3"), fakeDist(t, "1.2.3")
 	for _, dir := range []string{first, second} {
-		if err := run(dir, io.Discard); err != nil {
+		if err := run(dir, licenses(t), io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"server.json", "leadmagic-mcp-proxy_1.2.3_linux_arm64.mcpb"} {
+	for _, name := range []string{"server.json", "leadmagic-mcp-proxy_1.2.3_linux_arm64.mcpb", "npm/leadmagic-mcp-proxy-1.2.3.tgz", "npm/leadmagic-mcp-proxy-linux-x64-1.2.3.tgz"} {
 		if !bytes.Equal(read(t, filepath.Join(first, name)), read(t, filepath.Join(second, name))) {
 			t.Errorf("%s differs between two runs", name)
 		}
@@ -137,16 +155,9 @@ func TestTheSameBuildGivesTheSameBytes(t *testing.T) {
 
 func TestTheRepositorysServerJSON(t *testing.T) {
 	file := "../../server.json"
-	text := read(t, file)
-	validate(t, "server.schema.json", text)
+	validate(t, "server.schema.json", read(t, file))
 	s := readServer(t, file)
-	if len(s.Packages) != len(systems) {
-		t.Fatalf("server.json has %d packages, want %d", len(s.Packages), len(systems))
-	}
-	for i, p := range s.Packages {
-		if want := releases + s.Version + "/leadmagic-mcp-proxy_" + s.Version + "_" + systems[i] + ".mcpb"; p.Identifier != want {
-			t.Errorf("package %d is at %s, want %s", i, p.Identifier, want)
-		}
+	for _, p := range s.Packages {
 		for _, v := range p.EnvironmentVariables {
 			if secret := v.Name == "LEADMAGIC_API_KEY"; v.IsSecret != secret {
 				t.Errorf("%s: isSecret is %t, want %t", v.Name, v.IsSecret, secret)
@@ -158,16 +169,67 @@ func TestTheRepositorysServerJSON(t *testing.T) {
 	}
 }
 
+// VS Code installs the package of the type that comes first, and starts what it has no word for by the type's own name.
+func TestWhatVSCodeMakesOfServerJSON(t *testing.T) {
+	t.Chdir("../..")
+	dir := fakeDist(t, "1.2.3")
+	if err := run(dir, licenses(t), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	s := readServer(t, filepath.Join(dir, "server.json"))
+	for i, want := range []string{
+		"docker run -i --rm -e LEADMAGIC_API_KEY ghcr.io/leadmagic-mcp-proxy/leadmagic-mcp-proxy:1.2.3",
+		"npx -y leadmagic-mcp-proxy@1.2.3",
+	} {
+		if got := strings.Join(inVSCode(s.Packages[i]), " "); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		// It asks for what has no value, and hides what is secret.
+		if v := s.Packages[i].EnvironmentVariables; len(v) != 1 || v[0].Value != "" || v[0].Description == "" || !v[0].IsSecret {
+			t.Errorf("package %d asks for %+v", i, v)
+		}
+	}
+	for _, p := range s.Packages[2:] {
+		if p.RegistryType != "mcpb" {
+			t.Errorf("after image and npm comes %s", p.RegistryType)
+		}
+	}
+}
+
+// inVSCode is the command that VS Code 1.139 (mcpManagementService.ts) makes of a package.
+func inVSCode(p serverPackage) []string {
+	command := map[string][]string{"oci": {"docker", "run", "-i", "--rm"}, "npm": {"npx"}}[p.RegistryType]
+	if command == nil {
+		return []string{p.RegistryType}
+	}
+	for _, a := range p.RuntimeArguments {
+		command = append(command, a.Value)
+	}
+	separator := "@"
+	if p.RegistryType == "oci" {
+		separator = ":"
+		for _, v := range p.EnvironmentVariables {
+			command = append(command, "-e", v.Name)
+		}
+	}
+	if p.Version != "" {
+		p.Identifier += separator + p.Version
+	}
+	return append(command, p.Identifier)
+}
+
 // A server is what the tests read of a server.json.
 type server struct {
 	Description, Version string
-	Packages             []struct {
-		Identifier           string
-		FileSHA256           string
-		EnvironmentVariables []struct {
-			Name     string
-			IsSecret bool
-		}
+	Packages             []serverPackage
+}
+
+type serverPackage struct {
+	RegistryType, Identifier, Version, FileSHA256 string
+	RuntimeArguments                              []struct{ Type, Value string }
+	EnvironmentVariables                          []struct {
+		Name, Description, Value string
+		IsSecret                 bool
 	}
 }
 
@@ -182,7 +244,7 @@ func readServer(t *testing.T, file string) (s server) {
 func TestTheCaskHasEachArchive(t *testing.T) {
 	t.Chdir("../..")
 	dir := fakeDist(t, "1.2.3")
-	if err := run(dir, io.Discard); err != nil {
+	if err := run(dir, licenses(t), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	cask := string(read(t, filepath.Join(dir, "homebrew", "Casks", "leadmagic-mcp-proxy.rb")))
@@ -221,7 +283,7 @@ func TestWhatIsNoBuildIsRefused(t *testing.T) {
 				write(t, filepath.Join(dir, "artifacts.json"), tt.artifacts)
 			}
 			t.Chdir("../..")
-			err := run(dir, io.Discard)
+			err := run(dir, licenses(t), io.Discard)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want one that says %q", err, tt.want)
 			}
@@ -254,6 +316,7 @@ func TestTheSchemasRefuse(t *testing.T) {
 func fakeDist(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()
+	write(t, filepath.Join(dir, "checksums.txt"), "0000  archive.tar.gz\n")
 	write(t, filepath.Join(dir, "metadata.json"), `{"project_name":"leadmagic-mcp-proxy","version":"`+version+`"}`)
 	artifacts := []map[string]string{{"type": "Checksum", "name": "checksums.txt", "path": "checksums.txt"}}
 	for _, system := range slices.Backward(systems) {
@@ -269,6 +332,15 @@ func fakeDist(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "artifacts.json"), string(text))
+	return dir
+}
+
+// licenses makes what .ci/generate writes of licences.
+func licenses(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "LICENSE"), "ours")
+	write(t, filepath.Join(dir, "THIRD-PARTY-LICENSES"), "theirs")
 	return dir
 }
 

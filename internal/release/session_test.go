@@ -46,7 +46,7 @@ func TestABundleStartsASession(t *testing.T) {
 	}
 	built := artifact{OS: runtime.GOOS, Arch: runtime.GOARCH, Path: self}
 	file, dir := filepath.Join(t.TempDir(), "bundle.mcpb"), t.TempDir()
-	if _, err := (bundle{version: "1.2.3", binary: built, license: "LICENSE"}).write(file); err != nil {
+	if _, err := (bundle{version: "1.2.3", binary: built}).write(file); err != nil {
 		t.Fatal(err)
 	}
 	unpack(t, file, dir)
@@ -70,12 +70,21 @@ func TestABundleStartsASession(t *testing.T) {
 		cmd.Env = append(cmd.Env, name+"="+answers.Replace(value))
 	}
 
-	claude := mcp.NewClient(&mcp.Implementation{Name: "claude-ai", Version: "0.1.0"}, nil)
-	session, err := claude.Connect(t.Context(), &mcp.CommandTransport{Command: cmd}, nil)
+	checkCredits(t, cmd)
+}
+
+// checkCredits has a tool called in a session with what cmd starts.
+func checkCredits(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	client := mcp.NewClient(&mcp.Implementation{Name: "claude-ai", Version: "0.1.0"}, nil)
+	session, err := client.Connect(t.Context(), &mcp.CommandTransport{Command: cmd}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
+	if list, err := session.ListTools(t.Context(), nil); err != nil || len(list.Tools) < 10 {
+		t.Errorf("listing the tools gives %v, %v", list, err)
+	}
 	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "check_credits"})
 	if err != nil {
 		t.Fatal(err)
