@@ -63,7 +63,7 @@ var walls = map[string][]string{
 	"internal/lazyregexp": {},
 	"internal/keyscan":    {"internal/file", "internal/lazyregexp"},
 	"internal/editor":     {"internal/file", "internal/keyscan", "internal/lazyregexp", "internal/problem", hujson, toml, yaml, differ},
-	"internal/release":    {},
+	"internal/release":    {"internal/cli", cobra},
 	"internal/doctor": {
 		"auth", "auth/signin", "proxy", "rest", "internal/editor", "internal/explain", "internal/file", "internal/keyscan", "internal/problem", "internal/sandbox", sdk,
 	},

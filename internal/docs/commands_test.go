@@ -213,7 +213,7 @@ func checkForeign(t *testing.T, s *stage, command []string) error {
 				return fmt.Errorf("%s has no step %s", name, step)
 			}
 		}
-	case slices.Contains([]string{"brew", "cd", "claude", "gh", "git", "go", "npm", "op", "scoop", "sha256sum", "sudo", "xattr"}, name):
+	case slices.Contains([]string{"brew", "cd", "claude", "docker", "gh", "git", "go", "mise", "npm", "npx", "op", "scoop", "sha256sum", "sudo", "xattr"}, name):
 		ours := program + "/" + program + " " + program + "/tap " + read(t, ".ci/push-manifests") // Homebrew leaves homebrew- out
 		for _, named := range repository.FindAllString(line, -1) {
 			if !strings.Contains(ours, named) {
