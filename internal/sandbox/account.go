@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,7 @@ type account struct {
 	mu     sync.Mutex
 	left   cents
 	spent  cents
-	calls  int
+	calls  atomic.Int64
 	minute time.Time // start of the rate window that used counts in
 	used   int
 }
@@ -42,27 +43,29 @@ func (a *account) charge(credits float64) bool {
 	}
 	a.left -= price
 	a.spent += price
-	a.calls++
+	a.calls.Add(1)
 	return true
 }
 
-func (a *account) balance() float64 {
+// Balance is the number of credits left.
+func (a *account) Balance() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.left.credits()
 }
 
-func (a *account) setBalance(credits float64) {
+// SetBalance sets the number of credits left.
+func (a *account) SetBalance(credits float64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.left = max(0, toCents(credits))
 }
 
-// totals are the calls carried out and the credits charged since the start.
-func (a *account) totals() (calls int, charged float64) {
+// Charged is the number of credits charged since the start.
+func (a *account) Charged() float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.calls, a.spent.credits()
+	return a.spent.credits()
 }
 
 // rateLimit is the number of REST requests per minute that the headers announce; nothing enforces it.
@@ -83,7 +86,7 @@ var daysParam = param{name: "days", kind: "integer", what: "days to include", de
 
 func accountOperations() []*operation {
 	balance := func(_ input, acc *account) answer {
-		return answer{body: object{"credits": acc.balance(), "sandbox": notice}}
+		return answer{body: object{"credits": acc.Balance(), "sandbox": notice}}
 	}
 	report := func(path, name string, params ...param) *operation {
 		return &operation{
@@ -148,19 +151,18 @@ func accountOperations() []*operation {
 
 // analytics are the account's reports. The sandbox keeps no days: what was spent since it started, it spent today.
 func analytics(name string, in input, acc *account) answer {
-	calls, spent := acc.totals()
 	body := object{"sandbox": notice}
-	totals := object{"requests": calls, "credits": spent}
+	totals := object{"requests": acc.calls.Load(), "credits": acc.Charged()}
 	switch name {
 	case "dashboard":
 		left, _ := acc.rate(time.Now(), 0)
 		body["user"] = object{"name": "Sandbox User", "plan": "sandbox"}
-		body["credits"] = object{"current": acc.balance(), "formatted": toCents(acc.balance()).String()}
+		body["credits"] = object{"current": acc.Balance(), "formatted": toCents(acc.Balance()).String()}
 		body["rate_limit"] = object{"minute": object{"limit": rateLimit, "used": rateLimit - left, "remaining": left}}
 		body["concurrency"] = object{"current": 0, "peak": 1, "active_reservations": 0}
 		body["stats"] = object{"today": totals, "this_week": totals, "this_month": totals}
 	case "summary":
-		body["total_requests"], body["total_credits"], body["success_rate"] = calls, spent, 100
+		body["total_requests"], body["total_credits"], body["success_rate"] = totals["requests"], totals["credits"], 100
 	case "day":
 		body["date"], body["summary"], body["products"] = in.text("date"), totals, []object{}
 	default:
@@ -196,7 +198,7 @@ func previewCost(in input, acc *account) answer {
 	total = toCents(total).credits()
 	return answer{body: object{
 		"totalItems": len(items), "totalCredits": total, "creditsPerItem": json.Number(toCents(total / float64(max(1, len(items)))).String()),
-		"estimatedCostUsd": 0, "perProduct": perProduct, "clientCreditRemaining": acc.balance(),
-		"willExceedBudget": total > acc.balance(), "sandbox": notice,
+		"estimatedCostUsd": 0, "perProduct": perProduct, "clientCreditRemaining": acc.Balance(),
+		"willExceedBudget": total > acc.Balance(), "sandbox": notice,
 	}}
 }

@@ -9,8 +9,7 @@ func TestCentsAddUp(t *testing.T) {
 			t.Fatal("refused")
 		}
 	}
-	calls, charged := a.totals()
-	if a.charge(0.05) || a.balance() != 0 || charged != 1 || calls != 20 {
-		t.Errorf("balance %v, charged %v, %d calls", a.balance(), charged, calls)
+	if a.charge(0.05) || a.Balance() != 0 || a.Charged() != 1 || a.calls.Load() != 20 {
+		t.Errorf("balance %v, charged %v, %d calls", a.Balance(), a.Charged(), a.calls.Load())
 	}
 }

@@ -100,7 +100,7 @@ func (s *Sandbox) overdrawn(m message) *refusal {
 	if why != nil || op.check(in) != nil {
 		return nil // the tool says so
 	}
-	if price, left := op.find(in, s.account).credits, s.account.balance(); price > left {
+	if price, left := op.find(in, s.account).credits, s.Balance(); price > left {
 		return noCredits(price, left)
 	}
 	return nil
@@ -164,7 +164,7 @@ func (s *Sandbox) callTool(op *operation, raw json.RawMessage) *mcp.CallToolResu
 	in, why := decodeInput(raw)
 	var got answer
 	if why == nil {
-		got, why = s.carryOut("mcp", op, in, raw)
+		got, why = s.carryOut("mcp", op, in)
 	}
 	if why != nil {
 		return failed(why.String())

@@ -217,16 +217,17 @@ func (p param) bounds(n int, must string) string {
 }
 
 // carryOut checks the arguments of a call, finds the answer and charges for it.
-func (s *Sandbox) carryOut(upstream string, op *operation, in input, raw json.RawMessage) (answer, *refusal) {
+func (s *Sandbox) carryOut(upstream string, op *operation, in input) (answer, *refusal) {
 	if why := op.check(in); why != nil {
 		return answer{}, why
 	}
 	found := op.find(in, s.account)
-	if !s.account.charge(found.credits) {
-		return answer{}, noCredits(found.credits, s.account.balance())
+	if !s.charge(found.credits) {
+		return answer{}, noCredits(found.credits, s.Balance())
 	}
 	if s.opts.Hooks.Called != nil {
-		s.opts.Hooks.Called(Call{Upstream: upstream, Tool: op.tool, Args: raw, Credits: found.credits})
+		args, _ := json.Marshal(in) // it was decoded from JSON
+		s.opts.Hooks.Called(Call{Upstream: upstream, Tool: op.tool, Args: args, Credits: found.credits})
 	}
 	return found, nil
 }

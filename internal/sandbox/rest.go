@@ -14,7 +14,7 @@ import (
 func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 	id := fmt.Sprintf("req_sandbox_%08d", s.served.Add(1))
 	now := time.Now()
-	left, reset := s.account.rate(now, 1)
+	left, reset := s.rate(now, 1)
 	h := w.Header()
 	h.Set("X-Request-Id", id)
 	h.Set("RateLimit-Limit", strconv.Itoa(rateLimit))
@@ -70,16 +70,16 @@ func (s *Sandbox) newRoutes() *http.ServeMux {
 
 // serveOperation answers one REST call whose key is good.
 func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *operation) {
-	in, raw, why := restInput(r, op)
+	in, why := restInput(r, op)
 	if why == nil {
 		var found answer
-		if found, why = s.carryOut("rest", op, in, raw); why == nil {
+		if found, why = s.carryOut("rest", op, in); why == nil {
 			h := w.Header()
 			for name, value := range found.header {
 				h.Set(name, value)
 			}
 			h.Set("X-Credits-Cost", toCents(found.credits).String())
-			h.Set("X-Credits-Remaining", toCents(s.account.balance()).String())
+			h.Set("X-Credits-Remaining", toCents(s.Balance()).String())
 			writeJSON(w, http.StatusOK, found.body)
 			return
 		}
@@ -87,21 +87,20 @@ func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *ope
 	s.refuseREST(w, why)
 }
 
-// restInput gathers the arguments of a REST call from body, query and path. The raw form is what the caller sent as JSON,
-// or, for a GET, the arguments as JSON.
-func restInput(r *http.Request, op *operation) (input, json.RawMessage, *refusal) {
+// restInput gathers the arguments of a REST call from body, query and path.
+func restInput(r *http.Request, op *operation) (input, *refusal) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, nil, refuse(http.StatusBadRequest, "invalid_json", "the body cannot be read")
+		return nil, refuse(http.StatusBadRequest, "invalid_json", "the body cannot be read")
 	}
 	if len(raw) > 0 {
 		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			return nil, nil, refuse(http.StatusBadRequest, "invalid_json", "send Content-Type: application/json")
+			return nil, refuse(http.StatusBadRequest, "invalid_json", "send Content-Type: application/json")
 		}
 	}
 	in, why := decodeInput(raw)
 	if why != nil {
-		return nil, nil, why
+		return nil, why
 	}
 	for _, p := range op.params {
 		var value string
@@ -121,12 +120,7 @@ func restInput(r *http.Request, op *operation) (input, json.RawMessage, *refusal
 			in[p.name] = value
 		}
 	}
-	if len(raw) == 0 && len(in) > 0 {
-		if raw, err = json.Marshal(in); err != nil { // a number that is none
-			return nil, nil, refuse(http.StatusBadRequest, "invalid_parameter", "a query parameter is not a number")
-		}
-	}
-	return in, raw, nil
+	return in, nil
 }
 
 // refuseREST answers with a problem body.
@@ -135,7 +129,7 @@ func (s *Sandbox) refuseREST(w http.ResponseWriter, why *refusal) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Credits-Cost", "0.00")
 	if why.Status != http.StatusUnauthorized {
-		h.Set("X-Credits-Remaining", toCents(s.account.balance()).String())
+		h.Set("X-Credits-Remaining", toCents(s.Balance()).String())
 	}
 	writeBody(w, why.Status, why.body(h.Get("X-Request-Id")))
 }

@@ -68,10 +68,10 @@ type Call struct {
 type Sandbox struct {
 	URL string // scheme, host and port
 
-	opts    Options
-	account *account
-	auth    authServer
-	served  atomic.Int64 // REST requests, for their ids
+	*account
+	opts   Options
+	auth   authServer
+	served atomic.Int64 // REST requests, for their ids
 
 	routes              func() *http.ServeMux // of REST
 	sessions, stateless func() http.Handler   // the MCP servers
@@ -273,18 +273,6 @@ func origin(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
-}
-
-// Balance is the number of credits left.
-func (s *Sandbox) Balance() float64 { return s.account.balance() }
-
-// SetBalance sets the number of credits left.
-func (s *Sandbox) SetBalance(credits float64) { s.account.setBalance(credits) }
-
-// Charged is the number of credits charged since the start.
-func (s *Sandbox) Charged() float64 {
-	_, charged := s.account.totals()
-	return charged
 }
 
 // SetKey changes the key that is accepted from now on, as when a user rotates it.
