@@ -56,6 +56,8 @@ func TestKeysAreFound(t *testing.T) {
 		{"a model's code", inCode, "self.lm_head_projection_weight = lm_head(hidden_states_0123456789)", nil},
 		{"a key in code", inCode, `client("` + canary + `")`, []string{canary}},
 		{"a key that is set in code", inCode, `os.Setenv("LEADMAGIC_API_KEY", "lm_abc")`, []string{"lm_abc"}},
+		{"a key in a map in code", inCode, `headers := map[string]string{"X-API-Key": "lm_abc"}`, []string{"lm_abc"}},
+		{"a variable in code", inCode, "LEADMAGIC_API_KEY = lm_abc\n", nil},
 		{"a name in code", inCode, `os.environ["LEADMAGIC_API_KEY"] = get("x"); headers["x-api-key"] = "8f3a"`, nil},
 		{"a key that is assigned in code", inCode, `os.environ["LEADMAGIC_API_KEY"] = "lm_abc"`, []string{"lm_abc"}},
 	}
@@ -79,9 +81,9 @@ func TestAKeyIsAWordOfItsOwn(t *testing.T) {
 			t.Errorf("a key is found behind %c", c)
 		}
 	}
-	for _, c := range "/:@[`{-é\x00" {
-		if !Holds(string(c) + key) {
-			t.Errorf("no key is found behind %c", c)
+	for _, before := range append(strings.Split("/:@[`{-é\x00", ""), `\n`, `\u0041`, "%41") {
+		if !Holds(before + key) {
+			t.Errorf("no key is found behind %s", before)
 		}
 	}
 }
