@@ -135,7 +135,7 @@ func (x *editorCheck) launched() (editor.Launch, bool) {
 // else.
 func (x *editorCheck) isThisProgram(command string) bool {
 	switch {
-	case command == "" || onNetwork(command):
+	case command == "" || file.OnNetwork(command):
 		return false
 	case path.Base(filepath.ToSlash(command)) == command:
 		command = x.doctor.System.Program(command)
@@ -318,7 +318,7 @@ func (x *editorCheck) system() editor.System {
 		if name != "PATH" || x.scope != editor.Project {
 			return x.getenv(name)
 		}
-		dirs := slices.DeleteFunc(filepath.SplitList(x.getenv(name)), onNetwork)
+		dirs := slices.DeleteFunc(filepath.SplitList(x.getenv(name)), file.OnNetwork)
 		return strings.Join(dirs, string(filepath.ListSeparator))
 	}
 	return s
@@ -336,7 +336,7 @@ func (x *editorCheck) read(name string) (data []byte, err error) {
 		name = filepath.Join(x.doctor.System.Folder, name)
 	}
 	x.files++
-	if x.scope == editor.Project && (onNetwork(name) || x.files > mostFiles) {
+	if x.scope == editor.Project && (file.OnNetwork(name) || x.files > mostFiles) {
 		err = fs.ErrPermission
 	} else {
 		data, _, err = file.Read(name, maxVariables)

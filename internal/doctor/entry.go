@@ -12,6 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -167,7 +168,7 @@ func (x *editorCheck) key(ctx context.Context) {
 	if x.scope == editor.Project {
 		environ = slices.DeleteFunc(environ, func(entry string) bool {
 			_, value, _ := strings.Cut(entry, "=")
-			return onNetwork(strings.TrimSpace(value))
+			return file.OnNetwork(strings.TrimSpace(value))
 		})
 	}
 	getenv := lookup(x.doctor.System.GOOS, environ)

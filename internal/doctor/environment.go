@@ -72,12 +72,6 @@ func (d *Doctor) version(ctx context.Context, program string) (string, error) {
 	return d.VersionOf(ctx, program)
 }
 
-// onNetwork reports whether Windows would ask another machine for a path, and sign in there.
-func onNetwork(path string) bool {
-	path = strings.ReplaceAll(path, `\`, "/")
-	return strings.HasPrefix(path, "//")
-}
-
 // key looks for the key as a session does. The error says that there is none.
 func (d *Doctor) key(ctx context.Context, signedIn bool) ([]Check, error) {
 	n := &notes{stage: atKey}

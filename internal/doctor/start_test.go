@@ -88,13 +88,3 @@ func TestAProgramInThisFolderIsNotStarted(t *testing.T) {
 	d.Executable = program // this very program needs no start
 	expect(t, d.Examine(t.Context()).Checks, "cursor command", OK, "version 1.2.3", "")
 }
-
-func TestPathsOnOtherMachines(t *testing.T) {
-	for path, want := range map[string]bool{
-		`\\host\share\x`: true, "//host/share/x": true, `\/host/x`: true, `C:\x`: false, "/x": false, "x": false, "": false,
-	} {
-		if got := onNetwork(path); got != want {
-			t.Errorf("%q: got %v, want %v", path, got, want)
-		}
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
@@ -69,10 +70,8 @@ func (s System) StablePath(exe string) string {
 		return kept
 	}
 	other := ""
-	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
-		candidate := filepath.Join(dir, filepath.Base(exe))
-		info, err := os.Stat(candidate)
-		if !filepath.IsAbs(dir) || Passing(candidate) != "" || err != nil || !info.Mode().IsRegular() {
+	for candidate := range file.OnPath(s.Getenv("PATH"), filepath.Base(exe)) {
+		if Passing(candidate) != "" {
 			continue
 		}
 		if SameFile(candidate, exe) {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
@@ -33,7 +34,7 @@ type Server struct {
 // because it is the one at a path, since whoever built it may have called it something else.
 func (s Server) Ours(program string) bool {
 	is := func(command string) bool {
-		return filepath.IsAbs(command) && !strings.HasPrefix(strings.ReplaceAll(command, `\`, "/"), "//") && SameFile(command, program)
+		return filepath.IsAbs(command) && !file.OnNetwork(command) && SameFile(command, program)
 	}
 	_, ours := FindLaunch(s.Command, s.Args, is, func(string) string { return "" })
 	return ours

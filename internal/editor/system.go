@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // A System is what the rules need to know of a machine. Everything is a field, so that the rules of
@@ -201,13 +203,8 @@ func (s System) Program(name string) string {
 	if s.GOOS == "windows" {
 		names = []string{name + ".exe", name + ".cmd", name + ".bat"}
 	}
-	for _, dir := range filepath.SplitList(s.Getenv("PATH")) {
-		for _, n := range names {
-			path := filepath.Join(dir, n)
-			if info, err := os.Stat(path); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() {
-				return path
-			}
-		}
+	for path := range file.OnPath(s.Getenv("PATH"), names...) {
+		return path
 	}
 	return ""
 }

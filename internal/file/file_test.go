@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +73,46 @@ func TestAPathBelowTheHomeFolder(t *testing.T) {
 	}
 	if got := Home(func(string) string { return "relative" }); !filepath.IsAbs(got) {
 		t.Errorf("with a variable that does not count: got %q, want what the system says", got)
+	}
+}
+
+func TestPathsOnOtherMachines(t *testing.T) {
+	for path, want := range map[string]bool{
+		`\\host\share\x`: true, "//host/share/x": true, `\/host/x`: true, `C:\x`: false, "/x": false, "x": false, "": false,
+	} {
+		if got := OnNetwork(path); got != want {
+			t.Errorf("%q: got %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestProgramsOnAPath(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	for _, name := range []string{filepath.Join(first, "b"), filepath.Join(second, "a"), filepath.Join(second, "b")} {
+		if err := os.WriteFile(name, nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(first, "a"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(second)
+	path := strings.Join([]string{"", ".", first, filepath.Join(first, "none"), second}, string(filepath.ListSeparator))
+	got := slices.Collect(OnPath(path, "a", "b"))
+	if want := []string{filepath.Join(first, "b"), filepath.Join(second, "a"), filepath.Join(second, "b")}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnErrorIsToldWithoutItsPath(t *testing.T) {
+	_, missing := os.Open(filepath.Join(t.TempDir(), "none"))
+	linked := os.Link(filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "other"))
+	for _, err := range []error{missing, linked} {
+		if bare := Bare(err); bare == nil || bare == err || !errors.Is(bare, fs.ErrNotExist) { //nolint:errorlint // it must be another
+			t.Errorf("%v became %v", err, bare)
+		}
+	}
+	if err := errors.New("x"); Bare(err) != err { //nolint:errorlint // it must be the same
+		t.Error("another error is changed")
 	}
 }

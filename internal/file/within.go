@@ -1,8 +1,10 @@
 package file
 
 import (
+	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Roots are the folder of a person, and the outermost repository that holds it, each also under the name it has without
@@ -58,4 +60,22 @@ func Same(a, b string) bool {
 	x, errA := os.Stat(a)
 	y, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(x, y)
+}
+
+// OnNetwork says whether Windows would ask another machine for a path, and sign in there.
+func OnNetwork(path string) bool { return strings.HasPrefix(strings.ReplaceAll(path, `\`, "/"), "//") }
+
+// OnPath are the files with some names in the folders of a PATH, in its order. A folder that is not absolute is another one
+// for whoever starts a program elsewhere, and is left out.
+func OnPath(path string, names ...string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, dir := range filepath.SplitList(path) {
+			for _, name := range names {
+				program := filepath.Join(dir, name)
+				if info, err := os.Stat(program); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && !yield(program) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -77,9 +77,8 @@ func newGit(environ, folders []string) git {
 	for _, folder := range folders {
 		roots = append(roots, file.Roots(folder)...)
 	}
-	for _, dir := range filepath.SplitList(path) {
-		program := filepath.Join(dir, name)
-		if info, err := os.Stat(program); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && !file.Within(roots, program) {
+	for program := range file.OnPath(path, name) {
+		if !file.Within(roots, program) {
 			g.program = program
 			break
 		}
@@ -314,7 +313,7 @@ func gitDir(top string) string {
 	case !info.IsDir():
 		// A work tree besides the first, or a submodule
 		target, ok := strings.CutPrefix(line(dir), "gitdir: ")
-		if dir = from(top, target); !ok || onNetwork(dir) {
+		if dir = from(top, target); !ok || file.OnNetwork(dir) {
 			return ""
 		}
 	}
@@ -326,7 +325,7 @@ func gitDir(top string) string {
 
 func openRepository(top, dir string) repository {
 	r := repository{start: top, top: top, dir: dir, common: dir}
-	if other := line(filepath.Join(dir, "commondir")); other != "" && !onNetwork(from(dir, other)) {
+	if other := line(filepath.Join(dir, "commondir")); other != "" && !file.OnNetwork(from(dir, other)) {
 		r.common = from(dir, other)
 	}
 	r.setIndex(filepath.Join(dir, "index"))
@@ -356,9 +355,6 @@ func from(dir, path string) string {
 	}
 	return filepath.Join(dir, path)
 }
-
-// onNetwork says whether Windows would ask another machine for a path, and sign in there.
-func onNetwork(path string) bool { return strings.HasPrefix(filepath.VolumeName(path), `\\`) }
 
 var sha256 = lazyregexp.New(`(?im)^\s*objectformat\s*=\s*"?sha256`)
 
