@@ -39,9 +39,10 @@ func TestOfficialSuite(t *testing.T) {
 	if *npm == "" || *bin == "" {
 		t.Skip("the suite comes from npm: internal/conformance/run") //nolint:forbidigo // .ci/run runs it
 	}
+	t.Run("2025-03-26 signing in", func(t *testing.T) { testSignIn(t, "2025-03-26", "backcompat") })
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
 		t.Run(version+" as a client", func(t *testing.T) { testClient(t, version) })
-		t.Run(version+" signing in", func(t *testing.T) { testSignIn(t, version) })
+		t.Run(version+" signing in", func(t *testing.T) { testSignIn(t, version, "auth") })
 		t.Run(version+" as a server", func(t *testing.T) { testServer(t, version) })
 	}
 }
@@ -98,14 +99,14 @@ func testClient(t *testing.T, version string) {
 	}
 }
 
-// testSignIn runs every scenario of a client that has to sign in.
-func testSignIn(t *testing.T, version string) {
+// testSignIn runs the scenarios of a client that has to sign in.
+func testSignIn(t *testing.T, version, scenarios string) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text, err := suite(t, "client", "--suite", "auth", "--spec-version", version, "--output-dir", dir, "--expected-failures", filepath.Join("expected", version+".yml"),
+	text, err := suite(t, "client", "--suite", scenarios, "--spec-version", version, "--output-dir", dir, "--expected-failures", filepath.Join("expected", version+".yml"),
 		"--command", self+" client "+filepath.Join(*bin, "leadmagic-mcp-proxy")).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)
