@@ -3,10 +3,12 @@ package editor
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // entry is what the tests of the formats put into files.
@@ -284,6 +286,69 @@ func TestFilesThatCannotBeEditedAreRefusedWithAPlace(t *testing.T) {
 			}
 			if err != nil && strings.Contains(err.Error(), "lm_") {
 				t.Error("the error quotes the file")
+			}
+		})
+	}
+}
+
+// YAML lets people write things in many ways. What cannot be edited line by line is refused in words that help, and no
+// file keeps the parser busy.
+func TestOddYAMLIsRefusedInWords(t *testing.T) {
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 12 {
+		bomb += fmt.Sprintf("%[2]c: &%[2]c [*%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c, *%[1]c]\n", 'a'+i, 'b'+i)
+	}
+	for _, tt := range []struct{ name, doc, want string }{
+		{"a bomb of aliases", bomb, "line 1, column 1: document contains excessive aliasing"},
+		{"an alias of itself", "a: &a [*a]\n", "anchor 'a' value contains itself"},
+		{"deep", strings.Repeat("[", 20000), "exceeded max depth"},
+		{"deep in lines", func() (s string) {
+			for i := range 600 {
+				s += strings.Repeat(" ", i) + "a:\n"
+			}
+			return s
+		}(), ""},
+		{"large", "a: " + strings.Repeat("x", 2<<20), "the file has more than 256 KiB"},
+		{"an anchor that is nowhere", "a: *x\n", "unknown anchor 'x' referenced"},
+		{"a member twice", "a: 1\na: 2\n", `line 2, column 1: mapping key "a" already defined at line 1`},
+		{"a server twice", "extensions:\n  x: {}\n  x: {}\n", `line 3, column 1: mapping key "x" already defined at line 2`},
+		{"tabs", "extensions:\n\tx: 1\n", "line 2, column 1: found character that cannot start any token"},
+		{"two documents", "a: 1\n---\nb: 2\n", "line 2, column 1: another document begins here, where one is due"},
+		{"braces", "extensions: {x: {cmd: y}}\n", `line 1, column 1: "extensions" is not written in lines of its own`},
+		{"all in braces", "{extensions: {}}\n", `"extensions" is not written in lines of its own`},
+		{"servers by an alias", "a: &a {}\nextensions: *a\n", `line 2, column 1: "extensions" is not written in lines of its own`},
+		{"servers that are a text", "extensions: |\n  x\n", `"extensions" is not written in lines of its own`},
+		{"an entry behind a question mark", "extensions:\n  ? leadmagic\n  : cmd: y\n", `line 2, column 1: "leadmagic" is not written in lines of its own`},
+		{"a list", "- a\n", "line 1, column 1: cannot unmarshal !!seq into map[string]interface {}"},
+		{"not UTF-8", "a: \xff\n", "the file is not in UTF-8"},
+		{"UTF-16", "\xff\xfea\x00:\x00", "the file is not in UTF-8"},
+		{"ends of lines that YAML alone knows", "a: 1 # x\u2028extensions:\n", "ends of lines that editors do not agree on"},
+		{"a carriage return alone", "a: 1\rb: 2\n", "ends of lines that editors do not agree on"},
+		{"a text that goes on to the end", "a: |+\n  text\n\n", ""},
+		{"a text without an end", "a: |\n  text", "cannot be edited without changing something else"},
+		{"an anchor in what is replaced", "extensions:\n  leadmagic: &x\n    cmd: y\nb: *x\n", "cannot be edited without changing something else"},
+		{"an end of the document", "a: 1\n...\n", "cannot be edited without changing something else"},
+		{"a key in what cannot be read", "a: [" + canary + "\n", "did not find expected"},
+		{"a merge", "a: &a {x: {cmd: y}}\nextensions:\n  <<: *a\n  z: {}\n", ""},
+		{"comments alone", "# a\n# b", ""},
+		{"three dashes", "---\n# a\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			start := time.Now()
+			out, err := yamlFormat{}.set([]byte(tt.doc), []string{"extensions", "leadmagic"}, entry)
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("got %v", err)
+			case tt.want == "":
+				back, err := yamlFormat{}.remove(out, []string{"extensions", "leadmagic"}, []byte(tt.doc))
+				if err != nil || string(back) != tt.doc {
+					t.Errorf("%q became %q, and that %q (%v)", tt.doc, out, back, err)
+				}
+			case err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary):
+				t.Errorf("got %q (%v), want %q", out, err, tt.want)
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("it took %v", took)
 			}
 		})
 	}

@@ -26,6 +26,11 @@ var elsewhere = []struct {
 	{"User/mcp.json", "vscode", false},
 	{"User/profiles/*/mcp.json", "vscode", false},
 	{"*.code-workspace", "vscode", false},
+	{".config/crush/crushrc", "crush", true},
+	{"crushrc", "crush", false},
+	{".crushrc", "crush", false},
+	{".continue/.env", "continue", true},
+	{"mcp_settings.json", "roo-code", false},
 	{"mcp.json", "", false},
 }
 
@@ -56,9 +61,7 @@ func Scanner(s System, environ []string) keyscan.Scanner {
 			project(e, name)
 		}
 		for _, r := range e.reads {
-			if r.form == "" {
-				project(e, r.name)
-			}
+			project(e, r.name)
 		}
 	}
 	for _, name := range elsewhere {

@@ -44,6 +44,26 @@ func TestScanLooksWhereEditorsKeepTheirServers(t *testing.T) {
 	}
 }
 
+func TestScanLooksAtEveryFileOfAProject(t *testing.T) {
+	names := map[string]bool{".crushrc": true, "crushrc": true, ".continue/.env": true}
+	for _, e := range All() {
+		for _, name := range e.project {
+			names[name] = true
+		}
+		for _, r := range e.reads {
+			names[strings.ReplaceAll(r.name, "*", "x")] = true
+		}
+	}
+	s, _ := machine(t, "linux")
+	for name := range names {
+		put(t, filepath.Join(s.Folder, filepath.FromSlash(name)), leak)
+	}
+	rep, err := Scanner(s, nil).Scan(t.Context(), keyscan.Targets{Project: true})
+	if err != nil || rep.Files != len(names) || len(rep.Findings) != len(names) {
+		t.Errorf("%d keys in %d of %d files (%v)", len(rep.Findings), rep.Files, len(names), err)
+	}
+}
+
 func TestWhatToPutInsteadOfAKey(t *testing.T) {
 	for id, want := range map[string]string{
 		"zed":            "leave it out, since Zed passes the variable on; or run: leadmagic-mcp-proxy install zed --force",

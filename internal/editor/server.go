@@ -318,7 +318,12 @@ type readFile struct{ name, form string }
 // files of the project.
 func (e Editor) Lists(s System) []List {
 	var lists []List
+	seen := map[string]bool{}
 	add := func(e Editor, scope Scope, path string, at ...string) {
+		if scope == Project && seen[path] {
+			return
+		}
+		seen[path] = true
 		at = append(at, e.Key)
 		lists = append(lists, List{e, scope, path, at})
 		if e.newer != "" {

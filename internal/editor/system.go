@@ -168,7 +168,7 @@ func (s System) folders(template string) []string {
 }
 
 // mostMatches is more than anybody has of files of one kind: a project's are somebody else's.
-const mostMatches = 50
+const mostMatches = 20
 
 // matches are the paths of a name whose last part may have a *, if they are there.
 func matches(name string) []string {

@@ -24,7 +24,7 @@ type yamlFormat struct {
 }
 
 // maxYAML is the most that is read: a parser of YAML can be kept busy for long.
-const maxYAML = 1 << 20
+const maxYAML = 256 << 10
 
 // yamlSays is an error of the parser: its first line, up to a value.
 var yamlSays = lazyregexp.New("^yaml: (?:unmarshal errors:\\s*)?(?:line (\\d+): )?([^\n`]*)")
@@ -330,7 +330,7 @@ func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 			text = was.lines[was.key.Line-1]
 		case strings.Contains(line, "#"):
 			text = line
-		case err == nil && !was.rooted && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
+		case err == nil && !was.rooted && blank([]byte(strings.Join(y.lines[to:], ""))) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
 			key -= strings.Count(f.head, "\n")
 		}
 		if from = key; text != "" && to < len(y.lines) {
