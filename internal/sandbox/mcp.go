@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,10 +52,12 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 	}
 	var messages []message
 	if r.Method == http.MethodPost {
-		body, ok := readBody(w, r)
-		if !ok {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			http.Error(w, "request body too large or broken", http.StatusRequestEntityTooLarge)
 			return
 		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		messages = readMessages(body)
 	}
 	for _, m := range messages {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -163,54 +164,38 @@ func (op *operation) check(in input) *refusal {
 	return nil
 }
 
+// kinds are the kinds of a [param], in words.
+var kinds = map[string]string{"string": "a string", "integer": "an integer", "boolean": "true or false", "array": "an array", "object": "an object"}
+
 // check says what is wrong with a value, or "".
 func (p param) check(value any) string {
-	switch p.kind {
-	case "string":
-		text, ok := value.(string)
-		switch {
-		case !ok:
-			return "must be a string"
-		case len(p.enum) > 0 && !slices.Contains(p.enum, text):
-			return "must be one of " + strings.Join(p.enum, ", ")
-		case p.format == "date":
-			if _, err := time.Parse(time.DateOnly, text); err != nil {
-				return "must be a date like 2026-01-31"
-			}
+	kind, size, must := "", 0, "must be"
+	switch v := value.(type) {
+	case string:
+		kind = "string"
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			kind, size = "integer", int(i)
 		}
-	case "integer":
-		n, ok := value.(json.Number)
-		if !ok {
-			return "must be an integer"
-		}
-		i, err := n.Int64()
-		if err != nil {
-			return "must be an integer"
-		}
-		return p.bounds(int(i), "must be")
-	case "boolean":
-		if _, ok := value.(bool); !ok {
-			return "must be true or false"
-		}
-	case "array":
-		list, ok := value.([]any)
-		if !ok {
-			return "must be an array"
-		}
-		return p.bounds(len(list), "must have a length of")
-	case "object":
-		if _, ok := value.(map[string]any); !ok {
-			return "must be an object"
-		}
+	case bool:
+		kind = "boolean"
+	case []any:
+		kind, size, must = "array", len(v), "must have a length of"
+	case map[string]any:
+		kind = "object"
 	}
-	return ""
-}
-
-func (p param) bounds(n int, must string) string {
+	text, _ := value.(string)
+	_, noDate := time.Parse(time.DateOnly, text)
 	switch {
-	case p.min != 0 && n < p.min:
+	case kind != p.kind:
+		return "must be " + kinds[p.kind]
+	case p.enum != nil && !slices.Contains(p.enum, text):
+		return "must be one of " + strings.Join(p.enum, ", ")
+	case p.format == "date" && noDate != nil:
+		return "must be a date like 2026-01-31"
+	case p.min != 0 && size < p.min:
 		return fmt.Sprintf("%s at least %d", must, p.min)
-	case p.max != 0 && n > p.max:
+	case p.max != 0 && size > p.max:
 		return fmt.Sprintf("%s at most %d", must, p.max)
 	}
 	return ""
@@ -241,29 +226,12 @@ var operations = sync.OnceValue(func() []*operation {
 func (op *operation) schema() object {
 	required, properties := []string{}, object{}
 	for _, p := range op.params {
-		s := object{"type": p.kind}
-		if p.what != "" {
-			s["description"] = p.what
-		}
-		if p.format != "" {
-			s["format"] = p.format
-		}
-		if p.enum != nil {
-			s["enum"] = p.enum
-		}
-		if p.def != nil {
-			s["default"] = p.def
-		}
 		least, most := "minimum", "maximum"
 		if p.kind == "array" {
 			least, most = "minItems", "maxItems"
 		}
-		if p.min != 0 {
-			s[least] = p.min
-		}
-		if p.max != 0 {
-			s[most] = p.max
-		}
+		s := object{"type": p.kind, "description": p.what, "format": p.format, "enum": p.enum, "default": p.def, least: p.min, most: p.max}
+		maps.DeleteFunc(s, func(_ string, value any) bool { return value == nil || reflect.ValueOf(value).IsZero() })
 		properties[p.name] = s
 		if p.required {
 			required = append(required, p.name)

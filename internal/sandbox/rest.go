@@ -34,9 +34,8 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 		s.refuseREST(w, why)
 		return
 	}
-	if _, ok := readBody(w, r); ok {
-		s.routes().ServeHTTP(w, r)
-	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	s.routes().ServeHTTP(w, r)
 }
 
 // newRoutes are the routes of the REST API.

@@ -14,14 +14,12 @@
 package sandbox
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -192,17 +190,6 @@ func isLoopback(hostport string) bool {
 
 // maxBody bounds a request body. Editors send whole files as arguments; LeadMagic's own limit is not documented.
 const maxBody = 256 << 20
-
-// readBody reads a whole request body, or answers that it cannot.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		http.Error(w, "request body too large or broken", http.StatusRequestEntityTooLarge)
-		return nil, false
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return body, true
-}
 
 // The headers LeadMagic reads keys from: one on the MCP endpoint, the other on the REST API. Both also take a Bearer token.
 const (
