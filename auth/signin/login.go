@@ -241,7 +241,7 @@ func (l *Login) check(m *oauthex.AuthServerMeta) error {
 	} {
 		switch {
 		case endpoint.address == "" && endpoint.needed && endpoint.name == "registration":
-			return problem.New(problem.BadSetting, problem.Refused, shown(m.Issuer)+" registers no clients by itself",
+			return problem.New(problem.Failed, problem.Refused, shown(m.Issuer)+" registers no clients by itself",
 				"give the id of one that is registered with --oauth-client-id")
 		case endpoint.address == "" && endpoint.needed:
 			return odd(shown(m.Issuer) + " names no " + endpoint.name + " endpoint")
@@ -353,7 +353,7 @@ func (l *Login) sameIssuer(ctx context.Context, issuer string) error {
 	if err != nil || g == nil || strings.TrimRight(g.Issuer, "/") == strings.TrimRight(issuer, "/") {
 		return nil //nolint:nilerr // what cannot be read is replaced
 	}
-	return problem.New(problem.BadSetting, problem.Refused,
+	return problem.New(problem.NotAllowed, problem.Refused,
 		fmt.Sprintf("the sign-in that is kept is of %s, and %s names another issuer now: %s; it was not asked", shown(g.Issuer), l.Tokens.Server.Host, shown(issuer)),
 		"if you know why, remove the old one first: leadmagic-mcp-proxy logout")
 }

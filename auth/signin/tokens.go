@@ -10,11 +10,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -192,6 +194,8 @@ type State struct {
 	// Stored says that there is one, and Place where.
 	Stored bool
 	Place  string
+	// Mode is that of the private file where others can read it, else 0.
+	Mode fs.FileMode
 	// Who has signed in, if the authorization server has said.
 	Who    string
 	Issuer string
@@ -219,8 +223,12 @@ func (t *Tokens) Describe() State {
 	if g == nil {
 		return State{}
 	}
+	mode := fs.FileMode(0)
+	if info, err := os.Stat(t.path); err == nil && info.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
+		mode = info.Mode().Perm()
+	}
 	return State{
-		Stored: true, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
+		Stored: true, Mode: mode, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
 		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(strings.Join(g.Wanted, " "), problem.MaxLine),
 	}
 }

@@ -411,6 +411,26 @@ func TestAKeychainThatIsLockedLater(t *testing.T) {
 	}
 }
 
+// As mcp-remote's users have met it: others could read the tokens. A renewal writes the file anew.
+func TestAFileThatOthersCanRead(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	p.signIn()
+	if err := os.Chmod(p.kept(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	open := os.FileMode(0o644)
+	if runtime.GOOS == "windows" {
+		open = 0 // where a mode says nothing
+	}
+	if got := p.tokens.Look(t.Context()).Mode; got != open {
+		t.Errorf("got %v", got)
+	}
+	p.expire()
+	if got := p.tokens.Look(t.Context()).Mode; got != 0 {
+		t.Errorf("after a renewal: got %v", got)
+	}
+}
+
 // One line, so that a file of it is read as the key's is; and of a size that the keychains take.
 func TestTheFormOfWhatIsKept(t *testing.T) {
 	p := newPerson(t, faults.Options{})

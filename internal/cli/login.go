@@ -86,7 +86,7 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 	case ctx.Err() != nil:
 		return errors.New("nothing was kept: interrupted")
 	case problem.As(err) != nil:
-		return &hintError{fmt.Errorf("nothing was kept: %w", err), problem.As(err).Fix()}
+		return fmt.Errorf("nothing was kept: %w", err)
 	case err != nil:
 		return &hintError{fmt.Errorf("nothing was kept: %w", err), hintUnless(w.private, "leadmagic-mcp-proxy login --web --file keeps it in a private file instead")}
 	}
@@ -94,6 +94,9 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 		fmt.Fprintf(env.Stdout, "signed in as %s\n", who)
 	}
 	fmt.Fprintf(env.Stdout, "the sign-in is kept in %s\n", place)
+	if ss.keys.AtHand() {
+		fmt.Fprintln(env.Stdout, "note: sessions that have a key use that first, where the hosted server takes it")
+	}
 	if w.unchecked {
 		return nil
 	}

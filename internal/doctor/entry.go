@@ -176,6 +176,9 @@ func (x *editorCheck) key(ctx context.Context) {
 	case x.settings.Sandbox:
 		x.ok(name, "not needed: the entry has --sandbox")
 		return
+	case x.settings.Value["auth-scheme"] == "oauth":
+		x.ok(name, "not needed: the sign-in of login --web is used, as %s says", x.settings.From["auth-scheme"])
+		return
 	case slices.Contains(x.passed.Asked, editor.KeyVariable) && x.editor.Prompts():
 		x.ok(name, "%s asks for it once and keeps it", x.editor.Title)
 		return

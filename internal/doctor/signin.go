@@ -54,7 +54,7 @@ func (d *Doctor) signIn(ctx context.Context, c *signInCheck, why string) []Check
 		n.skip(why, "discovery")
 	case c.err != nil:
 		n.failWith("discovery", c.err)
-		if codeOf(c.err) != problem.BadSetting {
+		if codeOf(c.err) != problem.NotAllowed {
 			warnOnly(n.checks) // who has signed in stays so
 		}
 	default:
@@ -73,6 +73,8 @@ func (d *Doctor) signIn(ctx context.Context, c *signInCheck, why string) []Check
 	switch {
 	case s.Over != "":
 		n.fail("token", "the sign-in"+who+" has run out: "+s.Over, run)
+	case s.Mode != 0:
+		n.warn("token", fmt.Sprintf("%s can be read by others (mode %04o)", s.Place, s.Mode), "chmod 600 "+s.Place+"; if somebody may have read it: leadmagic-mcp-proxy logout, then "+signin.Command)
 	case s.Expires.IsZero():
 		n.ok("token", "one%s in %s", who, s.Place)
 	case left > 0:
