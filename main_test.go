@@ -83,6 +83,7 @@ func TestTheVersion(t *testing.T) {
 //	balance CREDITS        sets the balance of the sandbox
 //	revoke KEY             makes the sandbox accept KEY and no other
 //	expire                 ends all access tokens of the sandbox
+//	renewals N             fails unless tokens were asked for with a refresh token N times
 //	steady COMMAND…        is exec, with names in place of times, ports and folders: see steady
 //	converse FILE [ARG…]   talks to the program as an editor does: see converse
 func TestScripts(t *testing.T) {
@@ -97,6 +98,7 @@ func TestScripts(t *testing.T) {
 			"balance":  balance,
 			"revoke":   revoke,
 			"expire":   func(ts *testscript.TestScript, _ bool, _ []string) { server(ts).ExpireTokens() },
+			"renewals": renewals,
 			"steady":   steady,
 			"converse": converse,
 			"age":      age,
@@ -265,6 +267,18 @@ func balance(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func revoke(ts *testscript.TestScript, _ bool, args []string) { server(ts).SetKey(args[0]) }
+
+func renewals(ts *testscript.TestScript, _ bool, args []string) {
+	got := 0
+	for _, r := range server(ts).Requests() {
+		if bytes.Contains(r.Body, []byte("grant_type=refresh_token")) {
+			got++
+		}
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("tokens were renewed %d times, not %s", got, args[0])
+	}
+}
 
 // steady runs the program with nothing else on the PATH, and makes what it prints the same in every run and on every
 // machine: what differs has a name instead.

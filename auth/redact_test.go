@@ -185,3 +185,14 @@ func BenchmarkRedact(b *testing.B) {
 		})
 	}
 }
+
+func TestATokenIsMaskedAsAKeyIs(t *testing.T) {
+	const token = "eyJ.a-b_c/d+e/f==0123"
+	var r Redactor
+	r.Add(Token(token))
+	for _, text := range []string{token, `eyJ.a-b_c\/d+e\/f==0123`, `eyJ.a-b_c\\\/d+e/f==0123`, "eyJ.a-b_c%2Fd%2Be%2Ff%3D%3D0123", `eyJ.a-b_c\u002fd+e\/f==0123`} {
+		if got := string(r.Redact([]byte("<" + text + ">"))); got != "<[redacted]>" {
+			t.Errorf("%s: got %s", text, got)
+		}
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
 
 	sdkauth "github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
@@ -559,10 +560,11 @@ func (l *Login) control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// mayAsk reports whether an address that a server names may be asked: https, or this machine if the server is on it.
+// mayAsk reports whether an address that a server names may be asked: https, or this machine if the server is on it. Letters
+// that are not ASCII have no place in one: they may look like others, or turn what follows around.
 func (l *Login) mayAsk(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
+	if err != nil || strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
 		return false
 	}
 	return u.Scheme == "https" || l.Tokens.Server.Scheme == "http" // which is on this machine

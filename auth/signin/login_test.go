@@ -356,6 +356,7 @@ func TestWhatIsNotAskedOnAServersWord(t *testing.T) {
 	for address, want := range map[string]bool{
 		"https://clerk.leadmagic.io/x": true, "http://clerk.leadmagic.io": false, "http://127.0.0.1:80/": false, "http://localhost": false,
 		"javascript:alert(1)": false, "file:///etc/passwd": false, "https://a:b@clerk.leadmagic.io": false, "https://": false, "%": false, "": false,
+		"https://clerk.leadmagic.io/?\u202e": false, "https://cl\u0435rk.leadmagic.io/": false,
 	} {
 		if got := l.mayAsk(address); got != want {
 			t.Errorf("%s: got %v", address, got)
@@ -527,6 +528,54 @@ func TestWhoHasSignedIn(t *testing.T) {
 	} {
 		if got := who(token(members)); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestMetadataThatCannotBeUsedSafely(t *testing.T) {
+	const resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
+	set := func(path, member string, value any) faults.Fault {
+		return faults.Fault{Path: path, Kind: faults.Alter, Set: map[string]any{member: value}}
+	}
+	for want, f := range map[string]faults.Fault{
+		"does not know PKCE with S256":         set(server, "code_challenge_methods_supported", []string{"plain"}),
+		"names no authorization endpoint":      set(server, "authorization_endpoint", nil),
+		"names no token endpoint":              set(server, "token_endpoint", nil),
+		"the revocation endpoint of":           set(server, "revocation_endpoint", "http://sign-in.example/revoke"),
+		"disallowed scheme":                    set(server, "authorization_endpoint", "javascript:alert(1)"),
+		"the authorization endpoint of":        set(server, "authorization_endpoint", "https://sign-in.example/\u202e"),
+		"authorization server that is not":     set(resource, "authorization_servers", []string{"http://sign-in.example"}),
+		"cannot be read":                       {Path: resource, Kind: faults.Status, Status: http.StatusOK, Body: "{"},
+		"HTTP 502":                             {Path: resource, Kind: faults.Status, Status: http.StatusBadGateway},
+		"the connection was closed":            {Path: resource, Kind: faults.Cut},
+		"no client could be registered: Lead":  {Path: "/register", Kind: faults.Cut},
+		"metadata that is not asked for: http": {Path: "/mcp", Kind: faults.Status, Status: 401, Header: map[string]string{"WWW-Authenticate": `Bearer resource_metadata="http://sign-in.example/x"`}},
+	} {
+		p := newPerson(t, faults.Options{})
+		p.server.Fault(f)
+		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	p := newPerson(t, faults.Options{})
+	p.server.Fault(faults.Fault{Path: "/mcp", Kind: faults.Status, Status: 401, Header: map[string]string{"WWW-Authenticate": `"broken`}})
+	if issuer, err := p.login().Discover(t.Context()); issuer != p.server.URL || err != nil {
+		t.Errorf("with a broken challenge: got %q, %v", issuer, err)
+	}
+	p.server.Fault(faults.Fault{Path: server, Kind: faults.Hang})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if issuer, err := p.login().Discover(ctx); issuer != "" || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("interrupted: got %q, %v", issuer, err)
+	}
+}
+
+func TestATokenThatCannotBeUsed(t *testing.T) {
+	for member, value := range map[string]string{"token_type": "DPoP", "access_token": "two words"} {
+		p := newPerson(t, faults.Options{})
+		p.server.Fault(faults.Fault{Path: "/token", Kind: faults.Alter, Set: map[string]any{member: value}})
+		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), "a token that cannot be used") || p.kept() != "" {
+			t.Errorf("%s: got %v", member, err)
 		}
 	}
 }

@@ -489,7 +489,7 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 	if err := change(&changed); err != nil || reflect.DeepEqual(changed, *g) {
 		return err
 	}
-	_, err = t.keep(ctx, &changed, private)
+	_, err = t.keep(context.WithoutCancel(ctx), &changed, private) // what it replaces may be void by now
 	return err
 }
 

@@ -444,3 +444,23 @@ func TestTheFormOfWhatIsKept(t *testing.T) {
 		t.Errorf("got %v, %v", members["resource"], err)
 	}
 }
+
+// Who waits for another process does not wait for ever, and does not hold the lock afterwards.
+func TestALockThatIsHeld(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	unlock, err := p.tokens.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.at(p.server.URL + "/mcp").lock(ctx); codeOf(err) != problem.Unreachable {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	again, err := p.tokens.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
