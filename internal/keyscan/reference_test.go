@@ -91,6 +91,7 @@ func TestAKeyBesideAReferenceIsFound(t *testing.T) {
 		"LEADMAGIC_API_KEY: >-\n  8f3a77\n":                                 "8f3a77",
 		"LEADMAGIC_API_KEY: >-\n  " + real + "\n":                           real,
 		"env:\n  LEADMAGIC_API_KEY: |2- # text\r\n\r\n      8f3a77\r\n":     "8f3a77",
+		"LEADMAGIC_API_KEY:\n 8f3a77\n":                                     "8f3a77",
 		"LEADMAGIC_API_KEY:\n  8f3a77\n":                                    "8f3a77",
 		"LEADMAGIC_API_KEY: # the key\n  # here\n  8f3a77 # it is\n":        "8f3a77",
 		"LEADMAGIC_API_KEY:\n  '8f3a77'\n":                                  "8f3a77",

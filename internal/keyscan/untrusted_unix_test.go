@@ -488,6 +488,9 @@ func TestSpecialFilesAreNotOpened(t *testing.T) {
 	if err != nil || rep.Notes != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Untracked || len(rep.Skipped) != 2 || !errors.Is(rep.Skipped[0], file.ErrNotRegular) {
 		t.Errorf("got %+v (%v)", rep, err)
 	}
+	if _, err := s.Scan(t.Context(), Targets{Paths: []string{"plain"}}); !errors.Is(err, file.ErrNotRegular) {
+		t.Errorf("one that is named: got %v", err)
+	}
 }
 
 func TestWhatIsNotLookedAtIsSaid(t *testing.T) {
