@@ -17,6 +17,7 @@ func TestThePathThatOutlivesAnUpgrade(t *testing.T) {
 		{"a cask of Homebrew", "brew/Caskroom/p/1.2.3/p", "brew/bin/p", "", "brew/bin/p"},
 		{"a cask whose link is another program", "brew/Caskroom/p/1.2.3/p", "", "", "brew/Caskroom/p/1.2.3/p"},
 		{"Scoop", "scoop/apps/p/1.2.3/p", "scoop/apps/p/current/p", "", "scoop/apps/p/current/p"},
+		{"Scoop, with the archive's folder", "scoop/apps/p/1.2.3/p/p", "scoop/apps/p/current/p/p", "", "scoop/apps/p/current/p/p"},
 		{"mise", "mise/installs/p/1.2.3/bin/p", "mise/installs/p/latest/bin/p", "other", "mise/installs/p/latest/bin/p"},
 		{"a link on the PATH", "opt/p-1.2.3/p", "bin/p", "bin", "bin/p"},
 		{"another program on the PATH", "opt/p/p", "", "other", "opt/p/p"},
