@@ -8,7 +8,7 @@
 //	leadmagic-mcp-proxy install EDITOR…    add the entry to an editor's config, never the key; uninstall removes it
 //	leadmagic-mcp-proxy scan [PATH…]       find LeadMagic keys in config files
 //	leadmagic-mcp-proxy doctor             find what is wrong and say what to do
-//	leadmagic-mcp-proxy login | logout     keep the key in the system's keychain or a private file, or remove it
+//	leadmagic-mcp-proxy login | logout     keep the key in the system's keychain or a private file, or sign in with the browser (--web); remove it
 //	leadmagic-mcp-proxy sandbox            serve a stand-in for LeadMagic on loopback
 //	leadmagic-mcp-proxy completion SHELL   print the completions of a shell
 //	leadmagic-mcp-proxy version            print the version

@@ -537,31 +537,32 @@ func (t *Tokens) lockPath() string {
 // lock keeps other processes from changing the sign-in, until unlock is called or this process ends.
 func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
 	path := t.lockPath()
+	failed := func(err error) error {
+		return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+err.Error(), "make the user's config folder writable")
+	}
 	if path == "" {
-		return nil, problem.New(problem.BadSetting, problem.NotSent, "the user's config folder is unknown", "set HOME")
+		return nil, failed(errors.New("the user's config folder is unknown"))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+err.Error(), "make "+filepath.Dir(path)+" writable")
+		return nil, failed(err)
 	}
-	type answer struct {
-		unlock func()
-		err    error
-	}
-	locked := make(chan answer, 1)
+	locked := make(chan error, 1)
+	var release func()
 	go func() {
-		unlock, err := lockedfile.MutexAt(path).Lock()
-		locked <- answer{unlock, err}
+		var err error
+		release, err = lockedfile.MutexAt(path).Lock()
+		locked <- err
 	}()
 	select {
-	case a := <-locked:
-		if a.err != nil {
-			return nil, problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+a.err.Error(), "make "+filepath.Dir(path)+" writable")
+	case err := <-locked:
+		if err != nil {
+			return nil, failed(err)
 		}
-		return a.unlock, nil
+		return release, nil
 	case <-ctx.Done():
 		go func() {
-			if a := <-locked; a.err == nil {
-				a.unlock()
+			if <-locked == nil {
+				release()
 			}
 		}()
 		return nil, problem.New(problem.Unreachable, problem.NotSent, "another session is renewing the sign-in, and has not finished", "")
