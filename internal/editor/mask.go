@@ -11,7 +11,7 @@ import (
 // secrets are quoted values under a name that speaks of a secret, or after an option that does.
 var secrets = []*lazyregexp.Regexp{
 	lazyregexp.New(`(?i)(["']?[\w.-]*` + telling + `[\w.-]*["']?\s*[:=]\s*["'])([^"'\n]+)`),
-	lazyregexp.New(`(?im)(^[ -]*[\w.-]*` + telling + `[\w.-]*[ ]*:[ ]+)([^"'\s#\[{|>&*][^\n]*)`), // YAML
+	lazyregexp.New(`(?im)((?:^[ -]*|[{,] *)[\w.-]*` + telling + `[\w.-]* *: +)([^"'\s#\[{|>&*][^\n,}]*)`), // YAML
 	lazyregexp.New(`(?i)(["']--?[\w-]*` + telling + `[\w-]*(?:["']\s*,\s*["']|=))([^"'\n]+)`),
 }
 

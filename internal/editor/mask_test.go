@@ -17,6 +17,9 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
 		`client_secret = 's3cret'`,
 		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
+		`  OTHER_TOKEN: s3cret # mine`,
+		`  - api-key: s3cret`,
+		`envs: {OTHER_TOKEN: s3cret, A: b, SECRET: ${{ secrets.X }}}`,
 	}, "\n")
 	want := strings.Join([]string{
 		`"LEADMAGIC_API_KEY": "<hidden>",`,
@@ -26,6 +29,9 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`env_vars = ["LEADMAGIC_API_KEY", "HTTPS_PROXY"]`,
 		`client_secret = '<hidden>'`,
 		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
+		`  OTHER_TOKEN: <hidden>`,
+		`  - api-key: <hidden>`,
+		`envs: {OTHER_TOKEN: <hidden>, A: b, SECRET: ${{ secrets.X }}}`,
 	}, "\n")
 	if got := string(masked([]byte(text))); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -150,8 +150,8 @@ func All() []Editor {
 			places: []place{{"", "~/.kiro", "settings/mcp.json"}},
 			// What Kiro passes by itself is written nowhere.
 			shape: standard(""), refer: asBraced, always: true, passes: rule{keep: sdkKeeps, expand: bracedExpand}, dock: true,
-			note:  "Kiro asks before it fills in a variable for the first time",
-			facts: "kiro.dev/docs/mcp/configuration and /docs/cli/mcp/configuration, looked up on 2026-11-29",
+			note:  "not every version of Kiro fills a variable in: if the key does not arrive, keep it with leadmagic-mcp-proxy login",
+			facts: "kiro.dev/docs/mcp/configuration, and issues 3152 and 5060 of kirodotdev/Kiro, looked up on 2026-11-29",
 		},
 		{
 			ID: "goose", Title: "Goose", program: "goose", Key: "extensions", format: yamlFormat{},

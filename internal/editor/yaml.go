@@ -283,11 +283,13 @@ func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	in := strings.Repeat(" ", y.last)
+	in, unit := strings.Repeat(" ", y.last), "  "
 	if y.items == nil {
-		in = y.indent + "  "
+		in = y.indent + unit
+	} else if !f.list {
+		unit = in[len(y.indent):]
 	}
-	text := string(f.text(path[1], value, in, y.end))
+	text := string(f.text(path[1], value, in, unit, y.end))
 	var out []byte
 	switch n := len(y.lines); {
 	case y.entry != nil:
@@ -358,23 +360,23 @@ func (f yamlFormat) check(old, changed []byte, path []string) error {
 
 func (f yamlFormat) headText(end string) string { return strings.ReplaceAll(f.head, "\n", end) }
 
-// text is an entry in lines.
-func (f yamlFormat) text(name string, value Object, in, end string) []byte {
+// text is an entry in lines. unit is one step of indentation.
+func (f yamlFormat) text(name string, value Object, in, unit, end string) []byte {
 	if f.list {
-		b := appendYAML(nil, append(Object{{"name", name}}, value...), in+"  ", end)
+		b := appendYAML(nil, append(Object{{"name", name}}, value...), in+"  ", unit, end)
 		copy(b[len(in):], "- ")
 		return b
 	}
-	return appendYAML(nil, Object{{name, value}}, in, end)
+	return appendYAML(nil, Object{{name, value}}, in, unit, end)
 }
 
 // appendYAML writes members in lines. Lists stand in one line: ours are short.
-func appendYAML(b []byte, o Object, in, end string) []byte {
+func appendYAML(b []byte, o Object, in, unit, end string) []byte {
 	for _, m := range o {
 		b = append(b, in+quoteYAML(m.Name)+":"...)
 		switch v := m.Value.(type) {
 		case Object:
-			b = appendYAML(append(b, end...), v, in+"  ", end)
+			b = appendYAML(append(b, end...), v, in+unit, unit, end)
 			continue
 		case string:
 			b = append(b, " "+quoteYAML(v)...)
