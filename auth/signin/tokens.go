@@ -91,6 +91,7 @@ type Tokens struct {
 	mark    string // what the files were like then
 	read    time.Time
 	refused bool     // LeadMagic's last answer was that it does not take the token
+	wanted  []string // the rights that this answer asked for
 	renewal *renewal // that is under way
 }
 
@@ -145,7 +146,7 @@ func (t *Tokens) Newer(ctx context.Context, used auth.Key) (auth.Key, bool) {
 func (t *Tokens) Answered(res *http.Response) {
 	wanted := wantedScopes(res)
 	t.mu.Lock()
-	t.refused = res.StatusCode == http.StatusUnauthorized || wanted != nil
+	t.refused, t.wanted = res.StatusCode == http.StatusUnauthorized || wanted != nil, wanted
 	g := t.grant
 	t.mu.Unlock()
 	if g == nil || wanted == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
@@ -229,7 +230,7 @@ func (t *Tokens) Describe() State {
 	}
 	return State{
 		Stored: true, Mode: mode, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
-		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(strings.Join(g.Wanted, " "), problem.MaxLine),
+		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(cmp.Or(strings.Join(t.wanted, " "), strings.Join(g.Wanted, " ")), problem.MaxLine),
 	}
 }
 
@@ -504,6 +505,7 @@ func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, erro
 	t.touch()
 	t.mu.Lock()
 	t.grant, t.path, t.mark, t.read = g, t.store().Private(), t.files(), time.Now()
+	t.wanted = nil // they are in g, or no more asked for
 	t.mu.Unlock()
 	return place, err
 }
