@@ -179,3 +179,38 @@ func TestBudgetReadsTheBalanceUntilItCan(t *testing.T) {
 		wantSpent(t, a, "odd 9 measured")
 	})
 }
+
+// The editor's own list says which tool shows the balance, until the tools change.
+func TestBudgetListsToolsOnlyWhereTheEditorHasNot(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		lists := func() (n int) {
+			b.becomes(func(b *account) {
+				for _, what := range b.log {
+					if what == "tools/list" {
+						n++
+					}
+				}
+				b.log = nil
+			})
+			return n
+		}
+		call := func() {
+			id := a.beginCall("odd", "{}")
+			synctest.Wait()
+			b.pays("odd", `{"content":[]}`, "100")
+			<-a.answer(id)
+		}
+		a.ask("tools/list", "{}")
+		if call(); lists() != 1 {
+			t.Error("the tools were listed again, though the editor had listed them")
+		}
+		b.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
+		<-a.rest
+		if call(); lists() != 1 {
+			t.Error("the tools were not listed, though they had changed")
+		}
+		if call(); lists() != 0 {
+			t.Error("the tools were listed again, though a list was there")
+		}
+	})
+}
