@@ -324,9 +324,7 @@ func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *fail
 		left -= min(time.Since(f.first), discoverFor)
 	} else {
 		f.current.cancel()
-		if known == nil {
-			known = f.current.candidate
-		}
+		known = cmp.Or(known, f.current.candidate)
 	}
 	for i := range f.Candidates {
 		if &f.Candidates[i] == known {

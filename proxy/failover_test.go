@@ -36,11 +36,11 @@ func TestFailoverTakesTheFirstThatOpensTheSession(t *testing.T) {
 
 func TestFailoverTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		second := &scripted{answer: says("second", version)}
+		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
 		var asked *problem.Problem
 		d := newEditor(t, &Failover{
 			Candidates: []Candidate{
-				{Name: "a", Upstream: &scripted{answer: refuses(signIn)}},
+				{Name: "a", Upstream: first},
 				{Name: "b", Upstream: second, Instead: func(_ context.Context, p *problem.Problem) *problem.Problem {
 					asked = p
 					return nil
@@ -52,7 +52,12 @@ func TestFailoverTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 		d.Want(`"id":0`, `"from":"second"`)
 		d.Write(find1)
 		d.Want(`"id":1`, `"from":"second"`)
+		d.Write(hello) // and so it stays, however often the editor begins anew
+		d.Want(`"id":0`, `"from":"second"`)
 		d.End()
+		if got, want := first.methods(), []string{"initialize"}; !slices.Equal(got, want) {
+			t.Errorf("the first got %q, want %q", got, want)
+		}
 		if asked != signIn {
 			t.Errorf("the second was asked about %v, want %v", asked, signIn)
 		}
