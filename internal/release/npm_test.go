@@ -164,7 +164,8 @@ func newNode(t *testing.T, registry, leadmagic string) *node {
 	home := t.TempDir()
 	return &node{home, []string{
 		"HOME=" + home, "PATH=" + *managers + string(filepath.ListSeparator) + os.Getenv("PATH"),
-		"npm_config_registry=" + registry, "npm_config_update_notifier=false", "YARN_REGISTRY=" + registry,
+		// Elsewhere than Node's own, where npx would find a program that this machine has.
+		"npm_config_prefix=" + filepath.Join(home, "global"), "npm_config_registry=" + registry, "npm_config_update_notifier=false", "YARN_REGISTRY=" + registry,
 		"LEADMAGIC_API_KEY=" + sandbox.Key, "LEADMAGIC_MCP_URL=" + leadmagic + "/mcp",
 	}}
 }
