@@ -29,14 +29,14 @@ const maxYAML = 256 << 10
 // yamlSays is an error of the parser: its first line, up to a value.
 var yamlSays = lazyregexp.New("^yaml: (?:unmarshal errors:\\s*)?(?:line (\\d+): )?([^\n`]*)")
 
-// yamlError is an error of the parser as one of ours.
-func yamlError(err error) error {
+// yamlError is an error of the parser as one of ours. The parser also counts ends of lines that nobody else knows.
+func yamlError(doc []byte, err error) error {
 	m := yamlSays.FindStringSubmatch(err.Error())
 	if m == nil {
 		return errors.New("this is no YAML")
 	}
 	line, _ := strconv.Atoi(m[1])
-	return &SyntaxError{Line: max(line, 1), Column: 1, Problem: keyscan.Hide(strings.TrimSpace(m[2]))}
+	return &SyntaxError{Line: max(min(line, 1+bytes.Count(doc, []byte("\n"))), 1), Column: 1, Problem: keyscan.Hide(strings.TrimSpace(m[2]))}
 }
 
 // parse reads the one document of a file; nil if there is nothing in it.
@@ -58,9 +58,9 @@ func (yamlFormat) parse(doc []byte) (*yaml.Node, error) {
 	}
 	switch {
 	case err == nil:
-		return nil, &SyntaxError{Line: second.Line, Column: 1, Problem: "another document begins here, where one is due"}
+		return nil, yamlError(doc, fmt.Errorf("yaml: line %d: another document begins here, where one is due", second.Line))
 	case !errors.Is(err, io.EOF):
-		return nil, yamlError(err)
+		return nil, yamlError(doc, err)
 	}
 	root := first.Content[0]
 	if root.Tag == "!!null" && root.Value == "" { // three dashes
@@ -77,14 +77,36 @@ func (f yamlFormat) decode(doc []byte) (map[string]any, error) {
 	}
 	var m map[string]any
 	if err := root.Decode(&m); err != nil {
-		return nil, yamlError(err)
+		return nil, yamlError(doc, err)
 	}
 	for name, value := range m {
-		if items, ok := value.([]any); f.list && ok {
+		m[name] = withNames(value)
+		if items, ok := m[name].([]any); f.list && ok {
 			m[name] = byName(items)
 		}
 	}
 	return m, nil
+}
+
+// withNames is a value whose members all have texts for names: in YAML they may be numbers too.
+func withNames(value any) any {
+	switch value := value.(type) {
+	case []any:
+		for i := range value {
+			value[i] = withNames(value[i])
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = withNames(value[name])
+		}
+	case map[any]any:
+		m := make(map[string]any, len(value))
+		for name, v := range value {
+			m[fmt.Sprint(name)] = withNames(v)
+		}
+		return m
+	}
+	return value
 }
 
 // byName are the items of a list under their names. One without is under its number, and so is one whose name another
@@ -300,7 +322,12 @@ func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 	case y.key != nil:
 		at := y.key.Line - 1
 		line, _ := emptied(y.lines[at], path[0])
-		out = y.replace(at, at+1, strings.TrimRight(line, "\r\n")+y.end+text)
+		to := y.past(at, len(y.indent), false) // behind its comments
+		between := strings.Join(y.lines[at+1:to], "")
+		if between != "" && !strings.HasSuffix(between, "\n") {
+			between += y.end
+		}
+		out = y.replace(at, to, strings.TrimRight(line, "\r\n")+y.end+between+text)
 	default:
 		head := ""
 		if !y.rooted {
@@ -324,19 +351,20 @@ func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 	from := y.entry.Line - 1
 	to, text := y.past(from, y.last, false), ""
 	only := len(y.items.Content) == 1 || y.items.Kind == yaml.MappingNode && len(y.items.Content) == 2
-	if key := y.key.Line - 1; only && blank([]byte(strings.Join(y.lines[key+1:from], ""))) {
+	if key := y.key.Line - 1; only {
+		between := strings.Join(y.lines[key+1:from], "")
 		_, before = cutBOM(before)
 		was, err := f.open(before, path)
 		switch line := y.lines[key]; {
 		case err == nil && was.key != nil:
 			text = was.lines[was.key.Line-1]
-		case strings.Contains(line, "#"):
+		case strings.Contains(line, "#") || !blank([]byte(between)):
 			text = line
 		case err == nil && !was.rooted && blank([]byte(strings.Join(y.lines[to:], ""))) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
 			key -= strings.Count(f.head, "\n")
 		}
-		if from = key; text != "" && to < len(y.lines) {
-			text = strings.TrimRight(text, "\r\n") + y.end
+		if from = key; text != "" && (between != "" || to < len(y.lines)) {
+			text = strings.TrimRight(text, "\r\n") + y.end + between
 		}
 	}
 	out := y.replace(from, to, text)
