@@ -48,7 +48,7 @@ func FuzzYAMLSetThenRemoveIsTheIdentity(f *testing.F) {
 		"extensions:\n  - name: a\n\n  -   command: x\n      name: leadmagic\n  # c\n", "extensions:\n  -\n    name: leadmagic\n", "extensions: &x\n  a: &y {cmd: x}\nb: *x\nc: *y\n",
 		"d: &d {cmd: x}\nextensions:\n  <<: *d\n  a: *d\n", "d: &d\n  a: {}\nextensions: *d\n", "extensions:\n  ? a\n  : cmd: x\n", "\"extensions\":\n  'a': 1\n", "  extensions:\n    a: 1\n  b: 2\n",
 		"a: |\n  text\n", "a: |\n  text", "a: |+\n  text\n\n", "a: >-\n  # no comment\n  text\n\n", "extensions:\n  a: |\n    # no comment\n\n", "a: \"x\nleadmagic: y\"\n", "a:\n\tb: 1\n", "a: 1\na: 2\n",
-		"extensions:\n  a: 1\n  a: 2\n", "a: .nan\nb: 2001-01-01\n", "a: !!binary aGk=\n", "? [a, b]\n: 1\n", "extensions:\n   # c", "extensions: {}\n    # c\n\na: 1\n", "extensions: {}\n  # c", "extensions:\n  0: 1\nb: {1: 2}\n", "\"\r", "1: 2\n", "a: \u2028b\n", "a: 1\rb: 2\n", "a: \u0085b: 1\n", "extensions:\n  leadmagic:\n    name: x\n    # c\n  b: 1\n",
+		"extensions:\n  a: 1\n  a: 2\n", "a: .nan\nb: 2001-01-01\n", "a: !!binary aGk=\n", "? [a, b]\n: 1\n", "  ? \n  :", "extensions:\n   # c", "extensions: {}\n    # c\n\na: 1\n", "extensions: {}\n  # c", "extensions:\n  0: 1\nb: {1: 2}\n", "\"\r", "1: 2\n", "a: \u2028b\n", "a: 1\rb: 2\n", "a: \u0085b: 1\n", "extensions:\n  leadmagic:\n    name: x\n    # c\n  b: 1\n",
 	} {
 		f.Add([]byte(doc))
 	}

@@ -338,6 +338,9 @@ func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 	if err := f.check(doc, out, path); err != nil {
 		return nil, err
 	}
+	if _, found, err := valueAt(f, out, path); err != nil || !found { // below a member without a name, say
+		return nil, errLines(1, path[0])
+	}
 	return slices.Concat(mark, out), nil
 }
 
