@@ -214,3 +214,15 @@ func TestBudgetListsToolsOnlyWhereTheEditorHasNot(t *testing.T) {
 		}
 	})
 }
+
+func TestBudgetRefusesWhenExactlyNothingIsLeft(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		id := a.beginCall("odd", "{}")
+		synctest.Wait()
+		b.pays("odd", `{"content":[]}`, "90")
+		<-a.answer(id)
+		wantSpent(t, a, "odd 10 measured")
+		denied(t, a, a.beginCall("odd", "{}"), "nothing is left of the 10 credits")
+		denied(t, a, a.beginCall("priced", "{}"), "0 of the 10 that")
+	})
+}

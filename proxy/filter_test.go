@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -220,6 +222,29 @@ func TestFilterPatternsThatHideEverything(t *testing.T) {
 			t.Errorf("a hidden tool answers %q", got.text)
 		}
 	})
+}
+
+func TestFilterSaysOnceThatNoToolIsLeft(t *testing.T) {
+	var log bytes.Buffer
+	list := ""
+	f := &Filter{Next: toolbox(func() string { return list }, new([]string)), ReadOnly: true, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	f.Start(func(*jsonrpc.Message) {})
+	defer f.Close(t.Context())
+	for _, tt := range []struct {
+		list string
+		want int // warnings so far
+	}{
+		{"", 0},
+		{`{"name":"reads","annotations":{"readOnlyHint":true}},{"name":"writes"}`, 0},
+		{`{"name":"writes"}`, 1},
+		{`{"name":"writes"}`, 1},
+	} {
+		list = tt.list
+		f.Call(t.Context(), compose(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		if got := strings.Count(log.String(), "no tool is left"); got != tt.want {
+			t.Errorf("after the list [%s] it was said %d times, want %d", tt.list, got, tt.want)
+		}
+	}
 }
 
 func TestFilterNamesPatternsThatMatchNothing(t *testing.T) {
