@@ -456,6 +456,43 @@ func TestRule14AfterASilenceTheConnectionsAreNew(t *testing.T) {
 	})
 }
 
+// A GET that reaches nobody brings no byte, however often it is tried.
+func TestRule14AttemptsAreNoSignOfLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		var away atomic.Bool
+		attempts := make(chan struct{})
+		o.dial = func() error {
+			if away.Load() {
+				select {
+				case attempts <- struct{}{}:
+				default:
+				}
+				return errors.New("nobody is there")
+			}
+			return nil
+		}
+		o.get = keepsOpen
+		d := o.initialize()
+		d.Write(ready)
+		alive(d)
+		away.Store(true)
+		o.hangUp()
+		<-time.After(10 * streamable.SleepGap)
+		if o.clients != 1 {
+			t.Errorf("there are %d clients before the call, want one", o.clients)
+		}
+		<-attempts
+		away.Store(false)
+		synctest.Wait()
+		alive(d)
+		if o.clients != 2 {
+			t.Errorf("there are %d clients after the call, want two", o.clients)
+		}
+		d.End()
+	})
+}
+
 // A call that runs on when the machine wakes keeps its stream.
 func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
