@@ -22,7 +22,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unicode"
 
 	sdkauth "github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
@@ -406,8 +405,9 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 	case isNetwork(err):
 		return nil, l.failed(ctx, "no client could be registered: ", err)
 	default:
+		said, _, _ := strings.Cut(err.Error(), " (") // the answer follows, with a secret perhaps
 		return nil, problem.New(problem.Failed, problem.Refused,
-			"no client could be registered at "+shown(m.RegistrationEndpoint)+": "+problem.PrintableLine(err.Error(), problem.MaxLine), "try again later")
+			"no client could be registered at "+shown(m.RegistrationEndpoint)+": "+problem.PrintableLine(said, problem.MaxLine), "try again later")
 	}
 	g.ClientID, g.ClientSecret = registered.ClientID, registered.ClientSecret
 	g.InHeader = g.ClientSecret != "" && cmp.Or(registered.TokenEndpointAuthMethod, "client_secret_basic") == "client_secret_basic"
@@ -560,11 +560,13 @@ func (l *Login) control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// mayAsk reports whether an address that a server names may be asked: https, or this machine if the server is on it. Letters
-// that are not ASCII have no place in one: they may look like others, or turn what follows around.
+// mayAsk reports whether a request may go to an address that a server names: https, or this machine if the server is on it.
+// Characters that RFC 3986 does not allow are refused: letters that are not ASCII may look like others, and a quote or a blank
+// may end the argument of the program that opens a browser. A fragment would swallow what is added behind it.
 func (l *Login) mayAsk(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"#<>\\^`{|}", r) }
+	if err != nil || strings.ContainsFunc(address, odd) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
 		return false
 	}
 	return u.Scheme == "https" || l.Tokens.Server.Scheme == "http" // which is on this machine

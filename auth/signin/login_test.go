@@ -544,6 +544,9 @@ func TestMetadataThatCannotBeUsedSafely(t *testing.T) {
 		"the revocation endpoint of":           set(server, "revocation_endpoint", "http://sign-in.example/revoke"),
 		"disallowed scheme":                    set(server, "authorization_endpoint", "javascript:alert(1)"),
 		"the authorization endpoint of":        set(server, "authorization_endpoint", "https://sign-in.example/\u202e"),
+		"is not asked: http://127.0.0.1/\"":    set(server, "authorization_endpoint", `http://127.0.0.1/" -x`),
+		"is not asked: http://127.0.0.1/#":     set(server, "authorization_endpoint", "http://127.0.0.1/#sign-in"),
+		"response: unexpected EOF":             {Path: "/register", Kind: faults.Status, Status: http.StatusCreated, Body: `{"client_secret":"hidden-secret"`},
 		"authorization server that is not":     set(resource, "authorization_servers", []string{"http://sign-in.example"}),
 		"cannot be read":                       {Path: resource, Kind: faults.Status, Status: http.StatusOK, Body: "{"},
 		"HTTP 502":                             {Path: resource, Kind: faults.Status, Status: http.StatusBadGateway},
@@ -553,7 +556,7 @@ func TestMetadataThatCannotBeUsedSafely(t *testing.T) {
 	} {
 		p := newPerson(t, faults.Options{})
 		p.server.Fault(f)
-		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden-secret") {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -577,5 +580,14 @@ func TestATokenThatCannotBeUsed(t *testing.T) {
 		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), "a token that cannot be used") || p.kept() != "" {
 			t.Errorf("%s: got %v", member, err)
 		}
+	}
+}
+
+func TestATokenThatEndsBeforeItBegins(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	p.server.Fault(faults.Fault{Path: "/token", Kind: faults.Alter, Set: map[string]any{"expires_in": -1}})
+	p.signIn()
+	if status, err := p.use(p.at(p.server.URL + "/mcp")); status != http.StatusOK || len(p.forms("refresh_token")) > 0 {
+		t.Errorf("got %d, %v, and %d renewals", status, err, len(p.forms("refresh_token")))
 	}
 }

@@ -367,6 +367,9 @@ func (t *Tokens) take(g *grant, token *oauth2.Token) error {
 		return problem.New(problem.BrokenAnswer, problem.NotSent, "the authorization server gave a token that cannot be used", "")
 	}
 	g.Access, g.Issued, g.Expires, g.Refused = token.AccessToken, time.Now().Round(0), token.Expiry, ""
+	if !g.Expires.After(g.Issued) { // some servers write -1 where it does not expire
+		g.Expires = time.Time{}
+	}
 	g.Refresh = cmp.Or(token.RefreshToken, g.Refresh)
 	if scope, ok := token.Extra("scope").(string); ok && scope != "" {
 		g.Scopes = strings.Fields(scope)
