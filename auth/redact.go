@@ -34,10 +34,16 @@ func (r *Redactor) Add(key Key) {
 	}
 	for {
 		before, keys := r.known.Load(), r.keys()
-		if slices.ContainsFunc(keys, key.Equal) {
-			return
+		keys = append([]Key{key}, slices.DeleteFunc(slices.Clone(keys), key.Equal)...)
+		if last := len(keys) - 1; last == maxKnown {
+			for i := last; i > 0; i-- { // tokens come by the hour, and must not replace the API key
+				if keys[i].odd() {
+					last = i
+					break
+				}
+			}
+			keys = slices.Delete(keys, last, last+1)
 		}
-		keys = append([]Key{key}, keys[:min(len(keys), maxKnown-1)]...)
 		if r.known.CompareAndSwap(before, &keys) {
 			return
 		}

@@ -91,6 +91,15 @@ func TestKeysOfThePastAreTakenOut(t *testing.T) {
 	if got := string(r.Redact([]byte(second + canary))); got != Redacted+canary {
 		t.Error("the oldest key is not the one that is forgotten")
 	}
+	r = redactorOf(t, canary)
+	r.Add(Token("refresh-token"))
+	for i := range 3 * maxKnown {
+		r.Add(Token(fmt.Sprintf("access-token-%d", i)))
+		r.Add(Token("refresh-token")) // which stays in use
+	}
+	if got := string(r.Redact([]byte(canary + " refresh-token"))); got != Redacted+" "+Redacted {
+		t.Errorf("after many tokens: got %q", got)
+	}
 }
 
 func TestWhatHasNoKeyIsNotCopied(t *testing.T) {
