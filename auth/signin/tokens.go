@@ -197,6 +197,8 @@ type State struct {
 	Place  string
 	// Mode is that of the private file where others can read it, else 0.
 	Mode fs.FileMode
+	// Broken says why the private file cannot be used. Then nothing else is known.
+	Broken error
 	// Who has signed in, if the authorization server has said.
 	Who    string
 	Issuer string
@@ -212,8 +214,10 @@ type State struct {
 
 // Look reads the sign-in, and is its state. Nothing is sent for it.
 func (t *Tokens) Look(ctx context.Context) State {
-	_, _, _ = t.load(ctx) // what cannot be read is none
-	return t.Describe()
+	if _, _, err := t.load(ctx); problem.As(err) != nil && problem.As(err).Code == problem.BadSetting {
+		return State{Broken: err}
+	}
+	return t.Describe() // a keychain that cannot be read has none
 }
 
 // Describe is the state as of the last reading.
@@ -229,7 +233,7 @@ func (t *Tokens) Describe() State {
 		mode = info.Mode().Perm()
 	}
 	return State{
-		Stored: true, Mode: mode, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: g.ClientID, Refused: t.refused, Over: g.Refused,
+		Stored: true, Mode: mode, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: problem.PrintableLine(g.ClientID, problem.MaxName), Refused: t.refused, Over: g.Refused,
 		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(cmp.Or(strings.Join(t.wanted, " "), strings.Join(g.Wanted, " ")), problem.MaxLine),
 	}
 }
@@ -459,7 +463,9 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	secret, path, err := t.store().Read(ctx) // an error of a keychain that was never read: it has nothing
 	switch {
 	case problem.As(err) != nil:
-		return nil, false, err
+		p := *problem.As(err)
+		p.Next = "remove it, then run: " + Command // what helps with the file of a key does not help here
+		return nil, false, &p
 	case err != nil && known: // in a keychain that could be read before
 		return nil, false, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
 	}

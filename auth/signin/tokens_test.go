@@ -368,7 +368,8 @@ func TestWhatIsKeptAndCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := p.at(p.server.URL + "/mcp")
-	if _, err := open.Get(t.Context()); codeOf(err) != problem.BadSetting || !strings.Contains(err.Error(), "can be changed by others") || !open.Stored(t.Context()) {
+	if _, err := open.Get(t.Context()); codeOf(err) != problem.BadSetting || !strings.Contains(err.Error(), "can be changed by others") || !open.Stored(t.Context()) ||
+		problem.As(err).Next != "remove it, then run: "+Command || codeOf(open.Look(t.Context()).Broken) != problem.BadSetting {
 		t.Errorf("a file that others may write: got %v", err)
 	}
 }

@@ -45,6 +45,9 @@ func (d *Doctor) signIn(ctx context.Context, c *signInCheck, why string) []Check
 	}
 	s := c.state
 	switch {
+	case s.Broken != nil:
+		n.failWith("token", s.Broken)
+		return n.checks
 	case !s.Stored && d.Route.SignInOnly:
 		n.fail("token", "nobody has signed in here", run)
 		return n.checks
