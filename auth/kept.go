@@ -42,15 +42,11 @@ func (k *Keys) Remove(ctx context.Context) ([]string, error) { return k.store().
 func (s *Store) Keep(ctx context.Context, secret string, private bool) (string, error) {
 	if private {
 		path, err := s.writePrivate(secret)
+		if err == nil {
+			err = readBack(path, secret)
+		}
 		if err != nil {
 			return "", err
-		}
-		if again, _, why, fix := readSecret(path); why != "" || strings.TrimSpace(again) != secret {
-			why = cmp.Or(why, "holds something else")
-			if fix != "" {
-				why += " (fix: " + fix + ")"
-			}
-			return "", errors.New("the private file cannot be read back: it " + why)
 		}
 		return path, nil
 	}
@@ -70,6 +66,19 @@ func (s *Store) Keep(ctx context.Context, secret string, private bool) (string, 
 	return keychainName, nil
 }
 
+// readBack says why a private file that was written cannot be used, nil if it can.
+func readBack(path, secret string) error {
+	again, _, why, fix := readSecret(path)
+	if why == "" && strings.TrimSpace(again) == secret {
+		return nil
+	}
+	why = cmp.Or(why, "holds something else")
+	if fix != "" {
+		why += " (fix: " + fix + ")"
+	}
+	return errors.New("the private file cannot be read back: it " + why)
+}
+
 // Read returns the secret, and the private file that it is in unless that is the keychain. It is empty if there is none.
 func (s *Store) Read(ctx context.Context) (secret, path string, err error) {
 	if path := s.Private(); path != "" {
@@ -86,8 +95,16 @@ func (s *Store) Read(ctx context.Context) (secret, path string, err error) {
 	return secret, "", err
 }
 
-// Reach says why the keychain cannot be used, nil if it can.
-func (s *Store) Reach(ctx context.Context) error {
+// Reach says why a secret cannot be kept in the keychain or the private file, nil if it can.
+func (s *Store) Reach(ctx context.Context, private bool) error {
+	if private {
+		content := strings.Repeat("-", maxFile) // or a full disk would not be noticed
+		temporary, _, err := s.writeBeside(content)
+		if err != nil {
+			return err
+		}
+		return errors.Join(readBack(temporary, content), os.Remove(temporary))
+	}
 	_, err := bounded(ctx, "reading the keychain", s.chain().Get)
 	return err
 }
@@ -183,28 +200,36 @@ func configFolders(goos string, getenv func(string) string, home string) []strin
 // writePrivate writes the private file where it is or should be, and returns that. It is complete or not there at all, and
 // never readable by others.
 func (s *Store) writePrivate(secret string) (string, error) {
+	temporary, path, err := s.writeBeside(secret + "\n")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return "", errors.Join(fmt.Errorf("writing the private file: %w", err), os.Remove(temporary))
+	}
+	return path, nil
+}
+
+// writeBeside writes a temporary file into the folder where the private file is or should be.
+func (s *Store) writeBeside(content string) (temporary, path string, err error) {
 	paths := s.Files()
 	if len(paths) == 0 {
-		return "", errors.New("the user's config folder is unknown: set HOME")
+		return "", "", errors.New("the user's config folder is unknown: set HOME")
 	}
-	path := cmp.Or(s.Private(), paths[0])
+	path = cmp.Or(s.Private(), paths[0])
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making the config folder: %w", err)
+		return "", "", fmt.Errorf("making the config folder: %w", err)
 	}
 	file, err := os.CreateTemp(dir, "."+s.File+"-*") // 0600
 	if err != nil {
-		return "", fmt.Errorf("writing the private file: %w", err)
+		return "", "", fmt.Errorf("writing the private file: %w", err)
 	}
-	_, err = file.WriteString(secret + "\n")
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
+	_, err = file.WriteString(content)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return "", "", errors.Join(fmt.Errorf("writing the private file: %w", err), os.Remove(file.Name()))
 	}
-	if err != nil {
-		return "", errors.Join(fmt.Errorf("writing the private file: %w", err), os.Remove(file.Name()))
-	}
-	return path, nil
+	return file.Name(), path, nil
 }
 
 // removePrivate removes the private file from wherever it may be, with what a process that died has left of one, and says

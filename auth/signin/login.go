@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -64,10 +65,14 @@ type Login struct {
 // Run signs a person in, and keeps what comes of it. The error is a *problem.Problem where the network or a server is the
 // reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
 func (l *Login) Run(ctx context.Context) (where string, err error) {
-	if !l.Private { // or the person would sign in for nothing
-		if err := l.Tokens.store().Reach(ctx); err != nil {
-			return "", err
-		}
+	// What cannot be kept is not asked for: the person would sign in for nothing.
+	unlock, err := l.Tokens.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	unlock()
+	if err := l.Tokens.store().Reach(ctx, l.Private); err != nil {
+		return "", err
 	}
 	defer l.Dial.CloseIdleConnections()
 	found, err := l.discover(ctx)
@@ -472,6 +477,7 @@ func (l *Login) ask(ctx context.Context, address string, listener net.Listener, 
 // callback takes the one answer that belongs to this sign-in. What else comes, from pages that try their luck or by a
 // name that leads here, is nobody's business.
 func (l *Login) callback(host, state string, answers chan<- url.Values) http.Handler {
+	ignored := sync.OnceFunc(func() { l.Say("an answer that does not belong to this sign-in came, and was ignored") })
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'")
@@ -484,7 +490,7 @@ func (l *Login) callback(host, state string, answers chan<- url.Values) http.Han
 				status, said = http.StatusOK, "The answer has arrived. You can close this page: the terminal says what came of it."
 			case foreign:
 				status, said = http.StatusBadRequest, "This answer does not belong to the sign-in that is waiting. Start again from the address in the terminal."
-				l.Say("an answer that does not belong to this sign-in came, and was ignored")
+				ignored()
 			case late:
 				status, said = http.StatusConflict, "An answer has arrived before. You can close this page."
 			}
@@ -523,8 +529,9 @@ func (l *Login) paste(state string, answers chan<- url.Values) {
 		if line == "" {
 			continue
 		}
-		u, err := url.Parse(line)
-		if err == nil && accept(u.Query(), state, answers) != foreign {
+		_, query, _ := strings.Cut(line, "?") // what is before it may be missing: some browsers do not show http://
+		query, _, _ = strings.Cut(query, "#")
+		if answer, err := url.ParseQuery(query); err == nil && accept(answer, state, answers) != foreign {
 			return
 		}
 		l.Say("that is not the address: copy all of it from the browser, as it is when the sign-in is over")

@@ -270,7 +270,7 @@ func TestASignInWithABrowserElsewhere(t *testing.T) {
 			return
 		}
 		_ = res.Body.Close()
-		_, _ = io.WriteString(keyboard, "\nhttps://leadmagic.io/\n"+p.server.URL+"/callback?code=x&state=wrong\n '"+res.Header.Get("Location")+"' \n")
+		_, _ = io.WriteString(keyboard, "\nhttps://leadmagic.io/\n"+p.server.URL+"/callback?code=x&state=wrong\n '"+strings.TrimPrefix(res.Header.Get("Location"), "http://")+"' \n")
 	}()
 	if _, err := l.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -574,11 +574,16 @@ func TestMetadataThatCannotBeUsedSafely(t *testing.T) {
 }
 
 func TestATokenThatCannotBeUsed(t *testing.T) {
-	for member, value := range map[string]string{"token_type": "DPoP", "access_token": "two words"} {
+	for _, tt := range []struct{ member, value, want string }{
+		{"token_type", "DPoP", "a token that cannot be used"},
+		{"access_token", "two words", "a token that cannot be used"},
+		{"access_token", "two\r\nX-Lines: 2", "a token that cannot be used"},
+		{"refresh_token", strings.Repeat("long", maxKept/4), "too large to be kept"},
+	} {
 		p := newPerson(t, faults.Options{})
-		p.server.Fault(faults.Fault{Path: "/token", Kind: faults.Alter, Set: map[string]any{member: value}})
-		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), "a token that cannot be used") || p.kept() != "" {
-			t.Errorf("%s: got %v", member, err)
+		p.server.Fault(faults.Fault{Path: "/token", Kind: faults.Alter, Set: map[string]any{tt.member: tt.value}})
+		if _, err := p.login().Run(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) || p.kept() != "" {
+			t.Errorf("%s: got %v", tt.member, err)
 		}
 	}
 }

@@ -40,6 +40,8 @@ const (
 	freshFor = 30 * time.Second
 	// missingFor is how long nothing is looked for where there was nothing, unless something has changed.
 	missingFor = 30 * time.Second
+	// maxKept is more than any sign-in has, and less than is read again.
+	maxKept = 32 << 10
 )
 
 // Command is what a person runs to sign in.
@@ -302,6 +304,11 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 		if good(g) || g.Refresh == "" {
 			return nil
 		}
+		if private := t.store().Private() != ""; private { // else a token is used up whose successor cannot be kept
+			if err := t.store().Reach(ctx, private); err != nil {
+				return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be renewed: "+err.Error(), "make the user's config folder writable, with some room")
+			}
+		}
 		return t.refresh(ctx, g)
 	})
 	t.mu.Lock()
@@ -507,10 +514,14 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 // may be void.
 func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, error) {
 	raw, err := json.Marshal(g) //nolint:gosec // this is where the secrets are kept
-	if err != nil {
-		return "", fmt.Errorf("keeping the sign-in: %w", err)
+	place := ""
+	switch {
+	case err != nil:
+	case len(raw) > maxKept:
+		err = errors.New("the sign-in is too large to be kept")
+	default:
+		place, err = t.store().Keep(ctx, string(raw), private)
 	}
-	place, err := t.store().Keep(ctx, string(raw), private)
 	t.touch()
 	t.mu.Lock()
 	t.grant, t.path, t.mark, t.read = g, t.store().Private(), t.files(), time.Now()

@@ -381,6 +381,26 @@ func TestAFolderThatCannotBeWrittenTo(t *testing.T) {
 	if err := os.Remove(p.tokens.lockPath()); err != nil {
 		t.Fatal(err)
 	}
+	if os.Geteuid() > 0 { // root writes everywhere, and on Windows a mode says nothing
+		unlock, err := p.tokens.lock(t.Context()) // so that it is there
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+		folder := filepath.Dir(p.tokens.lockPath())
+		if err := os.Chmod(folder, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.at(p.server.URL + "/mcp").Get(t.Context()); codeOf(err) != problem.BadSetting || !strings.Contains(err.Error(), "cannot be renewed") || len(p.forms("refresh_token")) > 0 {
+			t.Errorf("got %v, and %d renewals", err, len(p.forms("refresh_token")))
+		}
+		if _, err := p.login().Run(t.Context()); err == nil || len(p.forms("authorization_code")) != 1 {
+			t.Errorf("got %v: a person signs in for nothing", err)
+		}
+		if err := errors.Join(os.Chmod(folder, 0o700), os.Remove(p.tokens.lockPath())); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.Mkdir(p.tokens.lockPath(), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 	}
 	place, err := l.Run(ctx)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return errors.New("nothing was kept: interrupted")
 	case problem.As(err) != nil:
 		return fmt.Errorf("nothing was kept: %w", err)
