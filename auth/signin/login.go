@@ -36,7 +36,7 @@ const (
 	// requestFor bounds each request to an authorization server, and signInFor the time that a person has.
 	requestFor = 30 * time.Second
 	signInFor  = 10 * time.Minute
-	// maxPage is what is read of metadata.
+	// maxPage is how many bytes of metadata are read.
 	maxPage = 1 << 20
 )
 
@@ -58,11 +58,11 @@ type Login struct {
 	// Say tells the person something.
 	Say func(text string)
 
-	client *http.Client
-	reach  atomic.Int32 // how near the addresses may be that are connected to
+	client  *http.Client
+	nearest atomic.Int32 // the innermost zone that may be connected to
 }
 
-// Run signs a person in, and keeps what comes of it. The error is a *problem.Problem where the network or a server is the
+// Run signs a person in, stores the tokens, and returns the place. The error is a *problem.Problem where the network or a server is the
 // reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
 func (l *Login) Run(ctx context.Context) (where string, err error) {
 	// What cannot be kept is not asked for: the person would sign in for nothing.
@@ -101,7 +101,7 @@ func (l *Login) Run(ctx context.Context) (where string, err error) {
 	if slices.Contains(g.Scopes, "offline_access") {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "consent")) // or it is ignored: OpenID Connect Core §11
 	}
-	code, err := l.ask(ctx, flow.AuthCodeURL(state, options...), listener, state, found)
+	code, err := l.authorize(ctx, flow.AuthCodeURL(state, options...), listener, state, found)
 	if err != nil {
 		return "", err
 	}
@@ -136,7 +136,7 @@ func (l *Login) keep(ctx context.Context, g *grant) (string, error) {
 	return l.Tokens.keep(ctx, g, l.Private)
 }
 
-// failed is an error of a request, with what was being done before it.
+// failed is the problem of a request, with what was being done put in front of it.
 func (l *Login) failed(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -153,13 +153,13 @@ type discovery struct {
 	scopes   []string
 }
 
-// discover asks the server who signs people in for it, and that one how.
+// discover finds the authorization server of the server, and reads the metadata of both.
 // Source: the MCP specification 2025-11-25, Authorization; without any metadata, that of 2025-03-26.
 func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	t := l.Tokens
 	l.Dial.DialContext = (&net.Dialer{Timeout: 10 * time.Second, Control: l.control}).DialContext
 	l.client = NewClient(l.Dial)
-	l.reach.Store(anywhere)
+	l.nearest.Store(anywhere)
 	status, challenges, err := l.challenge(ctx)
 	if err != nil {
 		return nil, l.failed(ctx, "", err)
@@ -182,7 +182,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	issuer := (&url.URL{Scheme: t.Server.Scheme, Host: t.Server.Host}).String()
 	if meta != nil {
 		if len(meta.AuthorizationServers) == 0 {
-			return nil, odd(t.Server.Host + " names nobody who signs people in")
+			return nil, unusable(t.Server.Host + " names nobody who signs people in")
 		}
 		issuer, d.audience = meta.AuthorizationServers[0], meta.Resource
 		if len(d.scopes) == 0 {
@@ -192,17 +192,17 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	if err := l.sameIssuer(ctx, issuer); err != nil {
 		return nil, err
 	}
-	if !l.mayAsk(issuer) {
-		return nil, odd(t.Server.Host + " names an authorization server that is not asked: " + shown(issuer))
+	if !l.allowed(issuer) {
+		return nil, unusable(t.Server.Host + " names an authorization server that is not asked: " + shown(issuer))
 	}
 	d.server, err = sdkauth.GetAuthServerMetadata(ctx, issuer, l.client)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, odd("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
+		return nil, unusable("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
 	case d.server == nil && (meta != nil || status != http.StatusUnauthorized):
-		return nil, odd(shown(issuer) + " says nothing of how to sign in")
+		return nil, unusable(shown(issuer) + " says nothing of how to sign in")
 	case d.server == nil:
 		d.server = &oauthex.AuthServerMeta{
 			Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token", RegistrationEndpoint: issuer + "/register",
@@ -212,7 +212,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	return d, l.check(d.server)
 }
 
-// Discover asks who signs people in for the server, as Run begins.
+// Discover returns the issuer of the server's authorization server: what Run does first, and no more.
 func (l *Login) Discover(ctx context.Context) (issuer string, err error) {
 	defer l.Dial.CloseIdleConnections()
 	d, err := l.discover(ctx)
@@ -222,8 +222,8 @@ func (l *Login) Discover(ctx context.Context) (issuer string, err error) {
 	return d.server.Issuer, nil
 }
 
-// odd is the problem of a server that cannot be signed in to.
-func odd(what string) *problem.Problem {
+// unusable is the problem of a server that cannot be signed in to.
+func unusable(what string) *problem.Problem {
 	return problem.New(problem.Failed, problem.Refused, what, "see whether --mcp-url is right; if it is, this is for LeadMagic's support")
 }
 
@@ -233,7 +233,7 @@ func shown(address string) string { return problem.PrintableLine(address, proble
 // check refuses what cannot be used safely of a server's metadata.
 func (l *Login) check(m *oauthex.AuthServerMeta) error {
 	if !slices.Contains(m.CodeChallengeMethodsSupported, "S256") {
-		return odd(shown(m.Issuer) + " does not know PKCE with S256, which a program on a person's machine needs")
+		return unusable(shown(m.Issuer) + " does not know PKCE with S256, which a program on a person's machine needs")
 	}
 	for _, endpoint := range []struct {
 		name, address string
@@ -249,19 +249,19 @@ func (l *Login) check(m *oauthex.AuthServerMeta) error {
 			return problem.New(problem.Failed, problem.Refused, shown(m.Issuer)+" registers no clients by itself",
 				"give the id of one that is registered with --oauth-client-id")
 		case endpoint.address == "" && endpoint.needed:
-			return odd(shown(m.Issuer) + " names no " + endpoint.name + " endpoint")
-		case endpoint.address != "" && !l.mayAsk(endpoint.address):
-			return odd("the " + endpoint.name + " endpoint of " + shown(m.Issuer) + " is not asked: " + shown(endpoint.address))
+			return unusable(shown(m.Issuer) + " names no " + endpoint.name + " endpoint")
+		case endpoint.address != "" && !l.allowed(endpoint.address):
+			return unusable("the " + endpoint.name + " endpoint of " + shown(m.Issuer) + " is not asked: " + shown(endpoint.address))
 		}
 	}
 	return nil
 }
 
-// challenge asks the server for its tools as nobody in particular, to be told how to sign in: some open a session for anybody. How
-// near the server is decides how near its authorization server may be.
+// challenge lists the server's tools without a token, since a refusal says how to sign in: to initialize, some servers need none.
+// The zone of the server's address becomes the innermost in which its authorization server may be.
 func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex.Challenge, err error) {
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
-	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.reach.Store(reachOf(c.Conn.RemoteAddr().String())) }}
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.nearest.Store(zoneOf(c.Conn.RemoteAddr().String())) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(list))
 	if err != nil {
 		return 0, nil, err
@@ -296,8 +296,8 @@ func (l *Login) resource(ctx context.Context, named string) (*oauthex.ProtectedR
 		places = slices.Insert(places, 0, named)
 	}
 	for _, place := range slices.Compact(places) {
-		if !l.mayAsk(place) {
-			return nil, odd(l.Tokens.Server.Host + " names metadata that is not asked for: " + shown(place))
+		if !l.allowed(place) {
+			return nil, unusable(l.Tokens.Server.Host + " names metadata that is not asked for: " + shown(place))
 		}
 		meta, err := l.fetch(ctx, place)
 		if err != nil {
@@ -306,8 +306,8 @@ func (l *Login) resource(ctx context.Context, named string) (*oauthex.ProtectedR
 		if meta == nil {
 			continue
 		}
-		if !l.speaksFor(meta.Resource) {
-			return nil, odd("the metadata of " + l.Tokens.Server.Host + " is that of another server: " + shown(meta.Resource))
+		if !l.describesServer(meta.Resource) {
+			return nil, unusable("the metadata of " + l.Tokens.Server.Host + " is that of another server: " + shown(meta.Resource))
 		}
 		return meta, nil
 	}
@@ -337,14 +337,14 @@ func (l *Login) fetch(ctx context.Context, address string) (*oauthex.ProtectedRe
 	}
 	meta := new(oauthex.ProtectedResourceMetadata)
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(meta); err != nil {
-		return nil, odd("the metadata at " + shown(address) + " cannot be read")
+		return nil, unusable("the metadata at " + shown(address) + " cannot be read")
 	}
 	return meta, nil
 }
 
-// speaksFor reports whether metadata of a resource is that of the server: it is the same, or stands above it. Real
+// describesServer reports whether metadata of a resource is that of the server: it is the same, or stands above it. Real
 // servers name their origin, or write a / at the end.
-func (l *Login) speaksFor(resource string) bool {
+func (l *Login) describesServer(resource string) bool {
 	u, err := url.Parse(resource)
 	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !auth.SameOrigin(u, l.Tokens.Server) {
 		return false
@@ -422,11 +422,11 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 	return g, nil
 }
 
-// ask sends the person to the authorization page, and returns the code that comes back.
-func (l *Login) ask(ctx context.Context, address string, listener net.Listener, state string, d *discovery) (string, error) {
+// authorize sends the person to the authorization page, and returns the code that comes back.
+func (l *Login) authorize(ctx context.Context, address string, listener net.Listener, state string, d *discovery) (string, error) {
 	page, err := url.Parse(address)
 	if err != nil {
-		return "", odd("the authorization page has no address that can be opened")
+		return "", unusable("the authorization page has no address that can be opened")
 	}
 	answers := make(chan url.Values, 1)
 	server := &http.Server{Handler: l.callback(listener.Addr().String(), state, answers), ReadHeaderTimeout: 10 * time.Second}
@@ -463,19 +463,19 @@ func (l *Login) ask(ctx context.Context, address string, listener net.Listener, 
 	l.hide(code)
 	// An answer of another authorization server may carry a code for that one: RFC 9207 §2.4.
 	if required := d.server.AuthorizationResponseIssParameterSupported; issuer != d.server.Issuer && (required || issuer != "") {
-		return "", odd("the answer to the sign-in is not of " + shown(d.server.Issuer) + " but of " + shown(cmp.Or(issuer, "nobody")))
+		return "", unusable("the answer to the sign-in is not of " + shown(d.server.Issuer) + " but of " + shown(cmp.Or(issuer, "nobody")))
 	}
 	switch refused := answer.Get("error"); {
 	case refused == "" && code == "":
-		return "", odd("the answer to the sign-in has no code in it")
+		return "", unusable("the answer to the sign-in has no code in it")
 	case refused != "":
 		return "", problem.New(problem.NotAllowed, problem.Refused, "the sign-in was refused: "+refusalOf(refused, answer.Get("error_description")), "try again: "+Command)
 	}
 	return code, nil
 }
 
-// callback takes the one answer that belongs to this sign-in. What else comes, from pages that try their luck or by a
-// name that leads here, is nobody's business.
+// callback takes the one answer that belongs to this sign-in. Other requests are ignored: those of web pages that guess, and
+// those to another host name that resolves to this machine (DNS rebinding).
 func (l *Login) callback(host, state string, answers chan<- url.Values) http.Handler {
 	ignored := sync.OnceFunc(func() { l.Say("an answer that does not belong to this sign-in came, and was ignored") })
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -538,7 +538,7 @@ func (l *Login) paste(state string, answers chan<- url.Values) {
 	}
 }
 
-// Where an address is: the nearer, the more trust it takes to connect to it on somebody's word.
+// Zones of addresses, from the outermost on. A server may name addresses of its own zone and of those further out.
 const (
 	public int32 = iota
 	private
@@ -546,7 +546,7 @@ const (
 	anywhere
 )
 
-func reachOf(address string) int32 {
+func zoneOf(address string) int32 {
 	at, err := netip.ParseAddrPort(address)
 	ip := at.Addr().Unmap()
 	switch shared := netip.MustParsePrefix("100.64.0.0/10"); {
@@ -558,22 +558,22 @@ func reachOf(address string) int32 {
 	return public
 }
 
-// control refuses to connect to what is nearer than the server itself, or its proxy: a server far away must not have this
-// program ask machines of a network that it cannot reach.
+// control refuses connections to a zone further in than that of the server, or of the proxy to it: a server on the internet must
+// not make this program send requests into a private network.
 func (l *Login) control(_, address string, _ syscall.RawConn) error {
-	if reachOf(address) > l.reach.Load() {
-		return odd(l.Tokens.Server.Host + " names a server in a private network, which was not asked")
+	if zoneOf(address) > l.nearest.Load() {
+		return unusable(l.Tokens.Server.Host + " names a server in a private network, which was not asked")
 	}
 	return nil
 }
 
-// mayAsk reports whether a request may go to an address that a server names: https, or this machine if the server is on it.
+// allowed reports whether a request may go to an address that a server names: https, or this machine if the server is on it.
 // Characters that RFC 3986 does not allow are refused: letters that are not ASCII may look like others, and a quote or a blank
 // may end the argument of the program that opens a browser. A fragment would swallow what is added behind it.
-func (l *Login) mayAsk(address string) bool {
+func (l *Login) allowed(address string) bool {
 	u, err := url.Parse(address)
-	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"#<>\\^`{|}", r) }
-	if err != nil || strings.ContainsFunc(address, odd) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
+	forbidden := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"#<>\\^`{|}", r) }
+	if err != nil || strings.ContainsFunc(address, forbidden) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
 		return false
 	}
 	return u.Scheme == "https" || l.Tokens.Server.Scheme == "http" // which is on this machine
@@ -584,8 +584,8 @@ func secure(address string) bool {
 	return err == nil && auth.IsSecure(u)
 }
 
-// who is the person and the workspace, as far as the authorization server has told: beside the tokens, or in an ID token. That
-// came from it over TLS, so its signature is not looked at; and nothing depends on it. Source: OpenID Connect Core §3.1.3.7.
+// who names the person and the workspace, if the authorization server has: beside the tokens, or in an ID token. The ID token came
+// from that server over TLS, and is only shown, so its signature is not checked. Source: OpenID Connect Core §3.1.3.7.
 func who(token *oauth2.Token) string {
 	claims := map[string]any{}
 	if id, ok := token.Extra("id_token").(string); ok {
@@ -611,7 +611,7 @@ func who(token *oauth2.Token) string {
 	return person
 }
 
-// Logout removes the sign-in, and has the authorization server end it where that is offered. places are where it was.
+// Logout removes the stored sign-in, and revokes its tokens if the authorization server can. places are where it was stored.
 func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err error) {
 	unlock, err := t.lock(ctx)
 	if err == nil {
@@ -619,7 +619,7 @@ func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err
 	}
 	g, _, _ := t.load(ctx) // what cannot be read is removed as well
 	places, err = t.store().Remove(ctx)
-	t.touch()
+	t.signalChange()
 	if err != nil || g == nil || g.RevokeURL == "" {
 		return places, false, err
 	}

@@ -358,7 +358,7 @@ func TestWhatIsNotAskedOnAServersWord(t *testing.T) {
 		"javascript:alert(1)": false, "file:///etc/passwd": false, "https://a:b@clerk.leadmagic.io": false, "https://": false, "%": false, "": false,
 		"https://clerk.leadmagic.io/?\u202e": false, "https://cl\u0435rk.leadmagic.io/": false,
 	} {
-		if got := l.mayAsk(address); got != want {
+		if got := l.allowed(address); got != want {
 			t.Errorf("%s: got %v", address, got)
 		}
 	}
@@ -367,7 +367,7 @@ func TestWhatIsNotAskedOnAServersWord(t *testing.T) {
 		"https://mcp.leadmagic.io/m": false, "https://mcp.leadmagic.io/mcp/x": false, "https://leadmagic.io/mcp": false, "http://mcp.leadmagic.io/mcp": false,
 		"https://mcp.leadmagic.io:444/mcp": false, "https://u@mcp.leadmagic.io/mcp": false, "https://mcp.leadmagic.io/mcp?x": false, "%": false,
 	} {
-		if got := l.speaksFor(resource); got != want {
+		if got := l.describesServer(resource); got != want {
 			t.Errorf("%s: got %v", resource, got)
 		}
 	}
@@ -376,11 +376,11 @@ func TestWhatIsNotAskedOnAServersWord(t *testing.T) {
 		"10.0.0.1:1": private, "192.168.1.1:443": private, "169.254.169.254:80": private, "[fd00::1]:1": private, "100.64.0.1:1": private,
 		"203.0.113.1:443": public, "[2001:db8::1]:1": public,
 	} {
-		if got := reachOf(address); got != want {
+		if got := zoneOf(address); got != want {
 			t.Errorf("%s: got %d, want %d", address, got, want)
 		}
 		for _, from := range []int32{public, private, thisMachine, anywhere} {
-			l.reach.Store(from)
+			l.nearest.Store(from)
 			if got := l.control("", address, nil) == nil; got != (want <= from) {
 				t.Errorf("from %d, %s: got %v", from, address, got)
 			}
@@ -393,7 +393,7 @@ func TestAnAuthorizationServerThatIsNearerIsNotAsked(t *testing.T) {
 	p := newPerson(t, faults.Options{})
 	l := p.login()
 	l.Open = func(address string) error {
-		l.reach.Store(public) // as if the server had been far away
+		l.nearest.Store(public) // as if the server had been far away
 		l.Dial.CloseIdleConnections()
 		return browse(address)
 	}
@@ -409,7 +409,7 @@ func TestWithoutMetadataTheServerSignsInItself(t *testing.T) {
 		p.server.ClearFaults()
 		p.server.Fault(p.server.OAuthFaults("")[fault])
 		l.client, l.Dial = NewClient(l.Dial), &http.Transport{}
-		l.reach.Store(anywhere)
+		l.nearest.Store(anywhere)
 		d, err := l.discover(t.Context())
 		if err != nil || d.server.AuthorizationEndpoint != want || d.audience != "" {
 			t.Errorf("%s: got %+v, %v", fault, d, err)

@@ -1,5 +1,5 @@
-// Package signin signs a person in to LeadMagic's hosted server with OAuth, keeps what comes of it for all sessions of that
-// person, and renews it for one of them at a time. Only Login opens a browser. It sees no message.
+// Package signin signs a person in to LeadMagic's hosted server with OAuth, and stores the tokens for all sessions of that
+// person. One process at a time renews them. Only Login opens a browser. The package sees no message.
 package signin
 
 import (
@@ -38,7 +38,7 @@ const (
 	renewFor = 30 * time.Second
 	// freshFor is how long after a renewal a token that LeadMagic rejects is not renewed again.
 	freshFor = 30 * time.Second
-	// missingFor is how long nothing is looked for where there was nothing, unless something has changed.
+	// missingFor is how long it counts that there is no sign-in, unless a file changes: a keychain is slow.
 	missingFor = 30 * time.Second
 	// maxKept is more than any sign-in has, and less than is read again.
 	maxKept = 32 << 10
@@ -47,7 +47,7 @@ const (
 // Command is what a person runs to sign in.
 const Command = "leadmagic-mcp-proxy login --web"
 
-// A grant is a sign-in as it is kept: as one line of JSON, which only this package reads.
+// A grant is a sign-in in the form in which it is stored: one line of JSON, which only this package reads.
 type grant struct {
 	Resource     string    `json:"resource"`           // the address of the server that it is for, and no other
 	Audience     string    `json:"audience,omitempty"` // what that server calls itself: RFC 8707
@@ -90,7 +90,7 @@ type Tokens struct {
 	mu      sync.Mutex
 	grant   *grant // as last read, nil if there is none
 	path    string // the private file that it is in, empty for the keychain
-	mark    string // what the files were like then
+	version string // what the files were like then
 	read    time.Time
 	refused bool     // LeadMagic's last answer was that it does not take the token
 	wanted  []string // the rights that this answer asked for
@@ -106,9 +106,9 @@ type renewal struct {
 
 // Get implements auth.Credentials.
 func (t *Tokens) Get(ctx context.Context) (auth.Key, error) {
-	mark := t.files()
+	version := t.fileVersions()
 	t.mu.Lock()
-	g, known := t.grant, mark == t.mark
+	g, known := t.grant, version == t.version
 	missing := g == nil && known && time.Since(t.read) < missingFor
 	t.mu.Unlock()
 	switch {
@@ -177,10 +177,10 @@ func wantedScopes(res *http.Response) []string {
 
 // Changed reports whether somebody has signed in or out since the last reading. It looks at files alone.
 func (t *Tokens) Changed() bool {
-	mark := t.files()
+	version := t.fileVersions()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.read.IsZero() && mark != t.mark
+	return !t.read.IsZero() && version != t.version
 }
 
 // Stored reports whether there is a sign-in, also one that has run out or is in a file that cannot be used.
@@ -240,7 +240,7 @@ func (t *Tokens) Describe() State {
 	}
 }
 
-// Close waits for a renewal that is under way, since what would come of it may be the only way in, but not for long.
+// Close waits for a renewal that is under way, at most for patience: the refresh token that it replaces may be void already.
 func (t *Tokens) Close(patience time.Duration) {
 	t.mu.Lock()
 	r := t.renewal
@@ -285,8 +285,8 @@ func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
 	}
 }
 
-// current reads the sign-in, and renews it if that is needed: with a lock against other processes, and after another look
-// at what they may have done meanwhile.
+// current reads the sign-in, and renews it if needed: under the lock, and only if no other process has done so before it had
+// the lock.
 func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 	good := func(g *grant) bool { return g.usable(early) && g.Access != rejected }
 	g, _, err := t.load(ctx)
@@ -298,7 +298,7 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 	case good(g):
 		return g, nil
 	case g.Refresh == "", g.Access == rejected && time.Since(g.Renewed).Abs() < freshFor:
-		return t.last(g, rejected, t.over(g))
+		return t.stillUsable(g, rejected, t.expired(g))
 	}
 	err = t.update(ctx, func(g *grant) error {
 		if good(g) || g.Refresh == "" {
@@ -320,13 +320,13 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 	case good(g):
 		return g, nil
 	case err != nil:
-		return t.last(g, rejected, err)
+		return t.stillUsable(g, rejected, err)
 	}
-	return nil, t.over(g)
+	return nil, t.expired(g)
 }
 
-// last is g if its access token can still be used, though why not to renew it.
-func (t *Tokens) last(g *grant, rejected string, why error) (*grant, error) {
+// stillUsable returns g if its access token can be used until it ends, although it was not renewed, or else why it was not.
+func (t *Tokens) stillUsable(g *grant, rejected string, why error) (*grant, error) {
 	if g.usable(0) && g.Access != rejected {
 		return g, nil
 	}
@@ -337,7 +337,7 @@ func (t *Tokens) missing() error {
 	return problem.New(problem.SignInRequired, problem.NotSent, "nobody has signed in to "+t.Server.Host+" here", "run: "+Command)
 }
 
-func (t *Tokens) over(g *grant) error {
+func (t *Tokens) expired(g *grant) error {
 	what := "the sign-in to " + t.Server.Host + " has run out"
 	if g.Refused != "" {
 		what += ": " + g.Refused
@@ -370,7 +370,7 @@ func (t *Tokens) refresh(ctx context.Context, g *grant) error {
 // final are the errors of a token endpoint after which another try makes no sense. Source: RFC 6749 §5.2.
 var final = []string{"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_target"}
 
-// take puts the tokens that a server has given into g.
+// take copies the tokens of a response into g, if they can be used.
 func (t *Tokens) take(g *grant, token *oauth2.Token) error {
 	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
 	if !strings.EqualFold(token.Type(), "bearer") || token.AccessToken == "" ||
@@ -427,7 +427,7 @@ func isNetwork(err error) bool {
 	return ok
 }
 
-// unexpected is the problem of an answer that is none of an authorization server's.
+// unexpected is the problem of a response whose form is not that of an authorization server.
 func unexpected(res *http.Response, body []byte) *problem.Problem {
 	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Now: time.Now()})
 	switch p.Code {
@@ -463,7 +463,7 @@ func (t *Tokens) resource() string {
 
 // load reads what is kept, and says whether that is in the private file.
 func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
-	mark := t.files()
+	version := t.fileVersions()
 	t.mu.Lock()
 	known := t.grant != nil && t.path == ""
 	t.mu.Unlock()
@@ -487,11 +487,11 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.grant, t.path, t.mark, t.read = g, path, mark, time.Now()
+	t.grant, t.path, t.version, t.read = g, path, version, time.Now()
 	return g, path != "", nil
 }
 
-// update changes the sign-in that is kept, while no other process does. There is nothing to change if there is none.
+// update changes the stored sign-in under the lock. Without one it does nothing.
 func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 	unlock, err := t.lock(ctx)
 	if err != nil {
@@ -502,7 +502,7 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 	if err != nil || g == nil {
 		return err
 	}
-	changed := *g // who has g may read it still
+	changed := *g // others may be reading g
 	if err := change(&changed); err != nil || reflect.DeepEqual(changed, *g) {
 		return err
 	}
@@ -522,22 +522,22 @@ func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, erro
 	default:
 		place, err = t.store().Keep(ctx, string(raw), private)
 	}
-	t.touch()
+	t.signalChange()
 	t.mu.Lock()
-	t.grant, t.path, t.mark, t.read = g, t.store().Private(), t.files(), time.Now()
+	t.grant, t.path, t.version, t.read = g, t.store().Private(), t.fileVersions(), time.Now()
 	t.wanted = nil // they are in g, or no more asked for
 	t.mu.Unlock()
 	return place, err
 }
 
-// touch has Changed notice, in all processes, what was done in a keychain.
-func (t *Tokens) touch() {
+// signalChange marks the lock file as changed, so that Changed notices in all processes what was done in a keychain.
+func (t *Tokens) signalChange() {
 	now := time.Now()
 	_ = os.Chtimes(t.lockPath(), now, now)
 }
 
-// files is what the private file and the lock file are like now.
-func (t *Tokens) files() string {
+// fileVersions is what the private file and the lock file are like now.
+func (t *Tokens) fileVersions() string {
 	var said strings.Builder
 	for _, path := range []string{t.store().Private(), t.lockPath()} {
 		if info, err := os.Stat(path); err == nil {
@@ -547,7 +547,7 @@ func (t *Tokens) files() string {
 	return said.String()
 }
 
-// lockPath is in a folder that no variable moves, since an editor may not pass that on.
+// lockPath is in a folder that depends on no XDG_CONFIG_HOME or APPDATA, since an editor may not pass these on.
 func (t *Tokens) lockPath() string {
 	files := t.store().Files()
 	if len(files) == 0 {
