@@ -2,6 +2,7 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -24,6 +25,7 @@ type keychain struct {
 	mu     sync.Mutex
 	secret string
 	err    error
+	full   error // of Set alone
 }
 
 func (k *keychain) Get() (string, error) {
@@ -35,10 +37,11 @@ func (k *keychain) Get() (string, error) {
 func (k *keychain) Set(secret string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.err == nil {
+	err := cmp.Or(k.err, k.full)
+	if err == nil {
 		k.secret = secret
 	}
-	return k.err
+	return err
 }
 
 func (k *keychain) Delete() error { return k.Set("") }

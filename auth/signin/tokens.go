@@ -94,6 +94,7 @@ type Tokens struct {
 	read    time.Time
 	refused bool     // LeadMagic's last answer was that it does not take the token
 	wanted  []string // the rights that this answer asked for
+	unkept  bool     // grant could not be stored
 	renewal *renewal // that is under way
 }
 
@@ -487,6 +488,9 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.unkept && t.grant != nil && g != nil && t.grant.Issued.After(g.Issued) {
+		g = t.grant // what is stored is void
+	}
 	t.grant, t.path, t.version, t.read = g, path, version, time.Now()
 	return g, path != "", nil
 }
@@ -525,6 +529,7 @@ func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, erro
 	t.signalChange()
 	t.mu.Lock()
 	t.grant, t.path, t.version, t.read = g, t.store().Private(), t.fileVersions(), time.Now()
+	t.unkept = err != nil
 	t.wanted = nil // they are in g, or no more asked for
 	t.mu.Unlock()
 	return place, err

@@ -422,6 +422,22 @@ func TestAKeychainThatIsLockedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.expire()
+	p.chain.full = errors.New("full")
+	for range 2 { // the second time with the refresh token that could not be stored
+		if _, err := session.Get(t.Context()); err != nil {
+			t.Errorf("with a keychain that is full: got %v", err)
+		}
+		session.mu.Lock()
+		again := *session.grant
+		again.Expires = time.Now().Add(-time.Second)
+		session.grant = &again
+		session.mu.Unlock()
+		p.chain.full = nil
+	}
+	if got := len(p.forms("refresh_token")); got != 2 {
+		t.Errorf("%d renewals, want 2", got)
+	}
+	p.expire()
 	p.chain.err = errors.New("locked")
 	if _, err := session.Get(t.Context()); codeOf(err) != problem.Unreachable || !strings.Contains(err.Error(), "locked") {
 		t.Errorf("got %v", err)
