@@ -410,7 +410,7 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 	case isNetwork(err):
 		return nil, l.failed(ctx, "no client could be registered: ", err)
 	default:
-		said, _, _ := strings.Cut(err.Error(), " (") // the answer follows, with a secret perhaps
+		said, _, _ := strings.Cut(err.Error(), ": ") // the answer follows, with a secret perhaps
 		return nil, problem.New(problem.Failed, problem.Refused,
 			"no client could be registered at "+shown(m.RegistrationEndpoint)+": "+problem.PrintableLine(said, problem.MaxLine), "try again later")
 	}
