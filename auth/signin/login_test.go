@@ -546,7 +546,7 @@ func TestMetadataThatCannotBeUsedSafely(t *testing.T) {
 		"the authorization endpoint of":        set(server, "authorization_endpoint", "https://sign-in.example/\u202e"),
 		"is not asked: http://127.0.0.1/\"":    set(server, "authorization_endpoint", `http://127.0.0.1/" -x`),
 		"is not asked: http://127.0.0.1/#":     set(server, "authorization_endpoint", "http://127.0.0.1/#sign-in"),
-		"successful registration response":     {Path: "/register", Kind: faults.Status, Status: http.StatusCreated, Body: `{"client_id_issued_at":"","client_secret":"hidden-secret"}`},
+		"successful registration response":     {Path: "/register", Kind: faults.Status, Status: http.StatusCreated, Body: `{"client_secret":"hidden-secret"`},
 		"authorization server that is not":     set(resource, "authorization_servers", []string{"http://sign-in.example"}),
 		"cannot be read":                       {Path: resource, Kind: faults.Status, Status: http.StatusOK, Body: "{"},
 		"HTTP 502":                             {Path: resource, Kind: faults.Status, Status: http.StatusBadGateway},
