@@ -66,11 +66,9 @@ type Login struct {
 // reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
 func (l *Login) Run(ctx context.Context) (where string, err error) {
 	// What cannot be kept is not asked for: the person would sign in for nothing.
-	unlock, err := l.Tokens.lock(ctx)
-	if err != nil {
+	if err := l.Tokens.lockable(); err != nil {
 		return "", err
 	}
-	unlock()
 	if err := l.Tokens.store().Reach(ctx, l.Private); err != nil {
 		return "", err
 	}

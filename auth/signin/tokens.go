@@ -561,17 +561,36 @@ func (t *Tokens) lockPath() string {
 	return strings.TrimSuffix(files[len(files)-1], ".json") + ".lock"
 }
 
+func (t *Tokens) makeLockFolder() (lock string, err error) {
+	path := t.lockPath()
+	if path == "" {
+		return "", errors.New("the user's config folder is unknown")
+	}
+	return path, os.MkdirAll(filepath.Dir(path), 0o700)
+}
+
+// lockable says why lock would fail, and leaves no file.
+func (t *Tokens) lockable() error {
+	path, err := t.makeLockFolder()
+	if err != nil {
+		return cannotLock(err)
+	}
+	try, err := os.CreateTemp(filepath.Dir(path), "*.lock")
+	if err != nil {
+		return cannotLock(err)
+	}
+	return errors.Join(try.Close(), os.Remove(try.Name()))
+}
+
+func cannotLock(err error) error {
+	return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+err.Error(), "make the user's config folder writable")
+}
+
 // lock keeps other processes from changing the sign-in, until unlock is called or this process ends.
 func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
-	path := t.lockPath()
-	failed := func(err error) error {
-		return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be locked: "+err.Error(), "make the user's config folder writable")
-	}
-	if path == "" {
-		return nil, failed(errors.New("the user's config folder is unknown"))
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, failed(err)
+	path, err := t.makeLockFolder()
+	if err != nil {
+		return nil, cannotLock(err)
 	}
 	locked := make(chan error, 1)
 	var release func()
@@ -583,7 +602,7 @@ func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
 	select {
 	case err := <-locked:
 		if err != nil {
-			return nil, failed(err)
+			return nil, cannotLock(err)
 		}
 		return release, nil
 	case <-ctx.Done():

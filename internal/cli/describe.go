@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -23,8 +24,9 @@ func (ss *session) describe(p *problem.Problem, client string) *problem.Problem 
 			said.Next = "answer what it may be asking, then call again"
 		}
 	case problem.KeyMissing:
-		if next := report.Advice(syntaxOf(client)); next != "" {
-			said.Next = next
+		said.Next = cmp.Or(report.Advice(syntaxOf(client)), p.Fix())
+		if ss.signIn != nil {
+			said.Next += "; who has no key signs in: " + signin.Command
 		}
 	case problem.SignInRequired:
 		if s := ss.signedIn(); s.Refused && p.HTTPStatus != 0 {
