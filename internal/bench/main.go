@@ -111,8 +111,8 @@ func (c *contestant) sum(relay *contestant) {
 	c.Numbers["start_ms"] = quantile(c.times["start"], 0.5)
 	c.Numbers["call_p50_ms"] = quantile(c.times["call"], 0.5)
 	c.Numbers["call_p99_ms"] = quantile(c.times["call"], 0.99)
-	c.Numbers["calls_per_second_64_in_flight"] = inFlight * perFlight / quantile(c.times["64 calls in flight"], 0.5) * 1000
-	c.Numbers["result_16_mib_ms"] = quantile(c.times["result of 16 MiB"], 0.5)
+	c.Numbers["calls_per_second_64_in_flight"] = usualFlight * perFlight / quantile(c.times[flightName(usualFlight)], 0.5) * 1000
+	c.Numbers["result_16_mib_ms"] = quantile(c.times[sizeName(usualSize)], 0.5)
 }
 
 // quantile is the value below which that part of all values lies.
@@ -145,7 +145,10 @@ func (r report) print(out io.Writer) {
 	row(names)
 	fmt.Fprintln(out, rule+"|")
 	table(keys(r.Contestants[0].Ratios), func(c *contestant, name string) string {
-		q := c.Ratios[name]
+		q, measured := c.Ratios[name]
+		if !measured {
+			return ""
+		}
 		return fmt.Sprintf("%.2f (%.2f to %.2f)", q[1], q[0], q[2])
 	})
 	for _, c := range r.Contestants {

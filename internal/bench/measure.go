@@ -13,10 +13,20 @@ import (
 const (
 	callsInTurn = 80              // calls in each turn, one after the other
 	warmUp      = 100             // calls that do not count
-	inFlight    = 64              // calls side by side
-	perFlight   = 50              // calls that each of them makes
-	large       = 16 << 20        // bytes of a large result
+	perFlight   = 50              // calls that each of those in flight makes
 	idle        = 9 * time.Second // before memory is read
+)
+
+// The number of calls in flight, and the bytes of a result, at which the costs of this program are compared with the relay's.
+// All contestants are measured at usualFlight and usualSize alone.
+const (
+	usualFlight = 64
+	usualSize   = 16 << 20
+)
+
+var (
+	flights = []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
+	sizes   = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20}
 )
 
 // measure has the contestants take turns at everything.
@@ -33,8 +43,8 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 			closeSession(c)
 		}
 	}()
-	// inTurn times what each does, that often in turn. Who begins changes.
-	inTurn := func(name string, times int, do func(*contestant) error) error {
+	// inTurn times what each of some does, that often in turn. Who begins changes.
+	inTurn := func(name string, list []*contestant, times int, do func(*contestant) error) error {
 		for i := range times {
 			for j := range list {
 				c := list[(i+j)%len(list)]
@@ -59,24 +69,26 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 			return err
 		}
 	}
-	flight := func(c *contestant) error {
-		s := sessions[c]
-		const calls = inFlight * perFlight
-		for i := range calls + inFlight {
-			if i < calls {
-				if err := s.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
-					return err
+	fly := func(inFlight int) func(*contestant) error {
+		return func(c *contestant) error {
+			s, calls := sessions[c], max(inFlight*perFlight, 400)
+			for i := range calls + inFlight {
+				if i < calls {
+					if err := s.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
+						return err
+					}
+				}
+				if i >= inFlight {
+					if _, err := s.receive(); err != nil {
+						return err
+					}
 				}
 			}
-			if i >= inFlight {
-				if _, err := s.receive(); err != nil {
-					return err
-				}
-			}
+			return nil
 		}
-		return nil
 	}
-	err := inTurn("start", turns, func(c *contestant) (err error) {
+	result := func(size int) func(*contestant) error { return call(fmt.Sprintf(`{"size":%d}`, size), size) }
+	err := inTurn("start", list, turns, func(c *contestant) (err error) {
 		sessions[c], err = open(ctx, c, url)
 		return err
 	})
@@ -91,31 +103,57 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	}
 	remember("_idle_mb")
 	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
-	if err := inTurn("warm-up", warmUp, small); err != nil {
+	if err := inTurn("warm-up", list, warmUp, small); err != nil {
 		return err
 	}
 	for _, c := range list {
 		delete(c.times, "warm-up")
 		c.Numbers["cpu_per_call_ms"] = -processor(sessions[c].cmd.Process.Pid)
 	}
-	if err := inTurn("call", turns*callsInTurn, small); err != nil {
+	if err := inTurn("call", list, turns*callsInTurn, small); err != nil {
 		return err
 	}
 	for _, c := range list {
 		c.Numbers["cpu_per_call_ms"] = (c.Numbers["cpu_per_call_ms"] + processor(sessions[c].cmd.Process.Pid)) / float64(turns*callsInTurn)
 	}
-	if err := inTurn("64 calls in flight", turns, flight); err != nil {
+	if err := inTurn(flightName(usualFlight), list, turns, fly(usualFlight)); err != nil {
 		return err
 	}
 	remember("_mb")
-	if err := inTurn("result of 16 MiB", turns, call(fmt.Sprintf(`{"size":%d}`, large), large)); err != nil {
+	if err := inTurn(sizeName(usualSize), list, turns, result(usualSize)); err != nil {
 		return err
 	}
 	remember("_after_16_mib_mb")
+	for _, n := range flights {
+		if n == usualFlight {
+			continue
+		}
+		if err := inTurn(flightName(n), list[:2], max(1, turns/2), fly(n)); err != nil {
+			return err
+		}
+	}
+	for _, n := range sizes {
+		if n == usualSize {
+			continue
+		}
+		// The time of a small result is that of a call, which wants more turns.
+		if err := inTurn(sizeName(n), list[:2], max(1, turns/2, min(turns*20, turns*(1<<20)/n)), result(n)); err != nil {
+			return err
+		}
+	}
 	for _, c := range list {
 		c.sum(list[1])
 	}
 	return nil
+}
+
+func flightName(n int) string { return fmt.Sprintf("%d in flight", n) }
+
+func sizeName(n int) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("result of %d KiB", n>>10)
+	}
+	return fmt.Sprintf("result of %d MiB", n>>20)
 }
 
 // family is a process with all that it has started. On other systems than Linux it is not known.

@@ -24,6 +24,8 @@ var sections = map[string]func(t *testing.T, arg string) string{
 	"tools":      toolReference,
 	"settings":   settingTable,
 	"benchmark":  benchmarkTable,
+	"ratios":     ratioTable,
+	"charts":     ratioCharts,
 	"probes":     probeTable,
 	"walls":      wallTable,
 }
@@ -371,10 +373,11 @@ type benchmark struct {
 	System      string `json:"system"`
 	CPUs        int    `json:"cpus"`
 	Contestants []struct {
-		Name    string             `json:"name"`
-		Version string             `json:"version"`
-		Numbers map[string]float64 `json:"numbers"`
-		Probes  map[string]string  `json:"probes"`
+		Name    string                `json:"name"`
+		Version string                `json:"version"`
+		Numbers map[string]float64    `json:"numbers"`
+		Ratios  map[string][3]float64 `json:"ratios"`
+		Probes  map[string]string     `json:"probes"`
 	} `json:"contestants"`
 }
 
@@ -432,6 +435,48 @@ func benchmarkTable(t *testing.T, _ string) string {
 		rows = append(rows, row)
 	}
 	return table(rows...) + fmt.Sprintf("\nMeasured on %s on %s with %d shared cores, in one run.\n", b.Date, b.System, b.CPUs)
+}
+
+// ratioTable is what this program costs beside the relay.
+func ratioTable(t *testing.T, _ string) string {
+	b := readBenchmark(t)
+	rows := [][]string{{"", "this program, as a multiple of the bare relay"}}
+	for _, row := range [][2]string{{"ready after the start", "start"}, {"a call", "call"}, {"64 calls in flight", "64 in flight"}, {"a result of 16 MiB", "result of 16 MiB"}} {
+		q := ratio(t, b, row[1])
+		rows = append(rows, []string{row[0], fmt.Sprintf("%.2f (%.2f to %.2f)", q[1], q[0], q[2])})
+	}
+	cpu := b.Contestants[0].Numbers["cpu_per_call_ms"] / b.Contestants[1].Numbers["cpu_per_call_ms"]
+	return table(append(rows, []string{"processor time of a call", fmt.Sprintf("%.2f", cpu)})...)
+}
+
+// ratioCharts show how the cost beside the relay changes with the size of a result, and with the calls in flight.
+func ratioCharts(t *testing.T, _ string) string {
+	b := readBenchmark(t)
+	var out strings.Builder
+	for _, chart := range []struct {
+		title, format string
+		points        []string
+	}{
+		{"A result of this size", "result of %s", []string{"1 KiB", "4 KiB", "16 KiB", "64 KiB", "256 KiB", "1 MiB", "4 MiB", "16 MiB", "64 MiB"}},
+		{"Calls in flight", "%s in flight", []string{"1", "2", "4", "8", "16", "32", "64", "128", "256", "512"}},
+	} {
+		var line []string
+		for _, point := range chart.points {
+			line = append(line, fmt.Sprintf("%.2f", ratio(t, b, fmt.Sprintf(chart.format, point))[1]))
+		}
+		fmt.Fprintf(&out, "```mermaid\nxychart-beta\n    title \"%s\"\n    x-axis [\"%s\"]\n    y-axis \"time beside the bare relay\" 0 --> 2\n    line [%s]\n```\n\n",
+			chart.title, strings.Join(chart.points, `", "`), strings.Join(line, ", "))
+	}
+	return out.String()
+}
+
+func ratio(t *testing.T, b benchmark, name string) [3]float64 {
+	t.Helper()
+	q, ok := b.Contestants[0].Ratios[name]
+	if !ok {
+		t.Fatalf("%s has no ratio %q", b.Contestants[0].Name, name)
+	}
+	return q
 }
 
 // probeTable is what became of calls when something went wrong.
