@@ -205,7 +205,7 @@ func parseConfig(b block) (value any, err error) {
 			}
 		}
 		return value, yaml.Unmarshal([]byte(b.text()), &value)
-	case "", "sh", "console", "text", "go", "diff":
+	case "", "sh", "console", "text", "go", "diff", "mermaid":
 	default:
 		return nil, fmt.Errorf("no test reads the language %s", b.language)
 	}
