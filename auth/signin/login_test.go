@@ -596,3 +596,36 @@ func TestATokenThatEndsBeforeItBegins(t *testing.T) {
 		t.Errorf("got %d, %v, and %d renewals", status, err, len(p.forms("refresh_token")))
 	}
 }
+
+// Nobody signs in where no session could keep what comes of it, and whoever has none is not kept from saying so.
+func TestASignInWhereTheConfigFolderIsAFile(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	for _, name := range []string{".config", "Library", "AppData"} {
+		if err := os.WriteFile(filepath.Join(p.home, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, private := range []bool{true, false} {
+		l := p.login()
+		l.Private = private
+		if _, err := l.Run(t.Context()); codeOf(err) != problem.BadSetting || !strings.Contains(err.Error(), "the sign-in cannot be locked") {
+			t.Errorf("private %v: got %v", private, err)
+		}
+	}
+	if _, err := p.tokens.lock(t.Context()); codeOf(err) != problem.BadSetting {
+		t.Errorf("the lock says %v", err)
+	}
+	if n := len(p.server.Requests()); n != 0 {
+		t.Errorf("%d requests were made", n)
+	}
+}
+
+// A sign-in ends here even where the authorization server is gone.
+func TestLogoutWithoutTheServer(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	p.signIn()
+	p.server.Close()
+	if places, revoked, err := p.tokens.Logout(t.Context()); len(places) != 1 || revoked || err != nil || p.kept() != "" {
+		t.Errorf("got %q, %v, %v", places, revoked, err)
+	}
+}
