@@ -305,8 +305,8 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 		if good(g) || g.Refresh == "" {
 			return nil
 		}
-		if private := t.store().Private() != ""; private { // else a token is used up whose successor cannot be kept
-			if err := t.store().Reach(ctx, private); err != nil {
+		if t.store().Private() != "" { // else a token is used up whose successor cannot be kept
+			if err := t.store().Reach(ctx, true); err != nil {
 				return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be renewed: "+err.Error(), "make the user's config folder writable, with some room")
 			}
 		}

@@ -111,7 +111,7 @@ func (c *contestant) sum(relay *contestant) {
 	c.Numbers["start_ms"] = quantile(c.times["start"], 0.5)
 	c.Numbers["call_p50_ms"] = quantile(c.times["call"], 0.5)
 	c.Numbers["call_p99_ms"] = quantile(c.times["call"], 0.99)
-	c.Numbers["calls_per_second_64_in_flight"] = usualFlight * perFlight / quantile(c.times[flightName(usualFlight)], 0.5) * 1000
+	c.Numbers["calls_per_second_64_in_flight"] = usualInFlight * callsEach / quantile(c.times[inFlightName(usualInFlight)], 0.5) * 1000
 	c.Numbers["result_16_mib_ms"] = quantile(c.times[sizeName(usualSize)], 0.5)
 }
 

@@ -13,20 +13,20 @@ import (
 const (
 	callsInTurn = 80              // calls in each turn, one after the other
 	warmUp      = 100             // calls that do not count
-	perFlight   = 50              // calls that each of those in flight makes
+	callsEach   = 50              // calls that each of those in flight makes
 	idle        = 9 * time.Second // before memory is read
 )
 
 // The number of calls in flight, and the bytes of a result, at which the costs of this program are compared with the relay's.
-// All contestants are measured at usualFlight and usualSize alone.
+// All contestants are measured at usualInFlight and usualSize alone.
 const (
-	usualFlight = 64
-	usualSize   = 16 << 20
+	usualInFlight = 64
+	usualSize     = 16 << 20
 )
 
 var (
-	flights = []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
-	sizes   = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20}
+	concurrency = []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
+	sizes       = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20}
 )
 
 // measure has the contestants take turns at everything.
@@ -69,9 +69,9 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 			return err
 		}
 	}
-	fly := func(inFlight int) func(*contestant) error {
+	keepInFlight := func(inFlight int) func(*contestant) error {
 		return func(c *contestant) error {
-			s, calls := sessions[c], max(inFlight*perFlight, 400)
+			s, calls := sessions[c], max(inFlight*callsEach, 400)
 			for i := range calls + inFlight {
 				if i < calls {
 					if err := s.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
@@ -116,7 +116,7 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	for _, c := range list {
 		c.Numbers["cpu_per_call_ms"] = (c.Numbers["cpu_per_call_ms"] + processor(sessions[c].cmd.Process.Pid)) / float64(turns*callsInTurn)
 	}
-	if err := inTurn(flightName(usualFlight), list, turns, fly(usualFlight)); err != nil {
+	if err := inTurn(inFlightName(usualInFlight), list, turns, keepInFlight(usualInFlight)); err != nil {
 		return err
 	}
 	remember("_mb")
@@ -124,11 +124,11 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 		return err
 	}
 	remember("_after_16_mib_mb")
-	for _, n := range flights {
-		if n == usualFlight {
+	for _, n := range concurrency {
+		if n == usualInFlight {
 			continue
 		}
-		if err := inTurn(flightName(n), list[:2], max(1, turns/2), fly(n)); err != nil {
+		if err := inTurn(inFlightName(n), list[:2], max(1, turns/2), keepInFlight(n)); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	return nil
 }
 
-func flightName(n int) string { return fmt.Sprintf("%d in flight", n) }
+func inFlightName(n int) string { return fmt.Sprintf("%d in flight", n) }
 
 func sizeName(n int) string {
 	if n < 1<<20 {

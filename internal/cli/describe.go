@@ -26,7 +26,7 @@ func (ss *session) describe(p *problem.Problem, client string) *problem.Problem 
 	case problem.KeyMissing:
 		said.Next = cmp.Or(report.Advice(syntaxOf(client)), p.Fix())
 		if ss.signIn != nil {
-			said.Next += "; who has no key signs in: " + signin.Command
+			said.Next += "; without a key, sign in: " + signin.Command
 		}
 	case problem.SignInRequired:
 		if s := ss.signedIn(); s.Refused && p.HTTPStatus != 0 {
