@@ -21,7 +21,7 @@ func FuzzJSONSetThenRemoveIsTheIdentity(f *testing.F) {
 		"{\n  \"a\": 1\n}", "{\r\n\t\"a\": 1,\r\n\t\"mcpServers\": {\r\n\t\t\"b\": {}, // c\r\n\t},\r\n}\r\n",
 		"{\n    // before\n    \"mcpServers\": { \"b\": {} } /* after */ , // end\n}", "{\"a\":1\n/*x*/}", "{\"a\":1 // x\n}",
 		"{\n  \"a\": 1\n  // , \"b\": 2\n}\n// end", "{\"mcpServers\": {\"b\": {} /* c */, }}", `[1]`, `{"mcpServers":[]}`,
-		"{\n\"a\":1}", "{ \"a\": 1\n  }", "{\"mcpServers\": {\n    \"b\": 1, \"c\": 2\n  }\n}", "{\"\\u006dcpServers\": {}}", "{\r}", "\r",
+		"{\n\"a\":1}", "{ \"a\": 1\n  }", "{\"mcpServers\": {\n    \"b\": 1, \"c\": 2\n  }\n}", "{\"\\u006dcpServers\": {}}", "{\r}", "\r", "{\n\r\"\":0,\n}",
 	} {
 		f.Add([]byte(doc))
 	}

@@ -66,8 +66,8 @@ func (l jsonList) closesLine() (start int, ok bool) {
 func (l jsonList) itemIndent(unit string) string {
 	if n := len(l.items); n > 0 {
 		start := l.items[n-1].start
-		if head := l.doc[lineStart(l.doc, start):start]; blank(head) {
-			return string(head)
+		if blank(l.doc[lineStart(l.doc, start):start]) {
+			return indentAt(l.doc, start)
 		}
 	}
 	return indentAt(l.doc, l.close) + unit
@@ -157,8 +157,8 @@ func (l jsonList) remove(i int) []byte {
 func unitOf(doc []byte, root hujson.Value) string {
 	l := listOf(doc, root)
 	for _, item := range l.items {
-		head := doc[lineStart(doc, item.start):item.start]
-		if unit, ok := strings.CutPrefix(string(head), indentAt(doc, l.close)); ok && unit != "" && blank(head) {
+		unit, ok := strings.CutPrefix(indentAt(doc, item.start), indentAt(doc, l.close))
+		if ok && unit != "" && blank(doc[lineStart(doc, item.start):item.start]) {
 			return unit
 		}
 	}
