@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -92,13 +91,14 @@ func repeatable(req *http.Request) bool {
 // send sends req with a body and a key.
 func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.Response, error) {
 	out := req.WithContext(req.Context()) // a copy, whose headers are still those of req
-	out.Header = req.Header.Clone()
 	out.Body = body
-	// The three are the headers in which LeadMagic takes a key: what a caller put there is not for it.
-	taken := []string{"X-Leadmagic-Key", "X-Api-Key", "Authorization", t.Header}
-	for name := range out.Header {
-		if slices.ContainsFunc(taken, func(t string) bool { return strings.EqualFold(t, name) }) {
-			delete(out.Header, name)
+	out.Header = make(http.Header, len(req.Header)+2)
+	for name, values := range req.Header {
+		switch http.CanonicalHeaderKey(name) {
+		case "X-Leadmagic-Key", "X-Api-Key", "Authorization", http.CanonicalHeaderKey(t.Header):
+			// Where LeadMagic takes a key: what a caller put there is not for it.
+		default:
+			out.Header[name] = values // the transport reads them and changes none
 		}
 	}
 	value := key.value()

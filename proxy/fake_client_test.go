@@ -66,15 +66,15 @@ func startSandbox(t testing.TB, o faults.Options) *faults.Server {
 // upstreamTo is the upstream of w to a sandbox.
 func upstreamTo(t testing.TB, w way, s *faults.Server) Upstream {
 	t.Helper()
-	dial := func() *http.Client {
+	dial := func() http.RoundTripper {
 		base := &http.Transport{MaxIdleConnsPerHost: 256}
 		t.Cleanup(base.CloseIdleConnections)
-		return &http.Client{Transport: keyedTransport{base}}
+		return keyedTransport{base}
 	}
 	log := slog.New(slog.DiscardHandler)
 	if w.upstream == "rest" {
 		return &InProcess{Log: log, Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
-			return rest.Serve(ctx, rest.Options{BaseURL: s.URL, Client: dial()}, in, out)
+			return rest.Serve(ctx, rest.Options{BaseURL: s.URL, Client: &http.Client{Transport: dial()}}, in, out)
 		}}
 	}
 	u, err := url.Parse(s.URL + "/mcp")

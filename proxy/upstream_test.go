@@ -145,8 +145,8 @@ var ends = map[string]func(t *testing.T, f *far) proxy.Upstream{
 		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		server.Start()
 		t.Cleanup(server.Close)
-		return &streamable.Client{URL: &url.URL{Scheme: "http", Host: "leadmagic.test", Path: "/mcp"}, Log: quiet, Dial: func() *http.Client {
-			return &http.Client{Transport: &http.Transport{DialContext: listener.dial, MaxIdleConnsPerHost: 200}}
+		return &streamable.Client{URL: &url.URL{Scheme: "http", Host: "leadmagic.test", Path: "/mcp"}, Log: quiet, Dial: func() http.RoundTripper {
+			return &http.Transport{DialContext: listener.dial, MaxIdleConnsPerHost: 200}
 		}}
 	},
 	"in process": func(_ *testing.T, f *far) proxy.Upstream { return &proxy.InProcess{Serve: f.serve, Log: quiet} },

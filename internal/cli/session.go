@@ -148,11 +148,11 @@ func (ss *session) candidates() []proxy.Candidate {
 	}
 	var list []proxy.Candidate
 	if s.authScheme != "oauth" {
-		list = append(list, proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() *http.Client { return ss.client(s.mcp, "x-leadmagic-key") })})
+		list = append(list, proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() http.RoundTripper { return ss.transport(s.mcp, "x-leadmagic-key") })})
 	}
 	if ss.signIn != nil {
-		list = append(list, proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() *http.Client {
-			return ss.clientWith(s.mcp, "Authorization", ss.signIn)
+		list = append(list, proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() http.RoundTripper {
+			return ss.transportWith(s.mcp, "Authorization", ss.signIn)
 		})})
 	}
 	if s.upstream == "auto" {
@@ -162,7 +162,7 @@ func (ss *session) candidates() []proxy.Candidate {
 }
 
 // hosted is LeadMagic's hosted server.
-func (ss *session) hosted(dial func() *http.Client) proxy.Upstream {
+func (ss *session) hosted(dial func() http.RoundTripper) proxy.Upstream {
 	return &streamable.Client{
 		URL:               ss.settings.mcp,
 		Dial:              dial,
@@ -172,25 +172,21 @@ func (ss *session) hosted(dial func() *http.Client) proxy.Upstream {
 	}
 }
 
-// client is an HTTP client with connections of its own, which puts the key on requests to origin and
-// follows no redirect.
-func (ss *session) client(origin *url.URL, header string) *http.Client {
+// transport makes connections of its own, and puts the key on requests to origin.
+func (ss *session) transport(origin *url.URL, header string) http.RoundTripper {
 	if ss.settings.authScheme == "bearer" {
 		header = "Authorization"
 	}
-	return ss.clientWith(origin, header, ss.keys)
+	return ss.transportWith(origin, header, ss.keys)
 }
 
-func (ss *session) clientWith(origin *url.URL, header string, credentials auth.Credentials) *http.Client {
-	return &http.Client{
-		Transport: &auth.Transport{
-			Base:      ss.base.dial(),
-			Origin:    origin,
-			Header:    header,
-			Keys:      credentials,
-			UserAgent: "leadmagic-mcp-proxy/" + ss.env.Version,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func (ss *session) transportWith(origin *url.URL, header string, credentials auth.Credentials) http.RoundTripper {
+	return &auth.Transport{
+		Base:      ss.base.dial(),
+		Origin:    origin,
+		Header:    header,
+		Keys:      credentials,
+		UserAgent: "leadmagic-mcp-proxy/" + ss.env.Version,
 	}
 }
 
@@ -200,7 +196,13 @@ func (ss *session) changed() bool {
 	return ss.signIn != nil && ss.signIn.Changed() || key
 }
 
-func (ss *session) apiClient() *http.Client { return ss.client(ss.settings.api, "X-API-Key") }
+// apiClient calls the REST API, and follows no redirect.
+func (ss *session) apiClient() *http.Client {
+	return &http.Client{
+		Transport:     ss.transport(ss.settings.api, "X-API-Key"),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
 
 // signInInstead says whether the stored sign-in can be used where p is what became of the key: it was not what the server
 // wants, or there is none. A place for the key that cannot be used is not passed over.

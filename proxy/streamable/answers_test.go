@@ -357,10 +357,10 @@ func TestRule2AProblemOfTheTransportIsTold(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		r := o.remote()
-		r.Dial = func() *http.Client {
-			return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		r.Dial = func() http.RoundTripper {
+			return roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("looking for the key: %w", problem.New(problem.KeyMissing, problem.NotSent, "no key is set", "set one"))
-			})}
+			})
 		}
 		d := openEditor(t, r)
 		d.Write(hello)

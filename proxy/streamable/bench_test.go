@@ -94,7 +94,7 @@ func benchProxied(b *testing.B, u *url.URL, flying int) {
 	inRead, in := io.Pipe()
 	out, outWrite := io.Pipe()
 	client := benchClient()
-	r := &streamable.Client{URL: u, Dial: func() *http.Client { return client }, Log: slog.New(slog.DiscardHandler)}
+	r := &streamable.Client{URL: u, Dial: func() http.RoundTripper { return client.Transport }, Log: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- proxy.Run(b.Context(), proxy.Options{In: inRead, Out: outWrite, Upstream: r, Log: r.Log})

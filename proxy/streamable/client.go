@@ -30,8 +30,9 @@ const (
 type Client struct {
 	// URL is the MCP endpoint.
 	URL *url.URL
-	// Dial makes an HTTP client with connections of its own. Its transport adds the key, and it follows no redirect.
-	Dial func() *http.Client
+	// Dial makes a transport with connections of its own, which adds the key. As in a reverse proxy, no http.Client is
+	// around it: a redirect is not followed, and no cookie kept.
+	Dial func() http.RoundTripper
 	// ToolTimeout bounds how long a tools/call may take. Zero is no bound.
 	ToolTimeout time.Duration
 	// ForwardClientMeta leaves the editor's own members in params._meta.

@@ -18,33 +18,38 @@ import (
 // Idle connections are closed after the same time.
 const sleepGap = 30 * time.Second
 
-// connections is the HTTP client in use. A machine that slept or changed its network finds its connections dead without
+// connections is the transport in use. A machine that slept or changed its network finds its connections dead without
 // being told, so after a long silence the next call gets new ones.
 type connections struct {
-	dial     func() *http.Client
+	dial     func() http.RoundTripper
 	mu       sync.Mutex
-	now      *http.Client
+	now      http.RoundTripper
 	lastByte atomic.Int64 // wall clock, Unix nanoseconds: the monotonic clock stands still while a machine sleeps
 }
 
-func (cs *connections) client() *http.Client {
+func (cs *connections) roundTrip(req *http.Request) (*http.Response, error) {
 	cs.mu.Lock()
-	defer cs.mu.Unlock()
 	if cs.now == nil {
 		cs.now = cs.dial()
 		cs.recordByte()
 	}
-	return cs.now
+	transport := cs.now
+	cs.mu.Unlock()
+	res, err := transport.RoundTrip(req)
+	if err == nil {
+		cs.recordByte()
+	}
+	return res, err
 }
 
-// renew replaces the client after a long silence, and reports whether it did. What the old one is busy with goes on.
+// renew replaces the transport after a long silence, and reports whether it did. What the old one is busy with goes on.
 func (cs *connections) renew() bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.now == nil || time.Duration(time.Now().UnixNano()-cs.lastByte.Load()) <= sleepGap {
 		return false
 	}
-	cs.now.CloseIdleConnections()
+	closeIdle(cs.now)
 	cs.now = cs.dial()
 	cs.recordByte()
 	return true
@@ -57,8 +62,12 @@ func (cs *connections) close() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.now != nil {
-		cs.now.CloseIdleConnections()
+		closeIdle(cs.now)
 	}
+}
+
+func closeIdle(transport http.RoundTripper) {
+	(&http.Client{Transport: transport}).CloseIdleConnections()
 }
 
 // A receiver is an io.Reader that records each byte that comes.
@@ -133,10 +142,9 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 	}).WithContext(httptrace.WithClientTrace(x.ctx, &httptrace.ClientTrace{WroteHeaders: a.write}))
 	setHeaders(req.Header, x.message, s)
 	c.params.set(req.Header, x.message)
-	res, err := c.connections.client().Do(req)
+	res, err := c.connections.roundTrip(req)
 	switch {
 	case err == nil:
-		c.connections.recordByte()
 		return res, nil
 	case !a.prevent():
 		return nil, incomplete(x, err)
@@ -157,11 +165,7 @@ func (c *Client) get(ctx context.Context, s *session, lastID string) (*http.Resp
 		req.Header.Set("Last-Event-Id", lastID)
 	}
 	s.setHeaders(req.Header)
-	res, err := c.connections.client().Do(req)
-	if err == nil {
-		c.connections.recordByte()
-	}
-	return res, err
+	return c.connections.roundTrip(req)
 }
 
 // delete ends a session, so that LeadMagic need not keep it.
@@ -175,7 +179,7 @@ func (c *Client) delete(ctx context.Context, s *session) {
 		return
 	}
 	s.setHeaders(req.Header)
-	res, err := c.connections.client().Do(req)
+	res, err := c.connections.roundTrip(req)
 	if err != nil {
 		c.Log.Debug("the session was not deleted", "reason", err)
 		return

@@ -123,10 +123,10 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 				o := newFakeServer(t)
 				d := o.open(func(r *streamable.Client) {
 					dial := r.Dial
-					r.Dial = func() *http.Client { // no connection is kept
-						c := dial()
-						c.Transport.(*http.Transport).DisableKeepAlives = true
-						return c
+					r.Dial = func() http.RoundTripper { // no connection is kept
+						transport := dial().(*http.Transport)
+						transport.DisableKeepAlives = true
+						return transport
 					}
 				})
 				var dials atomic.Int32

@@ -179,7 +179,7 @@ type way func(t *testing.T, s *faults.Server) mcp.Transport
 // reached is the way without anything between.
 func reached(t *testing.T, s *faults.Server) mcp.Transport {
 	t.Helper()
-	return &mcp.StreamableClientTransport{Endpoint: s.URL + "/mcp", HTTPClient: keyed(t), MaxRetries: -1}
+	return &mcp.StreamableClientTransport{Endpoint: s.URL + "/mcp", HTTPClient: &http.Client{Transport: keyed(t)}, MaxRetries: -1}
 }
 
 // carried is the way through the proxy.
@@ -197,7 +197,7 @@ func carried(t *testing.T, s *faults.Server) mcp.Transport {
 		defer close(ended)
 		err := proxy.Run(context.Background(), proxy.Options{
 			In: in, Out: out, Log: log,
-			Upstream: &streamable.Client{URL: endpoint, Dial: func() *http.Client { return keyed(t) }, Log: log},
+			Upstream: &streamable.Client{URL: endpoint, Dial: func() http.RoundTripper { return keyed(t) }, Log: log},
 		})
 		_ = in.CloseWithError(err)
 		_ = out.CloseWithError(err)
@@ -210,11 +210,11 @@ func carried(t *testing.T, s *faults.Server) mcp.Transport {
 }
 
 // keyed is an HTTP client that puts the sandbox's key on each request.
-func keyed(t *testing.T) *http.Client {
+func keyed(t *testing.T) http.RoundTripper {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: header{transport}}
+	return header{transport}
 }
 
 type header struct{ base http.RoundTripper }

@@ -33,7 +33,7 @@ type events struct {
 const largestBuffer = 64 << 10
 
 func newEvents(r io.Reader, held *reservation) *events {
-	return &events{r: r, held: held, buf: make([]byte, 0, 4<<10)}
+	return &events{r: r, held: held, buf: make([]byte, 0, 1<<10)}
 }
 
 // next returns the next event that says anything: data, an id or a retry. The data of events with another name than

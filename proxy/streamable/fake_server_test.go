@@ -119,18 +119,15 @@ func (o *fakeServer) Close() error {
 
 func (o *fakeServer) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// client is an HTTP client whose connections end in the server.
-func (o *fakeServer) client() *http.Client {
+// transport is one whose connections end in the server.
+func (o *fakeServer) transport() http.RoundTripper {
 	o.mu.Lock()
 	o.clients++
 	o.mu.Unlock()
-	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost: 1024,
-			IdleConnTimeout:     streamable.SleepGap,
-			DialContext:         o.connect,
-		},
+	return &http.Transport{
+		MaxIdleConnsPerHost: 1024,
+		IdleConnTimeout:     streamable.SleepGap,
+		DialContext:         o.connect,
 	}
 }
 
@@ -294,7 +291,7 @@ func (o *fakeServer) wantSeen(want ...string) {
 // remote is a Client whose other end is the server.
 func (o *fakeServer) remote() *streamable.Client {
 	u, _ := url.Parse("http://leadmagic.test/mcp")
-	return &streamable.Client{URL: u, Dial: o.client, Log: slog.New(slog.DiscardHandler)}
+	return &streamable.Client{URL: u, Dial: o.transport, Log: slog.New(slog.DiscardHandler)}
 }
 
 // open opens an editor's session with the server, up to initialized. Only in a bubble.

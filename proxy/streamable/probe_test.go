@@ -89,10 +89,10 @@ func TestRule9AnErrorOfLeadMagicPasses(t *testing.T) {
 func TestRule9WithoutAKeyNothingIsSentAndTheProbeIsAnsweredAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newFakeServer(t).remote()
-		r.Dial = func() *http.Client {
-			return &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		r.Dial = func() http.RoundTripper {
+			return roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, problem.New(problem.KeyMissing, problem.NotSent, "no key is set", "set one")
-			})}
+			})
 		}
 		d := openEditor(t, r)
 		start := time.Now()

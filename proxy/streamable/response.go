@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -421,6 +421,6 @@ func askedPause(asked, usual time.Duration) time.Duration {
 }
 
 func isEventStream(res *http.Response) bool {
-	t, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	return res.StatusCode >= 200 && res.StatusCode <= 299 && t == "text/event-stream"
+	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	return res.StatusCode >= 200 && res.StatusCode <= 299 && strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream")
 }
