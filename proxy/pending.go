@@ -13,7 +13,7 @@ import (
 type request struct {
 	*jsonrpc.Message
 	cancel context.CancelCauseFunc // ends the context of its Call
-	leave  func()                  // gives its slot back, once
+	slot   chan struct{}           // closed when it may be sent; nil if it needs none, or has given it back
 	batch  *batch                  // the array that it came in, nil if it came alone
 	timer  *time.Timer             // responds in LeadMagic's stead, nil if nothing does
 }
@@ -153,22 +153,28 @@ var noWait = func() chan struct{} {
 	return c
 }()
 
-// enter returns a channel that is closed when there is room. leave must follow in any case.
-func (s *slots) enter() chan struct{} {
+// enter gives r a slot, whose channel is closed when there is room. leave must follow in any case.
+func (s *slots) enter(r *request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.free > 0 {
 		s.free--
-		return noWait
+		r.slot = noWait
+		return
 	}
-	slot := make(chan struct{})
-	s.queue = append(s.queue, slot)
-	return slot
+	r.slot = make(chan struct{})
+	s.queue = append(s.queue, r.slot)
 }
 
-func (s *slots) leave(slot chan struct{}) {
+// leave gives the slot of r back, unless that was done or there is none.
+func (s *slots) leave(r *request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	slot := r.slot
+	r.slot = nil
+	if slot == nil {
+		return
+	}
 	if i := slices.Index(s.queue, slot); i >= 0 {
 		s.queue = slices.Delete(s.queue, i, i+1)
 		return

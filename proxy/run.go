@@ -36,10 +36,8 @@ const (
 	orderFor = 2 * time.Second
 	// idleFor is how long after the last line the memory that the lines have needed is given back to the system: every open
 	// editor keeps a session, most of them idle, and the garbage collector alone keeps memory for minutes. Not sooner, since
-	// an agent that waits for one response asks the next question then.
+	// an agent that waits for one response asks the next question then. The stacks of waiting workers are given back too.
 	idleFor = 5 * time.Second
-	// workerFor is how long a worker waits for work.
-	workerFor = 10 * time.Second
 	// notifyFor is how long a notification may take, since the next ones wait for it.
 	notifyFor = 30 * time.Second
 )
@@ -77,7 +75,7 @@ type session struct {
 	mu      sync.Mutex // guards ended, after which nothing is added to work and sending
 	ended   bool
 	work    sync.WaitGroup
-	jobs    chan func()    // to a worker that waits
+	jobs    chan func()    // to a worker that waits; nil, or the end of the session, ends it
 	sending sync.WaitGroup // the notifications among work
 
 	idle     *time.Timer
@@ -99,7 +97,10 @@ func Run(ctx context.Context, o Options) error {
 		Options: o, pending: newPending(), slots: slots{free: mostRequests}, jobs: make(chan func()), initialize: noWait, notification: noWait,
 		writing: make(chan struct{}, 1), broken: make(chan struct{}),
 	}
-	s.idle = time.AfterFunc(idleFor, debug.FreeOSMemory)
+	s.idle = time.AfterFunc(idleFor, func() {
+		s.endIdleWorkers()
+		debug.FreeOSMemory()
+	})
 	defer s.idle.Stop()
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
@@ -134,6 +135,7 @@ func (s *session) close(limit time.Duration) {
 	defer stop()
 	s.mu.Lock()
 	s.ended = true
+	close(s.jobs)
 	s.mu.Unlock()
 	s.endRequests(jsonrpc.ErrSessionEnded)
 	half, stopHalf := context.WithTimeout(ctx, limit/2)
@@ -163,8 +165,8 @@ func waitFor(ctx context.Context, group *sync.WaitGroup) {
 	}
 }
 
-// start does work in a goroutine that the end of the session waits for. A worker that is done waits a while for more work: a
-// call needs a deep stack, and to grow one anew for each costs a tenth of the time beside a bare relay.
+// start does work in a goroutine that the end of the session waits for. A worker that is done waits for more work, until the
+// session is idle: a call needs a deep stack, and to grow one anew for each costs a tenth of the time beside a bare relay.
 func (s *session) start(work func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,19 +181,22 @@ func (s *session) start(work func()) {
 	}
 }
 
-// workOn is a worker that begins with work.
+// workOn is a worker that begins with work, and ends when it gets none.
 func (s *session) workOn(work func()) {
-	timer := time.NewTimer(workerFor)
-	defer timer.Stop()
-	for {
+	for work != nil {
 		work()
 		s.work.Done()
-		timer.Reset(workerFor)
+		work = <-s.jobs
+	}
+}
+
+func (s *session) endIdleWorkers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.ended {
 		select {
-		case work = <-s.jobs:
-		case <-timer.C:
-			return
-		case <-s.requests.Done():
+		case s.jobs <- nil:
+		default:
 			return
 		}
 	}
@@ -285,7 +290,7 @@ func (s *session) reject(m *jsonrpc.Message, b *batch, why error) {
 // and none of a session before that session's initialize has its response, even if the editor does not wait for that.
 func (s *session) call(m *jsonrpc.Message, b *batch) {
 	ctx, cancel := context.WithCancelCause(s.requests)
-	r := &request{Message: m, cancel: cancel, leave: func() {}, batch: b}
+	r := &request{Message: m, cancel: cancel, batch: b}
 	initialize, notification, answered := s.initialize, s.notification, func() {}
 	slot := noWait
 	switch {
@@ -296,8 +301,8 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 		initialize = noWait
 	}
 	if m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m) {
-		slot = s.slots.enter()
-		r.leave = sync.OnceFunc(func() { s.slots.leave(slot) })
+		s.slots.enter(r)
+		slot = r.slot
 	}
 	if m.Method == "server/discover" {
 		r.timer = time.AfterFunc(discoverFor, func() {
@@ -308,7 +313,7 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 	s.start(func() {
 		defer answered()
 		defer cancel(nil)
-		defer r.leave()
+		defer s.slots.leave(r)
 		// At the end the contexts end one after the other, and a slot that one gives back is for none of the others.
 		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) || s.requests.Err() != nil {
 			s.finish(r, notSentResponse(s.requests, m))
@@ -371,7 +376,7 @@ func (s *session) cancel(m *jsonrpc.Message) {
 	s.respond(r.batch, nil)
 	s.pending.finish(r)
 	r.cancel(&jsonrpc.Cancelled{Notification: m})
-	r.leave()
+	s.slots.leave(r)
 }
 
 // finish writes the response to a request, unless it has one or was cancelled.
