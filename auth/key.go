@@ -236,5 +236,8 @@ var foreignShapes = lazyregexp.New(`^(?:(?:SK|AC|key-|dapi)[0-9a-f]{32}|cio[0-9A
 
 // isForeign recognizes secrets of services that people keep beside LeadMagic's.
 func isForeign(s string) bool {
+	if strings.HasPrefix(s, Prefix) {
+		return false // as nearly always: no session compiles the expression
+	}
 	return foreignShapes.MatchString(s) || slices.ContainsFunc(foreign, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

@@ -59,7 +59,9 @@ const lastWords = 200 * time.Millisecond
 
 // Commands are all commands, for pages that describe them.
 func Commands() *cobra.Command {
-	return newRootCommand(&Env{Getenv: func(string) string { return "" }, Environ: func() []string { return nil }})
+	root := newRootCommand(&Env{Getenv: func(string) string { return "" }, Environ: func() []string { return nil }})
+	plainSwitches(root)
+	return root
 }
 
 func newRootCommand(env *Env) *cobra.Command { return newCommands(env, newSettings()) }
@@ -105,14 +107,19 @@ func newCommands(env *Env, s *settings) *cobra.Command {
 		newVersionCommand(env),
 	)
 	addCobraCommands(root)
-	plainSwitches(root)
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		plainSwitches(cmd)
+		help(cmd, args)
+	})
 	return root
 }
 
 // A plainSwitch is a boolean that help shows as --name, where pflag from 1.1 on shows --name[=true|false].
 type plainSwitch struct{ pflag.Value }
 
-// plainSwitches makes all booleans of a command, and of those below it, plain ones.
+// plainSwitches makes all booleans of a command, and of those below it, plain ones. It is for texts that show them: to begin a
+// session would take longer by what it does.
 func plainSwitches(cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	cmd.InitDefaultVersionFlag()

@@ -55,7 +55,9 @@ func newDoctorCommand(env *Env, s *settings) *cobra.Command {
 	f.BoolVar(&x.offline, "offline", false, "leave out what needs the network")
 	f.BoolVar(&x.asJSON, "json", false, "print the report as JSON")
 	f.BoolVar(&x.support, "report", false, "print a block to paste into a support request")
-	_ = cmd.RegisterFlagCompletionFunc("editor", cobra.FixedCompletions(editorIDs(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("editor", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return editorIDs(), cobra.ShellCompDirectiveNoFileComp
+	})
 	return cmd
 }
 
