@@ -43,9 +43,8 @@ func ownVersion(linked string, built *debug.BuildInfo) string {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	go cancelOnSignal(cancel) // beside the rest, since it takes a part of what a start does
 	// A pipe whose reader is gone is an error of a write, not the end of the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	built, _ := debug.ReadBuildInfo()
@@ -58,4 +57,13 @@ func main() {
 		Version: ownVersion(version, built),
 	}
 	os.Exit(cli.Run(ctx, &env, os.Args[1:]))
+}
+
+// cancelOnSignal calls cancel at the first signal that ends the program. The second ends the process at once.
+func cancelOnSignal(cancel context.CancelFunc) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	<-signals
+	signal.Stop(signals)
+	cancel()
 }

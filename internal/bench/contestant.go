@@ -32,11 +32,7 @@ type contestant struct {
 }
 
 // contestants are this program, the relay, and of the others those that are installed below a folder.
-func contestants(ctx context.Context, binary, folder, scratch string) ([]*contestant, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+func contestants(ctx context.Context, binary, relay, folder, scratch string) ([]*contestant, error) {
 	node, _ := exec.LookPath("node") // without it there are no others
 	add := func(name, version string, args func(endpoint string) []string) *contestant {
 		return &contestant{
@@ -58,7 +54,7 @@ func contestants(ctx context.Context, binary, folder, scratch string) ([]*contes
 	}
 	list := []*contestant{
 		add("leadmagic-mcp-proxy", strings.Fields(string(version))[1], func(string) []string { return []string{binary} }),
-		add("bare relay", "", func(string) []string { return []string{self, "-role", "relay"} }),
+		add("bare relay", "", func(string) []string { return []string{relay, "-role", "relay"} }),
 	}
 	for name, args := range map[string]func(endpoint string) []string{
 		"mcp-remote": func(endpoint string) []string {

@@ -8,11 +8,19 @@ import (
 )
 
 // A Regexp is a regexp.Regexp that is compiled when it is first used. It is safe for concurrent use.
-type Regexp struct{ compiled func() *regexp.Regexp }
+type Regexp struct {
+	expr   string
+	once   sync.Once
+	regexp *regexp.Regexp
+}
 
-// New is the expression expr, which must be valid: whoever uses it panics otherwise.
-func New(expr string) *Regexp {
-	return &Regexp{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })}
+// New is the expression expr, which must be valid: whoever uses it panics otherwise. It is so small that the compiler makes
+// a variable of a package without running it.
+func New(expr string) *Regexp { return &Regexp{expr: expr} }
+
+func (r *Regexp) compiled() *regexp.Regexp {
+	r.once.Do(func() { r.regexp = regexp.MustCompile(r.expr) })
+	return r.regexp
 }
 
 // The methods are those of regexp.Regexp.
