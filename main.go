@@ -47,7 +47,10 @@ func main() {
 	go cancelOnSignal(cancel) // beside the rest, since it takes a part of what a start does
 	// A pipe whose reader is gone is an error of a write, not the end of the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	built, _ := debug.ReadBuildInfo()
+	var built *debug.BuildInfo
+	if version == "" {
+		built, _ = debug.ReadBuildInfo()
+	}
 	env := cli.Env{
 		Getenv:  os.Getenv,
 		Environ: os.Environ,

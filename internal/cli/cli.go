@@ -45,9 +45,15 @@ func (env *Env) redacting() *Env {
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.
 func Run(ctx context.Context, env *Env, args []string) int {
 	env = env.redacting()
-	root := newRootCommand(env)
-	root.SetArgs(append([]string{}, args...)) // not nil: cobra would take those of the process
-	code := report(env, root.ExecuteContext(ctx))
+	var err error
+	if len(args) == 0 { // as most editors start it: the session need not wait until all commands are made
+		err = serve(ctx, env, newSettings(), nil)
+	} else {
+		root := newRootCommand(env)
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
+	code := report(env, err)
 	if stderr, ok := env.Stderr.(*stdio.Lossy); ok { // that of a session
 		stderr.Flush(lastWords)
 	}
