@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
@@ -15,20 +14,14 @@ type request struct {
 	cancel context.CancelCauseFunc // ends the context of its Call
 	slot   chan struct{}           // closed when it may be sent; nil if it needs none, or has given it back
 	batch  *batch                  // the array that it came in, nil if it came alone
-	timer  *time.Timer             // responds in LeadMagic's stead, nil if nothing does
 }
 
 // pending is the requests without a response, by id. A request is removed exactly once, and only who removed it may
 // respond to it: that makes the responses exactly one for each request.
 type pending struct {
-	mu     sync.Mutex
-	byID   map[string][]*request
-	open   int           // requests whose response is not written, except subscriptions
-	closed chan struct{} // has a token when open went down
-}
-
-func newPending() *pending {
-	return &pending{byID: make(map[string][]*request), closed: make(chan struct{}, 1)}
+	mu   sync.Mutex
+	byID map[string][]*request
+	open sync.WaitGroup // requests whose response is not written, except subscriptions
 }
 
 func (p *pending) add(r *request) {
@@ -37,7 +30,7 @@ func (p *pending) add(r *request) {
 	id := jsonrpc.NormalizeID(r.ID)
 	p.byID[id] = append(p.byID[id], r)
 	if !r.IsSubscription() {
-		p.open++
+		p.open.Add(1)
 	}
 }
 
@@ -71,42 +64,13 @@ func (p *pending) delete(id string, match func(*request) bool) *request {
 	} else {
 		p.byID[id] = slices.Delete(list, i, i+1)
 	}
-	if r.timer != nil {
-		r.timer.Stop()
-	}
 	return r
 }
 
 // finish says that the response to r, which was removed, is written, or that none will be.
 func (p *pending) finish(r *request) {
-	if r.IsSubscription() {
-		return
-	}
-	p.mu.Lock()
-	p.open--
-	p.mu.Unlock()
-	select {
-	case p.closed <- struct{}{}:
-	default:
-	}
-}
-
-// wait blocks until every response is written; false if ctx or stop ended before that.
-func (p *pending) wait(ctx context.Context, stop <-chan struct{}) bool {
-	for {
-		p.mu.Lock()
-		open := p.open
-		p.mu.Unlock()
-		if open == 0 {
-			return true
-		}
-		select {
-		case <-p.closed:
-		case <-stop:
-			return false
-		case <-ctx.Done():
-			return false
-		}
+	if !r.IsSubscription() {
+		p.open.Done()
 	}
 }
 
@@ -153,17 +117,17 @@ var noWait = func() chan struct{} {
 	return c
 }()
 
-// enter gives r a slot, whose channel is closed when there is room. leave must follow in any case.
-func (s *slots) enter(r *request) {
+// enter gives r a slot, and is a channel that is closed when there is room. leave must follow in any case.
+func (s *slots) enter(r *request) chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.free > 0 {
+	if r.slot = noWait; s.free > 0 {
 		s.free--
-		r.slot = noWait
-		return
+	} else {
+		r.slot = make(chan struct{})
+		s.queue = append(s.queue, r.slot)
 	}
-	r.slot = make(chan struct{})
-	s.queue = append(s.queue, r.slot)
+	return r.slot
 }
 
 // leave gives the slot of r back, unless that was done or there is none.

@@ -60,7 +60,7 @@ type Options struct {
 type session struct {
 	Options
 	version atomic.Value // string: the protocol version that was agreed on
-	pending *pending
+	pending pending
 	slots   slots
 
 	requests      context.Context // ended with the session
@@ -78,12 +78,11 @@ type session struct {
 	jobs    chan func()    // to a worker that waits; nil, or the end of the session, ends it
 	sending sync.WaitGroup // the notifications among work
 
-	idle     *time.Timer
-	writing  chan struct{} // holds a token while a line is written
-	silent   atomic.Bool   // nothing more is written
-	broken   chan struct{} // closed when the editor cannot be written to, which writeErr then says
-	breaking sync.Once
-	writeErr error
+	idle    *time.Timer
+	writing chan struct{}   // holds a token while a line is written
+	silent  atomic.Bool     // nothing more is written
+	broken  context.Context // ended when the editor cannot be written to, which its cause then says
+	endOut  context.CancelCauseFunc
 }
 
 // Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the second is an error.
@@ -93,9 +92,15 @@ func Run(ctx context.Context, o Options) error {
 	if o.Editor == nil {
 		o.Editor = new(Editor)
 	}
+	if o.Describe == nil {
+		o.Describe = func(p *problem.Problem) *problem.Problem { return p }
+	}
+	if o.Trace == nil {
+		o.Trace = func(string, []byte) {}
+	}
 	s := &session{
-		Options: o, pending: newPending(), slots: slots{free: mostRequests}, jobs: make(chan func()), initialize: noWait, notification: noWait,
-		writing: make(chan struct{}, 1), broken: make(chan struct{}),
+		Options: o, pending: pending{byID: make(map[string][]*request)}, slots: slots{free: mostRequests}, jobs: make(chan func()),
+		initialize: noWait, notification: noWait, writing: make(chan struct{}, 1),
 	}
 	s.idle = time.AfterFunc(idleFor, func() {
 		s.endIdleWorkers()
@@ -104,7 +109,9 @@ func Run(ctx context.Context, o Options) error {
 	defer s.idle.Stop()
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
-	s.Upstream.Start(s.fromUpstream)
+	s.broken, s.endOut = context.WithCancelCause(context.Background())
+	defer s.endOut(nil)
+	s.Upstream.Start(func(m *jsonrpc.Message) { s.write(m.Raw) })
 
 	end := make(chan error, 1)
 	go func() { end <- s.read() }()
@@ -113,19 +120,17 @@ func Run(ctx context.Context, o Options) error {
 	case err := <-end:
 		o.Log.Debug("the editor closed its side", "reason", err)
 		drain, stop := context.WithTimeout(ctx, drainFor)
-		if s.pending.wait(drain, s.broken); ctx.Err() == nil && !s.isBroken() {
+		defer stop()
+		defer context.AfterFunc(s.broken, stop)()
+		if waitFor(drain, &s.pending.open); ctx.Err() == nil && s.broken.Err() == nil {
 			limit = endFor
 		}
-		stop()
-	case <-s.broken:
+	case <-s.broken.Done():
 	case <-ctx.Done():
 		o.Log.Debug("ended by a signal")
 	}
 	s.close(limit)
-	if s.isBroken() {
-		return s.writeErr
-	}
-	return nil
+	return context.Cause(s.broken)
 }
 
 // close ends the session in no more time than limit: pending requests get responses, notifications on their way have
@@ -210,7 +215,7 @@ func (s *session) read() error {
 		if err != nil || s.requests.Err() != nil {
 			return err
 		}
-		s.trace("editor", line)
+		s.Trace("editor", line)
 		line = jsonrpc.TrimBlanks(line)
 		switch {
 		case len(line) == 0:
@@ -257,13 +262,11 @@ func (s *session) take(line []byte, b *batch) {
 		s.call(m, b)
 		return
 	case m.Kind == jsonrpc.Response:
-		s.send(m, noWait, noWait, func() {})
+		s.send(m, noWait, noWait)
 	case m.Method == jsonrpc.MethodCancelled:
 		s.cancel(m)
 	default:
-		sent := make(chan struct{})
-		s.send(m, s.initialize, s.notification, func() { close(sent) })
-		s.notification = sent
+		s.notification = s.send(m, s.initialize, s.notification)
 	}
 	s.respond(b, nil)
 }
@@ -301,19 +304,18 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 		initialize = noWait
 	}
 	if m.Method != "initialize" && !m.IsSubscription() && !isStatusCall(m) {
-		s.slots.enter(r)
-		slot = r.slot
-	}
-	if m.Method == "server/discover" {
-		r.timer = time.AfterFunc(discoverFor, func() {
-			s.finish(r, jsonrpc.Failed(m, problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
-		})
+		slot = s.slots.enter(r)
 	}
 	s.pending.add(r)
 	s.start(func() {
 		defer answered()
 		defer cancel(nil)
 		defer s.slots.leave(r)
+		if m.Method == "server/discover" {
+			defer time.AfterFunc(discoverFor, func() {
+				s.finish(r, jsonrpc.Failed(m, problem.New(problem.Unreachable, problem.Unknown, "LeadMagic has not answered yet", "go on with initialize")))
+			}).Stop()
+		}
 		// At the end the contexts end one after the other, and a slot that one gives back is for none of the others.
 		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) || s.requests.Err() != nil {
 			s.finish(r, notSentResponse(s.requests, m))
@@ -344,23 +346,25 @@ func wait(ctx context.Context, c <-chan struct{}, limit time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// send sends what has no response, after the two channels were closed, and then calls sent.
-func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struct{}, sent func()) {
+// send sends what has no response, after the two channels were closed. The one that it returns is closed after that.
+func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struct{}) (sent <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return
+		return noWait
 	}
 	s.sending.Add(1)
+	done := make(chan struct{})
 	s.work.Go(func() {
 		defer s.sending.Done()
-		defer sent()
+		defer close(done)
 		if wait(s.notifications, initialize, 0) && wait(s.notifications, notification, 0) {
 			ctx, stop := context.WithTimeout(s.notifications, notifyFor)
 			defer stop()
 			s.Upstream.Notify(ctx, m)
 		}
 	})
+	return done
 }
 
 // cancel ends the Call of a request that the editor no longer wants. What was not sent yet never will be.
@@ -392,9 +396,7 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 	}
 	raw := response.Raw
 	if p := problemOf(response); p != nil {
-		if s.Describe != nil {
-			p = s.Describe(p)
-		}
+		p = s.Describe(p)
 		s.Log.Debug("a call was not carried out", "method", r.Method, "code", p.Code, "problem", p.Error(), "cause", p.Cause)
 		raw = sayProblem(r.Message, p, s.Editor.HasTool)
 	} else {
@@ -428,9 +430,6 @@ func sayProblem(request *jsonrpc.Message, p *problem.Problem, hasTool func(strin
 	return jsonrpc.NewError(request.ID, jsonrpc.CodeInternal, p.Line(), p.Data()).Raw
 }
 
-// fromUpstream gives the editor what the upstream says besides responses.
-func (s *session) fromUpstream(m *jsonrpc.Message) { s.write(m.Raw) }
-
 // respond gives the editor a response: in the array b if that is not nil. A nil response is one that there need not be.
 func (s *session) respond(b *batch, response []byte) {
 	if b != nil {
@@ -444,7 +443,7 @@ func (s *session) respond(b *batch, response []byte) {
 // write writes a line, in one write, so that lines never mix. It may use the capacity after line. If the editor cannot
 // be written to, the session is over.
 func (s *session) write(line []byte) {
-	s.trace("LeadMagic", line)
+	s.Trace("LeadMagic", line)
 	line = append(line, '\n')
 	s.writing <- struct{}{}
 	defer func() { <-s.writing }()
@@ -453,25 +452,7 @@ func (s *session) write(line []byte) {
 	}
 	s.idle.Reset(idleFor)
 	if _, err := s.Out.Write(line); err != nil {
-		s.breaking.Do(func() {
-			s.writeErr = fmt.Errorf("writing to the editor: %w", err)
-			close(s.broken)
-		})
-	}
-}
-
-func (s *session) isBroken() bool {
-	select {
-	case <-s.broken:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *session) trace(from string, line []byte) {
-	if s.Trace != nil {
-		s.Trace(from, line)
+		s.endOut(fmt.Errorf("writing to the editor: %w", err))
 	}
 }
 
