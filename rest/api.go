@@ -12,11 +12,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -48,25 +48,19 @@ const (
 
 // An api is LeadMagic's REST API, as one session uses it.
 type api struct {
-	client   *http.Client
-	base     string
-	log      *slog.Logger
+	Options
 	limit    ratelimit.Limiter
 	inFlight *semaphore.Weighted
 	large    *semaphore.Weighted
 }
 
-func newAPI(client *http.Client, base string, log *slog.Logger) *api {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+func newAPI(o Options) *api {
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	// Go takes a custom header along when it follows a redirect, whatever its host.
-	follow := *client
-	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &api{
-		client: &follow, base: base, log: log,
-		inFlight: semaphore.NewWeighted(maxInFlight), large: semaphore.NewWeighted(maxLarge),
-	}
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	o.Client = &client
+	return &api{Options: o, inFlight: semaphore.NewWeighted(maxInFlight), large: semaphore.NewWeighted(maxLarge)}
 }
 
 // An answer is what LeadMagic answered. The body of a success is valid JSON; otherwise there is none. Who has done
@@ -83,6 +77,49 @@ func (a *answer) close() {
 	}
 }
 
+// handler answers tools/call.
+func (r *api) handler(t *Tool) mcp.ToolHandler {
+	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		args, faults := t.read(req.Params.Arguments)
+		if faults != nil {
+			return r.failure(t, &answer{}, t.refuse(faults)), nil
+		}
+		timed := ctx
+		if r.ToolTimeout > 0 {
+			var stop context.CancelFunc
+			timed, stop = context.WithTimeout(ctx, r.ToolTimeout)
+			defer stop()
+		}
+		ans, p := r.call(timed, t, args, progress(ctx, req))
+		defer ans.close()
+		switch {
+		case p == nil:
+			return t.success(ans), nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err() // nobody waits for the answer any more
+		case timed.Err() != nil && p.HTTPStatus == 0 && p.Code != problem.RateLimited:
+			p = problem.New(problem.TimedOut, p.Outcome, "the call took longer than --tool-timeout allows", "")
+		}
+		return r.failure(t, ans, p), nil
+	}
+}
+
+// progress tells an editor that asked for it how long a call waits for the rate limit.
+func progress(ctx context.Context, req *mcp.CallToolRequest) func(time.Duration) {
+	token := req.Params.GetProgressToken()
+	told := 0.0
+	return func(wait time.Duration) {
+		if token == nil {
+			return
+		}
+		told++
+		_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
+			ProgressToken: token, Progress: told,
+			Message: "LeadMagic's rate limit is reached, waiting " + wait.Round(time.Second).String(),
+		})
+	}
+}
+
 // attempts is what was tried of one call so far.
 type attempts struct {
 	start             time.Time
@@ -93,7 +130,7 @@ type attempts struct {
 }
 
 // call makes one call: one request, or as many as are allowed until it is answered. The answer is never nil.
-func (r *api) call(ctx context.Context, t *tool, a arguments, tellWait func(time.Duration)) (*answer, *problem.Problem) {
+func (r *api) call(ctx context.Context, t *Tool, a arguments, tellWait func(time.Duration)) (*answer, *problem.Problem) {
 	if r.inFlight.Acquire(ctx, 1) != nil {
 		return &answer{}, problem.FromError(context.Cause(ctx), false)
 	}
@@ -131,7 +168,7 @@ func (r *api) waitForLimit(ctx context.Context, tried *attempts) *problem.Proble
 }
 
 // waitToRetry decides whether a call is sent once more after p, and waits before it.
-func (r *api) waitToRetry(ctx context.Context, t *tool, tried *attempts, p *problem.Problem) bool {
+func (r *api) waitToRetry(ctx context.Context, t *Tool, tried *attempts, p *problem.Problem) bool {
 	switch {
 	case p.Code == problem.Unreachable:
 		wait := ratelimit.Backoff(tried.unreached, firstRetryWait, lastRetryWait)
@@ -145,7 +182,7 @@ func (r *api) waitToRetry(ctx context.Context, t *tool, tried *attempts, p *prob
 		}
 		r.limit.Pause(wait)
 		return true
-	case t.free() && (p.Code == problem.Failed || p.Code == problem.Cut || p.HTTPStatus >= 500):
+	case t.Free() && (p.Code == problem.Failed || p.Code == problem.Cut || p.HTTPStatus >= 500):
 		wait := max(ratelimit.Backoff(tried.failed, firstRetryWait, lastRetryWait), p.RetryAfter)
 		tried.failed++
 		return tried.failed < maxReads && wait < maxLimitWait && ratelimit.Sleep(ctx, wait) == nil
@@ -154,33 +191,33 @@ func (r *api) waitToRetry(ctx context.Context, t *tool, tried *attempts, p *prob
 }
 
 // send makes one request. waited is how long the call was held back for the rate limit before.
-func (r *api) send(ctx context.Context, t *tool, a arguments, waited time.Duration) (*answer, *problem.Problem) {
+func (r *api) send(ctx context.Context, t *Tool, a arguments, waited time.Duration) (*answer, *problem.Problem) {
 	var sent atomic.Bool // something of the request may have been written
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { sent.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})
-	req, err := t.request(ctx, r.base, a)
+	req, err := t.request(ctx, r.BaseURL, a)
 	if err != nil {
 		p := problem.New(problem.BadSetting, problem.NotSent, "the address of LeadMagic's REST API cannot be used", "correct --api-url (LEADMAGIC_API_URL)")
 		p.Cause = err
 		return &answer{}, p
 	}
 	start := time.Now()
-	res, err := r.client.Do(req)
+	res, err := r.Client.Do(req)
 	if err != nil {
 		return &answer{}, t.broken(err, sent.Load())
 	}
 	defer func() { _ = res.Body.Close() }()
 	ans := &answer{header: res.Header}
-	refused := problem.Answer{Status: res.StatusCode, Header: res.Header, Asked: req.URL, Paid: !t.free(), Waited: waited, Now: time.Now()}
+	refused := problem.Answer{Status: res.StatusCode, Header: res.Header, Asked: req.URL, Paid: !t.Free(), Waited: waited, Now: time.Now()}
 	if res.StatusCode/100 == 2 {
 		err = r.read(ctx, ans, res.Body)
 		refused.Body = ans.body[:min(len(ans.body), maxRefusal)]
 	} else {
 		refused.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxRefusal))
 	}
-	r.log.DebugContext(ctx, "answer of the REST API", "tool", t.name, "status", res.StatusCode,
+	r.Logger.DebugContext(ctx, "answer of the REST API", "tool", t.Name, "status", res.StatusCode,
 		"request", res.Header.Get("X-Request-Id"), "bytes", len(ans.body)+len(refused.Body), "took", time.Since(start))
 	if err == nil && res.StatusCode/100 == 2 && json.Valid(ans.body) {
 		return ans, nil
@@ -220,16 +257,16 @@ var (
 
 // broken is the problem of a request that brought no whole answer. sent says that some of it may have reached
 // LeadMagic. What became of a free call does not matter: it may simply be made again.
-func (t *tool) broken(err error, sent bool) *problem.Problem {
+func (t *Tool) broken(err error, sent bool) *problem.Problem {
 	if errors.Is(err, errTooLong) || errors.Is(err, errCrowded) {
 		p := problem.New(problem.BrokenAnswer, problem.Refused, err.Error(), "")
-		if !t.free() {
+		if !t.Free() {
 			p.Outcome = problem.Unknown
 		}
 		return p
 	}
 	p := problem.FromError(err, sent)
-	if p.Code == problem.Cut && t.free() {
+	if p.Code == problem.Cut && t.Free() {
 		p.Outcome, p.Next = problem.Refused, "call again: the call is free"
 	}
 	return p
@@ -237,7 +274,7 @@ func (t *tool) broken(err error, sent bool) *problem.Problem {
 
 // refusal is the problem that an answer stands for, as the REST API means it. named says that the call has
 // arguments.
-func (t *tool) refusal(a problem.Answer, named bool) *problem.Problem {
+func (t *Tool) refusal(a problem.Answer, named bool) *problem.Problem {
 	// Here the key is the only way in: a challenge says nothing more than that it was rejected.
 	a.Header = a.Header.Clone()
 	a.Header.Del("Www-Authenticate")
@@ -254,25 +291,23 @@ func (t *tool) refusal(a problem.Answer, named bool) *problem.Problem {
 }
 
 // request is the call as LeadMagic takes it. What a model wrote is escaped, so that it reaches no other path.
-func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Request, error) {
-	path := t.path
-	if t.route != nil {
-		path = t.route(a)
-	}
-	query := url.Values{}
-	content := objectOf(t.params, func(p param) json.RawMessage {
+func (t *Tool) request(ctx context.Context, base string, a arguments) (*http.Request, error) {
+	method, path, _ := strings.Cut(t.Route, " ")
+	query, body := url.Values{}, make(map[string]json.RawMessage)
+	for _, p := range t.params {
 		value := a.value(p)
 		switch {
 		case value == nil:
 		case p.place == inPath:
 			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(text(value)))
-			return nil
+		case p.place == atEnd:
+			path += "/" + url.PathEscape(text(value))
 		case p.place == inQuery:
 			query.Set(p.name, text(value))
-			return nil
+		default:
+			body[p.name] = value
 		}
-		return value
-	})
+	}
 	target, err := url.Parse(base)
 	if err != nil {
 		return nil, err
@@ -281,10 +316,11 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 	if len(query) > 0 {
 		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query.Encode(), "&")
 	}
-	if t.method == http.MethodGet {
-		content = nil
+	var content []byte
+	if method != http.MethodGet {
+		content = objectOf(t.params, body)
 	}
-	req, err := http.NewRequestWithContext(ctx, t.method, target.String(), bytes.NewReader(content))
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
@@ -293,21 +329,4 @@ func (t *tool) request(ctx context.Context, base string, a arguments) (*http.Req
 		req.Header.Set("Content-Type", "application/json")
 	}
 	return req, nil
-}
-
-// objectOf is a JSON object of the fields that have a value.
-func objectOf(fields []param, value func(param) json.RawMessage) []byte {
-	object := []byte("{")
-	for _, field := range fields {
-		v := value(field)
-		if v == nil {
-			continue
-		}
-		if len(object) > 1 {
-			object = append(object, ',')
-		}
-		object = append(strconv.AppendQuote(object, field.name), ':')
-		object = append(object, v...)
-	}
-	return append(object, '}')
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
@@ -17,12 +16,12 @@ import (
 // arguments are what a call gives, as JSON: values are passed on as they came, so that no number loses a
 // digit. A null or an empty text is an argument that is not given; models fill in forms.
 type arguments struct {
-	tool   *tool
+	tool   *Tool
 	values map[string]json.RawMessage
 }
 
 // read takes the arguments of a call and says what is wrong with them. Nothing is sent when something is.
-func (t *tool) read(raw json.RawMessage) (arguments, []fault) {
+func (t *Tool) read(raw json.RawMessage) (arguments, []fault) {
 	a := arguments{tool: t, values: make(map[string]json.RawMessage)}
 	var members map[string]json.RawMessage
 	if len(raw) > 0 {
@@ -35,11 +34,8 @@ func (t *tool) read(raw json.RawMessage) (arguments, []fault) {
 		value, ok := members[p.name]
 		switch {
 		case ok && !blank(value):
-			wrong := p.check(p.name, value)
-			if wrong == nil {
-				value = p.sent(value)
-			}
-			a.values[p.name] = value
+			var wrong []fault
+			a.values[p.name], wrong = p.read(p.name, value)
 			faults = append(faults, wrong...)
 		case p.required:
 			faults = append(faults, fault{p.name, "is missing"})
@@ -101,12 +97,6 @@ func (a arguments) number(name string) float64 {
 // flag is a boolean argument; one that is not given is false.
 func (a arguments) flag(name string) bool { return string(a.values[name]) == "true" }
 
-// date is an argument that is a date, as far as it is one.
-func (a arguments) date(name string) (time.Time, bool) {
-	d, err := time.Parse(time.DateOnly, a.text(name))
-	return d, err == nil
-}
-
 func (a arguments) preset(name string) any {
 	for _, p := range a.tool.params {
 		if p.name == name {
@@ -132,7 +122,7 @@ type fault struct{ field, why string }
 const maxFaults = 8
 
 // refuse is the problem of a call that is not sent for its faults.
-func (t *tool) refuse(faults []fault) *problem.Problem {
+func (t *Tool) refuse(faults []fault) *problem.Problem {
 	var why, fields []string
 	for _, f := range faults[:min(len(faults), maxFaults)] {
 		why = append(why, f.field+" "+f.why)
@@ -143,12 +133,12 @@ func (t *tool) refuse(faults []fault) *problem.Problem {
 	if len(faults) > maxFaults {
 		why = append(why, "and more")
 	}
-	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.name + " takes " + t.signature()
-	return problem.New(problem.BadRequest, problem.NotSent, t.name+" was not sent: "+strings.Join(why, "; "), next)
+	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.Name + " takes " + t.signature()
+	return problem.New(problem.BadRequest, problem.NotSent, t.Name+" was not sent: "+strings.Join(why, "; "), next)
 }
 
 // signature names the arguments.
-func (t *tool) signature() string {
+func (t *Tool) signature() string {
 	if len(t.params) == 0 {
 		return "no arguments"
 	}
@@ -183,30 +173,29 @@ func shown(name string) string {
 	return name
 }
 
-// check says what is wrong with a value that is given. path names it.
-func (p param) check(path string, raw json.RawMessage) []fault {
+// read checks a value that is given, and returns it as it is sent: integers in digits alone, all else as it came. path
+// names it.
+func (p param) read(path string, raw json.RawMessage) (json.RawMessage, []fault) {
 	if why := p.checkKind(raw); why != "" {
-		return []fault{{path, why}}
+		return raw, []fault{{path, why}}
 	}
-	switch p.kind {
-	case "array":
-		return p.checkItems(path, raw)
-	case "object":
-		return p.checkFields(path, raw)
-	case "string":
-		return p.checkText(path, text(raw))
-	case "integer", nameOrID:
-		if raw[0] == '"' {
-			return nil
-		}
+	switch {
+	case p.kind == "array":
+		return p.readItems(path, raw)
+	case p.kind == "object" && p.fields != nil:
+		return p.readFields(path, raw)
+	case p.kind == "string":
+		return raw, p.checkText(path, text(raw))
+	case p.kind == "integer", p.kind == nameOrID && raw[0] != '"':
 		n, _ := strconv.ParseFloat(string(raw), 64) // beyond all bounds it is ±Inf
 		faults := p.checkBounds(path, "be", n)
-		if digits, _ := whole(string(raw)); digits == "" && faults == nil {
+		digits, _ := whole(string(raw))
+		if digits == "" && faults == nil {
 			faults = []fault{{path, "is too large"}}
 		}
-		return faults
+		return json.RawMessage(digits), faults
 	}
-	return nil
+	return raw, nil
 }
 
 // checkKind says what a value must be, unless it is that.
@@ -275,36 +264,6 @@ func whole(number string) (digits string, ok bool) {
 	return digits, true
 }
 
-// sent is a value that check has found good, as it is sent: integers in digits alone, all else as it came.
-func (p param) sent(raw json.RawMessage) json.RawMessage {
-	switch {
-	case p.kind == "integer", p.kind == nameOrID && raw[0] != '"':
-		digits, _ := whole(string(raw))
-		return json.RawMessage(digits)
-	case p.kind == "array":
-		var items []json.RawMessage
-		_ = json.Unmarshal(raw, &items) // it was checked
-		list := []byte("[")
-		for i, item := range items {
-			if i > 0 {
-				list = append(list, ',')
-			}
-			list = append(list, p.items.sent(item)...)
-		}
-		return append(list, ']')
-	case p.kind == "object" && p.fields != nil:
-		var members map[string]json.RawMessage
-		_ = json.Unmarshal(raw, &members) // it was checked
-		return objectOf(p.fields, func(field param) json.RawMessage {
-			if value, ok := members[field.name]; ok {
-				return field.sent(value)
-			}
-			return nil
-		})
-	}
-	return raw
-}
-
 // maxPlaced bounds what goes into a URL, in bytes: servers cut connections over lines that are too long.
 const maxPlaced = 200
 
@@ -314,7 +273,7 @@ func (p param) checkText(path, value string) []fault {
 		return []fault{{path, "must be one of " + strings.Join(p.enum, ", ")}}
 	case p.place != "" && len(value) > maxPlaced:
 		return []fault{{path, fmt.Sprintf("must not be longer than %d bytes", maxPlaced)}}
-	case p.place == inPath && (value == "." || value == ".."):
+	case (p.place == inPath || p.place == atEnd) && (value == "." || value == ".."):
 		// Escaping leaves them alone, and they lead to another path.
 		return []fault{{path, "must not be . or .."}}
 	}
@@ -331,33 +290,54 @@ func (p param) checkBounds(path, must string, n float64) []fault {
 	return nil
 }
 
-func (p param) checkItems(path string, raw json.RawMessage) []fault {
+func (p param) readItems(path string, raw json.RawMessage) (json.RawMessage, []fault) {
 	var items []json.RawMessage
 	_ = json.Unmarshal(raw, &items) // it begins as a list and is valid JSON
 	faults := p.checkBounds(path, "have a length of", float64(len(items)))
+	list := []byte("[")
 	for i, item := range items {
 		if len(faults) > maxFaults {
 			break
 		}
-		faults = append(faults, p.items.check(fmt.Sprintf("%s[%d]", path, i), item)...)
+		if i > 0 {
+			list = append(list, ',')
+		}
+		item, wrong := p.items.read(fmt.Sprintf("%s[%d]", path, i), item)
+		list, faults = append(list, item...), append(faults, wrong...)
 	}
-	return faults
+	return append(list, ']'), faults
 }
 
-func (p param) checkFields(path string, raw json.RawMessage) []fault {
-	if p.fields == nil {
-		return nil
-	}
+func (p param) readFields(path string, raw json.RawMessage) (json.RawMessage, []fault) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(raw, &members) // it begins as an object and is valid JSON
 	faults := unknown(path+".", members, p.fields)
 	for _, field := range p.fields {
 		switch value, ok := members[field.name]; {
 		case ok:
-			faults = append(faults, field.check(path+"."+field.name, value)...)
+			var wrong []fault
+			members[field.name], wrong = field.read(path+"."+field.name, value)
+			faults = append(faults, wrong...)
 		case field.required:
 			faults = append(faults, fault{path + "." + field.name, "is missing"})
 		}
 	}
-	return faults
+	return objectOf(p.fields, members), faults
+}
+
+// objectOf is a JSON object of the fields that have a value, in their order.
+func objectOf(fields []param, values map[string]json.RawMessage) []byte {
+	object := []byte("{")
+	for _, field := range fields {
+		value := values[field.name]
+		if value == nil {
+			continue
+		}
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(strconv.AppendQuote(object, field.name), ':')
+		object = append(object, value...)
+	}
+	return append(object, '}')
 }

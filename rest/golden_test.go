@@ -67,7 +67,7 @@ func TestEachToolIsFitForModelsAndAgents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := make(map[string]rest.Tool)
+	known := make(map[string]*rest.Tool)
 	for _, tool := range rest.Tools() {
 		known[tool.Name] = tool
 	}
@@ -93,7 +93,7 @@ func TestEachToolIsFitForModelsAndAgents(t *testing.T) {
 		if tool.OutputSchema != nil {
 			t.Errorf("%s: has an output schema", tool.Name)
 		}
-		a, free := tool.Annotations, known[tool.Name].Free
+		a, free := tool.Annotations, known[tool.Name].Free()
 		if a.ReadOnlyHint != free || a.DestructiveHint == nil || *a.DestructiveHint || a.OpenWorldHint == nil || !*a.OpenWorldHint {
 			t.Errorf("%s: got annotations %+v for a tool that is free: %v", tool.Name, a, free)
 		}

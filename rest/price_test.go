@@ -41,13 +41,13 @@ func TestCostsAreTheWorstCase(t *testing.T) {
 		{"arguments that are no object", "search_profile", `[]`, 0, true, 0, false},
 		{"a tool that is not in the table", "run_sheet_column", `{}`, 0, false, 0, false},
 	}
-	overREST, hosted := rest.Costs(), rest.HostedCosts()
+	cost := rest.Costs()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, known := overREST(tt.tool, []byte(tt.args)); got.Float() != tt.rest || known != tt.restKnown {
+			if got, known := cost(tt.tool, []byte(tt.args), false); got.Float() != tt.rest || known != tt.restKnown {
 				t.Errorf("over REST: got %v, %v, want %v, %v", got, known, tt.rest, tt.restKnown)
 			}
-			if got, known := hosted(tt.tool, []byte(tt.args)); got.Float() != tt.hosted || known != tt.hostedKnown {
+			if got, known := cost(tt.tool, []byte(tt.args), true); got.Float() != tt.hosted || known != tt.hostedKnown {
 				t.Errorf("hosted: got %v, %v, want %v, %v", got, known, tt.hosted, tt.hostedKnown)
 			}
 		})
@@ -72,9 +72,9 @@ func TestEachToolHasItsPrice(t *testing.T) {
 	}
 	cost := rest.Costs()
 	for _, tool := range rest.Tools() {
-		got, known := cost(tool.Name, []byte(args[tool.Name]))
-		if want := prices[tool.Name]; !known || got.Float() != want || tool.Free != (want == 0) {
-			t.Errorf("%s: got %v credits, known %v, free %v, want %v", tool.Name, got, known, tool.Free, want)
+		got, known := cost(tool.Name, []byte(args[tool.Name]), false)
+		if want := prices[tool.Name]; !known || got.Float() != want || tool.Free() != (want == 0) {
+			t.Errorf("%s: got %v credits, known %v, free %v, want %v", tool.Name, got, known, tool.Free(), want)
 		}
 	}
 }

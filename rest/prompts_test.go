@@ -26,7 +26,7 @@ func readDocs(t *testing.T, session *mcp.ClientSession) string {
 func TestTheReferenceNamesEachToolAndItsCost(t *testing.T) {
 	docs := readDocs(t, connect(t, options("http://127.0.0.1:0"), nil))
 	for _, tool := range rest.Tools() {
-		for _, want := range []string{"| " + tool.Name + " | " + tool.Cost + " |\n", "### " + tool.Name + "\n\n" + tool.Description + "\n"} {
+		for _, want := range []string{"| " + tool.Name + " | " + tool.Cost() + " |\n", "### " + tool.Name + "\n\n" + tool.Description() + "\n"} {
 			if !strings.Contains(docs, want) {
 				t.Errorf("the reference does not say %q", want)
 			}

@@ -14,7 +14,7 @@ import (
 const docsURI = "leadmagic://docs"
 
 // addDocs adds the reference of the tools as a resource.
-func addDocs(server *mcp.Server, list []tool) {
+func addDocs(server *mcp.Server, list []*Tool) {
 	server.AddResource(&mcp.Resource{
 		URI: docsURI, Name: "docs", Title: "Tool reference",
 		Description: "What each tool takes, what it costs and where its limits are", MIMEType: "text/markdown",
@@ -26,7 +26,7 @@ func addDocs(server *mcp.Server, list []tool) {
 }
 
 // reference is the table as a person or a model reads it.
-func reference(list []tool) string {
+func reference(list []*Tool) string {
 	var b strings.Builder
 	b.WriteString(`# LeadMagic tools over the REST API
 
@@ -36,9 +36,8 @@ Each result says in its _meta what it used and what is left.
 | tool | credits |
 |---|---|
 `)
-	for i := range list {
-		t := &list[i]
-		fmt.Fprintf(&b, "| %s | %s |\n", t.name, cmp.Or(t.price.short, "free"))
+	for _, t := range list {
+		fmt.Fprintf(&b, "| %s | %s |\n", t.Name, t.Cost())
 	}
 	b.WriteString(`
 ## Limits
@@ -48,17 +47,16 @@ that was sent and failed otherwise is never repeated. Sustained lookups of which
 
 ## Tools
 `)
-	for i := range list {
-		t := &list[i]
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", t.name, t.description())
+	for _, t := range list {
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", t.Name, t.Description())
 		for _, p := range t.params {
 			fmt.Fprintf(&b, "- `%s` (%s): %s\n", p.name, p.traits(), p.what)
 		}
 		for _, group := range t.oneOf {
 			fmt.Fprintf(&b, "- needs at least one of %s\n", strings.Join(group, ", "))
 		}
-		if t.aliases != nil {
-			fmt.Fprintf(&b, "- also called %s\n", strings.Join(t.aliases, ", "))
+		if t.Aliases != nil {
+			fmt.Fprintf(&b, "- also called %s\n", strings.Join(t.Aliases, ", "))
 		}
 	}
 	return b.String()

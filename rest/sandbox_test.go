@@ -55,7 +55,7 @@ func TestTheSandboxCarriesOutEachTool(t *testing.T) {
 			if err != nil || used != last.Credits {
 				t.Errorf("got %v credits used (%v), want the %v that were charged", used, err, last.Credits)
 			}
-			worst, known := cost(tt.tool, []byte(tt.args))
+			worst, known := cost(tt.tool, []byte(tt.args), false)
 			if spent := box.Charged() - charged; !known || spent > worst.Float()+1e-9 {
 				t.Errorf("got %v credits charged, want at most the %v of the table (known: %v)", spent, worst, known)
 			}

@@ -60,9 +60,9 @@ func NewServer(o Options) *mcp.Server {
 			},
 		},
 	)
-	c := &caller{Options: o, api: newAPI(o.Client, o.BaseURL, o.Logger)}
-	for i := range list {
-		server.AddTool(list[i].describe(), c.handler(&list[i]))
+	r := newAPI(o)
+	for _, t := range list {
+		server.AddTool(t.describe(), r.handler(t))
 	}
 	server.AddReceivingMiddleware(acceptAliases(names))
 	addPrompts(server)
@@ -78,12 +78,12 @@ func Serve(ctx context.Context, o Options, in io.ReadCloser, out io.WriteCloser)
 }
 
 // acceptAliases lets calls use the older and newer names of tools, which are not listed.
-func acceptAliases(names map[string]*tool) mcp.Middleware {
+func acceptAliases(names map[string]*Tool) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			if call, ok := req.(*mcp.CallToolRequest); ok {
 				if t := names[call.Params.Name]; t != nil {
-					call.Params.Name = t.name
+					call.Params.Name = t.Name
 				}
 			}
 			return next(ctx, method, req)

@@ -11,25 +11,32 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A tool is one row of the table: a route of LeadMagic's REST API as a model sees it.
-type tool struct {
-	name, title  string
-	aliases      []string // further names that calls may use; they are not listed
-	method, path string   // {name} in the path stands for an argument
-	what         string   // for a model that chooses a tool, in whole sentences
-	price        price
-	params       []param
-	oneOf        [][]string              // of each group, one argument is needed
-	rule         func(arguments) []fault // what arguments of the right types may still do wrong
-	route        func(arguments) string  // the path, where it depends on the arguments
-	hits         []string                // members of an answer that are all empty when nothing was found
+// A Tool is one row of the table: a route of LeadMagic's REST API as a model sees it.
+type Tool struct {
+	Name, Title string
+	Route       string   // method and path; {name} in the path stands for an argument
+	Aliases     []string // further names that calls may use; they are not listed
+
+	what   string // for a model that chooses a tool, in whole sentences
+	price  price
+	params []param
+	oneOf  [][]string              // of each group, one argument is needed
+	rule   func(arguments) []fault // what arguments of the right types may still do wrong
+	hits   []string                // members of an answer that are all empty when nothing was found
 }
 
-func (t *tool) free() bool { return t.price.most == nil }
+// Tools lists the tools of the REST API, by name, as far as they are known without asking LeadMagic.
+func Tools() []*Tool { return table() }
 
-// description is what a model is told: what the tool does, and what it costs at most.
-func (t *tool) description() string {
-	if t.free() {
+// Free says that no call of the tool costs anything.
+func (t *Tool) Free() bool { return t.price.most == nil }
+
+// Cost is the price in credits, in words as short as a table has them: "free", "5 if found", "1 per ad".
+func (t *Tool) Cost() string { return cmp.Or(t.price.short, "free") }
+
+// Description is what a model is told: what the tool does, and what it costs at most.
+func (t *Tool) Description() string {
+	if t.Free() {
 		return t.what + " Free."
 	}
 	return t.what + " Costs " + t.price.text + "."
@@ -37,7 +44,7 @@ func (t *tool) description() string {
 
 // describe is the tool as tools/list shows it. It has no output schema: LeadMagic's documented shapes
 // disagree, and clients throw away results that do not fit, paid or not.
-func (t *tool) describe() *mcp.Tool {
+func (t *Tool) describe() *mcp.Tool {
 	in := new(jsonschema.Schema)
 	describeFields(in, t.params)
 	for _, group := range t.oneOf {
@@ -47,56 +54,28 @@ func (t *tool) describe() *mcp.Tool {
 		}
 	}
 	return &mcp.Tool{
-		Name:        t.name,
-		Title:       t.title,
-		Description: t.description(),
+		Name:        t.Name,
+		Title:       t.Title,
+		Description: t.Description(),
 		InputSchema: in,
 		Annotations: &mcp.ToolAnnotations{
-			Title: t.title,
+			Title: t.Title,
 			// Some agents run read-only tools unasked, so a tool that spends money is none.
-			ReadOnlyHint:    t.free(),
-			IdempotentHint:  t.free(),
+			ReadOnlyHint:    t.Free(),
+			IdempotentHint:  t.Free(),
 			DestructiveHint: new(false),
 			OpenWorldHint:   new(true),
 		},
 	}
 }
 
-// A Tool is what is known of a tool without asking LeadMagic.
-type Tool struct {
-	Name, Title string
-	// Aliases are further names that a call may use.
-	Aliases []string
-	// Method and Path are the route of LeadMagic's REST API; {name} in Path stands for an argument.
-	Method, Path string
-	// Cost is the price in credits, in words as short as a table has them: "free", "5 if found", "1 per ad".
-	// Description says it in full, worst case included.
-	Cost string
-	// Free says that no call of the tool costs anything.
-	Free bool
-	// Description is what a model is told.
-	Description string
-}
-
-// Tools lists the tools of the REST API, by name.
-func Tools() []Tool {
-	var list []Tool
-	for _, t := range table() {
-		list = append(list, Tool{
-			Name: t.name, Title: t.title, Aliases: t.aliases, Method: t.method, Path: t.path,
-			Cost: cmp.Or(t.price.short, "free"), Free: t.free(), Description: t.description(),
-		})
-	}
-	return list
-}
-
 // byName finds tools by their names and aliases.
-func byName(list []tool) map[string]*tool {
-	names := make(map[string]*tool, 2*len(list))
-	for i := range list {
-		names[list[i].name] = &list[i]
-		for _, alias := range list[i].aliases {
-			names[alias] = &list[i]
+func byName(list []*Tool) map[string]*Tool {
+	names := make(map[string]*Tool, 2*len(list))
+	for _, t := range list {
+		names[t.Name] = t
+		for _, alias := range t.Aliases {
+			names[alias] = t
 		}
 	}
 	return names
@@ -114,7 +93,7 @@ type param struct {
 	most     *int
 	preset   any     // what holds when it is not given
 	send     bool    // the preset is ours and is sent; otherwise it is LeadMagic's own
-	place    string  // where it goes: inQuery, inPath, or else the body
+	place    string  // where it goes: inQuery, inPath, atEnd, or else the body
 	items    *param  // of an array
 	fields   []param // of an object; without any, an object holds what it likes
 }
@@ -126,6 +105,7 @@ const nameOrID = "name or id"
 const (
 	inQuery = "query"
 	inPath  = "path"
+	atEnd   = "end of the path" // if it is given
 )
 
 // must is p as an argument that a call cannot do without.
@@ -201,41 +181,22 @@ func perRow(base, each float64, rows, short, text string) price {
 	}}
 }
 
-// Costs is the worst-case cost of calls over the REST API. A call that is refused before it is
-// sent costs nothing. The cost is not known of tools that are not in the table.
-func Costs() func(tool string, args []byte) (credits problem.Credits, known bool) {
+// Costs is the worst-case cost of calls, over the REST API or to the hosted server. It is not known of tools that are not in
+// the table. A call that the REST API's table refuses is not sent and costs nothing. The hosted server's tools of the same
+// names run the same lookups, but may take other arguments and other limits: so there the cost is known of free tools, and of
+// calls whose arguments the table knows and which say how many rows they want.
+func Costs() func(tool string, args []byte, hosted bool) (credits problem.Credits, known bool) {
 	tools := byName(table())
-	return func(name string, args []byte) (problem.Credits, bool) {
+	return func(name string, args []byte, hosted bool) (problem.Credits, bool) {
 		t := tools[name]
-		switch {
-		case t == nil:
-			return 0, false
-		case t.free():
-			return 0, true
+		if t == nil || t.Free() {
+			return 0, t != nil
 		}
 		a, faults := t.read(args)
-		if faults != nil {
-			return 0, true
-		}
-		return t.price.most(a), true
-	}
-}
-
-// HostedCosts is the worst-case cost of calls to the hosted server, as far as the same table tells: its tools
-// of these names run the same lookups, but may take other arguments and other limits. So the cost is known
-// of free tools, and of calls whose arguments the table knows and which say how many rows they want.
-func HostedCosts() func(tool string, args []byte) (credits problem.Credits, known bool) {
-	tools := byName(table())
-	return func(name string, args []byte) (problem.Credits, bool) {
-		t := tools[name]
 		switch {
-		case t == nil:
-			return 0, false
-		case t.free():
-			return 0, true
-		}
-		a, faults := t.read(args)
-		if faults != nil || t.price.rows != "" && !a.given(t.price.rows) {
+		case faults != nil:
+			return 0, !hosted
+		case hosted && t.price.rows != "" && !a.given(t.price.rows):
 			return 0, false
 		}
 		return t.price.most(a), true

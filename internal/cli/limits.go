@@ -17,12 +17,9 @@ func (s *settings) limits() bool {
 // prices tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
 // until it is known what carries the session less is known of the costs.
 func (ss *session) prices() func(tool string, arguments []byte) (credits problem.Credits, known bool) {
-	overREST, hosted := rest.Costs(), rest.HostedCosts()
+	costs := rest.Costs()
 	return func(tool string, arguments []byte) (problem.Credits, bool) {
-		if ss.settings.upstream == "rest" || ss.status.Report().Upstream == "rest" {
-			return overREST(tool, arguments)
-		}
-		return hosted(tool, arguments)
+		return costs(tool, arguments, ss.settings.upstream != "rest" && ss.status.Report().Upstream != "rest")
 	}
 }
 

@@ -54,7 +54,7 @@ func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
 	costs := make(map[string]string)
 	for _, tool := range rest.Tools() {
 		for _, name := range append(tool.Aliases, tool.Name) {
-			costs[name] = tool.Cost
+			costs[name] = tool.Cost()
 		}
 	}
 	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
@@ -149,7 +149,7 @@ func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
 	list, err := listAtHand(ctx, env, s)
 	if err != nil {
 		for _, tool := range rest.Tools() {
-			list = append(list, &mcp.Tool{Name: tool.Name, Description: tool.Description})
+			list = append(list, &mcp.Tool{Name: tool.Name, Description: tool.Description()})
 		}
 	}
 	names := make([]cobra.Completion, 0, len(list))

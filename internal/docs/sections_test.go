@@ -326,9 +326,9 @@ func toolReference(*testing.T, string) string {
 	rows := [][]string{{"tool", "credits", "what it does"}}
 	var each strings.Builder
 	for _, tool := range rest.Tools() {
-		what, _, _ := strings.Cut(tool.Description, ". ")
-		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%s)", tool.Name, tool.Name), tool.Cost, strings.TrimSuffix(what, ".")})
-		fmt.Fprintf(&each, "\n### %s\n\n%s\n\n`%s %s`", tool.Name, tool.Description, tool.Method, tool.Path)
+		what, _, _ := strings.Cut(tool.Description(), ". ")
+		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%s)", tool.Name, tool.Name), tool.Cost(), strings.TrimSuffix(what, ".")})
+		fmt.Fprintf(&each, "\n### %s\n\n%s\n\n`%s`", tool.Name, tool.Description(), tool.Route)
 		if tool.Aliases != nil {
 			fmt.Fprintf(&each, ", also called `%s`", strings.Join(tool.Aliases, "`, `"))
 		}

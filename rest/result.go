@@ -1,16 +1,102 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 )
+
+// success is the result of a call that LeadMagic answered: its JSON, untouched, and the same as text.
+func (t *Tool) success(ans *answer) *mcp.CallToolResult {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(ans.body, &members) // other JSON than an object has none
+	usage := usageOf(t, ans, members, nil, time.Now())
+	body := asObject(ans.body)
+	result := &mcp.CallToolResult{
+		Meta:              mcp.Meta{problem.UsageKey: usage},
+		Content:           []mcp.Content{&mcp.TextContent{Text: string(body)}},
+		StructuredContent: json.RawMessage(body),
+	}
+	if t.missed(ans.body, members) {
+		note := "Nothing was found."
+		if used, err := usage.CreditsUsed.Float64(); err == nil && used == 0 {
+			note = "Nothing was found, and nothing was charged."
+		}
+		result.Content = append(result.Content, &mcp.TextContent{Text: note})
+	}
+	return result
+}
+
+// failure is the result of a call that came to nothing for p. Of the answer only the headers count.
+func (r *api) failure(t *Tool, ans *answer, p *problem.Problem) *mcp.CallToolResult {
+	usage := usageOf(t, ans, nil, p, time.Now())
+	if r.Describe != nil {
+		p = r.Describe(p)
+	}
+	return &mcp.CallToolResult{
+		Meta:    mcp.Meta{problem.UsageKey: usage},
+		Content: []mcp.Content{&mcp.TextContent{Text: p.Text(r.HasTool)}},
+		IsError: true,
+	}
+}
+
+// asObject makes valid JSON the object that structured content has to be.
+// Source: MCP 2025-11-25, Tools, Structured Content.
+func asObject(body []byte) []byte {
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	switch body[0] {
+	case '{':
+		return body
+	case '[':
+		return bytes.Join([][]byte{[]byte(`{"items":`), body, []byte(`}`)}, nil)
+	}
+	return bytes.Join([][]byte{[]byte(`{"value":`), body, []byte(`}`)}, nil)
+}
+
+// missed reports whether an answer says that nothing was found: of the members that hold what a tool finds, at
+// least one is there, and none holds anything.
+func (t *Tool) missed(body []byte, members map[string]json.RawMessage) bool {
+	if t.hits == nil {
+		return false
+	}
+	if body[0] == '[' {
+		return empty(body)
+	}
+	seen := false
+	for _, name := range t.hits {
+		value, ok := members[name]
+		if ok && !empty(value) {
+			return false
+		}
+		seen = seen || ok
+	}
+	return seen
+}
+
+// empty reports whether a value holds nothing: null, false, "", [], {} or 0.
+func empty(raw json.RawMessage) bool {
+	var v any = raw // which it stays if it is a number beyond all numbers
+	_ = json.Unmarshal(raw, &v)
+	switch v := reflect.ValueOf(v); v.Kind() {
+	case reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	default:
+		return !v.IsValid() || v.IsZero()
+	}
+}
 
 // Usage is what a call used and what is left, as far as LeadMagic said so: the value of problem.UsageKey.
 type Usage struct {
@@ -33,7 +119,7 @@ type RateLimit struct {
 
 // usageOf reads the headers of an answer, and its body for what they leave out. p is why it is no success, or nil.
 // Source: LeadMagic OpenAPI 1.4.35, where X-Credits-Cost is what a call reserves before it is known what it finds.
-func usageOf(t *tool, ans *answer, members map[string]json.RawMessage, p *problem.Problem, now time.Time) Usage {
+func usageOf(t *Tool, ans *answer, members map[string]json.RawMessage, p *problem.Problem, now time.Time) Usage {
 	u := Usage{
 		CreditsUsed: firstNumber(ans.header.Get("X-Credits-Consumed"), text(members["credits_consumed"]), ans.header.Get("X-Credits-Cost")),
 		CreditsLeft: firstNumber(ans.header.Get("X-Credits-Remaining")),
@@ -45,7 +131,7 @@ func usageOf(t *tool, ans *answer, members map[string]json.RawMessage, p *proble
 		u.CreditsUsed = ""
 	case p != nil:
 		u.CreditsUsed = firstNumber(ans.header.Get("X-Credits-Consumed"), "0")
-	case t.free():
+	case t.Free():
 		u.CreditsUsed = "0"
 	}
 	if p != nil && p.RequestID != "" {
@@ -78,18 +164,12 @@ func firstNumber(texts ...string) json.Number {
 	return ""
 }
 
-// zero reports whether a number is known and is nothing.
-func zero(n json.Number) bool {
-	f, err := n.Float64()
-	return err == nil && f == 0
-}
-
 // Credits asks LeadMagic what is left: a free call, which proves a key. CreditsLeft is empty when an answer to a
 // good key does not say it. The error is a *problem.Problem.
 func Credits(ctx context.Context, client *http.Client, baseURL string) (Usage, error) {
 	t := byName(table())[problem.BalanceTool]
 	args, _ := t.read(nil)
-	ans, p := newAPI(client, baseURL, nil).send(ctx, t, args, 0)
+	ans, p := newAPI(Options{Client: client, BaseURL: baseURL}).send(ctx, t, args, 0)
 	defer ans.close()
 	if p != nil {
 		return Usage{}, p
