@@ -37,29 +37,32 @@ func newCallCommand(env *Env, s *settings) *cobra.Command {
 
 func call(ctx context.Context, env *Env, s *settings, tool string, pairs []string, asJSON bool) error {
 	if err := checkPairs(pairs); err != nil {
-		return misuse(&hintError{err, "see leadmagic-mcp-proxy call --help"})
+		return misuse(err.Error(), "see leadmagic-mcp-proxy call --help")
 	}
-	l, err := connect(ctx, env, s)
-	if err != nil {
-		return err
+	sayStray(env)
+	ss := newSession(env, s)
+	defer ss.close()
+	return ss.use(ctx, func(client *mcp.ClientSession, tools []*mcp.Tool) error {
+		arguments, err := json.Marshal(parseArguments(pairs, inputTypes(tools, tool)))
+		if err != nil {
+			return fmt.Errorf("reading the arguments: %w", err)
+		}
+		result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
+		switch {
+		case err == nil:
+			return printResult(env, result, asJSON)
+		case hasTool(tools)(tool):
+			return said(err)
+		}
+		return hinted(said(err), "leadmagic-mcp-proxy tools lists the tools there are")
+	})
+}
+
+// hasTool reports whether a list has a tool of that name.
+func hasTool(tools []*mcp.Tool) func(name string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name })
 	}
-	defer l.close()
-	list, err := l.tools(ctx)
-	if err != nil {
-		return err
-	}
-	arguments, err := json.Marshal(parseArguments(pairs, inputTypes(list, tool)))
-	if err != nil {
-		return fmt.Errorf("reading the arguments: %w", err)
-	}
-	result, err := l.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
-	switch {
-	case err == nil:
-		return printResult(env, result, asJSON)
-	case slices.ContainsFunc(list, func(t *mcp.Tool) bool { return t.Name == tool }):
-		return said(err)
-	}
-	return &hintError{said(err), "leadmagic-mcp-proxy tools lists the tools there are"}
 }
 
 // checkPairs finds what is no argument, and an argument that is given more than once.
@@ -118,17 +121,11 @@ func parseArguments(pairs []string, types map[string]string) map[string]any {
 // printResult prints what a tool said: on stdout if it succeeded, else as an error.
 func printResult(env *Env, result *mcp.CallToolResult, asJSON bool) error {
 	if asJSON {
-		raw, err := json.Marshal(result)
-		if err != nil {
-			return fmt.Errorf("writing the result: %w", err)
+		err := printJSON(env.Stdout, result)
+		if err == nil && result.IsError {
+			err = errSaid
 		}
-		if err := printJSON(env.Stdout, raw); err != nil {
-			return err
-		}
-		if result.IsError {
-			return &exitError{code: exitFailed}
-		}
-		return nil
+		return err
 	}
 	var texts []string
 	for _, content := range result.Content {
@@ -157,7 +154,7 @@ func printResult(env *Env, result *mcp.CallToolResult, asJSON bool) error {
 // printText prints JSON indented, and other text as it is. At a terminal, nothing in it acts on that.
 func printText(out io.Writer, text string) error {
 	if json.Valid([]byte(text)) {
-		return printJSON(out, []byte(text))
+		return printJSON(out, json.RawMessage(text))
 	}
 	if isTerminal(out) {
 		text = problem.Printable(text, 0)
@@ -166,15 +163,26 @@ func printText(out io.Writer, text string) error {
 	return err
 }
 
-func printJSON(out io.Writer, raw []byte) error {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, raw, "", "  "); err != nil {
-		return fmt.Errorf("writing the result: %w", err)
+// printJSON prints a value as JSON, indented. At a terminal, nothing in it acts on that.
+func printJSON(out io.Writer, value any) error {
+	text, err := indented(value)
+	if err != nil {
+		return err
 	}
-	text := indented.Bytes()
 	if isTerminal(out) {
 		text = problem.PrintableJSON(text)
 	}
-	_, err := fmt.Fprintln(out, string(text))
+	_, err = out.Write(text)
 	return err
+}
+
+func indented(value any) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(value); err != nil {
+		return nil, fmt.Errorf("writing JSON: %w", err)
+	}
+	return text.Bytes(), nil
 }

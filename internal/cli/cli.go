@@ -9,12 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
@@ -98,7 +100,7 @@ func newCommands(env *Env, s *settings) *cobra.Command {
 			// An editor shows nothing of a server that ends at once, so it is told in a session.
 			return serve(cmd.Context(), env, s, badSetting(err.Error(), "correct the arguments in the editor's configuration"))
 		}
-		return misuse(&hintError{err, "see " + cmd.CommandPath() + " --help"})
+		return misuse(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(
 		newCallCommand(env, s),
@@ -170,17 +172,15 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if strings.HasPrefix(args[0], "lm_") {
-		return misuse(&hintError{
-			errors.New("no key is taken as an argument: every program on this machine can see those"),
-			"set LEADMAGIC_API_KEY, or run leadmagic-mcp-proxy login and paste the key when it asks",
-		})
+		return misuse("no key is taken as an argument: every program on this machine can see those",
+			"set LEADMAGIC_API_KEY, or run leadmagic-mcp-proxy login and paste the key when it asks")
 	}
 	hint := "see " + cmd.CommandPath() + " --help"
 	cmd.SuggestionsMinimumDistance = mistyped
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return misuse(&hintError{fmt.Errorf("there is no command %q", args[0]), hint})
+	return misuse(fmt.Sprintf("there is no command %q", args[0]), hint)
 }
 
 // knownFlag adds to the error of a flag that is not known which one was probably meant.
@@ -211,28 +211,53 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return misuse(&hintError{fmt.Errorf("%s takes no arguments", cmd.Name()), "see " + cmd.CommandPath() + " --help"})
+	return misuse(fmt.Sprintf("%s takes no arguments", cmd.Name()), "see "+cmd.CommandPath()+" --help")
+}
+
+// serve speaks MCP on stdin and stdout until the editor is done. A refusal that is not nil is explained in
+// the session, as is a setting that cannot be used.
+func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem) error {
+	if isTerminal(env.Stdin) {
+		return misuse("this is an MCP server: an editor starts it and talks to it on stdin and stdout",
+			"leadmagic-mcp-proxy install puts it into your editor, call --sandbox check_credits tries it here, --help shows the rest")
+	}
+	env.Stderr = stdio.NewLossy(env.Stderr) // no session waits for whoever should read the log
+	sayStray(env)
+	ss := newSession(env, s)
+	defer ss.close()
+	ss.serves = true
+	if refusal != nil {
+		ss.refusal = refusal
+	}
+	debug.SetGCPercent(calmGC)
+	return ss.run(ctx, env.Stdin, env.Stdout)
+}
+
+// calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many
+// calls in flight it is collected half as often then, and a fifth more of them get through.
+const calmGC = 200
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // report says what went wrong, once, and returns the exit code.
 func report(env *Env, err error) int {
-	if err == nil || readerGone(err) {
+	switch {
+	case err == nil || readerGone(err):
 		return 0
+	case errors.Is(err, errSaid):
+		return exitFailed
 	}
 	code, hint := exitFailed, ""
-	if exit, ok := errors.AsType[*exitError](err); ok {
-		code = exit.code
-		if exit.err == nil {
-			return code
-		}
-	}
 	if p := problem.As(err); p != nil {
 		hint = p.Fix()
 		if p.Code == problem.BadSetting {
 			code = exitMisuse
 		}
-	} else if hinted, ok := errors.AsType[*hintError](err); ok {
-		hint = hinted.hint
+	} else if own, ok := errors.AsType[*commandError](err); ok {
+		code, hint = own.code, own.hint
 	}
 	// What was typed may be the key, in the wrong place.
 	fmt.Fprintln(env.Stderr, "leadmagic-mcp-proxy: "+problem.Printable(keyscan.Hide(err.Error()), 0))
@@ -248,34 +273,23 @@ const (
 	exitMisuse = 2
 )
 
-// An exitError ends a command with a code of its own. Without an error inside, what there was to say has
-// been said.
-type exitError struct {
+// A commandError is an error with what to do about it, in a line of its own, and an exit code.
+type commandError struct {
+	error
+	hint string
 	code int
-	err  error
 }
 
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
+func (e *commandError) Unwrap() error { return e.error }
 
-func (e *exitError) Unwrap() error { return e.err }
+// hinted is an error with what to do about it, if that is not empty.
+func hinted(err error, hint string) error { return &commandError{err, hint, exitFailed} }
 
 // misuse is an error of who typed the command.
-func misuse(err error) error { return &exitError{code: exitMisuse, err: err} }
+func misuse(what, hint string) error { return &commandError{errors.New(what), hint, exitMisuse} }
 
-// A hintError says what to do about an error, in a line of its own.
-type hintError struct {
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-
-func (e *hintError) Unwrap() error { return e.err }
+// errSaid ends a command that has failed, or found something, and has said so.
+var errSaid = errors.New("it has been said")
 
 // readerGone reports whether a command ended since nobody reads its output any more, such as head. Connections to LeadMagic
 // have errors of another type.

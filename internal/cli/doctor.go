@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,16 +62,16 @@ func newDoctorCommand(env *Env, s *settings) *cobra.Command {
 
 func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	if x.asJSON && x.support {
-		return misuse(errors.New("--json and --report are two forms of the same: use one of them"))
+		return misuse("--json and --report are two forms of the same: use one of them", "")
 	}
-	ss, refusal := newSession(env, s)
+	ss := newSession(env, s)
 	defer ss.close()
 	d, err := newDoctor(env, ss)
 	if err != nil {
 		return err
 	}
-	d.Refusal, d.Offline, d.Sandbox = refusal, x.offline, s.sandbox
-	if refusal == nil {
+	d.Refusal, d.Offline, d.Sandbox = ss.refusal, x.offline, s.sandbox
+	if ss.refusal == nil {
 		d.Route = ss.route()
 	}
 	if x.editor != "" {
@@ -96,14 +95,14 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case x.asJSON:
-		err = writeJSON(env.Stdout, report)
+		err = printJSON(env.Stdout, report)
 	case x.support:
 		err = writeSupport(env.Stdout, report)
 	default:
 		err = writeReport(env.Stdout, report, colours(env))
 	}
 	if (err == nil || readerGone(err)) && !report.Healthy {
-		err = &exitError{code: exitFailed}
+		err = errSaid
 	}
 	return err
 }
@@ -144,7 +143,7 @@ func (ss *session) route() *doctor.Route {
 		Upstream: ss.settings.upstream,
 		Dial:     func() http.RoundTripper { return ss.base.dial() },
 		Proxy:    ss.base.proxy,
-		REST:     ss.apiClient,
+		Balance:  ss.balance,
 
 		SignInOnly: ss.settings.authScheme == "oauth",
 		Discover: func(ctx context.Context) (string, error) {
@@ -155,24 +154,24 @@ func (ss *session) route() *doctor.Route {
 			alone := *ss.settings
 			alone.authScheme, alone.upstream = "oauth", "mcp"
 			other.settings = &alone
-			l, err := other.connect(ctx, "")
+			_, end, err := other.connect(ctx, "")
 			if err == nil {
-				l.end()
+				end()
 			}
 			return err
 		},
 		Open: func(ctx context.Context, protocol string) (*doctor.Session, error) {
 			other := ss.again()
-			l, err := other.connect(ctx, protocol)
+			client, end, err := other.connect(ctx, protocol)
 			if err != nil {
 				return nil, err
 			}
 			return &doctor.Session{
-				ClientSession: l.ClientSession,
+				ClientSession: client,
 				Upstream:      other.status.Report().Upstream,
 				Refused:       other.passed.Load(),
 				Unmatched:     other.unmatched,
-				End:           l.end,
+				End:           end,
 			}, nil
 		},
 	}
@@ -331,14 +330,4 @@ func (l *limited) Write(p []byte) (int, error) {
 	l.left -= n
 	l.Builder.Write(p[:n])
 	return len(p), nil
-}
-
-func writeJSON(out io.Writer, report *doctor.Report) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(report); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
 }

@@ -45,7 +45,7 @@ func (i *installer) chosen() ([]editor.Editor, error) {
 		case !ok:
 			return nil, unknownEditor(id)
 		case i.project && !e.HasProject():
-			return nil, misuse(&hintError{fmt.Errorf("%s has no project file", e.Title), "leave out --project"})
+			return nil, misuse(fmt.Sprintf("%s has no project file", e.Title), "leave out --project")
 		}
 		for _, form := range e.Forms(i.system) {
 			path, err := form.Path(i.system, editor.User)
@@ -63,7 +63,7 @@ func unknownEditor(id string) error {
 	if near := editor.Nearest(id); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	return misuse(&hintError{fmt.Errorf("there is no editor %q", id), hint})
+	return misuse(fmt.Sprintf("there is no editor %q", id), hint)
 }
 
 // list shows the editors that are found, and what act would do to each: it changes nothing.

@@ -117,10 +117,8 @@ func misplaced(cmd *cobra.Command, editors []string) error {
 		return nil
 	}
 	command := strings.Join(append([]string{cmd.CommandPath()}, editors...), " ")
-	return misuse(&hintError{
-		fmt.Errorf("%s would not reach what the editor starts: its arguments go after --", strings.Join(flags, " and ")),
-		"write: " + command + " -- " + flags[0] + " …",
-	})
+	return misuse(fmt.Sprintf("%s would not reach what the editor starts: its arguments go after --", strings.Join(flags, " and ")),
+		"write: "+command+" -- "+flags[0]+" …")
 }
 
 // run checks what was typed and does it to each editor in turn: one that fails does not keep the others
@@ -152,7 +150,7 @@ func (i *installer) run(act action) error {
 		failed++
 	}
 	if failed > 0 {
-		return &exitError{code: exitFailed}
+		return errSaid
 	}
 	return nil
 }
@@ -165,23 +163,23 @@ func (i *installer) check() error {
 	vscode := i.all || slices.ContainsFunc(i.editors, func(id string) bool { return strings.HasPrefix(id, "vscode") })
 	switch {
 	case i.all && named:
-		return misuse(errors.New("--all takes the editors that are found; name editors or use --all"))
+		return misuse("--all takes the editors that are found; name editors or use --all", "")
 	case i.print && (i.dryRun || i.force):
-		return misuse(errors.New("--print changes nothing: leave out --dry-run and --force"))
+		return misuse("--print changes nothing: leave out --dry-run and --force", "")
 	case i.print && !named && !i.all:
-		return misuse(&hintError{errors.New("no editor was named"), "name one of " + strings.Join(editorIDs(), ", ")})
+		return misuse("no editor was named", "name one of "+strings.Join(editorIDs(), ", "))
 	case i.insiders && !vscode:
-		return misuse(errors.New("--insiders is a form of VS Code: name vscode"))
+		return misuse("--insiders is a form of VS Code: name vscode", "")
 	case i.prompt && !vscode:
-		return misuse(errors.New("--vscode-prompt is for VS Code: name vscode"))
+		return misuse("--vscode-prompt is for VS Code: name vscode", "")
 	case i.prompt && i.keyFile != "":
-		return misuse(errors.New("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file"))
+		return misuse("the key comes from a prompt or from a file: leave out --vscode-prompt or --key-file", "")
 	case !serverName.MatchString(i.name):
-		return misuse(&hintError{errors.New("--name has to be letters, digits, - and _, 64 at most"), "leave it out for " + editor.Name})
+		return misuse("--name has to be letters, digits, - and _, 64 at most", "leave it out for "+editor.Name)
 	case keyscan.Holds(i.keyFile) || strings.HasPrefix(i.keyFile, "lm_"):
-		return misuse(errors.New("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history"))
+		return misuse("--key-file is the path of a file, not the key; a key that was typed into a shell stands in its history", "")
 	case slices.ContainsFunc(i.args, keyscan.Holds):
-		return misuse(&hintError{errors.New("one of the arguments holds a key, which would stand in the configuration"), "set " + editor.KeyVariable + " instead"})
+		return misuse("one of the arguments holds a key, which would stand in the configuration", "set "+editor.KeyVariable+" instead")
 	}
 	return nil
 }
@@ -193,9 +191,9 @@ func (i *installer) locate() (err error) {
 		// It has been deleted: the user's own files are elsewhere.
 		switch i.system.Folder = ""; {
 		case i.project:
-			return &hintError{errors.New("the current folder is gone, so there is no project here"), "change to another folder"}
+			return hinted(errors.New("the current folder is gone, so there is no project here"), "change to another folder")
 		case i.keyFile != "" && !filepath.IsAbs(file.BelowHome(i.keyFile, i.env.Getenv)):
-			return &hintError{errors.New("--key-file is relative to the current folder, which is gone"), "give its whole path"}
+			return hinted(errors.New("--key-file is relative to the current folder, which is gone"), "give its whole path")
 		}
 	}
 	if i.exe, err = os.Executable(); err != nil {

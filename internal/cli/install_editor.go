@@ -44,7 +44,7 @@ func (i *installer) install(e editor.Editor) error {
 // uninstall undoes one editor.
 func (i *installer) uninstall(e editor.Editor) error {
 	if e.ID == editor.Generic().ID {
-		return misuse(errors.New("generic is a form to be copied: there is no file to take it out of"))
+		return misuse("generic is a form to be copied: there is no file to take it out of", "")
 	}
 	res, err := e.Uninstall(i.system, i.request(e))
 	if err != nil {
@@ -136,15 +136,15 @@ func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 	var outside *editor.OutsideError
 	switch {
 	case errors.Is(err, editor.ErrNotProject):
-		return misuse(&hintError{fmt.Errorf("%s: %w", e.ID, err), "leave out --project"})
+		return misuse(e.ID+": "+err.Error(), "leave out --project")
 	case errors.As(err, &missing):
 		hint := "set " + missing.Variable
 		if e.HasProject() {
 			hint += ", or use --project"
 		}
-		return &hintError{fmt.Errorf("%s: %w", e.ID, err), hint}
+		return hinted(fmt.Errorf("%s: %w", e.ID, err), hint)
 	case errors.As(err, &outside):
-		return &hintError{fmt.Errorf("%s: %s leads out of this folder, to %s", e.ID, i.short(outside.Path), i.short(outside.Real)), "--force follows it"}
+		return hinted(fmt.Errorf("%s: %s leads out of this folder, to %s", e.ID, i.short(outside.Path), i.short(outside.Real)), "--force follows it")
 	case errors.As(err, &different):
 		fmt.Fprintf(i.env.Stdout, "%s: %s, line %d:\n", e.ID, i.short(different.Path), different.Line)
 		for line := range strings.Lines(string(problem.PrintableJSON([]byte(different.Entry))) + "\n") {
@@ -155,7 +155,7 @@ func (i *installer) failed(e editor.Editor, err error, ways ...string) error {
 			what += ", with a key in it under " + problem.PrintableLine(different.Key, problem.MaxName)
 			ways = []string{ways[0], "then " + rotate}
 		}
-		return &hintError{fmt.Errorf("%s: %s", e.ID, what), strings.Join(ways, "; ")}
+		return hinted(fmt.Errorf("%s: %s", e.ID, what), strings.Join(ways, "; "))
 	default:
 		return fmt.Errorf("%s: %w", e.ID, err)
 	}

@@ -67,10 +67,10 @@ type webLogin struct {
 
 func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 	s.authScheme = "oauth"
-	ss, refusal := newSession(env, s)
+	ss := newSession(env, s)
 	defer ss.close()
-	if refusal != nil {
-		return refusal
+	if ss.refusal != nil {
+		return ss.refusal
 	}
 	l := &signin.Login{
 		Tokens: ss.signIn, Private: w.private, Dial: ss.base.dial(), ClientID: w.clientID, Version: env.Version,
@@ -88,7 +88,7 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 	case problem.As(err) != nil:
 		return fmt.Errorf("nothing was kept: %w", err)
 	case err != nil:
-		return &hintError{fmt.Errorf("nothing was kept: %w", err), hintUnless(w.private, "leadmagic-mcp-proxy login --web --file keeps it in a private file instead")}
+		return hinted(fmt.Errorf("nothing was kept: %w", err), hintUnless(w.private, "leadmagic-mcp-proxy login --web --file keeps it in a private file instead"))
 	}
 	if who := ss.signedIn().Who; who != "" {
 		fmt.Fprintf(env.Stdout, "signed in as %s\n", who)
@@ -105,29 +105,19 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 
 // tryTools uses LeadMagic for free, and says what came of it.
 func (ss *session) tryTools(ctx context.Context) error {
-	l, err := ss.connect(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer l.end()
-	tools, err := l.tools(ctx)
-	if err != nil {
-		return err
-	}
-	has := func(name string) bool {
-		return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name })
-	}
-	if name := problem.BalanceToolIn(has); name != "" {
-		result, err := l.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
-		switch {
-		case err != nil:
-			return said(err)
-		case result.IsError:
-			return printResult(ss.env, result, false)
+	return ss.use(ctx, func(client *mcp.ClientSession, tools []*mcp.Tool) error {
+		if name := problem.BalanceToolIn(hasTool(tools)); name != "" {
+			result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
+			switch {
+			case err != nil:
+				return said(err)
+			case result.IsError:
+				return printResult(ss.env, result, false)
+			}
 		}
-	}
-	fmt.Fprintf(ss.env.Stdout, "LeadMagic takes it: %d tools\n", len(tools))
-	return nil
+		fmt.Fprintf(ss.env.Stdout, "LeadMagic takes it: %d tools\n", len(tools))
+		return nil
+	})
 }
 
 // openBrowser shows an address in the user's browser. It is given to a program and to no shell, without the variables that may
@@ -152,12 +142,12 @@ func newLogoutCommand(env *Env, s *settings) *cobra.Command {
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ss, refusal := newSession(env, s)
+			ss := newSession(env, s)
 			defer ss.close()
-			if err := logout(cmd.Context(), env, newKeys(env), ss.signIn); err != nil || refusal == nil {
+			if err := logout(cmd.Context(), env, newKeys(env), ss.signIn); err != nil || ss.refusal == nil {
 				return err
 			}
-			return refusal // where the sign-in is depends on the settings
+			return ss.refusal // where the sign-in is depends on the settings
 		},
 	}
 }
@@ -167,10 +157,8 @@ func noKey(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return misuse(&hintError{
-		errors.New("login takes no argument: every program on this machine can see those"),
-		"run leadmagic-mcp-proxy login and paste the key when it asks, or pipe it in; if that was a key, delete it from the shell's history",
-	})
+	return misuse("login takes no argument: every program on this machine can see those",
+		"run leadmagic-mcp-proxy login and paste the key when it asks, or pipe it in; if that was a key, delete it from the shell's history")
 }
 
 func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check func(context.Context, auth.Key) error) error {
@@ -180,7 +168,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	}
 	key, err := auth.Parse(raw)
 	if errors.Is(err, auth.ErrNotSet) {
-		return &hintError{fmt.Errorf("nothing was kept: %w", err), "copy the key from app.leadmagic.io, Settings → API"}
+		return hinted(fmt.Errorf("nothing was kept: %w", err), "copy the key from app.leadmagic.io, Settings → API")
 	}
 	if err != nil {
 		return err
@@ -191,7 +179,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	}
 	place, err := keys.Keep(ctx, key, private)
 	if err != nil {
-		return &hintError{fmt.Errorf("keeping the key: %w", err), hintUnless(private, loginWithFile)}
+		return hinted(fmt.Errorf("keeping the key: %w", err), hintUnless(private, loginWithFile))
 	}
 	fmt.Fprintf(env.Stdout, "the key is kept in %s\n", place)
 	if above := keys.Above(); len(above) > 0 {
@@ -210,7 +198,7 @@ func notGood(err error) error {
 	case p.Code == problem.NotLeadMagic, p.Code == problem.Untrusted:
 		hint = p.Fix() + "; --no-check skips the question"
 	}
-	return &hintError{fmt.Errorf("nothing was kept: %s", err.Error()), hint}
+	return hinted(fmt.Errorf("nothing was kept: %s", err.Error()), hint)
 }
 
 func hintUnless(not bool, hint string) string {

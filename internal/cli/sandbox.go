@@ -40,7 +40,7 @@ func serveSandbox(ctx context.Context, env *Env, port int, o sandbox.Options) er
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return &hintError{fmt.Errorf("starting the sandbox: %w", err), "name another --port, or leave it out for any that is free"}
+		return hinted(fmt.Errorf("starting the sandbox: %w", err), "name another --port, or leave it out for any that is free")
 	}
 	s := sandbox.StartOn(listener, o)
 	defer s.Close()

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -60,7 +58,7 @@ func scan(ctx context.Context, env *Env, t keyscan.Targets, asJSON bool) error {
 		tellFindings(env, s, rep)
 	}
 	if err == nil && len(rep.Findings) > 0 {
-		err = &exitError{code: exitFailed}
+		err = errSaid
 	}
 	return err
 }
@@ -139,16 +137,9 @@ func printFindings(env *Env, s editor.System, rep keyscan.Report) error {
 	for _, err := range rep.Skipped {
 		out.Skipped = append(out.Skipped, err.Error())
 	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err := enc.Encode(out)
+	text, err := indented(out)
 	if err == nil {
-		_, err = env.Stdout.Write(problem.PrintableJSON(text.Bytes()))
+		_, err = env.Stdout.Write(problem.PrintableJSON(text))
 	}
-	if err != nil {
-		return fmt.Errorf("writing the findings: %w", err)
-	}
-	return nil
+	return err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/explain"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
@@ -34,37 +36,28 @@ type session struct {
 	sandbox  *sandbox.Sandbox
 
 	// What several pieces of the message path need to know of each other.
-	editor  *proxy.Editor
-	status  *proxy.Status
+	editor  proxy.Editor
+	status  proxy.Status
 	refusal *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
 	passed  atomic.Pointer[problem.Problem] // why the hosted server was passed over for the REST API
 	filter  *proxy.Filter                   // nil if nothing is limited
-	// explained is told when the session begins without LeadMagic.
-	explained func(*problem.Problem)
+	serves  bool                            // an editor, whose log has a line when the session begins without LeadMagic
 }
 
-// newSession makes a session of the settings. Settings that cannot be used make one that explains why; the
-// problem is returned beside it, for commands that a person types.
-func newSession(env *Env, s *settings) (*session, *problem.Problem) {
+// newSession makes a session of the settings. Settings that cannot be used make one that is refused, and explains why.
+func newSession(env *Env, s *settings) *session {
 	refusal := s.fill(env.Getenv)
-	ss := newParts(env, s)
-	ss.log, ss.keys = newLog(env, s), newKeys(env) // the log may be a variable's
+	ss := &session{env: env, settings: s, keys: newKeys(env), log: newLog(env, s)} // the log may be a variable's
 	if refusal == nil {
 		refusal = ss.prepare()
 	}
 	ss.refusal = refusal
-	return ss, refusal
-}
-
-func newParts(env *Env, s *settings) *session {
-	return &session{env: env, settings: s, editor: new(proxy.Editor), status: new(proxy.Status), explained: func(*problem.Problem) {}}
+	return ss
 }
 
 // again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
 func (ss *session) again() *session {
-	other := newParts(ss.env, ss.settings)
-	other.keys, other.signIn, other.base, other.log = ss.keys, ss.signIn, ss.base, ss.log
-	return other
+	return &session{env: ss.env, settings: ss.settings, keys: ss.keys, signIn: ss.signIn, base: ss.base, log: ss.log}
 }
 
 // upstream joins what answers the editor's requests: Filter → Budget → Failover → LeadMagic's hosted server or its REST
@@ -75,9 +68,9 @@ func (ss *session) upstream() proxy.Upstream {
 		Refusal:    ss.refusal,
 		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
 		KeyChanged: ss.changed,
-		Explained:  ss.explained,
-		Editor:     ss.editor,
-		Status:     ss.status,
+		Explained:  ss.sayExplained,
+		Editor:     &ss.editor,
+		Status:     &ss.status,
 		Log:        ss.log,
 	}
 	if ss.refusal != nil {
@@ -204,6 +197,13 @@ func (ss *session) apiClient() *http.Client {
 	}
 }
 
+// balance asks the REST API what is left, which is free and proves the key.
+func (ss *session) balance(ctx context.Context) (rest.Usage, error) {
+	client := ss.apiClient()
+	defer client.CloseIdleConnections()
+	return rest.Credits(ctx, client, ss.settings.api.String())
+}
+
 // signInInstead says whether the stored sign-in can be used where p is what became of the key: it was not what the server
 // wants, or there is none. A place for the key that cannot be used is not passed over.
 func (ss *session) signInInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
@@ -222,9 +222,7 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 	if p.Code != problem.SignInRequired && !gone {
 		return p
 	}
-	client := ss.apiClient()
-	defer client.CloseIdleConnections()
-	if _, err := rest.Credits(ctx, client, ss.settings.api.String()); err != nil {
+	if _, err := ss.balance(ctx); err != nil {
 		ss.log.Debug("the REST API cannot stand in for the hosted server", "refusal", p.What, "reason", err)
 		if why := problem.As(err); why.Code != problem.KeyMissing {
 			// It is the way in that is left, so what is in its way is what there is to mend.
@@ -232,7 +230,7 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 		}
 		return p // the sign-in is the way that was taken
 	}
-	ss.passed.Store(ss.describe(p, ""))
+	ss.passed.Store(ss.describe(p))
 	return nil
 }
 
@@ -256,7 +254,7 @@ func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.Write
 		Version:      ss.env.Version,
 		Instructions: instructions,
 		ToolTimeout:  ss.settings.toolTimeout,
-		Describe:     ss.describeToEditor,
+		Describe:     ss.describe,
 		HasTool:      ss.editor.HasTool,
 		Logger:       ss.log,
 	}, in, out)
@@ -264,7 +262,7 @@ func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.Write
 
 // run carries messages between an editor and LeadMagic until either ends.
 func (ss *session) run(ctx context.Context, in io.Reader, out io.Writer) error {
-	o := proxy.Options{In: in, Out: out, Upstream: ss.upstream(), Editor: ss.editor, Describe: ss.describeToEditor, Log: ss.log}
+	o := proxy.Options{In: in, Out: out, Upstream: ss.upstream(), Editor: &ss.editor, Describe: ss.describe, Log: ss.log}
 	if ss.log.Enabled(ctx, levelTrace) {
 		o.Trace = func(from string, line []byte) {
 			ss.log.Log(ctx, levelTrace, "message", "from", from, "line", string(line))
@@ -289,7 +287,10 @@ const renewalFor = 2 * time.Second
 
 // sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
 func (ss *session) sayExplained(p *problem.Problem) {
-	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+problem.PrintableLine(ss.describeToEditor(p).Line(), 0))
+	if !ss.serves {
+		return
+	}
+	fmt.Fprintln(ss.env.Stderr, "leadmagic-mcp-proxy: "+problem.PrintableLine(ss.describe(p).Line(), 0))
 }
 
 // newKeys looks for the key in all the places that a user may keep it in.
@@ -298,4 +299,138 @@ func newKeys(env *Env) *auth.Keys {
 		env.redactor.Add(key) // before anything asks for it
 	}
 	return &auth.Keys{Getenv: env.Getenv, Environ: env.Environ, Stderr: env.Stderr, Redactor: env.redactor}
+}
+
+// describe says of a problem with the key which source it came from, and how the editor wants it given.
+func (ss *session) describe(p *problem.Problem) *problem.Problem {
+	said := *p
+	report := ss.keys.Describe()
+	switch p.Code {
+	case problem.Unreachable:
+		if report.Waiting != "" {
+			said.Code = problem.KeyMissing
+			said.What = "there is no LeadMagic API key yet: " + report.Waiting + " has not answered"
+			said.Next = "answer what it may be asking, then call again"
+		}
+	case problem.KeyMissing:
+		said.Next = cmp.Or(report.Advice(syntaxOf(ss.editor.Name())), p.Fix())
+		if ss.signIn != nil {
+			said.Next += "; without a key, sign in: " + signin.Command
+		}
+	case problem.SignInRequired:
+		if s := ss.signedIn(); s.Refused && p.HTTPStatus != 0 {
+			said.What, said.Next = "LeadMagic's hosted server does not take the sign-in"+of(s.Who)+" any more", "run: "+signin.Command
+		}
+	case problem.NotAllowed:
+		if s := ss.signedIn(); s.Refused && s.Lacks != "" {
+			said.Next = "sign in again, with the rights that LeadMagic asks for (" + s.Lacks + "): " + signin.Command
+		}
+	case problem.KeyRejected:
+		if report.Source != "" {
+			said.What += " from " + report.Source
+		}
+		if report.Hidden != "" {
+			said.What += ", which hides the one from " + report.Hidden
+		}
+		if report.Odd {
+			said.Next = strings.TrimSpace(p.Fix() + "; LeadMagic keys start with lm_, and this one does not")
+		}
+	}
+	return &said
+}
+
+// signedIn is what is known of the stored sign-in.
+func (ss *session) signedIn() signin.State {
+	if ss.signIn == nil {
+		return signin.State{}
+	}
+	return ss.signIn.Describe()
+}
+
+func of(who string) string {
+	if who == "" {
+		return ""
+	}
+	return " of " + who
+}
+
+// syntaxOf is how an editor takes a variable, by what its clientInfo calls it.
+func syntaxOf(client string) auth.Syntax {
+	e, ok := editor.OfClient(client)
+	if !ok {
+		return auth.Syntax{}
+	}
+	return auth.Syntax{Editor: e.Name(), Entry: e.Naming("NAME")}
+}
+
+// state is what the status tool says.
+func (ss *session) state() explain.State {
+	status := ss.status.Report()
+	s := explain.State{
+		Problem:   status.Problem,
+		Restart:   status.Restart,
+		Recovered: status.Recovered,
+		Editor:    ss.editor.Name(),
+		Source:    ss.keys.Describe().Source,
+		LastTry:   status.LastTry,
+	}
+	if s.Problem != nil {
+		s.Problem = ss.describe(s.Problem)
+	}
+	endpoint, upstream := ss.settings.mcp, "hosted server"
+	if status.Upstream == "sign-in" || s.Source == "" && ss.signedIn().Stored {
+		s.Source = "the sign-in" + of(ss.signedIn().Who)
+	}
+	if status.Upstream == "rest" || ss.settings.upstream == "rest" {
+		endpoint, upstream = ss.settings.api, "REST API"
+	}
+	if endpoint != nil { // it is nil when the setting cannot be used
+		s.Endpoint, s.Upstream = plainAddress(endpoint), upstream
+	}
+	return s
+}
+
+// plainAddress is an address without what may be a secret in it.
+func plainAddress(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// limits reports whether the settings limit what may be called.
+func (s *settings) limits() bool {
+	return len(s.tools) > 0 || len(s.exclude) > 0 || s.readOnly || s.maxCredits > 0
+}
+
+// prices tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
+// until it is known what carries the session less is known of the costs.
+func (ss *session) prices() func(tool string, arguments []byte) (credits problem.Credits, known bool) {
+	costs := rest.Costs()
+	return func(tool string, arguments []byte) (problem.Credits, bool) {
+		return costs(tool, arguments, ss.settings.upstream != "rest" && ss.status.Report().Upstream != "rest")
+	}
+}
+
+// logSpent writes a line for a paid call, whatever the level of the log: who asks for a log file wants to know.
+func (ss *session) logSpent(s proxy.SpentCall) {
+	r := slog.NewRecord(s.Time, slog.LevelInfo, "paid call", 0)
+	r.AddAttrs(slog.String("tool", s.Tool))
+	if s.Basis != proxy.Unknown {
+		r.AddAttrs(slog.Float64("credits", s.Credits.Float()))
+	}
+	r.AddAttrs(slog.String("basis", string(s.Basis)))
+	if s.BalanceKnown {
+		r.AddAttrs(slog.Float64("balance", s.Balance.Float()))
+	}
+	if s.RequestID != "" {
+		r.AddAttrs(slog.String("request", s.RequestID))
+	}
+	// A log that cannot be written must not end the session.
+	_ = ss.log.Handler().Handle(context.Background(), r)
+}
+
+// unmatched are the tool patterns that match nothing, once the tools were listed.
+func (ss *session) unmatched() []string {
+	if ss.filter == nil {
+		return nil
+	}
+	return ss.filter.Unmatched()
 }

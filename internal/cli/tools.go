@@ -1,9 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,25 +31,22 @@ func newToolsCommand(env *Env, s *settings) *cobra.Command {
 }
 
 func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
-	l, err := connect(ctx, env, s)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-	list, err := l.tools(ctx)
-	if err != nil {
-		return err
-	}
-	for _, pattern := range l.session.unmatched() {
-		fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: the pattern %q matches no tool\n", pattern)
-	}
-	if asJSON {
-		raw, err := json.Marshal(list)
-		if err != nil {
-			return fmt.Errorf("writing the list: %w", err)
+	sayStray(env)
+	ss := newSession(env, s)
+	defer ss.close()
+	return ss.use(ctx, func(_ *mcp.ClientSession, tools []*mcp.Tool) error {
+		for _, pattern := range ss.unmatched() {
+			fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: the pattern %q matches no tool\n", pattern)
 		}
-		return printJSON(env.Stdout, raw)
-	}
+		if asJSON {
+			return printJSON(env.Stdout, tools)
+		}
+		return printTools(env, tools)
+	})
+}
+
+// printTools prints a table.
+func printTools(env *Env, tools []*mcp.Tool) error {
 	costs := make(map[string]string)
 	for _, tool := range rest.Tools() {
 		for _, name := range append(tool.Aliases, tool.Name) {
@@ -59,12 +55,8 @@ func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
 	}
 	out := tabwriter.NewWriter(env.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "TOOL\tCREDITS\tWHAT IT DOES")
-	for _, tool := range list {
-		cost := costs[tool.Name]
-		if cost == "" {
-			cost = "?"
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", problem.PrintableLine(tool.Name, maxToolName), cost, firstSentence(tool))
+	for _, tool := range tools {
+		fmt.Fprintf(out, "%s\t%s\t%s\n", problem.PrintableLine(tool.Name, maxToolName), cmp.Or(costs[tool.Name], "?"), firstSentence(tool))
 	}
 	return out.Flush()
 }
@@ -74,11 +66,7 @@ const maxToolName = 128
 
 // firstSentence is what fits in a table of a tool's description.
 func firstSentence(tool *mcp.Tool) string {
-	text := tool.Description
-	if text == "" {
-		text = tool.Title
-	}
-	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(text), " "), ". ")
+	sentence, _, _ := strings.Cut(strings.Join(strings.Fields(cmp.Or(tool.Description, tool.Title)), " "), ". ")
 	return problem.PrintableLine(strings.TrimSuffix(sentence, "."), problem.MaxLine)
 }
 
@@ -86,7 +74,7 @@ func firstSentence(tool *mcp.Tool) string {
 func needs(n int, hint string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < n {
-			return misuse(&hintError{errors.New("an argument is missing"), hint})
+			return misuse("an argument is missing", hint)
 		}
 		return nil
 	}
@@ -146,36 +134,26 @@ func completeEditors(cmd *cobra.Command, args []string, _ string) ([]cobra.Compl
 func offered(ctx context.Context, env *Env, s *settings) []cobra.Completion {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	list, err := listAtHand(ctx, env, s)
-	if err != nil {
+	ss := newSession(env, s)
+	defer ss.close()
+	var tools []*mcp.Tool
+	if ss.keys.AtHand() {
+		_ = ss.use(ctx, func(_ *mcp.ClientSession, listed []*mcp.Tool) error {
+			tools = listed
+			return nil
+		})
+	}
+	if tools == nil {
 		for _, tool := range rest.Tools() {
-			list = append(list, &mcp.Tool{Name: tool.Name, Description: tool.Description()})
+			tools = append(tools, &mcp.Tool{Name: tool.Name, Description: tool.Description()})
 		}
 	}
-	names := make([]cobra.Completion, 0, len(list))
-	for _, tool := range list {
+	names := make([]cobra.Completion, 0, len(tools))
+	for _, tool := range tools {
 		if problem.PrintableLine(tool.Name, maxToolName) != tool.Name {
 			continue // a shell would show it as it is
 		}
 		names = append(names, cobra.CompletionWithDesc(tool.Name, firstSentence(tool)))
 	}
 	return names
-}
-
-// listAtHand is what a session lists whose key nobody has to be asked for.
-func listAtHand(ctx context.Context, env *Env, s *settings) ([]*mcp.Tool, error) {
-	ss, refusal := newSession(env, s)
-	if refusal != nil {
-		return nil, refusal
-	}
-	defer ss.close()
-	if !ss.keys.AtHand() {
-		return nil, errors.New("no key is at hand")
-	}
-	l, err := ss.connect(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	defer l.end()
-	return l.tools(ctx)
 }

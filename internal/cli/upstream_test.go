@@ -67,18 +67,36 @@ func stand(t *testing.T, upstream string, o faults.Options) (*Env, *faults.Serve
 }
 
 // open is an editor's session with a sandbox, over that upstream.
-func open(t *testing.T, upstream string) (*local, *faults.Server) {
+func open(t *testing.T, upstream string) (*mcp.ClientSession, *faults.Server) {
 	t.Helper()
 	env, box := stand(t, upstream, faults.Options{})
-	l, err := connect(t.Context(), env, newSettings())
+	return start(t, env, ""), box
+}
+
+// start is an MCP client of a session with the settings of env.
+func start(t *testing.T, env *Env, protocol string) *mcp.ClientSession {
+	t.Helper()
+	ss := newSession(env, newSettings())
+	t.Cleanup(ss.close)
+	client, end, err := ss.connect(t.Context(), protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.close)
-	return l, box
+	t.Cleanup(end)
+	return client
 }
 
-func ask(t *testing.T, l *local, tool, arguments string) *mcp.CallToolResult {
+// listed are the tools of a session.
+func listed(t *testing.T, l *mcp.ClientSession) []*mcp.Tool {
+	t.Helper()
+	list, err := l.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Tools
+}
+
+func ask(t *testing.T, l *mcp.ClientSession, tool, arguments string) *mcp.CallToolResult {
 	t.Helper()
 	if arguments == "" {
 		arguments = `{}`
@@ -92,18 +110,15 @@ func ask(t *testing.T, l *local, tool, arguments string) *mcp.CallToolResult {
 
 func TestEachRESTToolThroughASession(t *testing.T) {
 	l, box := open(t, "rest")
-	listed, err := l.tools(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	offered := listed(t, l)
 	known := make(map[string]*rest.Tool)
 	for _, tool := range rest.Tools() {
 		known[tool.Name] = tool
 	}
-	if len(listed) != len(known) {
-		t.Errorf("got %d tools in the session, want the %d of the table", len(listed), len(known))
+	if len(offered) != len(known) {
+		t.Errorf("got %d tools in the session, want the %d of the table", len(offered), len(known))
 	}
-	for _, tool := range listed {
+	for _, tool := range offered {
 		t.Run(tool.Name, func(t *testing.T) {
 			before := box.RequestCount()
 			result := ask(t, l, tool.Name, questions[tool.Name])
@@ -143,7 +158,7 @@ func TestOurServersHaveOneNameAndTitle(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = standby.Close() })
-	for name, session := range map[string]*mcp.ClientSession{"the sandbox": hosted.ClientSession, "the REST API": api.ClientSession, "the standby": standby} {
+	for name, session := range map[string]*mcp.ClientSession{"the sandbox": hosted, "the REST API": api, "the standby": standby} {
 		if got := session.InitializeResult().ServerInfo; got.Name != problem.ServerName || got.Title != problem.ServerTitle {
 			t.Errorf("%s calls itself %q, %q, want %q, %q", name, got.Name, got.Title, problem.ServerName, problem.ServerTitle)
 		}
@@ -154,10 +169,7 @@ func TestOurServersHaveOneNameAndTitle(t *testing.T) {
 func TestTheSameQuestionsOverBothUpstreams(t *testing.T) {
 	hosted, _ := open(t, "mcp")
 	api, _ := open(t, "rest")
-	offered, err := hosted.tools(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	offered := listed(t, hosted)
 	for _, name := range slices.Sorted(maps.Keys(questions)) {
 		if !slices.ContainsFunc(offered, func(tool *mcp.Tool) bool { return tool.Name == name }) {
 			continue // LeadMagic's list depends on the workspace
@@ -204,23 +216,15 @@ func TestWhatBecomesOfASessionWhoseHostedServerRefuses(t *testing.T) {
 				for _, fault := range tt.faults {
 					box.Fault(fault)
 				}
-				ss, refusal := newSession(env, newSettings())
-				if refusal != nil {
-					t.Fatal(refusal)
-				}
-				t.Cleanup(ss.close)
-				l, err := ss.connect(t.Context(), protocol)
 				if tt.refused != "" {
-					if err == nil || err.Error() != tt.refused {
+					ss := newSession(env, newSettings())
+					t.Cleanup(ss.close)
+					if _, _, err := ss.connect(t.Context(), protocol); err == nil || err.Error() != tt.refused {
 						t.Errorf("got %v, want %q", err, tt.refused)
 					}
 					return
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(l.end)
-				if got := l.InitializeResult().Instructions; !strings.Contains(got, tt.served) {
+				if got := start(t, env, protocol).InitializeResult().Instructions; !strings.Contains(got, tt.served) {
 					t.Errorf("got the instructions %q, want them to say %q", got, tt.served)
 				}
 			})

@@ -18,6 +18,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 // A Doctor is what there is to look at. Its fields are set before Examine and not changed after.
@@ -72,8 +73,8 @@ type Route struct {
 	Dial func() http.RoundTripper
 	// Proxy is the HTTP proxy of a request, nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
-	// REST makes a client that puts the key on requests to the REST API.
-	REST func() *http.Client
+	// Balance asks the REST API what is left, with the key.
+	Balance func(context.Context) (rest.Usage, error)
 	// Open opens a session as an editor would. protocol is the version to ask for; empty is the newest.
 	// The error is a *problem.Problem if LeadMagic or the path to it is the reason.
 	Open func(ctx context.Context, protocol string) (*Session, error)

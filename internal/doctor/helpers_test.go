@@ -22,6 +22,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 const canary = "lm_canary_5f1c0e9a7b3d2468"
@@ -158,6 +159,13 @@ func dialled(f transport) func() http.RoundTripper {
 	}
 }
 
+// balanceFrom asks a REST API for the balance, which answers as f does.
+func balanceFrom(f transport) func(context.Context) (rest.Usage, error) {
+	return func(ctx context.Context) (rest.Usage, error) {
+		return rest.Credits(ctx, &http.Client{Transport: f}, "https://api.leadmagic.io")
+	}
+}
+
 // answer is a whole answer.
 func answer(req *http.Request, status int, body string, header ...string) *http.Response {
 	res := &http.Response{
@@ -180,11 +188,9 @@ func (d *Doctor) route(t *testing.T) *Route {
 		MCP: mcpURL, API: apiURL, Upstream: "auto",
 		Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
 		Dial:  dialled(func(req *http.Request) (*http.Response, error) { return answer(req, 200, `{}`), nil }),
-		REST: func() *http.Client {
-			return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
-				return answer(req, 200, `{"credits":500}`, "RateLimit-Limit", "600", "RateLimit-Remaining", "599"), nil
-			})}
-		},
+		Balance: balanceFrom(func(req *http.Request) (*http.Response, error) {
+			return answer(req, 200, `{"credits":500}`, "RateLimit-Limit", "600", "RateLimit-Remaining", "599"), nil
+		}),
 		Open: func(ctx context.Context, protocol string) (*Session, error) { return open(ctx, protocol, 3) },
 	}
 	return d.Route

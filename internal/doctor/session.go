@@ -100,7 +100,8 @@ func (d *Doctor) connect(ctx context.Context, keyed, signedIn bool) *connection 
 		work.Go(func() { c.signIn = d.askSignIn(open) })
 	}
 	if keyed && d.Route.rest() {
-		work.Go(func() { c.balance = d.askBalance(ctx) })
+		c.balance.asked = true
+		work.Go(func() { c.balance.usage, c.balance.err = d.Route.Balance(ctx) })
 	}
 	if keyed || signedIn {
 		work.Go(func() { c.session = d.open(open, withSessions) })
@@ -245,13 +246,6 @@ func creditsIn(result *mcp.CallToolResult) json.Number {
 	}
 	_ = json.Unmarshal([]byte(texts(result)), &text)
 	return cmp.Or(structured.Credits, text.Credits)
-}
-
-func (d *Doctor) askBalance(ctx context.Context) balance {
-	client := d.Route.REST()
-	defer client.CloseIdleConnections()
-	usage, err := rest.Credits(ctx, client, d.Route.API.String())
-	return balance{asked: true, err: err, usage: usage}
 }
 
 // acceptance says who takes the key, and what the account has.

@@ -54,11 +54,9 @@ func TestWhatGoesWrong(t *testing.T) {
 	}
 	credits := func(body string, header ...string) func(*Route) {
 		return func(r *Route) {
-			r.REST = func() *http.Client {
-				return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
-					return answer(req, 200, body, header...), nil
-				})}
-			}
+			r.Balance = balanceFrom(func(req *http.Request) (*http.Response, error) {
+				return answer(req, 200, body, header...), nil
+			})
 		}
 	}
 	health := func(status int, body string, header ...string) func(*Route) {
@@ -71,11 +69,9 @@ func TestWhatGoesWrong(t *testing.T) {
 			passed("")(r)
 			health(status, body, header...)(r)
 			r.Upstream = "rest"
-			r.REST = func() *http.Client {
-				return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) {
-					return answer(req, status, body, header...), nil
-				})}
-			}
+			r.Balance = balanceFrom(func(req *http.Request) (*http.Response, error) {
+				return answer(req, status, body, header...), nil
+			})
 		}
 	}
 	fromNow := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
@@ -172,9 +168,7 @@ func block(ctx context.Context) error {
 func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
 	silent := func(r *Route) {
 		r.Dial = dialled(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })
-		r.REST = func() *http.Client {
-			return &http.Client{Transport: transport(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })}
-		}
+		r.Balance = balanceFrom(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })
 		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
 	}
 	synctest.Test(t, func(t *testing.T) {
