@@ -12,7 +12,9 @@ import (
 func TestASessionBeginsWithLittle(t *testing.T) {
 	const most = 128 << 10 // half of it is the buffer for the editor's lines
 	env := &Env{
-		Getenv:  func(name string) string { return map[string]string{"LEADMAGIC_API_KEY": "lm_" + strings.Repeat("a", 20)}[name] },
+		Getenv: func(name string) string {
+			return map[string]string{"LEADMAGIC_API_KEY": "lm_" + strings.Repeat("a", 20)}[name]
+		},
 		Environ: func() []string { return nil }, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Version: "test",
 	}
 	var before, after runtime.MemStats
