@@ -24,26 +24,24 @@ var errTooMuch = errors.New("too much output")
 
 // readCommand runs LEADMAGIC_API_KEY_COMMAND, unless that was done a short while ago. None of its words is ever
 // shown, since they may hold a secret, nor is what it prints.
-func (k *Keys) readCommand(ctx context.Context, ask bool) result {
+func (k *Keys) readCommand(ctx context.Context) result {
 	line := k.Getenv(commandVariable)
 	switch {
 	case isUnset(line):
 		return k.examineVariable(commandVariable)
-	case !ask:
-		return unread(commandVariable, "")
+	case !k.command.counts():
+		k.command = answer{k.askCommand(ctx, line), time.Now()}
 	}
-	// The command itself ends with ctx, and its end is waited for: nothing is left running.
-	r, _ := k.await(context.Background(), &k.command, commandVariable, 2*commandFor, func() result { return k.askCommand(ctx, line) })
-	return r
+	return k.command.result
 }
 
 func (k *Keys) askCommand(ctx context.Context, line string) result {
 	words, err := splitCommand(line)
 	if err != nil {
-		return broken(commandVariable, err.Error(), "close its quotes; "+shellAdvice)
+		return broken(err.Error(), "close its quotes; "+shellAdvice)
 	}
 	if len(words) == 0 || words[0] == "" {
-		return broken(commandVariable, "names no program", "begin it with the name of a program")
+		return broken("names no program", "begin it with the name of a program")
 	}
 	ctx, stop := context.WithTimeout(ctx, commandFor)
 	defer stop()
@@ -57,7 +55,7 @@ func (k *Keys) askCommand(ctx context.Context, line string) result {
 		r = describeFailure(ctx, err)
 	}
 	if r.State != Found && slices.ContainsFunc(words, isForShell) {
-		r.advise(shellAdvice)
+		r.next = cmp.Or(r.next, r.problem().Fix()) + "; " + shellAdvice
 	}
 	return r
 }
@@ -72,13 +70,15 @@ func isForShell(word string) bool {
 func readOutput(out string) result {
 	out = strings.TrimFunc(out, around)
 	if lines := strings.Count(out, "\n") + 1; lines > 1 {
-		return broken(commandVariable, fmt.Sprintf("prints %d lines", lines), "make it print the key alone, in one line")
+		return broken(fmt.Sprintf("prints %d lines", lines), "make it print the key alone, in one line")
 	}
-	r := unset(commandVariable, "prints nothing")
+	r := unset("prints nothing")
 	if out != "" {
-		r = examine(commandVariable, "prints a text that ", out)
+		r = examine("prints a text that ", out)
 	}
-	r.next = "make it print the key alone, in one line"
+	if r.State == Unset {
+		r.next = "make it print the key alone, in one line"
+	}
 	return r
 }
 
@@ -103,18 +103,7 @@ func describeFailure(ctx context.Context, err error) result {
 	case errors.As(err, &exit):
 		note = "was killed before it had answered"
 	}
-	return broken(commandVariable, note, fix)
-}
-
-// advise adds to what is to be done about a source without a key.
-func (r *result) advise(next string) {
-	if r.problem == nil {
-		r.next += "; " + next
-		return
-	}
-	said := *r.problem
-	said.Next = said.Fix() + "; " + next
-	r.problem = &said
+	return broken(note, fix)
 }
 
 // A keyHider hides what looks like a key in what a command says to a person: a shell that traces would show it.

@@ -17,14 +17,14 @@ func TestAKeyFileIsReadAsPeopleWriteIt(t *testing.T) {
 	} {
 		m := newMachine(t)
 		m.values[fileVariable] = m.file(t, content)
-		if got := m.readKeyFile(t.Context(), false); got.State != Found || got.key.value() != canary || got.Warning != "" {
+		if got := m.readKeyFile(t.Context()); got.State != Found || got.key.value() != canary || got.Warning != "" {
 			t.Errorf("%s: %+v", name, got.Source)
 		}
 	}
 	m := newMachine(t)
 	m.file(t, canary)
 	m.values[fileVariable] = "~/key.txt"
-	if got := m.readKeyFile(t.Context(), false); got.State != Found {
+	if got := m.readKeyFile(t.Context()); got.State != Found {
 		t.Errorf("in the home folder: %+v", got.Source)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // Redacted stands wherever a key would.
@@ -37,12 +36,12 @@ type Key struct {
 // not part of it. The error has ErrNotSet in its tree, or is a *problem.Problem that says what is wrong. No
 // error shows any of raw, except a reference to one of our own variables.
 func Parse(raw string) (Key, error) {
-	r := examine("", "", raw)
-	switch {
-	case r.State == Unset:
+	r := examine("", raw)
+	switch r.State {
+	case Unset:
 		return Key{}, fmt.Errorf("%w: the value %s", ErrNotSet, r.Note)
-	case r.problem != nil:
-		return Key{}, r.problem
+	case Broken:
+		return Key{}, r.problem()
 	}
 	return r.key, nil
 }
@@ -82,30 +81,25 @@ func (Key) LogValue() slog.Value { return slog.StringValue(Redacted) }
 func (Key) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 
 // examine finds out what the text of a source is: a key, or not set, or wrong. What is said of the text begins with lead.
-func examine(name, lead, raw string) result {
+func examine(lead, raw string) result {
 	s := strings.TrimFunc(raw, around)
 	reference := unfilled(s)
 	switch {
 	case s == "":
-		return unset(name, lead+"is empty")
+		return unset(lead + "is empty")
 	case reference != "":
-		r := unset(name, lead+"is "+reference+", a reference that nothing has filled in")
+		r := unset(lead + "is " + reference + ", a reference that nothing has filled in")
 		r.reference = true
 		return r
 	case isSample(s):
-		return unset(name, lead+"is a sample, not a key")
+		return unset(lead + "is a sample, not a key")
 	}
 	if wrong, fix := fault(s); wrong != "" {
-		subject := "the API key "
-		if name != "" {
-			subject += "from " + name + " "
-		}
-		return result{
-			Source:  Source{Name: name, State: Broken, Note: "has a key that " + wrong},
-			problem: problem.New(problem.KeyMalformed, problem.NotSent, subject+wrong, fix),
-		}
+		r := broken("has a key that "+wrong, fix)
+		r.malformed = wrong
+		return r
 	}
-	return result{Source: Source{Name: name, State: Found}, key: Key{func() string { return s }}}
+	return result{Source: Source{State: Found}, key: Token(s)}
 }
 
 // around reports what may stand around a key without being part of it: blanks, line ends, marks that

@@ -224,7 +224,7 @@ func TestTextReadsUTF16(t *testing.T) {
 		big = append(big, byte(unit>>8), byte(unit))
 	}
 	for name, content := range map[string][]byte{"little": little, "big": big} {
-		if !examine("", "", problem.UTF8(content)).key.Equal(mustParse(t, canary)) {
+		if !examine("", problem.UTF8(content)).key.Equal(mustParse(t, canary)) {
 			t.Errorf("%s-endian UTF-16 is not read", name)
 		}
 	}

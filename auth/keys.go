@@ -1,3 +1,5 @@
+// Package auth finds the LeadMagic API key, puts it on requests to one origin, and takes copies of it out of what the
+// program writes. It knows nothing of the messages that the requests carry.
 package auth
 
 import (
@@ -34,16 +36,19 @@ type Keys struct {
 	only     *result       // in place of all sources
 	patience time.Duration // with the keychain; 0 is keychainFor
 
-	mu                sync.Mutex
-	key               Key      // the last that was found
-	stale             bool     // key is to be looked for again
-	seen              snapshot // what the sources held when they were last read
-	reading           *reading // of the sources, that is under way
-	polled            time.Time
-	waiting           string          // the source that is being waited for
-	ctx               context.Context //nolint:containedctx // ends what is under way, by Close
-	cancel            context.CancelFunc
-	command, keychain *answer
+	mu      sync.Mutex
+	key     Key      // the last that was found
+	stale   bool     // key is to be looked for again
+	seen    snapshot // what the sources held when they were last read
+	reading *reading // of the sources, that is under way
+	polled  time.Time
+	waiting string          // the source that is being waited for
+	ctx     context.Context //nolint:containedctx // ends what is under way, by Close
+	cancel  context.CancelFunc
+
+	// Only what is under way changes these.
+	command, keychain answer
+	late              chan answer // what the keychain answers after all, nil if it has answered
 }
 
 // A reading is one of all sources, for all that wait for it.
@@ -55,15 +60,26 @@ type reading struct {
 
 // Only has one key and looks for no other. The source is how a user knows it.
 func Only(key Key, source string) *Keys {
-	return &Keys{only: &result{Source: Source{Name: source, State: Found}, key: key}}
+	r := result{Source: Source{Name: source, State: Found}, key: key}
+	return &Keys{only: &r, seen: snapshot{r}}
 }
 
 // Get returns the key. The sources are read until one has a key, and then no more unless Newer or Changed finds
 // another. The error is a *problem.Problem. One that has ctx's error in its tree says what was waited for:
 // reading goes on, and the next Get has what comes of it.
-func (k *Keys) Get(ctx context.Context) (Key, error) {
+func (k *Keys) Get(ctx context.Context) (Key, error) { return k.other(ctx, Key{}) }
+
+// Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are
+// read wait for the same reading. A command and the keychain are asked again only after a while.
+func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
+	key, err := k.other(ctx, used)
+	return key, err == nil && !key.Equal(used)
+}
+
+// other is the last key that was found, if it is not the one that was rejected, or else what the sources have now.
+func (k *Keys) other(ctx context.Context, rejected Key) (Key, error) {
 	k.mu.Lock()
-	if !k.key.IsZero() && !k.stale {
+	if !k.key.IsZero() && !k.key.Equal(rejected) && !k.stale {
 		defer k.mu.Unlock()
 		return k.key, nil
 	}
@@ -71,7 +87,7 @@ func (k *Keys) Get(ctx context.Context) (Key, error) {
 		k.mu.Unlock()
 		return Key{}, k.overdue(err)
 	}
-	r := k.read(false)
+	r := k.read(!rejected.IsZero())
 	k.mu.Unlock()
 	select {
 	case <-r.done:
@@ -90,28 +106,6 @@ func (k *Keys) AtHand() bool {
 	seen := k.look(context.Background(), false, false)
 	first := slices.IndexFunc(seen, func(r result) bool { return r.State != Unset }) // at last the keychain, which is not read
 	return seen[first].State == Found
-}
-
-// Newer looks for another key than used, which LeadMagic has rejected. All that call it while the sources are
-// read wait for the same reading. A command and the keychain are asked again only after a while.
-func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
-	k.mu.Lock()
-	if !k.key.IsZero() && !k.key.Equal(used) && !k.stale {
-		defer k.mu.Unlock()
-		return k.key, true
-	}
-	if ctx.Err() != nil {
-		defer k.mu.Unlock()
-		return Key{}, false
-	}
-	r := k.read(true)
-	k.mu.Unlock()
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return Key{}, false
-	}
-	return r.key, r.err == nil && !r.key.Equal(used)
 }
 
 // Answered implements Credentials.
@@ -148,7 +142,7 @@ func (k *Keys) read(rejected bool) *reading {
 		defer k.mu.Unlock()
 		defer close(r.done)
 		k.reading = nil
-		if first := seen.decisive(); first != nil && first.State == Found {
+		if first, _ := seen.decisive(); first != nil && first.State == Found {
 			r.key = first.key
 			k.redactor().Add(first.key)
 			k.key, k.stale, k.seen = first.key, false, seen
@@ -180,9 +174,9 @@ func (k *Keys) Changed() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.only != nil, k.seen == nil, k.reading != nil:
+	case k.seen == nil, k.reading != nil:
 		return false
-	case k.keychain != nil && k.keychain.late && k.keychain.isDone():
+	case len(k.late) > 0:
 		k.stale = true
 	case !k.stale && time.Since(k.polled) >= pollPause:
 		k.polled = time.Now()
@@ -195,4 +189,30 @@ func (k *Keys) Changed() bool {
 		}
 	}
 	return k.stale
+}
+
+// store is where login keeps the key.
+func (k *Keys) store() *Store { return &Store{k.Getenv, k.Keychain, "key", variable} }
+
+// Keep is Store.Keep for a key.
+func (k *Keys) Keep(ctx context.Context, key Key, private bool) (string, error) {
+	return k.store().Keep(ctx, key.value(), private)
+}
+
+// Remove is Store.Remove for the key.
+func (k *Keys) Remove(ctx context.Context) ([]string, error) { return k.store().Remove(ctx) }
+
+// Above names the sources that come before what Keep keeps and are set: a session takes the first of them. No
+// command is run.
+func (k *Keys) Above() []string {
+	var names []string
+	for _, r := range k.look(context.Background(), false, false) {
+		if r.Name == privateName {
+			break
+		}
+		if r.State != Unset {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }

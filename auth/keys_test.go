@@ -63,7 +63,7 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 				m.command(says(tt.printed))
 			}
 			if tt.private != "" {
-				if _, err := m.store().writePrivate(tt.private); err != nil {
+				if _, err := m.store().Keep(t.Context(), tt.private, true); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -30,9 +30,6 @@ func (k *Keys) Describe() Report {
 	k.mu.Lock()
 	seen, waiting := k.seen, k.waiting
 	k.mu.Unlock()
-	if k.only != nil {
-		seen = snapshot{*k.only}
-	}
 	report := Report{Hidden: seen.hidden(), Waiting: waiting}
 	for _, r := range seen {
 		report.Sources = append(report.Sources, r.Source)
@@ -41,7 +38,7 @@ func (k *Keys) Describe() Report {
 		}
 		report.next = cmp.Or(report.next, r.next)
 	}
-	switch first := seen.decisive(); {
+	switch first, _ := seen.decisive(); {
 	case first == nil:
 		if seen != nil {
 			report.NearMiss = k.nearMiss()
@@ -110,8 +107,8 @@ func (r Report) Advice(editor Syntax) string {
 
 // problem says why there is no key.
 func (k *Keys) problem(seen snapshot) *problem.Problem {
-	if first := seen.decisive(); first != nil {
-		return first.problem
+	if first, _ := seen.decisive(); first != nil {
+		return first.problem()
 	}
 	var notes []string
 	for _, r := range seen {
@@ -161,7 +158,7 @@ func NearestVariable(name string) string {
 
 // nearMiss names a variable that is set and is almost ours, or is empty.
 func (k *Keys) nearMiss() string {
-	if k.only != nil || k.Environ == nil {
+	if k.Environ == nil {
 		return ""
 	}
 	for _, entry := range k.Environ() {

@@ -1,11 +1,19 @@
 package auth
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
@@ -49,92 +57,122 @@ type Source struct {
 // A result is what reading a source has come to.
 type result struct {
 	Source
-	key     Key
-	problem *problem.Problem // of a broken one
+	key Key
+	// malformed is what is wrong with what stands for a key in a broken one.
+	malformed string
 	// reference says that a variable holds a reference that nothing has filled in.
 	reference bool
-	// next is what to do about a source that is named and holds no key, empty where only the usual helps.
+	// next is what to do about a source that holds no key, empty where only the usual helps.
 	next string
 }
 
 func (r result) equal(other result) bool { return r.Source == other.Source && r.key.Equal(other.key) }
 
-func unread(name, note string) result {
-	return result{Source: Source{Name: name, State: Unread, Note: note}}
+// problem is that of a broken source.
+func (r result) problem() *problem.Problem {
+	switch {
+	case r.malformed == "":
+		return problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+r.Name+" "+r.Note, r.next)
+	case r.Name == "":
+		return problem.New(problem.KeyMalformed, problem.NotSent, "the API key "+r.malformed, r.next)
+	}
+	return problem.New(problem.KeyMalformed, problem.NotSent, "the API key from "+r.Name+" "+r.malformed, r.next)
 }
 
-func unset(name, note string) result {
-	return result{Source: Source{Name: name, State: Unset, Note: note}}
-}
+func unread(note string) result { return result{Source: Source{State: Unread, Note: note}} }
+
+func unset(note string) result { return result{Source: Source{State: Unset, Note: note}} }
 
 // broken is a source that is set and gives no key.
-func broken(name, note, fix string) result {
-	return result{
-		Source:  Source{Name: name, State: Broken, Note: note},
-		problem: problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+name+" "+note, fix),
-	}
+func broken(note, next string) result {
+	return result{Source: Source{State: Broken, Note: note}, next: next}
 }
 
 // A snapshot is what the sources hold, in their order.
 type snapshot []result
 
-// decisive is the source that decides, nil if none does.
-func (s snapshot) decisive() *result {
+// decisive is the source that decides, nil if none does, and those behind it.
+func (s snapshot) decisive() (first *result, behind snapshot) {
 	for i := range s {
 		if s[i].State == Found || s[i].State == Broken {
-			return &s[i]
+			return &s[i], s[i+1:]
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // hidden names the first source behind the one that decides which has a key, or may have one.
 func (s snapshot) hidden() string {
-	decided := false
-	for _, r := range s {
-		switch {
-		case decided && (r.State == Found || r.State == Unread && r.Name == commandVariable):
+	_, behind := s.decisive()
+	for _, r := range behind {
+		if r.State == Found || r.State == Unread && r.Name == commandVariable {
 			return r.Name
-		case r.State == Found || r.State == Broken:
-			decided = true
 		}
 	}
 	return ""
 }
 
-// sources read the places where a key may be, in the order in which they count. Where ask is not set, a source that may ask
-// a person is not read. The private file comes before the keychain, since it costs nothing; login leaves a key in one of
-// them alone.
-func (k *Keys) sources() []func(ctx context.Context, ask bool) result {
-	return []func(context.Context, bool) result{k.readVariable, k.readKeyFile, k.readCommand, k.readPrivate, k.readKeychain}
+// A place is where a key may be.
+type place struct {
+	name string
+	asks bool // reading it may ask a person; that is done in one goroutine at a time
+	read func(ctx context.Context) result
+}
+
+// places are where a key may be, in the order in which they count. The private file comes before the keychain, since it costs
+// nothing; login leaves a key in one of them alone.
+func (k *Keys) places() []place {
+	if k.only != nil {
+		return []place{{k.only.Name, false, func(context.Context) result { return *k.only }}}
+	}
+	return []place{
+		{variable, false, func(context.Context) result { return k.examineVariable(variable) }},
+		{fileVariable, false, k.readKeyFile},
+		{commandVariable, !isUnset(k.Getenv(commandVariable)), k.readCommand},
+		{privateName, false, k.readPrivate},
+		{keychainName, true, k.readKeychain},
+	}
 }
 
 // look reads the sources. Those that may ask a person are asked if ask is set and none before them decides; the keychain also
 // after a rejected key, to say whether it has another.
 func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
-	if k.only != nil {
-		return snapshot{*k.only}
-	}
 	var seen snapshot
-	sources := k.sources()
-	for i, read := range sources {
-		wanted := seen.decisive() == nil || rejected && i == len(sources)-1 && seen.hidden() == ""
-		seen = append(seen, read(ctx, ask && wanted))
+	places := k.places()
+	for i, p := range places {
+		first, _ := seen.decisive()
+		wanted := first == nil || rejected && i == len(places)-1 && seen.hidden() == ""
+		var r result
+		switch {
+		case !p.asks:
+			r = p.read(ctx)
+		case ask && wanted:
+			k.waitFor(p.name)
+			r = p.read(ctx)
+			k.waitFor("")
+		default:
+			r = unread("")
+		}
+		r.Name = p.name
+		seen = append(seen, r)
 	}
 	return seen
 }
 
-// readVariable reads LEADMAGIC_API_KEY.
-func (k *Keys) readVariable(context.Context, bool) result { return k.examineVariable(variable) }
+func (k *Keys) waitFor(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting = name
+}
 
 // examineVariable takes the value of a variable for a key. One that is not there has nothing to be said of.
 func (k *Keys) examineVariable(name string) result {
 	value := k.Getenv(name)
 	is := func(entry string) bool { return strings.HasPrefix(entry, name+"=") }
 	if value == "" && (k.Environ == nil || !slices.ContainsFunc(k.Environ(), is)) {
-		return unset(name, "")
+		return unset("")
 	}
-	return examine(name, "", value)
+	return examine("", value)
 }
 
 // isUnset reports whether a variable holds nothing, or a reference that nothing has filled in.
@@ -143,58 +181,128 @@ func isUnset(value string) bool {
 	return value == "" || unfilled(value) != ""
 }
 
-// slowPause is how long a source that may ask a person is left alone after it has answered.
-const slowPause = 30 * time.Second
-
-// An answer is that of a source that may ask a person.
+// An answer is the last of a source that may ask a person, which is then left alone for slowPause.
 type answer struct {
-	done   chan struct{} // closed when the rest is there
 	result result
 	at     time.Time
-	late   bool // somebody has stopped waiting for it; Keys.mu guards it
 }
 
-func (a *answer) isDone() bool {
-	select {
-	case <-a.done:
-		return true
-	default:
-		return false
+const slowPause = 30 * time.Second
+
+func (a answer) counts() bool { return time.Since(a.at) < slowPause }
+
+// maxFile is how much is read of what should be a key alone.
+const maxFile = 64 << 10
+
+// readKeyFile reads the file that LEADMAGIC_API_KEY_FILE names.
+func (k *Keys) readKeyFile(context.Context) result {
+	raw := k.Getenv(fileVariable)
+	if isUnset(raw) {
+		return k.examineVariable(fileVariable)
 	}
+	path := file.BelowHome(strings.TrimFunc(raw, around), k.Getenv)
+	if _, err := os.Stat(path); err != nil && !filepath.IsAbs(path) {
+		if strings.HasPrefix(path, Prefix) || isForeign(path) {
+			return broken("holds a key and not the name of a file",
+				"put the key into a file and the file's name there, or the key into "+variable)
+		}
+		return broken("names a file that is not there",
+			"give its whole path: an editor starts servers in any folder")
+	}
+	return readFile("names a file that ", path)
 }
 
-// await is the answer of a source that may ask a person, in last: the one that it gave less than 30 s ago, or a new one, for
-// which it is asked only once. It is false if there is none before ctx ends or patience is over, or if that was so before.
-func (k *Keys) await(ctx context.Context, last **answer, name string, patience time.Duration, read func() result) (result, bool) {
-	k.mu.Lock()
-	a := *last
-	if a == nil || a.isDone() && time.Since(a.at) >= slowPause {
-		a = &answer{done: make(chan struct{})}
-		*last = a
-		go func() {
-			a.result, a.at = read(), time.Now()
-			close(a.done)
-		}()
+// readPrivate reads the file that login --file has written.
+func (k *Keys) readPrivate(context.Context) result {
+	if path := k.store().Private(); path != "" {
+		return readFile("", path)
 	}
-	if a.late && !a.isDone() {
-		defer k.mu.Unlock()
-		return result{}, false
-	}
-	k.waiting = name
-	k.mu.Unlock()
+	return unset("")
+}
 
-	timer := time.NewTimer(patience)
+// readFile reads a file with a key in it. What is said of it begins with lead.
+func readFile(lead, path string) result {
+	secret, mode, why, fix := readSecret(path)
+	if why != "" {
+		return broken(lead+why, fix)
+	}
+	r := examine(lead, secret)
+	if r.State == Unset {
+		r.next = "write the key into " + path
+	}
+	if r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
+		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)
+	}
+	return r
+}
+
+// readSecret reads a file with a secret in it, or says of the file why it cannot be used, and what to do about that.
+func readSecret(path string) (secret string, mode fs.FileMode, why, fix string) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", 0, "cannot be looked at", "give its whole path"
+	}
+	content, info, err := file.Read(path, maxFile)
+	_, large := errors.AsType[*file.TooLargeError](err)
+	switch {
+	case errors.Is(err, file.ErrNotRegular):
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return "", 0, "is a folder", "name the file in it that holds the key"
+		}
+		return "", 0, "is not a regular file", "for a pipe use " + commandVariable
+	case large:
+		return "", 0, "is too large to be a key alone", "write the key alone into it"
+	case errors.Is(err, fs.ErrPermission):
+		return "", 0, "cannot be read", "give " + path + " to the user that the editor runs as"
+	case err != nil:
+		return "", 0, "is not there", "write the key into " + path + ", or correct the name"
+	}
+	if why, fix := distrust(path, trusted()); why != "" {
+		return "", 0, why, fix
+	}
+	return problem.UTF8(content), info.Mode().Perm(), "", ""
+}
+
+// keychainFor is how long a reading waits for the keychain. It is less than a session waits before it explains
+// itself, so that the explanation can say more than that something takes long. An answer that comes later
+// counts for the next reading.
+const keychainFor = 3 * time.Second
+
+// readKeychain asks the keychain, unless that was done a short while ago. One that cannot be reached is one
+// that has no key.
+func (k *Keys) readKeychain(ctx context.Context) result {
+	if len(k.late) > 0 {
+		k.keychain, k.late = <-k.late, nil
+	}
+	silent := unread("has not answered")
+	switch {
+	case k.late != nil:
+		return silent
+	case k.keychain.counts():
+		return k.keychain.result
+	}
+	late := make(chan answer, 1)
+	go func() { late <- answer{k.store().readChain(), time.Now()} }()
+	timer := time.NewTimer(cmp.Or(k.patience, keychainFor))
 	defer timer.Stop()
 	select {
-	case <-a.done:
+	case k.keychain = <-late:
+		return k.keychain.result
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.waiting = ""
-	if a.late = !a.isDone(); a.late {
-		return result{}, false
+	k.late = late
+	return silent
+}
+
+// readChain is what the keychain holds.
+func (s *Store) readChain() result {
+	secret, err := s.use(Keychain.Get)
+	switch {
+	case err != nil:
+		return unset("cannot be reached")
+	case secret == "":
+		return unset("")
 	}
-	return a.result, true
+	return examine("holds a text that ", secret)
 }

@@ -209,16 +209,20 @@ func TestTheSystemsKeychainIsNotLookedForWithoutABus(t *testing.T) {
 		usual = usual || err == nil
 	}
 	for address, want := range map[string]bool{"unix:path=/nonexistent": true, "autolaunch:": usual, "": usual} {
-		k := &Keys{Getenv: environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": address})}
-		if _, got := k.store().chain().(systemKeychain); got != want {
+		getenv := environment(map[string]string{"DBUS_SESSION_BUS_ADDRESS": address})
+		if got := runs(getenv); got != want {
 			t.Errorf("%s: the keychain of the system is asked: %v, want %v", address, got, want)
 		}
-	}
-	var none noKeychain
-	_, err := none.Get()
-	for _, err := range []error{err, none.Set(canary), none.Delete()} {
-		if !errors.Is(err, ErrNoKeychain) {
-			t.Errorf("got %v where there is none", err)
+		if want {
+			continue // it is a user's own
+		}
+		s := (&Keys{Getenv: getenv}).store()
+		for _, do := range []func(Keychain) (string, error){
+			Keychain.Get, func(k Keychain) (string, error) { return "", k.Set(canary) }, func(k Keychain) (string, error) { return "", k.Delete() },
+		} {
+			if _, err := s.use(do); !errors.Is(err, ErrNoKeychain) {
+				t.Errorf("got %v where there is none", err)
+			}
 		}
 	}
 }
