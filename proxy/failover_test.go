@@ -149,6 +149,26 @@ func TestFailoverExplainsARefusalAtOnce(t *testing.T) {
 }
 
 // What became of initialize says nothing of the calls that could not be made for it.
+// What the fallback server can say by itself waits for no attempt at LeadMagic.
+func TestFailoverExplainsWithoutLeadMagic(t *testing.T) {
+	for _, method := range []string{
+		"ping", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "logging/setLevel", "resources/subscribe", "resources/unsubscribe",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			hosted := &scripted{answer: refuses(noKey)}
+			d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: hosted}}, Fallback: &scripted{answer: says("standby", version)}})
+			d.Write(hello)
+			d.Want(`"id":0`, `"from":"standby"`)
+			d.Write(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
+			d.Want(`"id":1`, `"from":"standby"`)
+			if got, want := hosted.methods(), []string{"initialize"}; !slices.Equal(got, want) {
+				t.Errorf("at %s LeadMagic got %q, want %q", method, got, want)
+			}
+			d.End()
+		})
+	}
+}
+
 func TestFailoverExplainsACallThatWasNotSent(t *testing.T) {
 	for _, opening := range []*problem.Problem{
 		problem.New(problem.Cut, problem.Unknown, "it broke", ""),
