@@ -25,7 +25,12 @@ func newCallCommand(env *Env, s *settings) *cobra.Command {
 			"as such where the tool takes it: limit=5 is a number, full_name=\"Ada Lovelace\" a text.",
 		Example: "  leadmagic-mcp-proxy call --sandbox check_credits\n" +
 			"  leadmagic-mcp-proxy call find_work_email full_name=\"Ada Lovelace\" domain=analytical.example",
-		Args:              needs(1, "name a tool; leadmagic-mcp-proxy tools lists them"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return misuse("an argument is missing", "name a tool; leadmagic-mcp-proxy tools lists them")
+			}
+			return nil
+		},
 		ValidArgsFunction: completeTools(env, s),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return call(cmd.Context(), env, s, args[0], args[1:], asJSON)

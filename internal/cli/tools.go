@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -70,16 +68,6 @@ func firstSentence(tool *mcp.Tool) string {
 	return problem.PrintableLine(strings.TrimSuffix(sentence, "."), problem.MaxLine)
 }
 
-// needs is a check for at least n arguments, with what to say otherwise.
-func needs(n int, hint string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) < n {
-			return misuse("an argument is missing", hint)
-		}
-		return nil
-	}
-}
-
 // completeSettings has shells complete the values of the flags that every command takes. Where nothing is said
 // they offer files.
 func completeSettings(cmd *cobra.Command, env *Env, s *settings) {
@@ -115,18 +103,6 @@ func completeTools(env *Env, s *settings) cobra.CompletionFunc {
 		}
 		return offered(cmd.Context(), env, s), cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-// completeEditors completes the editors that are not named yet, with --project those that have a team's file.
-func completeEditors(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	project, _ := cmd.Flags().GetBool("project")
-	var ids []cobra.Completion
-	for _, e := range editor.All() {
-		if !slices.Contains(args, e.ID) && (e.HasProject() || !project) {
-			ids = append(ids, e.ID)
-		}
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
 // offered are the tools of a real session. They are those of the REST API if that does not come about soon, or would
