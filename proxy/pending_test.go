@@ -8,7 +8,7 @@ import (
 
 // A session of a month must not keep the ids of its requests.
 func TestPendingKeepsNothing(t *testing.T) {
-	p := newPending()
+	p := &pending{byID: make(map[string][]*request)}
 	sent := func(id string) *request {
 		return &request{Message: jsonrpc.NewRequest([]byte(id), "ping", []byte("{}"))}
 	}
@@ -22,7 +22,8 @@ func TestPendingKeepsNothing(t *testing.T) {
 		}
 		p.finish(r)
 	}
-	if len(p.byID) != 0 || p.open != 0 {
-		t.Errorf("%v is left, %d open", p.byID, p.open)
+	p.open.Wait()
+	if len(p.byID) != 0 {
+		t.Errorf("%v is left", p.byID)
 	}
 }
