@@ -50,7 +50,7 @@ var walls = map[string][]string{
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 
-	"auth/signin":      {"auth", "internal/problem", sdk, oauth2, locked},
+	"auth/signin":      {"auth", "internal/problem", sdk, oauth2, locked, xsync},
 	"proxy/jsonrpc":    {},
 	"proxy/streamable": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 

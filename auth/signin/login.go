@@ -93,7 +93,7 @@ func (l *Login) Run(ctx context.Context) (where string, err error) {
 		Endpoint: oauth2.Endpoint{AuthURL: found.server.AuthorizationEndpoint, TokenURL: g.TokenURL, AuthStyle: g.authStyle()},
 	}
 	verifier, state := oauth2.GenerateVerifier(), rand.Text()
-	l.hide(verifier)
+	l.Tokens.hide(verifier)
 	resource := oauth2.SetAuthURLParam("resource", g.audience())
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier), resource}
 	if slices.Contains(g.Scopes, "offline_access") {
@@ -111,7 +111,12 @@ func (l *Login) Run(ctx context.Context) (where string, err error) {
 		return "", err
 	}
 	g.Who = who(token)
-	return l.keep(ctx, g)
+	unlock, err := l.Tokens.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return l.Tokens.keep(ctx, g, l.Private)
 }
 
 // NewClient makes a client for requests with secrets in them: it follows no redirect.
@@ -121,17 +126,6 @@ func NewClient(dial http.RoundTripper) *http.Client {
 		Timeout:       requestFor,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-func (l *Login) hide(secret string) { l.Tokens.Redactor.Add(auth.Token(secret)) }
-
-func (l *Login) keep(ctx context.Context, g *grant) (string, error) {
-	unlock, err := l.Tokens.lock(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	return l.Tokens.keep(ctx, g, l.Private)
 }
 
 // failed is the problem of a request, with what was being done put in front of it.
@@ -352,7 +346,7 @@ func (l *Login) describesServer(resource string) bool {
 
 // sameIssuer refuses another issuer than the one of the sign-in that is kept, which it is bound to.
 func (l *Login) sameIssuer(ctx context.Context, issuer string) error {
-	g, _, err := l.Tokens.load(ctx)
+	g, err := l.Tokens.load(ctx)
 	if err != nil || g == nil || strings.TrimRight(g.Issuer, "/") == strings.TrimRight(issuer, "/") {
 		return nil //nolint:nilerr // what cannot be read is replaced
 	}
@@ -368,7 +362,7 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 		Resource: l.Tokens.resource(), Audience: d.audience, Issuer: m.Issuer, TokenURL: m.TokenEndpoint, RevokeURL: m.RevocationEndpoint,
 		ClientID: l.ClientID, Scopes: slices.Clone(d.scopes),
 	}
-	if before, _, err := l.Tokens.load(ctx); err == nil && before != nil {
+	if before, err := l.Tokens.load(ctx); err == nil && before != nil {
 		g.Scopes = append(g.Scopes, before.Wanted...)
 	}
 	if slices.Contains(m.ScopesSupported, "offline_access") {
@@ -414,9 +408,7 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 	}
 	g.ClientID, g.ClientSecret = registered.ClientID, registered.ClientSecret
 	g.InHeader = g.ClientSecret != "" && cmp.Or(registered.TokenEndpointAuthMethod, "client_secret_basic") == "client_secret_basic"
-	if g.ClientSecret != "" {
-		l.hide(g.ClientSecret)
-	}
+	l.Tokens.hide(g.ClientSecret)
 	return g, nil
 }
 
@@ -458,7 +450,7 @@ func (l *Login) authorize(ctx context.Context, address string, listener net.List
 		return "", fmt.Errorf("nobody has signed in within %s", signInFor)
 	}
 	code, issuer := answer.Get("code"), answer.Get("iss")
-	l.hide(code)
+	l.Tokens.hide(code)
 	// An answer of another authorization server may carry a code for that one: RFC 9207 §2.4.
 	if required := d.server.AuthorizationResponseIssParameterSupported; issuer != d.server.Issuer && (required || issuer != "") {
 		return "", unusable("the answer to the sign-in is not of " + shown(d.server.Issuer) + " but of " + shown(cmp.Or(issuer, "nobody")))
@@ -481,41 +473,35 @@ func (l *Login) callback(host, state string, answers chan<- url.Values) http.Han
 		w.Header().Set("Content-Security-Policy", "default-src 'none'")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Cache-Control", "no-store")
-		status, said := http.StatusNotFound, "There is nothing here."
+		status := http.StatusNotFound
 		if req.Method == http.MethodGet && req.Host == host && req.URL.Path == "/callback" {
-			switch accept(req.URL.Query(), state, answers) {
-			case accepted:
-				status, said = http.StatusOK, "The answer has arrived. You can close this page: the terminal says what came of it."
-			case foreign:
-				status, said = http.StatusBadRequest, "This answer does not belong to the sign-in that is waiting. Start again from the address in the terminal."
+			if status = accept(req.URL.Query(), state, answers); status == http.StatusBadRequest {
 				ignored()
-			case late:
-				status, said = http.StatusConflict, "An answer has arrived before. You can close this page."
 			}
 		}
 		w.WriteHeader(status)
-		fmt.Fprintf(w, "<!doctype html><html lang=en><title>leadmagic-mcp-proxy</title><p>%s</p></html>\n", said)
+		fmt.Fprintf(w, "<!doctype html><html lang=en><title>leadmagic-mcp-proxy</title><p>%s</p></html>\n", pages[status])
 	})
 }
 
-type acceptance int
+// pages are what the browser shows, by the status.
+var pages = map[int]string{
+	http.StatusOK:         "The answer has arrived. You can close this page: the terminal says what came of it.",
+	http.StatusBadRequest: "This answer does not belong to the sign-in that is waiting. Start again from the address in the terminal.",
+	http.StatusNotFound:   "There is nothing here.",
+	http.StatusConflict:   "An answer has arrived before. You can close this page.",
+}
 
-const (
-	foreign acceptance = iota
-	late
-	accepted
-)
-
-// accept takes an answer if it has the state of this sign-in.
-func accept(answer url.Values, state string, answers chan<- url.Values) acceptance {
+// accept takes an answer if it has the state of this sign-in and is the first, and returns the status for it.
+func accept(answer url.Values, state string, answers chan<- url.Values) int {
 	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(state)) != 1 {
-		return foreign
+		return http.StatusBadRequest
 	}
 	select {
 	case answers <- answer:
-		return accepted
+		return http.StatusOK
 	default:
-		return late
+		return http.StatusConflict
 	}
 }
 
@@ -529,7 +515,7 @@ func (l *Login) paste(state string, answers chan<- url.Values) {
 		}
 		_, query, _ := strings.Cut(line, "?") // what is before it may be missing: some browsers do not show http://
 		query, _, _ = strings.Cut(query, "#")
-		if answer, err := url.ParseQuery(query); err == nil && accept(answer, state, answers) != foreign {
+		if answer, err := url.ParseQuery(query); err == nil && accept(answer, state, answers) != http.StatusBadRequest {
 			return
 		}
 		l.Say("that is not the address: copy all of it from the browser, as it is when the sign-in is over")
@@ -615,7 +601,7 @@ func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err
 	if err == nil {
 		defer unlock()
 	}
-	g, _, _ := t.load(ctx) // what cannot be read is removed as well
+	g, _ := t.load(ctx) // what cannot be read is removed as well
 	places, err = t.store().Remove(ctx)
 	t.signalChange()
 	if err != nil || g == nil || g.RevokeURL == "" {

@@ -26,6 +26,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -95,14 +96,8 @@ type Tokens struct {
 	refused bool     // LeadMagic's last answer was that it does not take the token
 	wanted  []string // the rights that this answer asked for
 	unkept  bool     // grant could not be stored
-	renewal *renewal // that is under way
-}
 
-// A renewal is for all that wait for it.
-type renewal struct {
-	done  chan struct{}
-	grant *grant
-	err   error
+	renewals singleflight.Group // one at a time, for all that wait for it
 }
 
 // Get implements auth.Credentials.
@@ -116,7 +111,7 @@ func (t *Tokens) Get(ctx context.Context) (auth.Key, error) {
 	case g != nil && known && g.usable(early):
 		return auth.Token(g.Access), nil
 	case missing:
-		return auth.Key{}, t.missing()
+		return auth.Key{}, t.missing(nil)
 	}
 	g, err := t.renew(ctx, "")
 	if err != nil {
@@ -217,7 +212,7 @@ type State struct {
 
 // Look reads the sign-in, and is its state. Nothing is sent for it.
 func (t *Tokens) Look(ctx context.Context) State {
-	if _, _, err := t.load(ctx); problem.As(err) != nil && problem.As(err).Code == problem.BadSetting {
+	if _, err := t.load(ctx); problem.As(err) != nil && problem.As(err).Code == problem.BadSetting {
 		return State{Broken: err}
 	}
 	return t.Describe() // a keychain that cannot be read has none
@@ -243,46 +238,34 @@ func (t *Tokens) Describe() State {
 
 // Close waits for a renewal that is under way, at most for patience: the refresh token that it replaces may be void already.
 func (t *Tokens) Close(patience time.Duration) {
-	t.mu.Lock()
-	r := t.renewal
-	t.mu.Unlock()
-	if r == nil {
-		return
-	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-r.done:
+	case <-t.renewals.DoChan("", func() (any, error) { return nil, notRenewed(context.Canceled) }):
 	case <-timer.C:
 	}
 }
 
 // renew returns a grant whose access token can be used and is not rejected. It goes on when ctx ends.
 func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
-	t.mu.Lock()
-	r := t.renewal
-	if r == nil {
-		r = &renewal{done: make(chan struct{})}
-		t.renewal = r
-		go func() {
-			// A session that ends must not cut off what replaces the refresh token.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor)
-			defer cancel()
-			r.grant, r.err = t.current(ctx, rejected)
-			t.mu.Lock()
-			t.renewal = nil
-			t.mu.Unlock()
-			close(r.done)
-		}()
-	}
-	t.mu.Unlock()
+	done := t.renewals.DoChan("", func() (any, error) {
+		// A session that ends must not cut off what replaces the refresh token.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor)
+		defer cancel()
+		return t.current(ctx, rejected)
+	})
 	select {
-	case <-r.done:
-		return r.grant, r.err
+	case r := <-done:
+		g, _ := r.Val.(*grant)
+		return g, r.Err
 	case <-ctx.Done():
-		return nil, &problem.Problem{
-			Code: problem.Unreachable, Outcome: problem.NotSent, Cause: ctx.Err(), What: "the sign-in to LeadMagic is not renewed yet",
-		}
+		return nil, notRenewed(ctx.Err())
+	}
+}
+
+func notRenewed(cause error) error {
+	return &problem.Problem{
+		Code: problem.Unreachable, Outcome: problem.NotSent, Cause: cause, What: "the sign-in to LeadMagic is not renewed yet",
 	}
 }
 
@@ -290,58 +273,44 @@ func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
 // the lock.
 func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 	good := func(g *grant) bool { return g.usable(early) && g.Access != rejected }
-	g, _, err := t.load(ctx)
+	g, err := t.load(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case g == nil:
-		return nil, t.missing()
+		return nil, t.missing(nil)
 	case good(g):
 		return g, nil
-	case g.Refresh == "", g.Access == rejected && time.Since(g.Renewed).Abs() < freshFor:
-		return t.stillUsable(g, rejected, t.expired(g))
-	}
-	err = t.update(ctx, func(g *grant) error {
-		if good(g) || g.Refresh == "" {
-			return nil
-		}
-		if t.store().Private() != "" { // else a token is used up whose successor cannot be kept
-			if err := t.store().Reach(ctx, true); err != nil {
-				return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be renewed: "+err.Error(), "make the user's config folder writable, with some room")
+	case g.Refresh != "" && (g.Access != rejected || time.Since(g.Renewed).Abs() >= freshFor):
+		err = t.update(ctx, func(g *grant) error {
+			if good(g) || g.Refresh == "" {
+				return nil
 			}
+			if t.store().Private() != "" { // else a token is used up whose successor cannot be kept
+				if err := t.store().Reach(ctx, true); err != nil {
+					return problem.New(problem.BadSetting, problem.NotSent, "the sign-in cannot be renewed: "+err.Error(), "make the user's config folder writable, with some room")
+				}
+			}
+			return t.refresh(ctx, g)
+		})
+		t.mu.Lock()
+		g = cmp.Or(t.grant, g)
+		t.mu.Unlock()
+	}
+	if g.usable(0) && g.Access != rejected { // until it ends, although it may not be renewed
+		return g, nil
+	}
+	return nil, cmp.Or(err, t.missing(g))
+}
+
+// missing is the problem of a sign-in that has run out, or of none.
+func (t *Tokens) missing(g *grant) error {
+	what := "nobody has signed in to " + t.Server.Host + " here"
+	if g != nil {
+		what = "the sign-in to " + t.Server.Host + " has run out"
+		if g.Refused != "" {
+			what += ": " + g.Refused
 		}
-		return t.refresh(ctx, g)
-	})
-	t.mu.Lock()
-	if t.grant != nil {
-		g = t.grant
-	}
-	t.mu.Unlock()
-	switch {
-	case good(g):
-		return g, nil
-	case err != nil:
-		return t.stillUsable(g, rejected, err)
-	}
-	return nil, t.expired(g)
-}
-
-// stillUsable returns g if its access token can be used until it ends, although it was not renewed, or else why it was not.
-func (t *Tokens) stillUsable(g *grant, rejected string, why error) (*grant, error) {
-	if g.usable(0) && g.Access != rejected {
-		return g, nil
-	}
-	return nil, why
-}
-
-func (t *Tokens) missing() error {
-	return problem.New(problem.SignInRequired, problem.NotSent, "nobody has signed in to "+t.Server.Host+" here", "run: "+Command)
-}
-
-func (t *Tokens) expired(g *grant) error {
-	what := "the sign-in to " + t.Server.Host + " has run out"
-	if g.Refused != "" {
-		what += ": " + g.Refused
 	}
 	return problem.New(problem.SignInRequired, problem.NotSent, what, "run: "+Command)
 }
@@ -360,7 +329,7 @@ func (t *Tokens) refresh(ctx context.Context, g *grant) error {
 		g.Renewed = time.Now().Round(0)
 		return t.take(g, token)
 	case errors.As(err, &refusal) && slices.Contains(final, refusal.ErrorCode):
-		g.Access, g.Refresh, g.Refused = "", "", refusalText(refusal)
+		g.Access, g.Refresh, g.Refused = "", "", refusalOf(refusal.ErrorCode, refusal.ErrorDescription)
 		return nil
 	}
 	p := *reason(err)
@@ -386,16 +355,14 @@ func (t *Tokens) take(g *grant, token *oauth2.Token) error {
 	if scope, ok := token.Extra("scope").(string); ok && scope != "" {
 		g.Scopes = strings.Fields(scope)
 	}
-	t.hide(g)
+	t.hide(g.ClientSecret, g.Refresh, g.Access)
 	return nil
 }
 
-// hide has the secrets of g masked in all that is written.
-func (t *Tokens) hide(g *grant) {
-	for _, secret := range []string{g.ClientSecret, g.Refresh, g.Access} {
-		if secret != "" {
-			t.Redactor.Add(auth.Token(secret))
-		}
+// hide has secrets masked in all that is written.
+func (t *Tokens) hide(secrets ...string) {
+	for _, secret := range secrets {
+		t.Redactor.Add(auth.Token(secret))
 	}
 }
 
@@ -414,7 +381,7 @@ func reason(err error) *problem.Problem {
 	var refusal *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refusal) && refusal.ErrorCode != "":
-		return problem.New(problem.Failed, problem.Refused, refusalText(refusal), "")
+		return problem.New(problem.Failed, problem.Refused, refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "")
 	case refusal != nil:
 		return unexpected(refusal.Response, refusal.Body)
 	case isNetwork(err), problem.As(err) != nil:
@@ -431,16 +398,13 @@ func isNetwork(err error) bool {
 // unexpected is the problem of a response whose form is not that of an authorization server.
 func unexpected(res *http.Response, body []byte) *problem.Problem {
 	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Now: time.Now()})
-	switch p.Code {
-	case problem.NotLeadMagic, problem.RateLimited:
+	if p.Code == problem.NotLeadMagic || p.Code == problem.RateLimited {
 		return p
 	}
 	return problem.New(problem.Failed, problem.Refused, fmt.Sprintf("%s answered with HTTP %d", res.Request.URL.Host, res.StatusCode), "try again later")
 }
 
-// refusalText is what an authorization server says of a refusal.
-func refusalText(e *oauth2.RetrieveError) string { return refusalOf(e.ErrorCode, e.ErrorDescription) }
-
+// refusalOf is what an authorization server says of a refusal.
 func refusalOf(code, description string) string {
 	said := problem.PrintableLine(code, problem.MaxName)
 	if description != "" {
@@ -462,8 +426,8 @@ func (t *Tokens) resource() string {
 	return (&url.URL{Scheme: strings.ToLower(t.Server.Scheme), Host: strings.ToLower(t.Server.Host), Path: t.Server.Path, RawQuery: t.Server.RawQuery}).String()
 }
 
-// load reads what is kept, and says whether that is in the private file.
-func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
+// load reads what is kept, nil if that is no sign-in.
+func (t *Tokens) load(ctx context.Context) (*grant, error) {
 	version := t.fileVersions()
 	t.mu.Lock()
 	known := t.grant != nil && t.path == ""
@@ -473,18 +437,16 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 	case problem.As(err) != nil:
 		p := *problem.As(err)
 		p.Next = "remove it, then run: " + Command // what helps with the file of a key does not help here
-		return nil, false, &p
+		return nil, &p
 	case err != nil && known: // in a keychain that could be read before
-		return nil, false, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
+		return nil, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
 	}
-	if secret != "" {
-		g = new(grant)
-		// It counts for the server and the endpoint that it was made for.
-		if json.Unmarshal([]byte(secret), g) != nil || g.Resource != t.resource() || !secure(g.TokenURL) {
-			g = nil
-		} else {
-			t.hide(g)
-		}
+	g := new(grant)
+	// It counts for the server and the endpoint that it was made for.
+	if json.Unmarshal([]byte(secret), g) != nil || g.Resource != t.resource() || !secure(g.TokenURL) {
+		g = nil
+	} else {
+		t.hide(g.ClientSecret, g.Refresh, g.Access)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -492,7 +454,7 @@ func (t *Tokens) load(ctx context.Context) (g *grant, private bool, err error) {
 		g = t.grant // what is stored is void
 	}
 	t.grant, t.path, t.version, t.read = g, path, version, time.Now()
-	return g, path != "", nil
+	return g, nil
 }
 
 // update changes the stored sign-in under the lock. Without one it does nothing.
@@ -502,7 +464,7 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 		return err
 	}
 	defer unlock()
-	g, private, err := t.load(ctx)
+	g, err := t.load(ctx)
 	if err != nil || g == nil {
 		return err
 	}
@@ -510,7 +472,7 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 	if err := change(&changed); err != nil || reflect.DeepEqual(changed, *g) {
 		return err
 	}
-	_, err = t.keep(context.WithoutCancel(ctx), &changed, private) // what it replaces may be void by now
+	_, err = t.keep(context.WithoutCancel(ctx), &changed, t.store().Private() != "") // what it replaces may be void by now
 	return err
 }
 
@@ -561,19 +523,22 @@ func (t *Tokens) lockPath() string {
 	return strings.TrimSuffix(files[len(files)-1], ".json") + ".lock"
 }
 
+// makeLockFolder makes the folder of the lock.
 func (t *Tokens) makeLockFolder() (lock string, err error) {
-	path := t.lockPath()
-	if path == "" {
-		return "", errors.New("the user's config folder is unknown")
+	if lock = t.lockPath(); lock == "" {
+		return "", cannotLock(errors.New("the user's config folder is unknown"))
 	}
-	return path, os.MkdirAll(filepath.Dir(path), 0o700)
+	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
+		return "", cannotLock(err)
+	}
+	return lock, nil
 }
 
 // lockable says why lock would fail, and leaves no file.
 func (t *Tokens) lockable() error {
 	path, err := t.makeLockFolder()
 	if err != nil {
-		return cannotLock(err)
+		return err
 	}
 	try, err := os.CreateTemp(filepath.Dir(path), "*.lock")
 	if err != nil {
@@ -590,7 +555,7 @@ func cannotLock(err error) error {
 func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
 	path, err := t.makeLockFolder()
 	if err != nil {
-		return nil, cannotLock(err)
+		return nil, err
 	}
 	locked := make(chan error, 1)
 	var release func()

@@ -263,7 +263,7 @@ func TestASessionNoticesWhatAnotherProcessDoes(t *testing.T) {
 		if _, err := session.Get(t.Context()); codeOf(err) != problem.SignInRequired || session.Stored(t.Context()) || session.Changed() {
 			t.Errorf("got %v", err)
 		}
-		if err := problem.As(session.missing()); err.Fix() != "run: leadmagic-mcp-proxy login --web" {
+		if err := problem.As(session.missing(nil)); err.Fix() != "run: leadmagic-mcp-proxy login --web" {
 			t.Errorf("it says %q", err.Fix())
 		}
 		l := p.login()
