@@ -82,6 +82,21 @@ func TestBudgetCountsACancelledCallThatIsNeverAnswered(t *testing.T) {
 	})
 }
 
+// What the calls under way may give back can be exactly what another one needs.
+func TestBudgetWaitsForAllThatIsHeld(t *testing.T) {
+	accountSession(t, 2, func(t *testing.T, b *account, a *client) {
+		first := a.beginCall("priced", "{}")
+		second := a.beginCall("priced", "{}")
+		wantSeen(t, b, "priced")
+		b.pays("priced", `{"structuredContent":{"credits_consumed":0}}`, "100")
+		allowed(t, a, first)
+		wantSeen(t, b, "priced")
+		b.pays("priced", said1, "99")
+		allowed(t, a, second)
+		denied(t, a, a.beginCall("priced", "{}"), `"priced" may cost 2 credits, and 1 of the 2 that`)
+	})
+}
+
 func TestBudgetReadsTheBalanceBeforeASessionEnds(t *testing.T) {
 	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		odd := a.beginCall("odd", "{}")

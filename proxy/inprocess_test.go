@@ -73,6 +73,25 @@ func TestRule16PipeAnswersWhatTheSDKCannotCarry(t *testing.T) {
 	}
 }
 
+// A response that nobody waits for is dropped: the request may have been cancelled.
+func TestAResponseToNothingIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		serve := func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+			if _, err := io.WriteString(out, `{"jsonrpc":"2.0","id":"another","result":{}}`+"\n"); err != nil {
+				return err
+			}
+			return echoServer(ctx, in, out)
+		}
+		d := newEditor(t, &Failover{
+			Candidates: []Candidate{{Upstream: &InProcess{Serve: serve, Log: slog.New(slog.DiscardHandler)}}},
+			Fallback:   &scripted{answer: silent},
+		})
+		d.Write(hello)
+		d.Want(`"id":0`, `"echo":"initialize"`)
+		d.End()
+	})
+}
+
 func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := pipeTo(t)
