@@ -501,7 +501,7 @@ func (i *installer) advise(e editor.Editor) {
 	case i.project || passing == "":
 	case c.Path == i.exe:
 		i.note("note", i.short(c.Path)+" is in "+passing+", so it will be gone: put the program into a folder of the PATH, and run this again")
-	case !editor.SameFile(c.Path, i.exe):
+	case !file.Same(c.Path, i.exe):
 		i.note("note", "this program is in "+passing+", so the entry names the one on the PATH, "+i.short(c.Path))
 	}
 	for _, note := range e.Notes(i.scope()) {

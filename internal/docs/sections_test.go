@@ -249,7 +249,7 @@ func editorTable(t *testing.T, folder string) string {
 func editorPage(t *testing.T, id string) string {
 	all := forms(id)
 	var b strings.Builder
-	if all[0].OtherSystem("linux") {
+	if _, err := all[0].Path(editor.System{GOOS: "linux", Getenv: func(string) string { return "" }}, editor.User); errors.Is(err, editor.ErrOtherSystem) {
 		b.WriteString("<!-- test: skip=system -->\n")
 	}
 	fmt.Fprintf(&b, "%s\n", fenced(program+" install "+id))
@@ -278,16 +278,16 @@ func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	}
 	delivery := e.Delivery(command(false))
 	rows = append(rows, []string{"the key", delivery})
-	if e.Waits() != "" {
-		rows = append(rows, []string{"it waits", e.Waits()})
+	if e.Waits != "" {
+		rows = append(rows, []string{"it waits", e.Waits})
 	}
 	notes := slices.Concat(e.Notes(editor.User), e.Notes(editor.Project))
 	slices.Sort(notes)
 	for _, note := range slices.Compact(notes) {
 		rows = append(rows, []string{"note", note})
 	}
-	rows = append(rows, []string{"known from", e.Facts()})
-	if !dated.MatchString(e.Facts()) {
+	rows = append(rows, []string{"known from", e.Facts})
+	if !dated.MatchString(e.Facts) {
 		t.Errorf("%s: nothing says when what is known of it was looked up", e.ID)
 	}
 	entry := func(words string, c editor.Command) {

@@ -123,7 +123,7 @@ func (x *editorCheck) overrides() {
 		}
 	}
 	for _, name := range x.passed.Asked {
-		if matters(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") || !x.editor.Prompts() {
+		if matters(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") || !x.editor.Prompts {
 			found = append(found, name)
 		}
 	}
@@ -179,7 +179,7 @@ func (x *editorCheck) key(ctx context.Context) {
 	case x.settings.Value["auth-scheme"] == "oauth":
 		x.ok(name, "not needed: the sign-in of login --web is used, as %s says", x.settings.From["auth-scheme"])
 		return
-	case slices.Contains(x.passed.Asked, editor.KeyVariable) && x.editor.Prompts():
+	case slices.Contains(x.passed.Asked, editor.KeyVariable) && x.editor.Prompts:
 		x.ok(name, "%s asks for it once and keeps it", x.editor.Title)
 		return
 	case slices.Contains(x.passed.Asked, editor.KeyVariable):
@@ -260,7 +260,7 @@ func (x *editorCheck) another(ctx context.Context, key auth.Key) bool {
 }
 
 func (x *editorCheck) proviso(source string) string {
-	if !strings.HasPrefix(source, "LEADMAGIC_") || !x.editor.Docked() {
+	if !strings.HasPrefix(source, "LEADMAGIC_") || !x.editor.Dock {
 		return ""
 	}
 	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)

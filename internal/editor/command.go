@@ -1,7 +1,6 @@
 package editor
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -56,7 +55,7 @@ func (s System) Runner(exe string) []string {
 			return strings.Fields(p.again)
 		}
 	}
-	if s.Folder != "" && within(exe, filepath.Join(s.realFolder(), "node_modules")) {
+	if s.Folder != "" && within(exe, filepath.Join(file.Real(s.Folder), "node_modules")) {
 		return []string{"npx", "-y"}
 	}
 	return nil
@@ -74,7 +73,7 @@ func (s System) StablePath(exe string) string {
 		if Passing(candidate) != "" {
 			continue
 		}
-		if SameFile(candidate, exe) {
+		if file.Same(candidate, exe) {
 			return candidate
 		}
 		// What a project brings along may be anybody's.
@@ -91,31 +90,23 @@ func (s System) StablePath(exe string) string {
 // KeptPath is the path that a package manager keeps for a program in the folder of one version, empty if exe is
 // not in such a folder, or another is in use.
 func KeptPath(exe string) string {
-	base := filepath.Base(exe)
+	versions := map[string]string{
+		"apps":     "current", // Scoop: apps/NAME/VERSION/NAME.exe
+		"installs": "latest",  // mise: installs/NAME/VERSION/…
+	}
 	parts := strings.Split(filepath.ToSlash(exe), "/")
 	for i, part := range parts {
 		prefix := filepath.FromSlash(strings.Join(parts[:i], "/"))
 		kept := ""
 		switch {
 		case part == "Cellar" || part == "Caskroom":
-			kept = filepath.Join(prefix, "bin", base)
-		case part == "apps" && i+2 < len(parts)-1: // Scoop: apps/NAME/VERSION/NAME.exe
-			rest := append([]string{prefix, part, parts[i+1], "current"}, parts[i+3:]...)
-			kept = filepath.Join(rest...)
-		case part == "installs" && i+2 < len(parts)-1: // mise: installs/NAME/VERSION/…
-			rest := append([]string{prefix, part, parts[i+1], "latest"}, parts[i+3:]...)
-			kept = filepath.Join(rest...)
+			kept = filepath.Join(prefix, "bin", filepath.Base(exe))
+		case versions[part] != "" && i+2 < len(parts)-1:
+			kept = filepath.Join(append([]string{prefix, part, parts[i+1], versions[part]}, parts[i+3:]...)...)
 		}
-		if kept != "" && kept != exe && SameFile(kept, exe) {
+		if kept != "" && kept != exe && file.Same(kept, exe) {
 			return kept
 		}
 	}
 	return ""
-}
-
-// SameFile says whether two paths lead to the same file.
-func SameFile(a, b string) bool {
-	x, errA := os.Stat(a)
-	y, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(x, y)
 }

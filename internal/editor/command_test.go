@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 func TestThePathThatOutlivesAnUpgrade(t *testing.T) {
@@ -69,7 +71,7 @@ func TestARunnerOfPackagesStartsWhatItHasStarted(t *testing.T) {
 		"/home/ada/.cache/pnpm/dlx/4f1c/1a/" + node:                                       "pnpm dlx",
 		"/tmp/xfs-4f1c/dlx-123/" + node:                                                   "yarn dlx",
 		"/tmp/bunx-1000-p@latest/" + node:                                                 "bunx",
-		filepath.Join(s.realFolder(), filepath.FromSlash(node)):                           "npx -y",
+		filepath.Join(file.Real(s.Folder), filepath.FromSlash(node)):                      "npx -y",
 		filepath.Join(root, filepath.FromSlash(node)):                                     "",
 		"/usr/local/lib/" + node:                                                          "",
 		`C:\Users\ada\AppData\Roaming\npm\` + strings.ReplaceAll(node, "/", `\`) + ".exe": "",

@@ -42,6 +42,14 @@ type Editor struct {
 	Title string
 	// Key is the member of the config file that holds the servers.
 	Key string
+	// Prompts says that it can ask for the key and keep it.
+	Prompts bool
+	// Dock says that it is mostly started from a dock or a menu, where the variables of a shell are not set.
+	Dock bool
+	// Waits is how long it waits for a server to start and for a tool, empty if that is not known.
+	Waits string
+	// Facts are where the row is from, and when that was looked up.
+	Facts string
 
 	places  []place    // of the user's config file: the usual one, and where it may be besides
 	project []string   // the team's config file below a project, with slashes: the first that exists, or the last
@@ -58,13 +66,8 @@ type Editor struct {
 	refer   func(variable string) string // how a config value names a variable; nil: it cannot
 	lists   bool                         // names the variables to be passed in a list instead
 	always  bool                         // names the key's variable even though it may be inherited
-	prompts bool                         // can ask for a value and keep it
 	passes  rule
 	off     func(s System, scope Scope, name string) string // where its settings switch a server off; nil: nowhere
-	dock    bool                                            // it is mostly started from a dock or a menu, where a shell's variables are not set
-	goos    string                                          // the one system that it is made for; empty: all
-	facts   string                                          // where the row is from, and when that was looked up
-	waits   string                                          // how long it waits for a server and a call, as far as known
 	note    string                                          // what the user has to know or do
 	inTeam  string                                          // the same of the project's file
 }
@@ -116,25 +119,18 @@ func (e Editor) Notes(scope Scope) []string {
 	return notes
 }
 
-// Docked says that the editor is mostly started from a dock or a menu, where the variables of a shell are not set.
-func (e Editor) Docked() bool { return e.dock }
-
-// Prompts says that the editor can ask for the key and keep it.
-func (e Editor) Prompts() bool { return e.prompts }
-
-// Facts are where what is known of the editor comes from, and when that was looked up.
-func (e Editor) Facts() string { return e.facts }
-
-// Waits is how long the editor waits for a server to start and for a tool, empty if that is not known.
-func (e Editor) Waits() string { return e.waits }
-
 // Lookup finds an editor by its id.
 func Lookup(id string) (Editor, bool) {
-	i := slices.IndexFunc(All(), func(e Editor) bool { return e.ID == id })
-	if i < 0 {
-		return Editor{}, false
+	return first(func(e Editor) bool { return e.ID == id })
+}
+
+func first(is func(Editor) bool) (Editor, bool) {
+	for _, e := range All() {
+		if is(e) {
+			return e, true
+		}
 	}
-	return All()[i], true
+	return Editor{}, false
 }
 
 // A place is where an editor, one that was installed in another way, or a profile of it keeps its user's servers. Both
@@ -145,35 +141,38 @@ type place struct {
 	file   string // below the folder, or whole
 }
 
-// on are the places that a system has. The first is the usual one.
-func (e Editor) on(s System) []place {
+// on are the usual place that a system has, and the others. Without any, the error is ErrOtherSystem.
+func (e Editor) on(s System) (usual place, others []place, err error) {
 	goos := s.GOOS
 	if goos != "windows" && goos != "darwin" {
 		goos = "linux"
 	}
-	return slices.DeleteFunc(slices.Clone(e.places), func(p place) bool { return p.goos != "" && p.goos != goos })
+	all := slices.DeleteFunc(slices.Clone(e.places), func(p place) bool { return p.goos != "" && p.goos != goos })
+	if len(all) == 0 {
+		return place{}, nil, ErrOtherSystem
+	}
+	return all[0], all[1:], nil
 }
 
 // ErrOtherSystem says that the editor is made for another system than this.
 var ErrOtherSystem = errors.New("it is made for another system")
 
-// OtherSystem says that the editor is made for another system.
-func (e Editor) OtherSystem(goos string) bool { return e.goos != "" && e.goos != goos }
-
 // file is the user's config file.
 func (e Editor) file(s System) (string, error) {
-	if e.OtherSystem(s.GOOS) {
-		return "", ErrOtherSystem
+	usual, _, err := e.on(s)
+	if err != nil {
+		return "", err
 	}
-	return s.first(e.on(s)[0].path())
+	return s.first(usual.path())
 }
 
 // own is the folder that exists once the editor has run.
 func (e Editor) own(s System) (string, error) {
-	if e.OtherSystem(s.GOOS) {
-		return "", ErrOtherSystem
+	usual, _, err := e.on(s)
+	if err != nil {
+		return "", err
 	}
-	return s.locate(e.on(s)[0].folder)
+	return s.locate(usual.folder)
 }
 
 // path is the template of the file.
@@ -187,8 +186,9 @@ func (p place) path() string {
 // Elsewhere are the files that the editor has if it was installed in another way, or has profiles. A name in them may
 // have a *, which stands for any.
 func (e Editor) Elsewhere(s System) []string {
+	_, others, _ := e.on(s)
 	var out []string
-	for _, p := range e.on(s)[1:] {
+	for _, p := range others {
 		if path, err := s.locate(p.path()); err == nil {
 			out = append(out, path)
 		}
@@ -225,7 +225,8 @@ func (e Editor) copies(s System) []Editor {
 	if e.Found(s) {
 		out = append(out, e)
 	}
-	for _, p := range e.on(s)[1:] {
+	_, others, _ := e.on(s)
+	for _, p := range others {
 		for _, dir := range s.folders(p.folder) {
 			c := e
 			c.places, c.second, c.extra = []place{{folder: dir, file: p.file}}, "", true
@@ -246,13 +247,9 @@ func OfClient(name string) (Editor, bool) {
 	words := func(s string) string {
 		return " " + strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ") + " "
 	}
-	i := slices.IndexFunc(All(), func(e Editor) bool {
+	return first(func(e Editor) bool {
 		return slices.ContainsFunc(append(e.clients, e.ID), func(part string) bool { return strings.Contains(words(name), words(part)) })
 	})
-	if i < 0 {
-		return Editor{}, false
-	}
-	return All()[i], true
 }
 
 // Name is the title without the form.
@@ -265,7 +262,7 @@ func (e Editor) Name() string {
 func (e Editor) Naming(variable string) string {
 	var env Object
 	switch {
-	case e.prompts:
+	case e.Prompts:
 		env = Object{{variable, "${input:" + InputID + "}"}}
 	case e.refer != nil:
 		env = Object{{variable, e.refer(variable)}}
@@ -278,7 +275,7 @@ func (e Editor) Naming(variable string) string {
 			return m.Name + " = " + string(appendTOML(nil, m.Value))
 		case !e.lists && m.Name != "transport" && isObject(m.Value):
 			text := string(appendMember(nil, m, layout{}))
-			if e.prompts {
+			if e.Prompts {
 				text += ` and an input of that id with "password": true`
 			}
 			return text

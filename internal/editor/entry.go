@@ -32,7 +32,7 @@ func (e Editor) entry(c Command) Object {
 	var pass []any
 	for _, name := range e.named(c) {
 		switch {
-		case c.Prompt && name == KeyVariable && e.prompts:
+		case c.Prompt && name == KeyVariable && e.Prompts:
 			env = append(env, Member{name, "${input:" + InputID + "}"})
 		case e.lists:
 			pass = append(pass, name)
@@ -52,7 +52,7 @@ func (e Editor) named(c Command) []string {
 	for _, name := range c.Vars {
 		switch {
 		case c.KeyFile != "" && (name == KeyVariable || name == KeyFileVariable):
-		case name == KeyVariable && (e.always || c.Prompt && e.prompts), !e.passes.inherits(name):
+		case name == KeyVariable && (e.always || c.Prompt && e.Prompts), !e.passes.inherits(name):
 			names = append(names, name)
 		}
 	}
@@ -141,7 +141,7 @@ func (e Editor) Delivery(c Command) string {
 	switch {
 	case c.KeyFile != "":
 		return "it is read from the file that the entry names"
-	case c.Prompt && e.prompts:
+	case c.Prompt && e.Prompts:
 		return e.Title + " asks for it once and keeps it"
 	case !slices.Contains(names, KeyVariable):
 		return e.Title + " passes " + KeyVariable + " on"

@@ -272,7 +272,7 @@ func TestOnlyAnEditorThatAsksIsToldTo(t *testing.T) {
 	asks := c
 	asks.Prompt = true
 	for _, e := range All() {
-		if got, plain := e.Snippet(Name, asks), e.Snippet(Name, c); (got != plain) != e.prompts {
+		if got, plain := e.Snippet(Name, asks), e.Snippet(Name, c); (got != plain) != e.Prompts {
 			t.Errorf("%s: with a prompt\n%s\nwithout\n%s", e.ID, got, plain)
 		}
 	}

@@ -1,7 +1,6 @@
 package editor
 
 import (
-	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -23,6 +22,14 @@ func language(e Editor) string {
 		return "yaml"
 	}
 	return "json"
+}
+
+// systemOf is a system that an editor is made for.
+func systemOf(e Editor) string {
+	if _, _, err := e.on(system("linux", nil)); err != nil {
+		return "windows"
+	}
+	return "linux"
 }
 
 // filesOf are the files of an editor on each system, and the team's.
@@ -80,7 +87,7 @@ func TestWhatInstallWrites(t *testing.T) {
 			}
 			for _, scope := range scopes {
 				for _, doc := range docs[language(e)] {
-					s, _ := machine(t, cmp.Or(e.goos, "linux"))
+					s, _ := machine(t, systemOf(e))
 					path, err := e.Path(s, scope)
 					if err != nil {
 						t.Fatal(err)

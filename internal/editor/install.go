@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // tries is how often an edit begins anew because another program writes the same file: Claude Code does
@@ -138,7 +140,7 @@ func (e Editor) path(r Request) []string { return []string{e.Key, r.name()} }
 // with is a document with the entry in it.
 func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error) {
 	c.name = name
-	if c.Prompt && e.prompts {
+	if c.Prompt && e.Prompts {
 		input := Object{
 			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
 		}
@@ -152,7 +154,7 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 // without is a document without the entry, and without the question that only this entry asked.
 func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err error) {
 	doc, err = e.format.remove(doc, []string{e.Key, name}, before)
-	if err != nil || !e.prompts || strings.Contains(string(doc), "${input:"+InputID+"}") {
+	if err != nil || !e.Prompts || strings.Contains(string(doc), "${input:"+InputID+"}") {
 		return doc, err
 	}
 	return jsonFormat{}.removeElement(doc, "inputs", before, isInput)
@@ -211,7 +213,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err != nil {
 		return Result{}, err
 	}
-	outside := func() bool { return r.Scope == Project && !r.Force && !within(f.real, s.realFolder()) }
+	outside := func() bool { return r.Scope == Project && !r.Force && !within(f.real, file.Real(s.Folder)) }
 	if outside() {
 		return Result{}, &OutsideError{Path: path, Real: f.real}
 	}

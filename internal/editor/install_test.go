@@ -1,7 +1,6 @@
 package editor
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -105,9 +104,9 @@ func TestUninstallAfterInstallLeavesNoTrace(t *testing.T) {
 				if scope == Project && !e.HasProject() {
 					continue
 				}
-				for _, prompt := range []bool{false, e.prompts} {
+				for _, prompt := range []bool{false, e.Prompts} {
 					t.Run(e.ID+"/"+name, func(t *testing.T) {
-						s, home := machine(t, cmp.Or(e.goos, "linux"))
+						s, home := machine(t, systemOf(e))
 						r := request()
 						r.Scope, r.Command.Prompt = scope, prompt
 						path, err := e.Path(s, scope)
@@ -139,9 +138,11 @@ func roundTrip(t *testing.T, e Editor, s System, r Request) {
 			t.Fatalf("install %d: %+v, %v", i, res, err)
 		}
 	}
-	entry, err := e.Entry(s, r.Scope, Name)
-	if err != nil || entry == nil || !entry.Ours("") {
-		t.Fatalf("the entry is %+v (%v)", entry, err)
+	lists := e.Lists(s)
+	i := slices.IndexFunc(lists, func(l List) bool { return l.Scope == r.Scope })
+	entries, err := lists[i].Entries(s, func(Server) bool { return false })
+	if err != nil || len(entries) != 1 || !entries[0].Ours("") {
+		t.Fatalf("the entries are %+v (%v)", entries, err)
 	}
 	for i, want := range []Outcome{Removed, Unchanged} {
 		res, err := uninstall(t, e, s, r)

@@ -184,7 +184,8 @@ func vscodeOff(product string) func(System, Scope, string) string {
 // zedOff looks at the setting of Zed that switches all of its agent off.
 func zedOff(s System, _ Scope, _ string) string {
 	zed, _ := Lookup("zed")
-	files := s.settingsFiles(zed.on(s)[0].path(), "./.zed/settings.json")
+	own, _ := zed.file(s)
+	files := s.settingsFiles(own, "./.zed/settings.json")
 	if value, path := last(files, "disable_ai"); value == true {
 		return "disable_ai in " + path + " is true"
 	}

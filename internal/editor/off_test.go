@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
@@ -54,7 +56,7 @@ func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			home, project := t.TempDir(), t.TempDir()
 			s := System{GOOS: "linux", Folder: project, Getenv: func(name string) string { return map[string]string{"HOME": home}[name] }}
-			quoted, _ := json.Marshal(s.realFolder())
+			quoted, _ := json.Marshal(file.Real(s.Folder))
 			for name, text := range tt.files {
 				folder := home
 				if rest, ok := strings.CutPrefix(name, "./"); ok {

@@ -34,7 +34,7 @@ type Server struct {
 // because it is the one at a path, since whoever built it may have called it something else.
 func (s Server) Ours(program string) bool {
 	is := func(command string) bool {
-		return filepath.IsAbs(command) && !file.OnNetwork(command) && SameFile(command, program)
+		return filepath.IsAbs(command) && !file.OnNetwork(command) && file.Same(command, program)
 	}
 	_, ours := FindLaunch(s.Command, s.Args, is, func(string) string { return "" })
 	return ours
@@ -89,25 +89,8 @@ func serverOf(value any) Server {
 	off, _ := outer["disabled"].(bool)
 	on, given := outer["enabled"].(bool)
 	s.Disabled = off || given && !on
-	s.NamesKey = speaksOf(value, KeyVariable)
+	s.NamesKey = strings.Contains(strings.ToUpper(fmt.Sprint(value)), KeyVariable) // a name or a value, however deep
 	return s
-}
-
-// speaksOf reports whether a text is part of any value or member name in value.
-func speaksOf(value any, text string) bool {
-	switch value := value.(type) {
-	case string:
-		return strings.Contains(strings.ToUpper(value), text)
-	case []any:
-		return slices.ContainsFunc(value, func(v any) bool { return speaksOf(v, text) })
-	case map[string]any:
-		for name, v := range value {
-			if speaksOf(name, text) || speaksOf(v, text) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // A Launch is how a command line starts this program.
@@ -274,26 +257,6 @@ func show(entry any) string {
 	return strings.TrimSpace(string(masked(b.Bytes())))
 }
 
-// Entry is what the user's or the project's config file holds under a name: nil, if it holds nothing.
-func (e Editor) Entry(s System, scope Scope, name string) (*Installed, error) {
-	path, err := e.Path(s, scope)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.readConfig(path)
-	if err != nil {
-		return nil, err
-	}
-	value, line, found, err := e.format.find(f.data, []string{e.Key, name})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if !found {
-		return nil, nil
-	}
-	return &Installed{Name: name, Server: serverOf(value), Path: path, Line: line}, nil
-}
-
 // Installed is an entry and where it stands.
 type Installed struct {
 	Name string
@@ -379,7 +342,7 @@ func (s System) projectFolders() []string {
 
 // folderNames are the names under which an editor may keep something for this folder: on Windows with either sign.
 func (s System) folderNames() []string {
-	folder := s.realFolder()
+	folder := file.Real(s.Folder)
 	return slices.Compact([]string{folder, filepath.ToSlash(folder)})
 }
 

@@ -33,14 +33,6 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("%s is unknown: %s is not set", e.What, e.Variable)
 }
 
-// realFolder is Folder as a program that starts in it sees it.
-func (s System) realFolder() string {
-	if folder, err := filepath.EvalSymlinks(s.Folder); err == nil {
-		return folder
-	}
-	return s.Folder
-}
-
 // home is the user's home folder. Windows sets USERPROFILE; HOME is what shells there add.
 func (s System) home() (string, error) {
 	if s.GOOS != "windows" {
