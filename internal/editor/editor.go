@@ -62,7 +62,7 @@ type Editor struct {
 	clients []string   // what its clientInfo may call it besides the id, in part and in lower case
 	second  string     // another form of the same editor, with a file of its own
 	format  format
-	shape   shape
+	shape   Object                       // an entry, with parts in place of what differs
 	refer   func(variable string) string // how a config value names a variable; nil: it cannot
 	lists   bool                         // names the variables to be passed in a list instead
 	always  bool                         // names the key's variable even though it may be inherited
@@ -260,21 +260,19 @@ func (e Editor) Name() string {
 
 // Naming is how the config file names a variable, in one line; empty if the editor fills in no references.
 func (e Editor) Naming(variable string) string {
-	var env Object
+	value := ""
 	switch {
 	case e.Prompts:
-		env = Object{{variable, "${input:" + InputID + "}"}}
+		value = "${input:" + InputID + "}"
 	case e.refer != nil:
-		env = Object{{variable, e.refer(variable)}}
-	case !e.lists:
-		return ""
+		value = e.refer(variable)
 	}
-	for _, m := range e.shape(Command{}, env, []any{variable}) {
+	for _, m := range e.shape {
 		switch {
-		case e.lists && slices.Equal(texts(m.Value), []string{variable}):
-			return m.Name + " = " + string(appendTOML(nil, m.Value))
-		case !e.lists && m.Name != "transport" && isObject(m.Value):
-			text := string(appendMember(nil, m, layout{}))
+		case m.Value == partPass:
+			return m.Name + " = " + string(appendTOML(nil, []any{variable}))
+		case m.Value == partEnv && value != "":
+			text := string(appendMember(nil, Member{m.Name, Object{{variable, value}}}, layout{}))
 			if e.Prompts {
 				text += ` and an input of that id with "password": true`
 			}
@@ -282,11 +280,6 @@ func (e Editor) Naming(variable string) string {
 		}
 	}
 	return ""
-}
-
-func isObject(v any) bool {
-	_, ok := v.(Object)
-	return ok
 }
 
 // Nearest is the id that was probably meant by a mistyped one, or empty.

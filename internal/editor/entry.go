@@ -23,27 +23,71 @@ type Command struct {
 // InputID is the id of the question that VS Code asks for the key.
 const InputID = "leadmagic-key"
 
-// A shape puts the parts of an entry where an editor looks for them.
-type shape func(c Command, env Object, pass []any) Object
+// A part stands for what a Command has, in the shape of an editor's entry. Without a value the member is left out.
+type part int
+
+const (
+	partCommand part = iota
+	partArgs
+	partArgsAlways // an empty list too
+	partLine       // the command and its arguments in one list
+	partEnv        // variables and their values
+	partPass       // names of variables that are passed
+	partName       // of the server
+)
+
+// standard is the shape most editors share, whose members may come after others.
+func standard(before ...Member) Object {
+	return append(before, Member{"command", partCommand}, Member{"args", partArgs}, Member{"env", partEnv})
+}
+
+// with is a shape with the parts filled in.
+func (o Object) with(parts map[part]any) Object {
+	var out Object
+	for _, m := range o {
+		switch v := m.Value.(type) {
+		case part:
+			m.Value = parts[v]
+		case Object:
+			m.Value = v.with(parts)
+		}
+		if m.Value != nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
 
 // entry is what the config file of this editor holds for a command.
 func (e Editor) entry(c Command) Object {
-	var env Object
-	var pass []any
+	var variables Object
+	var passed []string
 	for _, name := range e.named(c) {
 		switch {
 		case c.Prompt && name == KeyVariable && e.Prompts:
-			env = append(env, Member{name, "${input:" + InputID + "}"})
+			variables = append(variables, Member{name, "${input:" + InputID + "}"})
 		case e.lists:
-			pass = append(pass, name)
+			passed = append(passed, name)
 		case e.refer != nil:
-			env = append(env, Member{name, e.refer(name)})
+			variables = append(variables, Member{name, e.refer(name)})
 		}
 	}
 	if c.KeyFile != "" {
-		env = append(env, Member{KeyFileVariable, c.KeyFile})
+		variables = append(variables, Member{KeyFileVariable, c.KeyFile})
 	}
-	return e.shape(c, env, pass)
+	parts := map[part]any{
+		partCommand: c.Path, partLine: list(slices.Concat([]string{c.Path}, c.Args)), partArgsAlways: list(c.Args), partName: cmp.Or(c.name, Name),
+	}
+	if len(c.Args) > 0 {
+		parts[partArgs] = list(c.Args)
+	}
+	if len(variables) > 0 {
+		parts[partEnv] = variables
+	}
+	if len(passed) > 0 {
+		parts[partPass] = list(passed)
+	}
+	return e.shape.with(parts)
 }
 
 // named are the variables that an entry has to name.
@@ -66,73 +110,6 @@ func (e Editor) Snippet(name string, c Command) string {
 		return "" // an empty file takes every entry
 	}
 	return string(doc)
-}
-
-// standard is the shape most editors share. kind is the value of its type member, if it has one.
-func standard(kind string) shape {
-	return func(c Command, env Object, _ []any) Object {
-		var o Object
-		if kind != "" {
-			o = append(o, Member{"type", kind})
-		}
-		o = append(o, Member{"command", c.Path})
-		if len(c.Args) > 0 {
-			o = append(o, Member{"args", list(c.Args)})
-		}
-		if len(env) > 0 {
-			o = append(o, Member{"env", env})
-		}
-		return o
-	}
-}
-
-// zedShape always has args: Zed refuses an entry without.
-func zedShape(c Command, env Object, _ []any) Object {
-	o := Object{{"source", "custom"}, {"command", c.Path}, {"args", list(c.Args)}}
-	if len(env) > 0 {
-		o = append(o, Member{"env", env})
-	}
-	return o
-}
-
-// copilotShape names the tools that may be used: all.
-func copilotShape(c Command, env Object, _ []any) Object {
-	return append(standard("local")(c, env, nil), Member{"tools", []any{"*"}})
-}
-
-// clineShape is that of Cline's command, which nests the transport.
-func clineShape(c Command, env Object, _ []any) Object {
-	return Object{{"transport", standard("stdio")(c, env, nil)}}
-}
-
-// opencodeShape has command and arguments in one list.
-func opencodeShape(c Command, env Object, _ []any) Object {
-	o := Object{{"type", "local"}, {"command", list(slices.Concat([]string{c.Path}, c.Args))}}
-	if len(env) > 0 {
-		o = append(o, Member{"environment", env})
-	}
-	return o
-}
-
-// gooseShape has names of its own. Goose refuses an entry without a name, arguments, or whether it is enabled.
-func gooseShape(c Command, env Object, _ []any) Object {
-	o := Object{{"name", cmp.Or(c.name, Name)}, {"type", "stdio"}, {"cmd", c.Path}, {"args", list(c.Args)}, {"enabled", true}}
-	if len(env) > 0 {
-		o = append(o, Member{"envs", env})
-	}
-	return append(o, Member{"timeout", 300})
-}
-
-// codexShape has a list of the variables to be passed.
-func codexShape(c Command, env Object, pass []any) Object {
-	o := standard("")(c, nil, nil)
-	if len(pass) > 0 {
-		o = append(o, Member{"env_vars", pass})
-	}
-	if len(env) > 0 {
-		o = append(o, Member{"env", env})
-	}
-	return o
 }
 
 // Delivery says in words how the key reaches a server that this entry starts.
