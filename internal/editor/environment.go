@@ -2,6 +2,7 @@ package editor
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -169,6 +170,117 @@ func dotenv(text string) map[string]string {
 		out[strings.TrimSpace(name)] = strings.Trim(strings.TrimSpace(value), `"'`)
 	}
 	return out
+}
+
+// The syntaxes in which editors name a variable. What is not one of its own, an editor leaves as it is.
+var (
+	shellLike = lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
+	folders   = lazyregexp.New(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
+)
+
+// substitute replaces what re finds by what value says of its groups.
+func substitute(re *lazyregexp.Regexp, s string, value func(groups []string) string) string {
+	var b strings.Builder
+	end := 0
+	for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
+		groups := make([]string, len(at)/2)
+		for i := range groups {
+			if at[2*i] >= 0 {
+				groups[i] = s[at[2*i]:at[2*i+1]]
+			}
+		}
+		b.WriteString(s[end:at[0]] + value(groups))
+		end = at[1]
+	}
+	return b.String() + s[end:]
+}
+
+// orDefault is what ${NAME:-default} stands for if NAME is not set: unset, if there is no default.
+func orDefault(dflt, unset string) string {
+	if text, ok := strings.CutPrefix(dflt, ":-"); ok {
+		return text
+	}
+	return unset
+}
+
+// fill is how most editors replace references: the first two groups of re are a name, and the third is a default with its
+// sign. One that is not set stays as it is, or else becomes empty.
+func fill(re *lazyregexp.Regexp, stays bool) func(string, process) string {
+	return func(s string, p process) string {
+		return substitute(re, s, func(g []string) string {
+			unset := ""
+			if stays {
+				unset = g[0]
+			}
+			if v, ok := p.get(g[1] + g[2]); ok {
+				return v
+			}
+			return orDefault(g[3], unset)
+		})
+	}
+}
+
+var (
+	// The name may be anything. Of what follows the default, behind another sign, nothing counts.
+	claudeExpand   = fill(lazyregexp.New(`\$\{([^}]*?)()(:-[^}]*?)?(?::-[^}]*)?\}`), true)
+	copilotExpand  = fill(shellLike, true)
+	geminiExpand   = fill(shellLike, false) // ${env:NAME} too is empty: an odd name
+	qwenExpand     = fill(lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)()\})`), true)
+	bracedExpand   = fill(lazyregexp.New(`\$\{()([A-Za-z_][A-Za-z0-9_]*)()\}`), true)
+	prefixedExpand = fill(lazyregexp.New(`\$\{env:()([^}]*)()\}`), false)
+	rooExpand      = fill(lazyregexp.New(`\$\{env:()([A-Za-z0-9_]+)()\}`), true)
+	continueExpand = fill(lazyregexp.New(`\$\{\{ *secrets\.()([A-Za-z0-9_]+)() *\}\}`), true)
+)
+
+// foldersExpand: the same of Cursor and VS Code, and the names of folders.
+func foldersExpand(s string, p process) string {
+	s = substitute(folders, s, func(g []string) string {
+		switch g[1] {
+		case "workspaceFolder":
+			return p.Folder
+		case "workspaceFolderBasename":
+			return filepath.Base(p.Folder)
+		case "userHome":
+			return p.home()
+		}
+		return string(filepath.Separator)
+	})
+	return prefixedExpand(s, p)
+}
+
+// withFiles is for references to variables, which are empty if not set, and to files, which stand for their content.
+func withFiles(re *lazyregexp.Regexp, path func(p process, name string) string) func(string, process) string {
+	return func(s string, p process) string {
+		return substitute(re, s, func(g []string) string {
+			if g[1] == "file" {
+				return strings.TrimSpace(p.file(path(p, g[2])))
+			}
+			v, _ := p.get(g[2])
+			return v
+		})
+	}
+}
+
+var (
+	windsurfExpand = withFiles(lazyregexp.New(`\$\{(env|file):([^}]*)\}`), func(_ process, name string) string { return name })
+	opencodeExpand = withFiles(lazyregexp.New(`\{(env|file):([^}]*)\}`), process.underHome) // a dollar before it stays
+)
+
+// underHome is a path whose ~ is filled in.
+func (p process) underHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		return filepath.Join(p.home(), rest)
+	}
+	return path
+}
+
+func (p process) home() string {
+	name := "HOME"
+	if p.GOOS == "windows" {
+		name = "USERPROFILE"
+	}
+	home, _ := p.get(name)
+	return home
 }
 
 // only keeps the variables of a list, which may differ on Windows.
