@@ -54,6 +54,7 @@ type Editor struct {
 	places  []place    // of the user's config file: the usual one, and where it may be besides
 	project []string   // the team's config file below a project, with slashes: the first that exists, or the last
 	reads   []readFile // what else of a project it reads, in which nothing is written
+	keeps   []string   // where else variables and servers may be: below a project, and with ~/ below the home folder too; a * is any name
 	upwards bool       // it reads the files of the folders above, too, as far as the repository goes
 	newer   string     // the member of Key in which newer versions keep servers too; empty: there is none
 	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none

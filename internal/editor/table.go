@@ -40,11 +40,13 @@ func All() []Editor {
 	}
 	stable, insiders := vscode("Code", "com.visualstudio.code"), vscode("Code - Insiders", "com.visualstudio.code.insiders")
 	stable.ID, stable.Title, stable.program = "vscode", "VS Code", "code"
+	stable.keeps = []string{".vscode/settings.json", "User/mcp.json", "User/profiles/*/mcp.json", "*.code-workspace"}
 	insiders.ID, insiders.Title, insiders.program = "vscode-insiders", "VS Code Insiders", "code-insiders"
 
 	editors := []Editor{
 		{
 			ID: "claude-code", Title: "Claude Code", program: "claude", Key: "mcpServers", project: []string{".mcp.json"},
+			keeps:  []string{"~/.claude/settings.json", "~/.claude/settings.local.json"},
 			places: []place{{"", "${CLAUDE_CONFIG_DIR:-~/.claude}", "${CLAUDE_CONFIG_DIR:-~}/.claude.json"}},
 			local:  "projects", shape: standard(stdio), refer: asBraced,
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
@@ -55,6 +57,7 @@ func All() []Editor {
 		},
 		{
 			ID: "claude-desktop", Title: "Claude Desktop", clients: []string{"claude"}, Key: "mcpServers",
+			keeps: []string{"claude_desktop_config.json"},
 			places: []place{
 				{"", "{appData}/Claude", "claude_desktop_config.json"},
 				// A package (MSIX) has a folder of its own in place of APPDATA.
@@ -79,6 +82,7 @@ func All() []Editor {
 		insiders,
 		{
 			ID: "windsurf", Title: "Windsurf", clients: []string{"codeium"}, program: "windsurf", Key: "mcpServers",
+			keeps:  []string{"~/.codeium/mcp_config.json", "mcp_config.json"},
 			places: []place{{"", "~/.codeium/windsurf", "mcp_config.json"}},
 			// What Windsurf passes by itself is written nowhere.
 			shape: standard(), refer: asEnv, always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
@@ -102,6 +106,7 @@ func All() []Editor {
 		},
 		{
 			ID: "gemini", Title: "Gemini CLI", program: "gemini", Key: "mcpServers", project: []string{".gemini/settings.json"},
+			keeps:  []string{"~/.gemini/.env"},
 			places: []place{{"", "${GEMINI_CLI_HOME:-~}/.gemini", "settings.json"}},
 			shape:  standard(), refer: asDollar,
 			passes: rule{keep: geminiKeeps, expand: geminiExpand, set: []string{"GEMINI_CLI=1"}},
@@ -120,6 +125,7 @@ func All() []Editor {
 		},
 		{
 			ID: "copilot-cli", Title: "Copilot CLI", clients: []string{"copilot"}, program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
+			keeps:  []string{"mcp-config.json"},
 			places: []place{{"", "${COPILOT_HOME:-~/.copilot}", "mcp-config.json"}},
 			shape:  append(standard(Member{"type", "local"}), Member{"tools", []any{"*"}}), refer: asBraced, passes: rule{expand: copilotExpand},
 			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
@@ -128,6 +134,7 @@ func All() []Editor {
 		},
 		{
 			ID: "cline", Title: "Cline (VS Code extension)", Key: "mcpServers", second: "cline-cli",
+			keeps:  []string{"cline_mcp_settings.json"},
 			places: extension("saoudrizwan.claude-dev", "settings/cline_mcp_settings.json"),
 			shape:  standard(stdio), refer: asEnv, passes: rule{keep: sdkKeeps, expand: prefixedExpand},
 			Dock:  true,
@@ -173,6 +180,7 @@ func All() []Editor {
 		},
 		{
 			ID: "crush", Title: "Crush", program: "crush", Key: "mcp", project: []string{"crush.json", ".crush.json"},
+			keeps:  []string{"~/.config/crush/crushrc", "crushrc", ".crushrc"},
 			places: []place{{"", "${CRUSH_GLOBAL_CONFIG:-{config}/crush}", "crush.json"}},
 			shape:  standard(stdio), refer: asDollar, passes: rule{expand: geminiExpand, unseen: crushRuns}, upwards: true,
 			reads: []readFile{{name: "crush.json"}, {name: ".crush.json"}},
@@ -181,6 +189,7 @@ func All() []Editor {
 		},
 		{
 			ID: "continue", Title: "Continue", program: "cn", Key: "mcpServers", format: yamlFormat{list: true, head: "name: My config\nversion: 1.0.0\nschema: v1\n"},
+			keeps:  []string{"~/.continue/.env"},
 			places: []place{{"", "${CONTINUE_GLOBAL_DIR:-~/.continue}", "config.yaml"}},
 			// Its command passes all, its extensions do not; neither starts a server with a reference that it cannot fill in.
 			shape: standard(), passes: rule{keep: sdkKeeps, expand: continueExpand}, Dock: true,
@@ -253,6 +262,7 @@ func All() []Editor {
 		},
 		{
 			ID: "roo-code", Title: "Roo Code", Key: "mcpServers", project: []string{".roo/mcp.json"}, clients: []string{"roo code"},
+			keeps:  []string{"mcp_settings.json"},
 			places: extension("rooveterinaryinc.roo-cline", "settings/mcp_settings.json"),
 			shape:  standard(stdio), refer: asEnv, passes: rule{keep: sdkKeeps, expand: rooExpand}, Dock: true,
 			Waits: "60 seconds for a tool (`timeout`)",
