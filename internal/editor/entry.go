@@ -1,7 +1,6 @@
 package editor
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ type Command struct {
 	Vars []string
 	// KeyFile is a file that holds the key: the entry names it instead of the key's variable.
 	KeyFile string
-	name    string // of the server; empty: Name
 	// Prompt has the editor ask for the key and keep it, where it can (VS Code).
 	Prompt bool
 }
@@ -61,25 +59,25 @@ func (o Object) with(parts map[part]any) Object {
 	return out
 }
 
-// entry is what the config file of this editor holds for a command.
-func (e Editor) entry(c Command) Object {
+// entry is what the config file of this editor holds for a command under a name.
+func (e Editor) entry(name string, c Command) Object {
 	var variables Object
 	var passed []string
-	for _, name := range e.named(c) {
+	for _, variable := range e.named(c) {
 		switch {
-		case c.Prompt && name == KeyVariable && e.Prompts:
-			variables = append(variables, Member{name, "${input:" + InputID + "}"})
+		case c.Prompt && variable == KeyVariable && e.Prompts:
+			variables = append(variables, Member{variable, "${input:" + InputID + "}"})
 		case e.lists:
-			passed = append(passed, name)
+			passed = append(passed, variable)
 		case e.refer != nil:
-			variables = append(variables, Member{name, e.refer(name)})
+			variables = append(variables, Member{variable, e.refer(variable)})
 		}
 	}
 	if c.KeyFile != "" {
 		variables = append(variables, Member{KeyFileVariable, c.KeyFile})
 	}
 	parts := map[part]any{
-		partCommand: c.Path, partLine: list(slices.Concat([]string{c.Path}, c.Args)), partArgsAlways: list(c.Args), partName: cmp.Or(c.name, Name),
+		partCommand: c.Path, partLine: list(slices.Concat([]string{c.Path}, c.Args)), partArgsAlways: list(c.Args), partName: name,
 	}
 	if len(c.Args) > 0 {
 		parts[partArgs] = list(c.Args)

@@ -95,7 +95,7 @@ func TestAnEntryThatDoesTheSameIsLeftAlone(t *testing.T) {
 			if err != nil || !found {
 				t.Fatal(err)
 			}
-			if got := satisfies(have, e.entry(Command{Path: "/bin/x", Vars: []string{KeyVariable}})); got != tt.want {
+			if got := satisfies(have, e.entry(Name, Command{Path: "/bin/x", Vars: []string{KeyVariable}})); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

@@ -134,7 +134,7 @@ func TestGeminiDropsAProxyWithAPassword(t *testing.T) {
 func TestTheKeyArrivesWithWhatInstallWrites(t *testing.T) {
 	for _, e := range All() {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
-			s := serverOf(e.entry(Command{Path: "x", Vars: []string{KeyVariable}}).plain())
+			s := serverOf(e.entry(Name, Command{Path: "x", Vars: []string{KeyVariable}}).plain())
 			got := e.Environment(s, Process{GOOS: goos, Environ: shell}).Environ
 			tells := strings.Contains(e.Delivery(Command{Vars: []string{KeyVariable}}), "passes no variable of yours on")
 			if arrives := slices.Contains(got, "LEADMAGIC_API_KEY=K"); arrives == tells {

@@ -22,7 +22,7 @@ const tries = 5
 // A Request says what is to happen to one editor's config file.
 type Request struct {
 	Scope   Scope
-	Name    string // of the server; empty: Name
+	Name    string // of the server
 	Command Command
 	// Force replaces or removes an entry that is not ours, and follows a link out of the project.
 	Force bool
@@ -30,19 +30,6 @@ type Request struct {
 	DryRun bool
 	// Now dates a backup.
 	Now time.Time
-}
-
-func (r Request) name() string {
-	if r.Name == "" {
-		return Name
-	}
-	return r.Name
-}
-
-func (r Request) command() Command {
-	c := r.Command
-	c.name = r.name()
-	return c
 }
 
 // An Outcome is what became of a Request, or would become of it.
@@ -91,8 +78,8 @@ func (e *DifferentError) Error() string {
 // Install adds the entry to the editor's config file, and reads it back.
 func (e Editor) Install(s System, r Request) (Result, error) {
 	return e.edit(s, r, func(f *configFile) (change, error) {
-		want := e.entry(r.command())
-		have, line, found, err := e.format.find(f.data, e.path(r))
+		want := e.entry(r.Name, r.Command)
+		have, line, found, err := e.format.find(f.data, []string{e.Key, r.Name})
 		if err != nil {
 			return change{}, err
 		}
@@ -106,7 +93,7 @@ func (e Editor) Install(s System, r Request) (Result, error) {
 				return c, e.different(f.path, line, r, have)
 			}
 		}
-		c.data, err = e.with(f.data, r.name(), r.Command)
+		c.data, err = e.with(f.data, r.Name, r.Command)
 		return c, err
 	})
 }
@@ -115,19 +102,16 @@ func (e Editor) Install(s System, r Request) (Result, error) {
 // A file that was made for it goes as well.
 func (e Editor) Uninstall(s System, r Request) (Result, error) {
 	return e.edit(s, r, func(f *configFile) (change, error) {
-		have, line, found, err := e.format.find(f.data, e.path(r))
+		have, line, found, err := e.format.find(f.data, []string{e.Key, r.Name})
 		if err != nil || !found {
 			return change{data: f.data}, err
 		}
-		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.command())); !ours && !r.Force {
+		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.Name, r.Command)); !ours && !r.Force {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()
-		if !backed {
-			before = nil
-		}
 		c := change{outcome: Removed, heldKey: serverOf(have).LiteralKey() != ""}
-		if c.data, err = e.without(f.data, r.name(), before); err != nil {
+		if c.data, err = e.without(f.data, r.Name, before); err != nil {
 			return c, err
 		}
 		c.gone = !backed && !f.linked() && blank(c.data)
@@ -135,11 +119,8 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 	})
 }
 
-func (e Editor) path(r Request) []string { return []string{e.Key, r.name()} }
-
 // with is a document with the entry in it.
 func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error) {
-	c.name = name
 	if c.Prompt && e.Prompts {
 		input := Object{
 			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
@@ -148,7 +129,7 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 			return nil, err
 		}
 	}
-	return e.format.set(doc, []string{e.Key, name}, e.entry(c))
+	return e.format.set(doc, []string{e.Key, name}, e.entry(name, c))
 }
 
 // without is a document without the entry, and without the question that only this entry asked.
@@ -167,7 +148,7 @@ func isInput(v any) bool {
 
 func (e Editor) different(path string, line int, r Request, have any) error {
 	return &DifferentError{
-		Path: path, Line: line, Name: r.name(), Entry: show(have), Key: serverOf(have).LiteralKey(),
+		Path: path, Line: line, Name: r.Name, Entry: show(have), Key: serverOf(have).LiteralKey(),
 	}
 }
 
@@ -276,7 +257,7 @@ func (e Editor) check(s System, r Request, path string, wanted Object) error {
 	if err != nil {
 		return err
 	}
-	have, _, found, err := e.format.find(f.data, e.path(r))
+	have, _, found, err := e.format.find(f.data, []string{e.Key, r.Name})
 	if err != nil || found != (wanted != nil) || found && !satisfies(have, wanted) {
 		return fmt.Errorf("%s was written, and does not hold what was written: %w", path, errChanged)
 	}

@@ -19,7 +19,7 @@ const canary = "lm_canary_5f1c0e9a7b3d2468"
 var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func request() Request {
-	return Request{Command: Command{Path: "/opt/bin/leadmagic-mcp-proxy", Vars: []string{KeyVariable}}, Now: today}
+	return Request{Name: Name, Command: Command{Path: "/opt/bin/leadmagic-mcp-proxy", Vars: []string{KeyVariable}}, Now: today}
 }
 
 // install and uninstall run with a clock of their own: they wait for files that have just been written.
