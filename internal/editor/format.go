@@ -118,3 +118,35 @@ func unchangedBut(f format, old, changed []byte, path []string) error {
 	}
 	return nil
 }
+
+// An Object is a table of a config file, in the order in which it is written. Its values are strings,
+// booleans, lists ([]any) and Objects.
+type Object []Member
+
+// A Member is one name and its value.
+type Member struct {
+	Name  string
+	Value any
+}
+
+// plain is the object as a decoder would have read it.
+func (o Object) plain() map[string]any {
+	m := make(map[string]any, len(o))
+	for _, member := range o {
+		if sub, ok := member.Value.(Object); ok {
+			m[member.Name] = sub.plain()
+		} else {
+			m[member.Name] = member.Value
+		}
+	}
+	return m
+}
+
+// list is a list of strings as a value.
+func list(items []string) []any {
+	out := make([]any, len(items))
+	for i, item := range items {
+		out[i] = item
+	}
+	return out
+}

@@ -125,7 +125,7 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 		input := Object{
 			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
 		}
-		if doc, err = (jsonFormat{}).append(doc, "inputs", input, isInput); err != nil {
+		if doc, err = (jsonFormat{list: true}).set(doc, question, input); err != nil {
 			return nil, err
 		}
 	}
@@ -138,13 +138,14 @@ func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err
 	if err != nil || !e.Prompts || strings.Contains(string(doc), "${input:"+InputID+"}") {
 		return doc, err
 	}
-	return jsonFormat{}.removeElement(doc, "inputs", before, isInput)
+	if rest, err := (jsonFormat{list: true}).remove(doc, question, before); err == nil { // or there is no list to ask from
+		return rest, nil
+	}
+	return doc, nil
 }
 
-func isInput(v any) bool {
-	m, _ := v.(map[string]any)
-	return m["id"] == InputID
-}
+// question is where VS Code's file has the question for the key.
+var question = []string{"inputs", InputID}
 
 func (e Editor) different(path string, line int, r Request, have any) error {
 	return &DifferentError{

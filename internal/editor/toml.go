@@ -236,3 +236,40 @@ func tomlTable(path []string, value Object, end string) string {
 	}
 	return b.String()
 }
+
+// appendTOML writes v as a TOML value in one line.
+func appendTOML(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case Object:
+		b = append(b, "{ "...)
+		for i, m := range v {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = appendTOML(append(b, m.Name+" = "...), m.Value)
+		}
+		return append(b, " }"...)
+	case []any:
+		b = append(b, '[')
+		for i, item := range v {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = appendTOML(b, item)
+		}
+		return append(b, ']')
+	case string:
+		return append(b, quoteTOML(v)...)
+	default:
+		return fmt.Append(b, v)
+	}
+}
+
+// quoteTOML prefers the literal form for Windows paths. The JSON form of a string is a TOML basic string.
+func quoteTOML(s string) string {
+	if strings.Contains(s, `\`) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || r < ' ' || r == 0x7f }) {
+		return "'" + s + "'"
+	}
+	// JSON leaves DEL as it is, TOML does not.
+	return strings.ReplaceAll(quoteJSON(s), "\x7f", `\u007f`)
+}
