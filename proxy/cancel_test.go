@@ -95,7 +95,7 @@ func TestCancelIsNoOutage(t *testing.T) {
 		synctest.Wait()
 		d.Write(cancel1)
 		synctest.Wait()
-		if r := f.Status.Report(); r.Problem != nil {
+		if r := f.Status(); r.Problem != nil {
 			t.Errorf("after a cancellation LeadMagic cannot be used: %v", r.Problem)
 		}
 		d.End()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -47,9 +48,8 @@ type Failover struct {
 	KeyChanged func() bool
 	// Explained is called when a session begins without LeadMagic.
 	Explained func(*problem.Problem)
-	// Editor is asked for the editor's name, and Status told how the session is.
+	// Editor is asked for the editor's name.
 	Editor *Editor
-	Status *Status
 	Log    *slog.Logger
 
 	notify     func(*jsonrpc.Message)
@@ -57,15 +57,14 @@ type Failover struct {
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	state      jsonrpc.SessionState
+	fallback   Candidate // is Fallback
 
 	// The mutex guards what follows and the fields of the current session. Nobody sends or notifies while holding it.
 	mu               sync.Mutex
-	closed           bool
 	first            time.Time        // when the editor first asked for anything
 	current          *failoverSession // the last that the editor has begun, nil if there is none
-	initializing     *Candidate       // who was last asked to accept an initialize
 	stateless        *Candidate       // who answers stateless requests, nil while that is not decided
-	tryingStateless  *Candidate       // who was last sent one while that is not decided
+	asked            *Candidate       // who was last sent one while that is not decided
 	statelessProblem *problem.Problem // why nobody answers those, nil if that is not known
 	outage           *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
 	outageAt         time.Time
@@ -78,19 +77,19 @@ type failoverSession struct {
 	ctx        context.Context //nolint:containedctx // ended by the next initialize
 	cancel     context.CancelFunc
 	start      int // index of the first candidate to ask
+	// openFallback opens the session at the fallback server, as far as the editor has come with it, unless that was done.
+	openFallback func() (response *jsonrpc.Message)
 
-	decided   bool
-	candidate *Candidate       // who has the session once that is decided, nil for the fallback server
-	successor *Candidate       // who is taking the session over from the fallback server, nil if nobody is
-	response  *jsonrpc.Message // the candidate's, to initialize
-	attempt   <-chan struct{}  // closed at the end of the attempt under way, nil if none is
-	problem   *problem.Problem // why no candidate has accepted
-	lastTry   time.Time
-	restart   bool // LeadMagic can be used, but not by this session
-	recovered bool // a candidate has taken over, so that the editor may not know the tools
-
-	openFallback sync.Once        // gives the session to the fallback server
-	explained    *jsonrpc.Message // the fallback server's response to initialize
+	decided    bool             // who responds to initialize
+	candidate  *Candidate       // who has the session: the fallback server, unless a candidate has accepted
+	asked      *Candidate       // who was last asked to accept
+	takingOver bool             // asked has accepted, and takes the session over from the fallback server
+	response   *jsonrpc.Message // the candidate's, to initialize
+	attempt    <-chan struct{}  // closed at the end of the attempt under way, nil if none is
+	problem    *problem.Problem // why no candidate has the session, nil if one has
+	lastTry    time.Time
+	restart    bool // LeadMagic can be used, but not by this session
+	recovered  bool // a candidate has taken over, so that the editor may not know the tools
 }
 
 // Start implements Upstream.
@@ -98,46 +97,47 @@ func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.notify = notify
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.statelessProblem = f.Refusal
-	for i := range f.Candidates {
-		c := &f.Candidates[i]
+	f.fallback.Upstream = f.Fallback
+	for c := range f.upstreams() {
 		c.Upstream.Start(func(m *jsonrpc.Message) {
 			if f.forwards(c) {
 				notify(m)
 			}
 		})
 	}
-	f.Fallback.Start(func(m *jsonrpc.Message) {
-		if f.forwards(nil) {
-			notify(m)
-		}
-	})
-	f.publish()
 }
 
-// forwards reports whether what c says besides responses is passed on to the editor; c is nil for the fallback server.
-// Progress or a log message may come before the response that decides.
+// upstreams yields the candidates and the fallback server.
+func (f *Failover) upstreams() iter.Seq[*Candidate] {
+	return func(yield func(*Candidate) bool) {
+		for i := range f.Candidates {
+			if !yield(&f.Candidates[i]) {
+				return
+			}
+		}
+		yield(&f.fallback)
+	}
+}
+
+// forwards reports whether what c says besides responses is passed on to the editor. Progress or a log message may come
+// before the response that decides.
 func (f *Failover) forwards(c *Candidate) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	decided := f.current != nil && f.current.decided
-	if c == nil {
-		return decided && f.current.candidate == nil
-	}
-	return decided && (c == f.current.candidate || c == f.current.successor) || !decided && c == f.initializing ||
-		c == f.stateless || f.stateless == nil && c == f.tryingStateless
+	s := f.current
+	return s != nil && (s.decided && c == s.candidate || c == s.asked && (!s.decided || s.takingOver)) ||
+		c == f.stateless || f.stateless == nil && c == f.asked
 }
 
 // Close implements Upstream.
 func (f *Failover) Close(ctx context.Context) {
 	f.mu.Lock()
-	f.closed = true
+	f.cancel() // nothing begins in the background after this
 	f.mu.Unlock()
-	f.cancel()
 	var closing sync.WaitGroup
-	for _, c := range f.Candidates {
+	for c := range f.upstreams() {
 		closing.Go(func() { c.Upstream.Close(ctx) })
 	}
-	closing.Go(func() { f.Fallback.Close(ctx) })
 	closing.Wait()
 	waitFor(ctx, &f.background)
 }
@@ -159,28 +159,28 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 	case request.Stateless(), s == nil:
 		return f.callStateless(ctx, request)
 	case isStatusCall(request):
-		f.giveFallback(s)
+		s.openFallback()
 		return f.Fallback.Call(ctx, request)
 	}
 	c, _ := f.candidateOf(s)
-	if c == nil && needsLeadMagic(request) {
+	if c == &f.fallback && needsLeadMagic(request) {
 		f.tryAgain(ctx, s, recoverFor)
 		var p *problem.Problem
 		switch c, p = f.candidateOf(s); {
 		case ctx.Err() != nil:
 			return notSentResponse(ctx, request)
-		case c == nil:
+		case c == &f.fallback:
 			return jsonrpc.Failed(request, p)
 		}
 	}
-	if c == nil {
+	if c == &f.fallback {
 		response := f.Fallback.Call(ctx, request)
 		f.mu.Lock()
-		if c = s.candidate; c == nil {
+		if c = s.candidate; c == &f.fallback {
 			f.state.Answered(request, response) // in one step, since a takeover sends what was recorded before it
 		}
 		f.mu.Unlock()
-		if c == nil {
+		if c == &f.fallback {
 			return response
 		}
 	}
@@ -189,44 +189,53 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 	return response
 }
 
-// call sends a request to a candidate, and keeps what its response says of LeadMagic itself.
+// candidateOf is who has the session, and why that is the fallback server.
+func (f *Failover) candidateOf(s *failoverSession) (*Candidate, *problem.Problem) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return s.candidate, s.problem
+}
+
+// call sends a request to a candidate, and keeps what its response says of LeadMagic itself: a problem that would meet
+// the next call too, until a call succeeds.
 func (f *Failover) call(ctx context.Context, c *Candidate, request *jsonrpc.Message) *jsonrpc.Message {
 	response := c.Upstream.Call(ctx, request)
-	if ctx.Err() == nil { // or the problem is that nobody needed the response
-		f.recordOutage(problemOf(response))
+	if ctx.Err() != nil {
+		return response // the problem is that nobody needed it
+	}
+	p := problemOf(response)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case p == nil:
+		f.outage = nil
+	case slices.Contains(keyProblems, p.Code), slices.Contains(lasting, p.Code):
+		f.outage, f.outageAt = p, time.Now()
 	}
 	return response
 }
 
-// Notify implements Upstream.
+// Notify implements Upstream. To record a message and to know who gets it is one step: a takeover sends what was recorded
+// before it.
 func (f *Failover) Notify(ctx context.Context, m *jsonrpc.Message) {
-	if u := f.receiver(m); u != nil {
-		u.Notify(ctx, m)
-	}
-}
-
-// receiver records a notification, or a response of the editor's, and is who gets it. Both are one step: a takeover sends
-// what was recorded before it.
-func (f *Failover) receiver(m *jsonrpc.Message) Upstream {
+	var c *Candidate
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.current
-	switch {
+	switch s := f.current; {
 	case s != nil && !m.Stateless():
 		f.state.Sent(m)
-		switch {
-		case s.candidate != nil:
-			return s.candidate.Upstream
-		case s.successor != nil && m.Kind == jsonrpc.Response: // the fallback server requests nothing
-			return s.successor.Upstream
+		c = s.candidate
+		if s.takingOver && m.Kind == jsonrpc.Response { // the fallback server requests nothing
+			c = s.asked
 		}
-		return f.Fallback
 	case f.stateless != nil:
-		return f.stateless.Upstream
+		c = f.stateless
 	case len(f.Candidates) > 0:
-		return f.Candidates[0].Upstream
+		c = &f.Candidates[0]
 	}
-	return nil
+	f.mu.Unlock()
+	if c != nil {
+		c.Upstream.Notify(ctx, m)
+	}
 }
 
 // callStateless answers a request that belongs to no session: the first candidate that answers one answers the others
@@ -242,34 +251,10 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 	if c != nil {
 		return f.call(ctx, c, request)
 	}
-	p := f.Refusal
-	for i := range f.Candidates {
-		c := &f.Candidates[i]
-		if i > 0 {
-			if why := c.Instead(ctx, p); why != nil {
-				p = why
-				continue
-			}
-			if ctx.Err() != nil {
-				return notSentResponse(ctx, request)
-			}
-			f.Log.Debug("requests are answered by another upstream", "upstream", c.Name, "reason", p.What)
-		}
-		f.mu.Lock()
-		f.tryingStateless = c
-		f.mu.Unlock()
-		response := f.call(ctx, c, request)
-		if p = problemOf(response); p == nil || ctx.Err() != nil {
-			f.decideStateless(ctx, c, p)
-			return response
-		}
-	}
-	f.decideStateless(ctx, nil, p)
-	return jsonrpc.Failed(request, p)
-}
-
-func (f *Failover) decideStateless(ctx context.Context, c *Candidate, p *problem.Problem) {
+	c, response := f.callFirst(ctx, request, 0, &f.asked)
+	p := problemOf(response)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
 	case f.stateless != nil:
 	case p == nil:
@@ -277,51 +262,58 @@ func (f *Failover) decideStateless(ctx context.Context, c *Candidate, p *problem
 	case ctx.Err() == nil && p.Code != problem.BadRequest: // which is about the call
 		f.statelessProblem = p
 	}
-	f.mu.Unlock()
-	f.publish()
+	return response
+}
+
+// callFirst sends a request to one candidate after the other, from that index on, until one answers it or ctx ends, and
+// returns that one and the response. asked is who was sent it last.
+func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, start int, asked **Candidate) (*Candidate, *jsonrpc.Message) {
+	p := f.Refusal
+	for i := start; i < len(f.Candidates); i++ {
+		c := &f.Candidates[i]
+		if i > start {
+			if why := c.Instead(ctx, p); why != nil {
+				p = why
+				continue
+			}
+			if ctx.Err() != nil {
+				return nil, notSentResponse(ctx, request)
+			}
+			f.Log.Debug("another upstream is asked", "upstream", c.Name, "method", request.Method, "reason", p.What)
+		}
+		f.mu.Lock()
+		*asked = c
+		f.mu.Unlock()
+		response := f.call(ctx, c, request)
+		if p = problemOf(response); p == nil || ctx.Err() != nil {
+			return c, response
+		}
+	}
+	return nil, jsonrpc.Failed(request, p)
 }
 
 // initialize opens a session: with a candidate, or with the fallback server if they refuse or take too long.
 func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	s, attempt, left := f.begin(ctx, request)
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	p := problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", "")
-	select {
-	case <-attempt:
-	case <-timer.C:
-	case <-ctx.Done():
-		return notSentResponse(ctx, request)
+	s := &failoverSession{
+		initialize: request, written: ctx, candidate: &f.fallback,
+		problem: problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", ""),
 	}
-	f.mu.Lock()
-	if !s.decided {
-		s.decided = true
-		s.problem = cmp.Or(s.problem, notSent(p, ""))
-	}
-	c, p := s.candidate, s.problem
-	f.mu.Unlock()
-	f.publish()
-	if c != nil {
-		return s.response
-	}
-	f.Explained(p)
-	f.giveFallback(s)
-	f.goBackground(func() { f.reconnect(s) })
-	f.state.Answered(request, s.explained)
-	return s.explained
-}
-
-// begin makes request the current session and asks the candidates to accept it. left is how long the editor waits: the
-// time that it has spent on an unanswered server/discover counts.
-func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *failoverSession, attempt <-chan struct{}, left time.Duration) {
-	s = &failoverSession{initialize: request, written: ctx}
 	s.ctx, s.cancel = context.WithCancel(f.ctx)
+	s.openFallback = sync.OnceValue(func() *jsonrpc.Message {
+		response := f.Fallback.Call(s.ctx, request)
+		for _, m := range f.state.AfterInitialize() {
+			if m.Kind == jsonrpc.Notification {
+				f.Fallback.Notify(s.ctx, m)
+			}
+		}
+		return response
+	})
+	left := openFor
 	f.mu.Lock()
 	f.state.Sent(request)
 	known := f.stateless
-	left = openFor
 	if f.current == nil {
-		left -= min(time.Since(f.first), discoverFor)
+		left -= min(time.Since(f.first), discoverFor) // what the editor has spent on an unanswered server/discover
 	} else {
 		f.current.cancel()
 		known = cmp.Or(known, f.current.candidate)
@@ -332,88 +324,65 @@ func (f *Failover) begin(ctx context.Context, request *jsonrpc.Message) (s *fail
 		}
 	}
 	f.current, f.outage = s, nil
-	attempt = f.startAttempt(s)
+	attempt := f.startAttempt(s)
 	f.mu.Unlock()
-	f.publish()
-	return s, attempt, left
-}
-
-// goBackground runs work in a goroutine that Close waits for.
-func (f *Failover) goBackground(work func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.closed {
-		f.background.Go(work)
+	if !wait(ctx, attempt, left) {
+		return notSentResponse(ctx, request)
 	}
+	f.mu.Lock()
+	s.decided = true
+	c, p := s.candidate, s.problem
+	if c == &f.fallback && f.ctx.Err() == nil {
+		f.background.Go(func() { f.reconnect(s) })
+	}
+	f.mu.Unlock()
+	if c != &f.fallback {
+		return s.response
+	}
+	f.Explained(p)
+	response := s.openFallback()
+	f.state.Answered(request, response)
+	return response
 }
 
 // startAttempt asks the candidates in the background to accept the session, unless that is under way, and returns a
 // channel that is closed at the end. The caller holds the mutex.
 func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
-	if s.attempt != nil {
+	switch {
+	case s.attempt != nil:
 		return s.attempt
+	case f.ctx.Err() != nil:
+		return noWait
 	}
 	done := make(chan struct{})
-	if f.closed {
-		close(done)
-		return done
-	}
 	s.attempt, s.lastTry = done, time.Now()
-	f.Status.trying(done)
 	f.background.Go(func() {
 		defer close(done)
-		c, response, p := f.tryCandidates(s)
-		f.conclude(s, c, response, p)
-	})
-	return done
-}
-
-// tryCandidates asks one candidate after the other to accept the session. The problem is why none has accepted.
-func (f *Failover) tryCandidates(s *failoverSession) (*Candidate, *jsonrpc.Message, *problem.Problem) {
-	p := f.Refusal
-	for i := s.start; i < len(f.Candidates); i++ {
-		c := &f.Candidates[i]
-		if i > s.start {
-			if why := c.Instead(s.ctx, p); why != nil {
-				p = why
-				continue
-			}
-			f.Log.Debug("the session goes to another upstream", "upstream", c.Name, "reason", p.What)
+		ctx, cancel := context.WithCancel(s.ctx)
+		c, response := f.callFirst(ctx, s.initialize, s.start, &s.asked)
+		p := problemOf(response)
+		if p == nil {
+			context.AfterFunc(s.written, cancel) // as Upstream wants it
+		} else {
+			cancel()
 		}
 		f.mu.Lock()
-		f.initializing = c
-		f.mu.Unlock()
-		ctx, cancel := context.WithCancel(s.ctx)
-		response := f.call(ctx, c, s.initialize)
-		if p = problemOf(response); p == nil {
-			context.AfterFunc(s.written, cancel) // as Upstream wants it
-			return c, response, nil
+		defer f.mu.Unlock()
+		switch {
+		case p != nil:
+			s.problem = notSent(p, "") // whatever became of the attempt, no call of the editor's was sent
+		case !s.decided:
+			f.Log.Debug("the session is open", "upstream", c.Name)
+			s.decided, s.candidate, s.response, s.problem = true, c, response, nil
+			f.state.Answered(s.initialize, response)
+		default:
+			f.mu.Unlock()
+			f.takeOver(s, c, response)
+			f.mu.Lock()
 		}
-		cancel()
-	}
-	return nil, nil, p
-}
-
-// conclude ends an attempt: the candidate c has accepted, unless p says why none has.
-func (f *Failover) conclude(s *failoverSession, c *Candidate, response *jsonrpc.Message, p *problem.Problem) {
-	f.mu.Lock()
-	explained := s.decided
-	switch {
-	case p != nil:
-		s.problem = notSent(p, "") // whatever became of the attempt, no call of the editor's was sent
-	case !explained:
-		f.Log.Debug("the session is open", "upstream", c.Name)
-		s.decided, s.candidate, s.response = true, c, response
-		f.state.Answered(s.initialize, response)
-	}
-	f.mu.Unlock()
-	if p == nil && explained {
-		f.takeOver(s, c, response)
-	}
-	f.mu.Lock()
-	s.attempt = nil
-	f.mu.Unlock()
-	f.publish()
+		s.attempt = nil
+	})
+	return done
 }
 
 // takeOver gives an explained session to c, which has accepted it: c is told what the editor has said meanwhile, and the
@@ -436,20 +405,21 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 			f.mu.Unlock()
 			return
 		case version != f.state.Version():
-			s.problem, s.restart = nil, true
+			s.restart = true
+			s.problem = problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
+				"restart leadmagic in "+cmp.Or(f.Editor.Name(), "the editor"))
 			f.mu.Unlock()
 			return
 		case len(missed) == 0:
 			s.problem, s.candidate, s.recovered = nil, c, true
 			f.mu.Unlock()
-			f.publish()
 			f.Log.Debug("LeadMagic can be used now", "upstream", c.Name)
 			for _, kind := range []string{"tools", "resources", "prompts"} {
 				f.notify(jsonrpc.NewNotification("notifications/"+kind+"/list_changed", nil))
 			}
 			return
 		}
-		s.successor = c // who may request something of the editor as soon as it is told initialized
+		s.takingOver = true // c may request something of the editor as soon as it is told initialized
 		f.mu.Unlock()
 		for _, m := range missed {
 			told[m] = true
@@ -464,37 +434,27 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 	}
 }
 
-// candidateOf is who has the session, nil for the fallback server, and why that has it.
-func (f *Failover) candidateOf(s *failoverSession) (*Candidate, *problem.Problem) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case s.candidate != nil:
-		return s.candidate, nil
-	case s.restart:
-		return nil, problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
-			"restart leadmagic in "+cmp.Or(f.Editor.Name(), "the editor"))
-	}
-	return nil, s.problem
-}
-
 // reconnect makes attempts until a candidate has the session. What only a person can mend is tried when the key changes.
 func (f *Failover) reconnect(s *failoverSession) {
 	for pause := firstPause; ; {
 		f.mu.Lock()
-		p, over := s.problem, s.candidate != nil || s.restart
+		p, over := s.problem, s.problem == nil || s.restart
 		f.mu.Unlock()
 		if over {
 			return
 		}
-		delay := pause
-		if isKeyProblem(p) {
+		needsKey, passes := slices.Contains(keyProblems, p.Code), slices.Contains(passing, p.Code)
+		delay := longestPause
+		switch {
+		case needsKey:
 			delay = keyPause
+		case passes:
+			delay = pause
 		}
 		if ratelimit.Sleep(s.ctx, ratelimit.Jitter(delay)) != nil {
 			return
 		}
-		if isKeyProblem(p) && f.KeyChanged() || mayPass(p) {
+		if needsKey && f.KeyChanged() || passes {
 			pause = min(2*pause, longestPause)
 			f.tryAgain(s.ctx, s, 0)
 		}
@@ -504,26 +464,13 @@ func (f *Failover) reconnect(s *failoverSession) {
 // tryAgain makes another attempt to give an explained session to a candidate, or joins the one under way, and waits for
 // its end, or as long as limit unless that is 0.
 func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.Duration) {
+	var attempt <-chan struct{} = noWait
 	f.mu.Lock()
-	if s.candidate != nil || s.restart || s.ctx.Err() != nil {
-		f.mu.Unlock()
-		return
+	if s.problem != nil && !s.restart && s.ctx.Err() == nil {
+		attempt = f.startAttempt(s)
 	}
-	attempt := f.startAttempt(s)
 	f.mu.Unlock()
 	wait(ctx, attempt, limit)
-}
-
-// giveFallback opens the session at the fallback server, as far as the editor has come with it.
-func (f *Failover) giveFallback(s *failoverSession) {
-	s.openFallback.Do(func() {
-		s.explained = f.Fallback.Call(s.ctx, s.initialize)
-		for _, m := range f.state.AfterInitialize() {
-			if m.Kind == jsonrpc.Notification {
-				f.Fallback.Notify(s.ctx, m)
-			}
-		}
-	})
 }
 
 // needsLeadMagic reports whether only LeadMagic can answer a request.
@@ -536,81 +483,19 @@ func needsLeadMagic(m *jsonrpc.Message) bool {
 	return true
 }
 
-func isKeyProblem(p *problem.Problem) bool {
-	return p.Code == problem.KeyMissing || p.Code == problem.KeyMalformed || p.Code == problem.KeyRejected || p.Code == problem.SignInRequired
-}
+// Kinds of problem that are not about one call: those with the key, others that would meet the next call too, and those
+// that may go away by themselves.
+var (
+	keyProblems = []problem.Code{problem.KeyMissing, problem.KeyMalformed, problem.KeyRejected, problem.SignInRequired}
+	lasting     = []problem.Code{problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic}
+	passing     = []problem.Code{
+		problem.Unreachable, problem.Untrusted, problem.Failed, problem.RateLimited, problem.Cut, problem.BrokenAnswer, problem.NotLeadMagic,
+		problem.TimedOut, problem.NotFound,
+	}
+)
 
-// recordOutage keeps a problem that would meet the next call too, and drops it when a call succeeds.
-func (f *Failover) recordOutage(p *problem.Problem) {
-	f.mu.Lock()
-	lasts := p != nil && isKeyProblem(p)
-	if p != nil {
-		switch p.Code {
-		case problem.NoCredits, problem.Redirected, problem.Unreachable, problem.Untrusted, problem.NotLeadMagic:
-			lasts = true
-		}
-	}
-	changed := lasts || p == nil && f.outage != nil
-	switch {
-	case lasts:
-		f.outage, f.outageAt = p, time.Now()
-	case p == nil:
-		f.outage = nil
-	}
-	f.mu.Unlock()
-	if changed {
-		f.publish()
-	}
-}
-
-// mayPass reports whether p may go away by itself.
-func mayPass(p *problem.Problem) bool {
-	switch p.Code {
-	case problem.Unreachable, problem.Untrusted, problem.Failed, problem.RateLimited, problem.Cut, problem.BrokenAnswer,
-		problem.NotLeadMagic, problem.TimedOut, problem.NotFound:
-		return true
-	}
-	return false
-}
-
-// publish tells Status how the session is.
-func (f *Failover) publish() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var r StatusReport
-	s := f.current
-	if s != nil {
-		r = StatusReport{Problem: s.problem, LastTry: s.lastTry, Restart: s.restart, Recovered: s.recovered}
-		if s.candidate != nil {
-			r.Problem = nil
-		}
-	}
-	if f.outage != nil && r.Problem == nil {
-		r.Problem, r.LastTry = f.outage, f.outageAt
-	}
-	switch {
-	case s != nil && s.decided:
-		if s.candidate != nil {
-			r.Upstream = s.candidate.Name
-		}
-	case f.stateless != nil:
-		r.Upstream = f.stateless.Name
-	case r.Problem == nil:
-		r.Problem = f.statelessProblem
-	}
-	f.Status.set(r)
-}
-
-// A Status is how a session is, for whoever says so. The zero value is that of a session which has not begun. It is safe
-// for concurrent use.
+// A Status is what there is to say of a session.
 type Status struct {
-	mu      sync.Mutex
-	report  StatusReport
-	attempt <-chan struct{} // closed at the end of the last attempt, nil before the first
-}
-
-// A StatusReport is what there is to say of a session.
-type StatusReport struct {
 	// Problem is why LeadMagic cannot be used, nil if it can.
 	Problem *problem.Problem
 	// Upstream is the name of the candidate that has the session, empty if none has.
@@ -623,31 +508,38 @@ type StatusReport struct {
 	Recovered bool
 }
 
-// Report is how the session is now.
-func (s *Status) Report() StatusReport {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.report
+// Status is how the session is now.
+func (f *Failover) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var r Status
+	s := f.current
+	if s != nil {
+		r = Status{LastTry: s.lastTry, Restart: s.restart, Recovered: s.recovered}
+		if s.decided && !s.restart {
+			r.Problem, r.Upstream = s.problem, s.candidate.Name
+		}
+	}
+	if f.outage != nil && r.Problem == nil {
+		r.Problem, r.LastTry = f.outage, f.outageAt
+	}
+	switch {
+	case s != nil && s.decided:
+	case f.stateless != nil:
+		r.Upstream = f.stateless.Name
+	case r.Problem == nil:
+		r.Problem = f.statelessProblem
+	}
+	return r
 }
 
 // Wait blocks until no attempt to reach LeadMagic is under way, or ctx ends.
-func (s *Status) Wait(ctx context.Context) {
-	s.mu.Lock()
-	attempt := s.attempt
-	s.mu.Unlock()
-	if attempt != nil {
-		wait(ctx, attempt, 0)
+func (f *Failover) Wait(ctx context.Context) {
+	var attempt <-chan struct{} = noWait
+	f.mu.Lock()
+	if f.current != nil && f.current.attempt != nil {
+		attempt = f.current.attempt
 	}
-}
-
-func (s *Status) set(r StatusReport) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report = r
-}
-
-func (s *Status) trying(attempt <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.attempt = attempt
+	f.mu.Unlock()
+	wait(ctx, attempt, 0)
 }

@@ -23,7 +23,7 @@ func TestFailoverHealsWhenALateAnswerComes(t *testing.T) {
 			}
 			return says("late", version)(m)
 		}
-		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
@@ -35,7 +35,7 @@ func TestFailoverHealsWhenALateAnswerComes(t *testing.T) {
 		}
 		d.Write(find1)
 		d.Want(`"id":1`, `"from":"late"`)
-		if s := c.Status.Report(); s.Problem != nil || !s.Recovered || s.Upstream != "mcp" {
+		if s := c.Status(); s.Problem != nil || !s.Recovered || s.Upstream != "mcp" {
 			t.Errorf("got %+v, want a healed session on mcp", s)
 		}
 		d.End()
@@ -53,21 +53,21 @@ func TestFailoverTriedWaitsForTheTryUnderWay(t *testing.T) {
 			time.AfterFunc(6*time.Second, func() { late.deliver(says("late", version)(m)) })
 			return nil
 		}
-		c := &Failover{Status: new(Status), Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		start := time.Now()
 		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		c.Status.Wait(impatient)
-		if waited := time.Since(start); waited != 5*time.Second || c.Status.Report().Problem == nil {
-			t.Errorf("after %v: got %+v, want the problem after 5s", waited, c.Status.Report())
+		c.Wait(impatient)
+		if waited := time.Since(start); waited != 5*time.Second || c.Status().Problem == nil {
+			t.Errorf("after %v: got %+v, want the problem after 5s", waited, c.Status())
 		}
-		c.Status.Wait(t.Context())
-		c.Status.Wait(t.Context())
-		if waited := time.Since(start); waited != 6*time.Second || c.Status.Report().Problem != nil {
-			t.Errorf("after %v: got %+v, want no problem after 6s", waited, c.Status.Report())
+		c.Wait(t.Context())
+		c.Wait(t.Context())
+		if waited := time.Since(start); waited != 6*time.Second || c.Status().Problem != nil {
+			t.Errorf("after %v: got %+v, want no problem after 6s", waited, c.Status())
 		}
 		for _, kind := range []string{"tools", "resources", "prompts"} {
 			d.Want("notifications/" + kind + "/list_changed")
@@ -88,7 +88,6 @@ func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 		}
 		explained := 0
 		c := &Failover{
-			Status:     new(Status),
 			Candidates: []Candidate{{Upstream: other}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(*problem.Problem) { explained++ },
@@ -100,7 +99,7 @@ func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 		d.Write(find1)
 		d.Want(`"id":1`, "began without it", "restart leadmagic in editor", `"isError":true`)
 		pass(2 * openFor)
-		if s := c.Status.Report(); !s.Restart || s.Problem != nil || explained != 1 {
+		if s := c.Status(); !s.Restart || s.Problem != nil || explained != 1 {
 			t.Errorf("got %+v, explained %d times, want a restart to be asked for, and one explanation", s, explained)
 		}
 		d.End()

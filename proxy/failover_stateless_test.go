@@ -140,23 +140,23 @@ func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}}
-		c := &Failover{Status: new(Status), Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
+		c := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
 		d := newEditor(t, c)
 		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
 			d.Write(modern3)
 			d.Want(`"id":3`)
-			if s := c.Status.Report(); s.Problem != step.want {
+			if s := c.Status(); s.Problem != step.want {
 				t.Errorf("after %v the problem is %v, want %v", step.is, s.Problem, step.want)
 			}
 		}
 		d.End()
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c := &Failover{Status: new(Status), Refusal: noKey, Fallback: &scripted{answer: silent}}
+		c := &Failover{Refusal: noKey, Fallback: &scripted{answer: silent}}
 		d := newEditor(t, c)
 		synctest.Wait()
-		if s := c.Status.Report(); s.Problem != noKey {
+		if s := c.Status(); s.Problem != noKey {
 			t.Errorf("without candidates the problem is %v, want %v", s.Problem, noKey)
 		}
 		d.End()

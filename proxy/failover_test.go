@@ -249,7 +249,7 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 				c := tt.choose(up)
 				c.Fallback, c.Log = &scripted{answer: says("standby", "2025-11-25")}, slog.New(slog.DiscardHandler)
 				c.KeyChanged, c.Explained = func() bool { return false }, func(*problem.Problem) {}
-				c.Editor, c.Status = new(Editor), new(Status)
+				c.Editor = new(Editor)
 				l := &limits{MaxCredits: 2}
 				a := newClient(t, tt.era, c, l)
 				id := a.beginCall("priced", "{}")
@@ -293,7 +293,7 @@ func TestFailoverKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 		var answers atomic.Pointer[func(*jsonrpc.Message) *jsonrpc.Message]
 		use := func(answer func(*jsonrpc.Message) *jsonrpc.Message) { answers.Store(&answer) }
 		only := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message { return (*answers.Load())(m) }}
-		c := &Failover{Status: new(Status), Candidates: []Candidate{{Upstream: only}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []Candidate{{Upstream: only}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := newEditor(t, c)
 		use(says("only", version))
 		d.Write(hello)
@@ -312,7 +312,7 @@ func TestFailoverKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 			d.Want(`"id":1`)
 			d.Write(ask2)
 			d.Want(`"from":"standby"`)
-			if s := c.Status.Report(); s.Problem != step.want {
+			if s := c.Status(); s.Problem != step.want {
 				t.Errorf("%s: got %+v, want %v", step.name, s, step.want)
 			}
 		}
@@ -366,6 +366,20 @@ func TestFailoverBeginsAnewWithEachInitialize(t *testing.T) {
 			d.Want(`"id":0`, `"from":"up"`)
 			pass(time.Minute)
 		}
+		d.End()
+	})
+}
+
+// A call of the session before may come while the next one is not open yet.
+func TestFailoverAnswersACallThatMeetsTheNextInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Write(find1)
+		d.Write(strings.Replace(hello, `"id":0`, `"id":9`, 1))
+		d.Want(`"id":0`, `"from":"standby"`)
+		d.Want(`"id":1`, "LeadMagic has not answered yet", `"isError":true`)
+		d.Want(`"id":9`, `"from":"standby"`)
 		d.End()
 	})
 }

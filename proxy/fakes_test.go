@@ -160,9 +160,6 @@ func newEditor(t *testing.T, f *Failover) *proxytest.Editor {
 	t.Helper()
 	f.Log = slog.New(slog.DiscardHandler)
 	f.Editor = new(Editor)
-	if f.Status == nil {
-		f.Status = new(Status)
-	}
 	if f.Explained == nil {
 		f.Explained = func(*problem.Problem) {}
 	}

@@ -46,12 +46,12 @@ func (ss *session) connect(ctx context.Context, protocol string) (client *mcp.Cl
 	}
 	// A session that had to explain itself is one that did not come about, for who types a command. That one can
 	// wait longer than an editor for LeadMagic, or for the reason.
-	if ss.status.Report().Problem != nil {
+	if ss.failover.Status().Problem != nil {
 		waiting, cancel := context.WithTimeout(ctx, patience)
-		ss.status.Wait(waiting)
+		ss.failover.Wait(waiting)
 		cancel()
 	}
-	if p := ss.status.Report().Problem; p != nil {
+	if p := ss.failover.Status().Problem; p != nil {
 		end()
 		return nil, nil, ss.describe(p)
 	}
@@ -88,7 +88,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 		return err
 	}
 	defer end()
-	if ss.status.Report().Upstream != "rest" {
+	if ss.failover.Status().Upstream != "rest" {
 		return nil
 	}
 	// That one opens its session without asking LeadMagic.

@@ -168,7 +168,7 @@ func (ss *session) route() *doctor.Route {
 			}
 			return &doctor.Session{
 				ClientSession: client,
-				Upstream:      other.status.Report().Upstream,
+				Upstream:      other.failover.Status().Upstream,
 				Refused:       other.passed.Load(),
 				Unmatched:     other.unmatched,
 				End:           end,

@@ -36,12 +36,12 @@ type session struct {
 	sandbox  *sandbox.Sandbox
 
 	// What several pieces of the message path need to know of each other.
-	editor  proxy.Editor
-	status  proxy.Status
-	refusal *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
-	passed  atomic.Pointer[problem.Problem] // why the hosted server was passed over for the REST API
-	filter  *proxy.Filter                   // nil if nothing is limited
-	serves  bool                            // an editor, whose log has a line when the session begins without LeadMagic
+	editor   proxy.Editor
+	failover *proxy.Failover
+	refusal  *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
+	passed   atomic.Pointer[problem.Problem] // why the hosted server was passed over for the REST API
+	filter   *proxy.Filter                   // nil if nothing is limited
+	serves   bool                            // an editor, whose log has a line when the session begins without LeadMagic
 }
 
 // newSession makes a session of the settings. Settings that cannot be used make one that is refused, and explains why.
@@ -64,20 +64,19 @@ func (ss *session) again() *session {
 // API. The first two are there only if there is a limit, or a log file that keeps account.
 func (ss *session) upstream() proxy.Upstream {
 	s := ss.settings
-	failover := &proxy.Failover{
+	ss.failover = &proxy.Failover{
 		Refusal:    ss.refusal,
 		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
 		KeyChanged: ss.changed,
 		Explained:  ss.sayExplained,
 		Editor:     &ss.editor,
-		Status:     &ss.status,
 		Log:        ss.log,
 	}
 	if ss.refusal != nil {
-		return failover
+		return ss.failover
 	}
-	failover.Candidates = ss.candidates()
-	upstream := proxy.Upstream(failover)
+	ss.failover.Candidates = ss.candidates()
+	upstream := proxy.Upstream(ss.failover)
 	if s.maxCredits > 0 || s.logFile != "" {
 		budget := &proxy.Budget{Next: upstream, Limit: problem.ToCredits(s.maxCredits), Price: ss.prices()}
 		if s.logFile != "" {
@@ -365,7 +364,7 @@ func syntaxOf(client string) auth.Syntax {
 
 // state is what the status tool says.
 func (ss *session) state() explain.State {
-	status := ss.status.Report()
+	status := ss.failover.Status()
 	s := explain.State{
 		Problem:   status.Problem,
 		Restart:   status.Restart,
@@ -405,7 +404,7 @@ func (s *settings) limits() bool {
 func (ss *session) prices() func(tool string, arguments []byte) (credits problem.Credits, known bool) {
 	costs := rest.Costs()
 	return func(tool string, arguments []byte) (problem.Credits, bool) {
-		return costs(tool, arguments, ss.settings.upstream != "rest" && ss.status.Report().Upstream != "rest")
+		return costs(tool, arguments, ss.settings.upstream != "rest" && ss.failover.Status().Upstream != "rest")
 	}
 }
 
