@@ -218,7 +218,7 @@ func (r *api) send(ctx context.Context, t *Tool, a arguments, waited time.Durati
 		refused.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxRefusal))
 	}
 	r.Logger.DebugContext(ctx, "answer of the REST API", "tool", t.Name, "status", res.StatusCode,
-		"request", res.Header.Get("X-Request-Id"), "bytes", len(ans.body)+len(refused.Body), "took", time.Since(start))
+		"request", res.Header.Get("X-Request-Id"), "bytes", max(len(ans.body), len(refused.Body)), "took", time.Since(start))
 	if err == nil && res.StatusCode/100 == 2 && json.Valid(ans.body) {
 		return ans, nil
 	}

@@ -22,27 +22,18 @@ type arguments struct {
 
 // read takes the arguments of a call and says what is wrong with them. Nothing is sent when something is.
 func (t *Tool) read(raw json.RawMessage) (arguments, []fault) {
-	a := arguments{tool: t, values: make(map[string]json.RawMessage)}
-	var members map[string]json.RawMessage
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &members); err != nil {
-			return a, []fault{{"arguments", "must be an object"}}
-		}
+	a := arguments{tool: t}
+	if len(raw) > 0 && json.Unmarshal(raw, &a.values) != nil {
+		return a, []fault{{"arguments", "must be an object"}}
 	}
-	faults := unknown("", members, t.params)
 	for _, p := range t.params {
-		value, ok := members[p.name]
-		switch {
-		case ok && !blank(value):
-			var wrong []fault
-			a.values[p.name], wrong = p.read(p.name, value)
-			faults = append(faults, wrong...)
-		case p.required:
-			faults = append(faults, fault{p.name, "is missing"})
+		if value, ok := a.values[p.name]; ok && blank(value) {
+			delete(a.values, p.name)
 		}
 	}
+	faults := readFields("", a.values, t.params)
 	for _, group := range t.oneOf {
-		if !a.anyGiven(group) {
+		if !slices.ContainsFunc(group, a.given) {
 			faults = append(faults, fault{strings.Join(group, " or "), "is missing"})
 		}
 	}
@@ -61,10 +52,6 @@ func blank(raw json.RawMessage) bool {
 }
 
 func (a arguments) given(name string) bool { return a.values[name] != nil }
-
-func (a arguments) anyGiven(names []string) bool {
-	return slices.ContainsFunc(names, a.given)
-}
 
 // value is an argument, or what is sent in its stead when it is not given; nil if that is nothing.
 func (a arguments) value(p param) json.RawMessage {
@@ -183,7 +170,10 @@ func (p param) read(path string, raw json.RawMessage) (json.RawMessage, []fault)
 	case p.kind == "array":
 		return p.readItems(path, raw)
 	case p.kind == "object" && p.fields != nil:
-		return p.readFields(path, raw)
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(raw, &members) // it begins as an object and is valid JSON
+		faults := readFields(path+".", members, p.fields)
+		return objectOf(p.fields, members), faults
 	case p.kind == "string":
 		return raw, p.checkText(path, text(raw))
 	case p.kind == "integer", p.kind == nameOrID && raw[0] != '"':
@@ -308,21 +298,20 @@ func (p param) readItems(path string, raw json.RawMessage) (json.RawMessage, []f
 	return append(list, ']'), faults
 }
 
-func (p param) readFields(path string, raw json.RawMessage) (json.RawMessage, []fault) {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &members) // it begins as an object and is valid JSON
-	faults := unknown(path+".", members, p.fields)
-	for _, field := range p.fields {
+// readFields checks the members of an object and replaces them by what is sent. path is where they stand.
+func readFields(path string, members map[string]json.RawMessage, fields []param) []fault {
+	faults := unknown(path, members, fields)
+	for _, field := range fields {
 		switch value, ok := members[field.name]; {
 		case ok:
 			var wrong []fault
-			members[field.name], wrong = field.read(path+"."+field.name, value)
+			members[field.name], wrong = field.read(path+field.name, value)
 			faults = append(faults, wrong...)
 		case field.required:
-			faults = append(faults, fault{path + "." + field.name, "is missing"})
+			faults = append(faults, fault{path + field.name, "is missing"})
 		}
 	}
-	return objectOf(p.fields, members), faults
+	return faults
 }
 
 // objectOf is a JSON object of the fields that have a value, in their order.

@@ -1,7 +1,10 @@
 package rest_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -184,5 +187,18 @@ func TestAMissSaysSo(t *testing.T) {
 				t.Errorf("got %q after the answer, want %q", got, want)
 			}
 		})
+	}
+}
+
+func TestTheLogCountsTheBytesOfAnAnswerOnce(t *testing.T) {
+	for status, body := range map[int]string{200: `{"credits":7.5}`, 400: `{"message":"no"}`} {
+		var out bytes.Buffer
+		leadmagic := newServer(t, says(status, body))
+		o := options(leadmagic.URL)
+		o.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		call(t, connect(t, o, nil), "check_credits", `{}`)
+		if want := fmt.Sprintf("bytes=%d ", len(body)); !strings.Contains(out.String(), want) {
+			t.Errorf("HTTP %d: got %q, want %q in it", status, out.String(), want)
+		}
 	}
 }
