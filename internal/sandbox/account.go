@@ -1,10 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,71 +82,60 @@ func (a *account) rate(now time.Time, requests int) (left int, reset time.Time) 
 	return max(0, rateLimit-a.used), a.minute.Add(time.Minute)
 }
 
-var daysParam = param{name: "days", kind: "integer", what: "days to include", def: 30, min: 1, max: 90, in: "query"}
-
 func accountOperations() []*operation {
 	balance := func(_ input, acc *account) answer {
 		return answer{body: object{"credits": acc.Balance(), "sandbox": notice}}
 	}
-	report := func(path, name string, params ...param) *operation {
-		return &operation{
-			tool: "get_account_analytics", hidden: true, method: http.MethodGet, path: path, params: params,
-			answer: func(in input, acc *account) answer { return analytics(name, in, acc) },
+	days := param{name: "days", kind: "integer", what: "days to include", def: 30, min: 1, max: 90}
+	first := param{name: "start_date", kind: "string", what: "first day, for summary", format: "date"}
+	last := param{name: "end_date", kind: "string", what: "last day, for summary", format: "date"}
+	date := param{name: "date", kind: "string", what: "the day, for day", format: "date"}
+	reports := func(params []param, paths ...string) (all []*operation) {
+		for _, path := range paths {
+			name, _, _ := strings.Cut(path, "/")
+			all = append(all, &operation{
+				tool: "get_account_analytics", routes: []string{"GET /v1/analytics/" + path}, params: params,
+				answer: func(in input, acc *account) answer { return analytics(name, in, acc) },
+			})
 		}
+		return all
 	}
-	return []*operation{
-		{
-			tool: "check_credits", also: []string{"check_credit_balance"}, title: "Check credits",
-			what:   "Shows the remaining credits. Free.",
-			method: http.MethodGet, path: "/v1/credits", paths: []string{"POST /v1/credits"},
-			answer: balance,
-		},
-		{tool: "refresh_credit_balance", hidden: true, method: http.MethodPost, path: "/v1/credits/refresh", answer: balance},
-		{
-			tool: "check_api_key", hidden: true, method: http.MethodGet, path: "/v1/credits/health",
-			answer: func(input, *account) answer { return answer{body: object{"status": "ok", "sandbox": notice}} },
-		},
-		report("/v1/analytics/dashboard", "dashboard"),
-		report("/v1/analytics/usage", "usage", daysParam),
-		report("/v1/analytics/products", "products", daysParam),
-		report("/v1/analytics/credits", "credits", daysParam),
-		report("/v1/analytics/daily", "daily", daysParam),
-		report("/v1/analytics/summary", "summary",
-			param{name: "start_date", kind: "string", format: "date", in: "query"},
-			param{name: "end_date", kind: "string", format: "date", in: "query"}),
-		report("/v1/analytics/day/{date}", "day", param{name: "date", kind: "string", format: "date", in: "path", required: true}),
-		{
-			tool: "get_account_analytics", title: "Account analytics",
-			what: "Shows usage, credits spent and rate-limit headroom of the account. Free.",
-			params: []param{
-				{name: "report", kind: "string", what: "which report", def: "dashboard", enum: []string{"dashboard", "usage", "products", "credits", "daily", "summary", "day"}},
-				{name: "days", kind: "integer", what: "days to include", def: 30, min: 1, max: 90},
-				{name: "start_date", kind: "string", what: "first day, for summary", format: "date"},
-				{name: "end_date", kind: "string", what: "last day, for summary", format: "date"},
-				{name: "date", kind: "string", what: "the day, for day", format: "date"},
+	return slices.Concat(reports(nil, "dashboard"), reports([]param{days}, "usage", "products", "credits", "daily"),
+		reports([]param{first, last}, "summary"), reports([]param{date.must()}, "day/{date}"), []*operation{
+			{
+				tool: "check_credits", also: []string{"check_credit_balance"}, title: "Check credits", routes: []string{"GET /v1/credits", "POST /v1/credits"},
+				what:   "Shows the remaining credits. Free.",
+				answer: balance,
 			},
-			answer: func(in input, acc *account) answer {
-				name := in.text("report")
-				if name == "" {
-					name = "dashboard"
-				}
-				return analytics(name, in, acc)
+			{tool: "refresh_credit_balance", routes: []string{"POST /v1/credits/refresh"}, answer: balance},
+			{
+				tool: "check_api_key", routes: []string{"GET /v1/credits/health"},
+				answer: func(input, *account) answer { return answer{body: object{"status": "ok", "sandbox": notice}} },
 			},
-		},
-		{
-			tool: "preview_cost", title: "Preview a cost",
-			what:   "Says what a set of lookups would cost at most, without running them. Free.",
-			method: http.MethodPost, path: "/v1/batch/preview-cost",
-			params: []param{
-				{name: "items", kind: "array", what: "lookups: objects with product and input", required: true, min: 1, max: 10_000},
-				{name: "budget_user_id", kind: "string", what: "member whose budget to check"},
-				{name: "client_id", kind: "string", what: "client id"},
-				{name: "client_name", kind: "string", what: "client name"},
-				{name: "metadata", kind: "object", what: "anything"},
+			{
+				tool: "get_account_analytics", title: "Account analytics",
+				what: "Shows usage, credits spent and rate-limit headroom of the account. Free.",
+				params: []param{
+					{name: "report", kind: "string", what: "which report", def: "dashboard", enum: []string{"dashboard", "usage", "products", "credits", "daily", "summary", "day"}},
+					days, first, last, date,
+				},
+				answer: func(in input, acc *account) answer {
+					return analytics(cmp.Or(in.text("report"), "dashboard"), in, acc)
+				},
 			},
-			answer: previewCost,
-		},
-	}
+			{
+				tool: "preview_cost", title: "Preview a cost", routes: []string{"POST /v1/batch/preview-cost"},
+				what: "Says what a set of lookups would cost at most, without running them. Free.",
+				params: []param{
+					{name: "items", kind: "array", what: "lookups: objects with product and input", required: true, min: 1, max: 10_000},
+					{name: "budget_user_id", kind: "string", what: "member whose budget to check"},
+					{name: "client_id", kind: "string", what: "client id"},
+					{name: "client_name", kind: "string", what: "client name"},
+					{name: "metadata", kind: "object", what: "anything"},
+				},
+				answer: previewCost,
+			},
+		})
 }
 
 // analytics are the account's reports. The sandbox keeps no days: what was spent since it started, it spent today.

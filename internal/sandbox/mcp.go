@@ -132,13 +132,19 @@ func (s *Sandbox) newServer(stateless bool) http.Handler {
 	for _, op := range operations() {
 		for _, name := range op.toolNames() {
 			server.AddTool(&mcp.Tool{
-				Name: name, Title: op.title, Description: op.what, InputSchema: op.schema(), Annotations: op.annotations(),
+				Name: name, Title: op.title, Description: op.what, InputSchema: op.schema(),
+				// Free tools change nothing; paid ones do: they spend credits.
+				Annotations: &mcp.ToolAnnotations{Title: op.title, ReadOnlyHint: !op.paid, DestructiveHint: new(false), OpenWorldHint: new(true)},
 			}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				return s.callTool(op, req.Params.Arguments), nil
 			})
 		}
 	}
-	addDocs(server)
+	server.AddResource(&mcp.Resource{
+		URI: "leadmagic://docs", Name: "docs", Title: "Tool reference", Description: "What each tool does and what it costs", MIMEType: "text/markdown",
+	}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, MIMEType: "text/markdown", Text: reference()}}}, nil
+	})
 	addPrompts(server)
 	if s.opts.Hooks.Extend != nil {
 		s.opts.Hooks.Extend(server)
@@ -183,18 +189,6 @@ func (s *Sandbox) callTool(op *operation, raw json.RawMessage) *mcp.CallToolResu
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(data)}}, StructuredContent: json.RawMessage(data)}
 }
 
-// docsURI is the one resource of the hosted server.
-const docsURI = "leadmagic://docs"
-
-// addDocs adds the hosted server's one resource.
-func addDocs(server *mcp.Server) {
-	server.AddResource(&mcp.Resource{
-		URI: docsURI, Name: "docs", Title: "Tool reference", Description: "What each tool does and what it costs", MIMEType: "text/markdown",
-	}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, MIMEType: "text/markdown", Text: reference()}}}, nil
-	})
-}
-
 // addPrompts adds the hosted server's two prompts.
 func addPrompts(server *mcp.Server) {
 	add := func(p *mcp.Prompt, text func(args map[string]string) string) {
@@ -222,12 +216,12 @@ func addPrompts(server *mcp.Server) {
 	})
 }
 
-// reference is the text of the resource.
+// reference is the text of the hosted server's one resource.
 func reference() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# LeadMagic sandbox\n\nEverything here is %s.\n\n", notice)
 	for _, op := range operations() {
-		if !op.hidden {
+		if op.title != "" {
 			fmt.Fprintf(&b, "- `%s`: %s\n", op.tool, op.what)
 		}
 	}

@@ -11,18 +11,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // operation is one thing LeadMagic does: a REST route and, under the hosted server's name, an MCP tool. Both surfaces are
 // served from these tables, so a call means the same on either.
 type operation struct {
-	tool, title, what string   // the hosted server's name, a title, what it does and costs
+	tool, title, what string   // the hosted server's name, a title, what it does and costs; one without a title is no tool
 	also              []string // further names of the same tool
-	hidden            bool     // not a tool of the hosted server
-	method, path      string   // REST; a {name} in the path is a parameter
-	paths             []string // further routes, as "METHOD /path"
+	routes            []string // of REST, as "METHOD /path"; a {name} in the path is a parameter
 	params            []param
 	oneOf             [][]string // of each group at least one is needed
 	paid              bool
@@ -32,7 +28,7 @@ type operation struct {
 
 // toolNames are the names under which the hosted server offers the operation.
 func (op *operation) toolNames() []string {
-	if op.hidden {
+	if op.title == "" {
 		return nil
 	}
 	return append([]string{op.tool}, op.also...)
@@ -46,14 +42,13 @@ type param struct {
 	enum             []string
 	min, max         int // bounds of an integer, or of an array's length; 0 means none
 	def              any
-	in               string // "query" or "path" on REST; otherwise the body
 }
 
 // answer is what an operation found and what it charges for that.
 type answer struct {
-	body    any // JSON, as REST sends it
-	credits float64
-	header  map[string]string // further REST headers
+	body     any // JSON, as REST sends it
+	credits  float64
+	consumed bool // REST says it in X-Credits-Consumed too
 }
 
 // find is the answer to arguments that are in order.
@@ -98,16 +93,6 @@ func (in input) text(name string) string {
 	return strings.TrimSpace(v)
 }
 
-// first is the first of the string arguments that is set.
-func (in input) first(names ...string) string {
-	for _, name := range names {
-		if v := in.text(name); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 func (in input) flag(name string) bool {
 	v, _ := in[name].(bool)
 	return v
@@ -115,15 +100,11 @@ func (in input) flag(name string) bool {
 
 // number is an integer argument, or def when it is not set.
 func (in input) number(name string, def int) int {
-	n, ok := in[name].(json.Number)
-	if !ok {
-		return def
+	n, _ := in[name].(json.Number)
+	if i, err := n.Int64(); err == nil {
+		return int(i)
 	}
-	i, err := n.Int64()
-	if err != nil {
-		return def
-	}
-	return int(i)
+	return def
 }
 
 // misses reports whether the input asks for nothing to be found: see the package comment.
@@ -238,10 +219,4 @@ func (op *operation) schema() object {
 		}
 	}
 	return object{"type": "object", "properties": properties, "required": required}
-}
-
-// annotations tell a client that free tools change nothing and that paid ones do: they spend credits.
-func (op *operation) annotations() *mcp.ToolAnnotations {
-	no, yes := false, true
-	return &mcp.ToolAnnotations{Title: op.title, ReadOnlyHint: !op.paid, DestructiveHint: &no, OpenWorldHint: &yes}
 }

@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"net/http"
+	"cmp"
 	"strings"
 )
 
@@ -22,17 +22,15 @@ func (p param) must() param {
 func peopleOperations() []*operation {
 	return []*operation{
 		{
-			tool: "validate_work_email", title: "Validate a work email", paid: true,
+			tool: "validate_work_email", title: "Validate a work email", paid: true, routes: []string{"POST /v1/people/email-validation"},
 			what:   "Says whether one email address can receive mail, with facts about its company. Costs 0.25 credits when the answer is valid or invalid, nothing when it is unknown or the address is malformed.",
-			method: http.MethodPost, path: "/v1/people/email-validation",
 			params: []param{{name: "email", kind: "string", what: "email address", format: "email", required: true}},
 			none:   object{"message": "Email status is unknown", "company_name": nil, "mx_provider": nil, "email_status": "unknown"},
 			answer: validateEmail,
 		},
 		{
-			tool: "find_work_email", title: "Find a work email", paid: true,
-			what:   "Finds a person's work email from the name and the company. Needs full_name, or first_name and last_name, and domain or company_name. Costs 1 credit when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/email-finder",
+			tool: "find_work_email", title: "Find a work email", paid: true, routes: []string{"POST /v1/people/email-finder"},
+			what: "Finds a person's work email from the name and the company. Needs full_name, or first_name and last_name, and domain or company_name. Costs 1 credit when found, nothing otherwise.",
 			params: []param{
 				{name: "first_name", kind: "string", what: "first name"},
 				{name: "last_name", kind: "string", what: "last name"},
@@ -45,9 +43,8 @@ func peopleOperations() []*operation {
 			answer: findEmail,
 		},
 		{
-			tool: "find_personal_email", title: "Find personal emails", paid: true,
+			tool: "find_personal_email", title: "Find personal emails", paid: true, routes: []string{"POST /v1/people/personal-email-finder"},
 			what:   "Finds personal email addresses behind a profile URL. Costs 2 credits when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/personal-email-finder",
 			params: []param{profileURL.must()},
 			none:   object{"message": "No personal email found", "profile_url": nil, "name": nil, "first_personal_email": nil, "personal_emails": nil},
 			answer: func(in input, _ *account) answer {
@@ -59,9 +56,8 @@ func peopleOperations() []*operation {
 			},
 		},
 		{
-			tool: "b2b_profile_to_work_email", title: "Profile to work email", paid: true,
+			tool: "b2b_profile_to_work_email", title: "Profile to work email", paid: true, routes: []string{"POST /v1/people/b2b-profile-email"},
 			what:   "Turns a profile URL into a work email. Costs 5 credits when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/b2b-profile-email",
 			params: []param{profileURL.must()},
 			none:   object{"message": "No email found", "profile_url": nil, "email": nil},
 			answer: func(in input, _ *account) answer {
@@ -69,51 +65,46 @@ func peopleOperations() []*operation {
 			},
 		},
 		{
-			tool: "search_profile", title: "Read a profile", paid: true,
+			tool: "search_profile", title: "Read a profile", paid: true, routes: []string{"POST /v1/people/profile-search"},
 			what:   "Reads the position, work history and education behind a profile URL. Costs 1 credit.",
-			method: http.MethodPost, path: "/v1/people/profile-search",
 			params: []param{profileURL.must()},
 			none:   object{"message": "Profile not found", "profile_url": nil, "first_name": nil, "last_name": nil, "full_name": nil, "professional_title": nil, "company_name": nil, "work_experience": nil, "education": nil},
 			answer: searchProfile,
 		},
 		{
-			tool: "email_to_b2b_profile", title: "Email to profile", paid: true,
+			tool: "email_to_b2b_profile", title: "Email to profile", paid: true, routes: []string{"POST /v1/people/b2b-profile"},
 			what:   "Turns a work or personal email into a profile URL. Costs 10 credits when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/b2b-profile",
 			params: []param{workEmail, personalEmail},
 			oneOf:  [][]string{{"work_email", "personal_email"}},
 			none:   object{"message": "No profile found", "profile_url": nil},
 			answer: func(in input, _ *account) answer {
-				return found(10, "Profile found", object{"profile_url": personBehind(in.first("work_email", "personal_email")).profile()})
+				return found(10, "Profile found", object{"profile_url": personBehind(cmp.Or(in.text("work_email"), in.text("personal_email"))).profile()})
 			},
 		},
 		{
-			tool: "find_mobile_number", title: "Find a mobile number", paid: true,
+			tool: "find_mobile_number", title: "Find a mobile number", paid: true, routes: []string{"POST /v1/people/mobile-finder"},
 			what:   "Finds a mobile number from a profile URL or an email. Needs at least one of them. Costs 5 credits when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/mobile-finder",
 			params: []param{profileURL, workEmail, personalEmail},
 			oneOf:  [][]string{{"profile_url", "work_email", "personal_email"}},
 			none:   object{"message": "No mobile number found", "profile_url": nil, "email": nil, "mobile_number": nil},
 			answer: func(in input, _ *account) answer {
-				p := personBehind(in.first("profile_url", "work_email", "personal_email"))
+				p := personBehind(cmp.Or(in.text("profile_url"), in.text("work_email"), in.text("personal_email")))
 				return found(5, "Mobile number found", object{
-					"profile_url": p.profile(), "email": in.first("work_email", "personal_email"), "mobile_number": p.mobile(),
+					"profile_url": p.profile(), "email": cmp.Or(in.text("work_email"), in.text("personal_email")), "mobile_number": p.mobile(),
 				})
 			},
 		},
 		{
-			tool: "detect_job_change", title: "Detect a job change", paid: true,
+			tool: "detect_job_change", title: "Detect a job change", paid: true, routes: []string{"POST /v1/people/job-change-detector"},
 			what:   "Compares a person's current employer with the one you expect. Needs company_domain or company_name. Costs 3 credits, nothing when the profile is unknown.",
-			method: http.MethodPost, path: "/v1/people/job-change-detector",
 			params: []param{profileURL.must(), companyDomain, companyName},
 			oneOf:  [][]string{{"company_name", "company_domain"}},
 			none:   object{"message": "Profile not found", "employee_name": nil, "current_company": nil, "current_position": nil, "status": "PROFILE_NOT_FOUND", "profile_found": false},
 			answer: detectJobChange,
 		},
 		{
-			tool: "find_people_by_role", title: "Find a person by role", paid: true,
+			tool: "find_people_by_role", title: "Find a person by role", paid: true, routes: []string{"POST /v1/people/role-finder"},
 			what:   "Finds one person with a job title at a company. Needs company_domain or company_name. Costs 2 credits when found, nothing otherwise.",
-			method: http.MethodPost, path: "/v1/people/role-finder",
 			params: []param{{name: "job_title", kind: "string", what: "job title", required: true}, companyDomain, companyName},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
 			none:   object{"message": "No one found in this role", "name": nil, "first_name": nil, "last_name": nil, "profile_url": nil, "company_name": nil, "company_website": nil},
@@ -126,9 +117,8 @@ func peopleOperations() []*operation {
 			},
 		},
 		{
-			tool: "find_company_employees", title: "List a company's employees", paid: true,
+			tool: "find_company_employees", title: "List a company's employees", paid: true, routes: []string{"POST /v1/people/employee-finder"},
 			what:   "Lists people who work at a company. Needs company_domain or company_name. Costs 0.05 credits per person returned.",
-			method: http.MethodPost, path: "/v1/people/employee-finder",
 			params: []param{companyDomain, companyName, {name: "limit", kind: "integer", what: "most people to return", def: 10, min: 1, max: 100}},
 			oneOf:  [][]string{{"company_domain", "company_name"}},
 			none:   object{"message": "No employees found", "employees": []object{}, "total_count": 0},
@@ -158,10 +148,7 @@ func validateEmail(in input, _ *account) answer {
 }
 
 func findEmail(in input, _ *account) answer {
-	full := in.text("full_name")
-	if full == "" {
-		full = in.text("first_name") + " " + in.text("last_name")
-	}
+	full := cmp.Or(in.text("full_name"), in.text("first_name")+" "+in.text("last_name"))
 	p := personNamed(full, in.text("domain"), in.text("company_name"))
 	return found(1, "Email found", object{
 		"email": p.email(), "status": "valid", "first_name": p.first, "last_name": p.last, "domain": p.domain,
@@ -209,13 +196,12 @@ func detectJobChange(in input, _ *account) answer {
 func findEmployees(in input, _ *account) answer {
 	domain, company := companyOf(in.text("company_domain"), in.text("company_name"))
 	total := generatorOf("size", domain).between(12, 400)
-	people := make([]object, 0, 10)
-	for n := range min(total, in.number("limit", 10)) {
+	people := invent(0, in.number("limit", 10), total, func(n int) object {
 		p := personAt(domain, company, n, "")
-		people = append(people, object{
+		return object{
 			"first_name": p.first, "last_name": p.last, "full_name": p.name(), "profile_url": p.profile(),
 			"job_title": p.title, "location": generatorOf("home", p.name()).pick(cities),
-		})
-	}
+		}
+	})
 	return found(float64(len(people))*0.05, "Employees found", object{"employees": people, "total_count": total, "company_name": company})
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,12 +44,8 @@ func (s *Sandbox) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	methods := map[string]string{}
 	for _, op := range operations() {
-		if op.path == "" {
-			continue
-		}
-		serve := func(w http.ResponseWriter, r *http.Request) { s.serveOperation(w, r, op) }
-		for _, route := range append([]string{op.method + " " + op.path}, op.paths...) {
-			mux.HandleFunc(route, serve)
+		for _, route := range op.routes {
+			mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.serveOperation(w, r, op) })
 			method, path, _ := strings.Cut(route, " ")
 			if methods[path] != "" {
 				method = methods[path] + ", " + method
@@ -70,20 +67,21 @@ func (s *Sandbox) newRoutes() *http.ServeMux {
 // serveOperation answers one REST call whose key is good.
 func (s *Sandbox) serveOperation(w http.ResponseWriter, r *http.Request, op *operation) {
 	in, why := restInput(r, op)
+	var found answer
 	if why == nil {
-		var found answer
-		if found, why = s.carryOut("rest", op, in); why == nil {
-			h := w.Header()
-			for name, value := range found.header {
-				h.Set(name, value)
-			}
-			h.Set("X-Credits-Cost", toCents(found.credits).String())
-			h.Set("X-Credits-Remaining", toCents(s.Balance()).String())
-			writeJSON(w, http.StatusOK, found.body)
-			return
-		}
+		found, why = s.carryOut("rest", op, in)
 	}
-	s.refuseREST(w, why)
+	if why != nil {
+		s.refuseREST(w, why)
+		return
+	}
+	h := w.Header()
+	if found.consumed {
+		h.Set("X-Credits-Consumed", toCents(found.credits).String())
+	}
+	h.Set("X-Credits-Cost", toCents(found.credits).String())
+	h.Set("X-Credits-Remaining", toCents(s.Balance()).String())
+	writeJSON(w, http.StatusOK, found.body)
 }
 
 // restInput gathers the arguments of a REST call from body, query and path.
@@ -102,14 +100,9 @@ func restInput(r *http.Request, op *operation) (input, *refusal) {
 		return nil, why
 	}
 	for _, p := range op.params {
-		var value string
-		switch p.in {
-		case "query":
-			value = r.URL.Query().Get(p.name)
-		case "path":
-			value = r.PathValue(p.name)
-		default:
-			continue
+		value := r.PathValue(p.name)
+		if r.Method == http.MethodGet {
+			value = cmp.Or(value, r.URL.Query().Get(p.name))
 		}
 		switch {
 		case value == "":

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"strconv"
 )
 
@@ -21,9 +20,8 @@ func limitParam(def, most int) param {
 func searchOperations() []*operation {
 	return []*operation{
 		{
-			tool: "search_people", title: "Search people", paid: true,
-			what:   "Searches people by company, title and more. Costs 1 credit per row, 1 more with include_email and 5 more with include_mobile.",
-			method: http.MethodPost, path: "/v3/people/search",
+			tool: "search_people", title: "Search people", paid: true, routes: []string{"POST /v3/people/search"},
+			what: "Searches people by company, title and more. Costs 1 credit per row, 1 more with include_email and 5 more with include_mobile.",
 			params: []param{
 				companyDomain, companyName,
 				{name: "company_filters", kind: "object", what: "filters on the company"},
@@ -40,32 +38,28 @@ func searchOperations() []*operation {
 			answer: searchPeople,
 		},
 		{
-			tool: "search_companies", title: "Search companies", paid: true,
+			tool: "search_companies", title: "Search companies", paid: true, routes: []string{"POST /v3/companies/search"},
 			what:   "Searches companies by filters or words. Costs 1 credit per row.",
-			method: http.MethodPost, path: "/v3/companies/search",
 			params: []param{companyDomain, companyName, {name: "company_filters", kind: "object", what: "filters"}, queryParam, limitParam(10, 50), cursorParam},
 			answer: func(in input, _ *account) answer { return searchCompanies(in, 1) },
 		},
 		{
-			tool: "find_lookalike_companies", title: "Find similar companies", paid: true,
+			tool: "find_lookalike_companies", title: "Find similar companies", paid: true, routes: []string{"POST /v3/companies/lookalike"},
 			what:   "Finds companies like a given one. Needs company_domain or description. Costs 5 credits, nothing when none is found.",
-			method: http.MethodPost, path: "/v3/companies/lookalike",
 			params: []param{companyDomain, {name: "description", kind: "string", what: "the kind of company, in words"}, limitParam(25, 2000)},
 			oneOf:  [][]string{{"company_domain", "description"}},
 			answer: func(in input, _ *account) answer {
 				a := searchCompanies(in, 0)
-				body := a.body.(object)
-				if len(body["companies"].([]object)) > 0 {
+				if body := a.body.(object); len(body["companies"].([]object)) > 0 {
 					a = found(5, "Companies found", body)
 				}
-				a.header = map[string]string{"X-Credits-Consumed": toCents(a.credits).String()}
+				a.consumed = true
 				return a
 			},
 		},
 		{
-			tool: "search_jobs", title: "Search jobs", paid: true,
-			what:   "Searches job postings by structured filters. Costs 1 credit per job returned.",
-			method: http.MethodPost, path: "/v3/jobs/search", paths: []string{"POST /v3/jobs-search"},
+			tool: "search_jobs", title: "Search jobs", paid: true, routes: []string{"POST /v3/jobs/search", "POST /v3/jobs-search"},
+			what: "Searches job postings by structured filters. Costs 1 credit per job returned.",
 			params: []param{
 				queryParam, companyName,
 				{name: "job_title", kind: "string", what: "job title"},
@@ -74,12 +68,13 @@ func searchOperations() []*operation {
 				{name: "mode", kind: "string", what: "how hard to look", enum: []string{"fast", "deep"}},
 				limitParam(10, 50), cursorParam,
 			},
-			answer: searchJobs,
+			answer: func(in input, _ *account) answer {
+				return search(in, "jobs", 10, 3, 120, 1, func(n int) object { return jobAt(in, n) })
+			},
 		},
 		{
-			tool: "resolve_job_search_filters", title: "Resolve job filters",
-			what:   "Turns words into filters for search_jobs. Free.",
-			method: http.MethodPost, path: "/v3/jobs/search/resolve",
+			tool: "resolve_job_search_filters", title: "Resolve job filters", routes: []string{"POST /v3/jobs/search/resolve"},
+			what: "Turns words into filters for search_jobs. Free.",
 			params: []param{
 				queryParam,
 				{name: "titles", kind: "object", what: "job titles: include, exclude"},
@@ -99,11 +94,11 @@ func searchOperations() []*operation {
 		},
 		{
 			tool: "get_job_search_catalogs", title: "Job search catalogs",
-			what:   "Lists what search_jobs can filter by. Free.",
-			method: http.MethodGet, path: "/v3/jobs/search/catalogs",
-			paths: []string{
-				"GET /v3/jobs/search/companies", "GET /v3/jobs/search/tags", "GET /v3/jobs/search/titles", "GET /v3/jobs/search/roles",
-				"GET /v3/jobs/search/occupation-taxonomy", "GET /v3/jobs/search/locations", "GET /v3/jobs/search/stats", "GET /v3/jobs/search/job-board/stats",
+			what: "Lists what search_jobs can filter by. Free.",
+			routes: []string{
+				"GET /v3/jobs/search/catalogs", "GET /v3/jobs/search/companies", "GET /v3/jobs/search/tags", "GET /v3/jobs/search/titles",
+				"GET /v3/jobs/search/roles", "GET /v3/jobs/search/occupation-taxonomy", "GET /v3/jobs/search/locations",
+				"GET /v3/jobs/search/stats", "GET /v3/jobs/search/job-board/stats",
 			},
 			answer: func(input, *account) answer {
 				return found(0, "Catalogs", object{"titles": titles, "industries": industries, "locations": cities, "countries": countries})
@@ -112,24 +107,36 @@ func searchOperations() []*operation {
 	}
 }
 
-// page reads where a search starts and how far it goes. The cursor is opaque to callers; one that is not ours starts anew.
-func page(in input, def int) (offset, limit int) {
-	if raw, err := base64.RawURLEncoding.DecodeString(in.text("cursor")); err == nil {
-		offset, _ = strconv.Atoi(string(raw))
+// search answers with a page of the rows that match, from least to most of them, and charges for each. The cursor is opaque to
+// callers; one that is not ours starts anew.
+func search(in input, rows string, limit, least, most int, price float64, row func(n int) object) answer {
+	offset, limit := in.number("offset", 0), in.number("limit", limit)
+	if cursor := in.text("cursor"); cursor != "" {
+		offset = 0
+		if raw, err := base64.RawURLEncoding.DecodeString(cursor); err == nil {
+			offset, _ = strconv.Atoi(string(raw))
+		}
 	}
-	if in.text("cursor") == "" {
-		offset = in.number("offset", 0)
+	total := generatorOf(rows, seed(in)).between(least, most)
+	if in.misses() {
+		total = 0
 	}
-	return max(0, offset), in.number("limit", def)
-}
-
-func pageBody(rows string, items []object, total, offset int) object {
+	items := invent(max(0, offset), limit, total, row)
 	body := object{rows: items, "count": total, "returned_count": len(items), "has_more": false, "next_cursor": nil}
-	if next := offset + len(items); next < total {
+	if next := max(0, offset) + len(items); next < total {
 		body["has_more"] = true
 		body["next_cursor"] = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(next)))
 	}
-	return body
+	return found(price*float64(len(items)), "Search done", body)
+}
+
+// invent makes the rows from offset on, of total.
+func invent(offset, limit, total int, row func(n int) object) []object {
+	rows := []object{}
+	for n := offset; n < min(total, offset+limit); n++ {
+		rows = append(rows, row(n))
+	}
+	return rows
 }
 
 // seed is the part of a search's input that names what is looked for, whatever the page.
@@ -147,12 +154,6 @@ func seed(in input) string {
 }
 
 func searchPeople(in input, _ *account) answer {
-	offset, limit := page(in, 25)
-	total := generatorOf("people", seed(in)).between(3, 200)
-	if in.misses() {
-		total = 0
-	}
-	people := []object{}
 	price := 1.0
 	if in.flag("include_email") {
 		price++
@@ -160,7 +161,7 @@ func searchPeople(in input, _ *account) answer {
 	if in.flag("include_mobile") {
 		price += 5
 	}
-	for n := offset; n < min(total, offset+limit); n++ {
+	return search(in, "people", 25, 3, 200, price, func(n int) object {
 		p := personAt(in.text("company_domain"), in.text("company_name"), n, in.text("job_title"))
 		row := object{
 			"full_name": p.name(), "first_name": p.first, "last_name": p.last, "job_title": p.title, "profile_url": p.profile(),
@@ -172,33 +173,14 @@ func searchPeople(in input, _ *account) answer {
 		if in.flag("include_mobile") {
 			row["mobile_number"] = p.mobile()
 		}
-		people = append(people, row)
-	}
-	return found(price*float64(len(people)), "Search done", pageBody("people", people, total, offset))
+		return row
+	})
 }
 
 func searchCompanies(in input, price float64) answer {
-	offset, limit := page(in, 10)
-	g := generatorOf("companies", seed(in))
-	total := g.between(3, 60)
-	if in.misses() {
-		total = 0
-	}
-	rows := []object{}
-	for n := offset; n < min(total, offset+limit); n++ {
+	return search(in, "companies", 10, 3, 60, price, func(n int) object {
 		g := generatorOf("row", seed(in), strconv.Itoa(n))
 		domain, name := companyOf("", g.pick(lastNames)+" "+g.pick([]string{"Works", "Labs", "Group", "Partners"}))
-		rows = append(rows, object{"name": name, "domain": domain, "industry": g.pick(industries), "employee_count": g.between(10, 5000), "country": g.pick(countries)})
-	}
-	return found(price*float64(len(rows)), "Search done", pageBody("companies", rows, total, offset))
-}
-
-func searchJobs(in input, _ *account) answer {
-	offset, limit := page(in, 10)
-	total := generatorOf("jobs", seed(in)).between(3, 120)
-	if in.misses() {
-		total = 0
-	}
-	jobs := jobsFrom(in, total, offset, limit)
-	return found(float64(len(jobs)), "Search done", pageBody("jobs", jobs, total, offset))
+		return object{"name": name, "domain": domain, "industry": g.pick(industries), "employee_count": g.between(10, 5000), "country": g.pick(countries)}
+	})
 }
