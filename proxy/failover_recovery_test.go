@@ -46,6 +46,35 @@ func TestFailoverHealsWhenALateAnswerComes(t *testing.T) {
 	})
 }
 
+// An editor that begins anew while LeadMagic takes the session over has the new one.
+func TestFailoverForgetsASessionThatIsTakenOverTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := &scripted{}
+		late.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
+			first := len(late.methods()) == 1
+			switch {
+			case m.Method == "logging/setLevel":
+				return nil // the takeover waits for it
+			case first:
+				time.AfterFunc(10*time.Second, func() { late.deliver(says("late", version)(m)) })
+				return nil
+			}
+			return says("late", version)(m)
+		}
+		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Write(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
+		d.Want(`"id":9`)
+		pass(10 * time.Second)
+		d.Write(hello)
+		d.Want(`"id":0`, `"from":"late"`)
+		d.Write(find1)
+		d.Want(`"id":1`, `"from":"late"`)
+		d.End() // and nothing was said of other tools
+	})
+}
+
 func TestFailoverTriedWaitsForTheTryUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := &scripted{}

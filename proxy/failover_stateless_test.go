@@ -36,6 +36,25 @@ func TestFailoverDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	})
 }
 
+func TestFailoverAsksNoSecondThatMayNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := &scripted{answer: says("second", version)}
+		d := newEditor(t, &Failover{
+			Candidates: []Candidate{
+				{Upstream: &scripted{answer: refuses(signIn)}},
+				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return noKey }},
+			},
+			Fallback: &scripted{answer: silent},
+		})
+		d.Write(modern3)
+		d.Want(`"id":3`, noKey.What)
+		d.End()
+		if got := second.methods(); len(got) > 0 {
+			t.Errorf("the second got %q, want nothing", got)
+		}
+	})
+}
+
 func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
@@ -132,6 +151,7 @@ func TestFailoverPassesOnACallBeforeInitialize(t *testing.T) {
 
 func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
+	busy := problem.New(problem.RateLimited, problem.Refused, "too many calls", "")
 	synctest.Test(t, func(t *testing.T) {
 		var p atomic.Pointer[problem.Problem]
 		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -142,7 +162,7 @@ func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 		}}
 		c := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
 		d := newEditor(t, c)
-		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
+		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {busy, busy}, {inBadShape, busy}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
 			d.Write(modern3)
 			d.Want(`"id":3`)
