@@ -51,7 +51,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	if len(args) == 0 { // as most editors start it: the session need not wait until all commands are made
 		err = serve(ctx, env, newSettings(), nil)
 	} else {
-		root := newRootCommand(env)
+		root := newRootCommand(env, newSettings())
 		root.SetArgs(args)
 		err = root.ExecuteContext(ctx)
 	}
@@ -67,15 +67,13 @@ const lastWords = 200 * time.Millisecond
 
 // Commands are all commands, for pages that describe them.
 func Commands() *cobra.Command {
-	root := newRootCommand(&Env{Getenv: func(string) string { return "" }, Environ: func() []string { return nil }})
+	root := newRootCommand(&Env{Getenv: func(string) string { return "" }, Environ: func() []string { return nil }}, newSettings())
 	plainSwitches(root)
 	return root
 }
 
-func newRootCommand(env *Env) *cobra.Command { return newCommands(env, newSettings()) }
-
-// newCommands makes all commands, whose settings are s once their flags were read.
-func newCommands(env *Env, s *settings) *cobra.Command {
+// newRootCommand makes all commands, whose settings are s once their flags were read.
+func newRootCommand(env *Env, s *settings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "leadmagic-mcp-proxy",
 		Short: "LeadMagic for local editors, with the API key kept out of config files",
@@ -109,7 +107,7 @@ func newCommands(env *Env, s *settings) *cobra.Command {
 		newUninstallCommand(env),
 		newScanCommand(env),
 		newDoctorCommand(env, s),
-		newLoginCommand(env, s, func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }),
+		newLoginCommand(env, s),
 		newLogoutCommand(env, s),
 		newSandboxCommand(env),
 		newVersionCommand(env),
@@ -309,14 +307,10 @@ func newVersionCommand(env *Env) *cobra.Command {
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(env.Stdout, versionLine(env))
+			_, err := fmt.Fprintln(env.Stdout, "leadmagic-mcp-proxy "+env.Version+" "+unofficial)
 			return err
 		},
 	}
-}
-
-func versionLine(env *Env) string {
-	return "leadmagic-mcp-proxy " + env.Version + " " + unofficial
 }
 
 const unofficial = "(unofficial: an independent client for LeadMagic)"

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/doctor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 // examination is what a person wants of doctor.
@@ -97,9 +97,9 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	case x.asJSON:
 		err = printJSON(env.Stdout, report)
 	case x.support:
-		err = writeSupport(env.Stdout, report)
+		_, err = io.WriteString(env.Stdout, "```text\n"+reportText(report, false)+"```\n") // as Markdown has it
 	default:
-		err = writeReport(env.Stdout, report, colours(env))
+		_, err = io.WriteString(env.Stdout, reportText(report, colours(env)))
 	}
 	if (err == nil || readerGone(err)) && !report.Healthy {
 		err = errSaid
@@ -130,7 +130,7 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 		Wanted:     wanted(ss.settings),
 		Carried:    carried,
 		Settings:   entrySettings,
-		Stray:      stray,
+		Stray:      strayVariables,
 		Editors:    editor.Here(system),
 	}, nil
 }
@@ -182,7 +182,7 @@ func (ss *session) route() *doctor.Route {
 func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 	s := newSettings()
 	out := doctor.Settings{From: map[string]string{}, Value: map[string]string{}}
-	root := newCommands(&Env{Getenv: getenv, Environ: func() []string { return nil }, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard}, s)
+	root := newRootCommand(&Env{Getenv: getenv, Environ: func() []string { return nil }, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard}, s)
 	cmd, rest, err := root.Find(args)
 	if err == nil {
 		cmd.InitDefaultHelpFlag()
@@ -205,7 +205,7 @@ func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 		}
 	})
 	if err == nil {
-		out.Refusal = s.fill(getenv)
+		out.Refusal = s.read(getenv)
 	} else {
 		out.Refusal = badSetting(err.Error(), "")
 	}
@@ -217,12 +217,8 @@ func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 		}
 	})
 	if out.Refusal == nil {
-		out.Refusal = problem.As(s.check())
-	}
-	if out.Refusal == nil {
 		s.caFile = "" // it would be read
-		_, err := newBaseTransport(s, getenv)
-		out.Refusal = problem.As(err)
+		_, out.Refusal = newBaseTransport(s, getenv)
 	}
 	if out.Refusal == nil && !s.sandbox {
 		if s.upstream != "rest" {
@@ -235,15 +231,6 @@ func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 	return out
 }
 
-// stray says of each variable that means nothing to this program that it does.
-func stray(environ []string) []string {
-	var said []string
-	for _, v := range strayVariables(environ) {
-		said = append(said, v.String())
-	}
-	return said
-}
-
 // given are the settings that are not left to their defaults, as variables.
 func given(s *settings) []string {
 	var names []string
@@ -252,7 +239,7 @@ func given(s *settings) []string {
 		case f.Changed && f.Name == "sandbox":
 			names = append(names, "--sandbox")
 		case f.Changed:
-			names = append(names, "--"+f.Name+" ("+variable(f.Name)+")")
+			names = append(names, setting(f.Name))
 		}
 	})
 	return names
@@ -261,11 +248,11 @@ func given(s *settings) []string {
 // wanted are the variables that change what the program does.
 func wanted(s *settings) []string {
 	names := slices.Clone(carried)
-	s.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "sandbox" && !slices.Contains(names, variable(f.Name)) {
-			names = append(names, variable(f.Name))
+	for _, name := range s.variables() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-	})
+	}
 	return names
 }
 
@@ -282,9 +269,7 @@ func homes(env *Env) []string {
 			names = append(names, real)
 		}
 	}
-	// The longer first: one may be part of the other.
-	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(names)
+	return names
 }
 
 // versionFor is how long a program may take to say its version.
@@ -330,4 +315,112 @@ func (l *limited) Write(p []byte) (int, error) {
 	l.left -= n
 	l.Builder.Write(p[:n])
 	return len(p), nil
+}
+
+// marks are the colours of the outcomes on a terminal.
+var marks = map[doctor.Status]string{
+	doctor.OK:      "\x1b[32m",
+	doctor.Warn:    "\x1b[33m",
+	doctor.Fail:    "\x1b[31m",
+	doctor.Skipped: "\x1b[2m",
+}
+
+// colours reports whether the output is to be coloured. Source: no-color.org.
+func colours(env *Env) bool {
+	if env.Getenv("NO_COLOR") != "" || env.Getenv("TERM") == "dumb" || !isTerminal(env.Stdout) {
+		return false
+	}
+	return knowsColours(runtime.GOOS, env.Getenv)
+}
+
+// knowsColours reports whether a terminal does not show the codes of colours themselves, as the older console of
+// Windows does.
+func knowsColours(goos string, getenv func(string) string) bool {
+	return goos != "windows" || getenv("WT_SESSION") != "" || getenv("TERM") != ""
+}
+
+// reportText is a report for a person.
+func reportText(report *doctor.Report, coloured bool) string {
+	var b strings.Builder
+	p := report.Program
+	fmt.Fprintf(&b, "%s %s (unofficial), %s/%s\n", p.Name, p.Version, p.OS, p.Arch)
+	width := 0
+	for _, c := range report.Checks {
+		width = max(width, len(title(c)))
+	}
+	var stage doctor.Stage
+	for _, c := range report.Checks {
+		if c.Stage != stage {
+			stage = c.Stage
+			fmt.Fprintf(&b, "\n%s\n", stage)
+		}
+		status := fmt.Sprintf("%-7s", c.Status)
+		if coloured {
+			status = marks[c.Status] + status + "\x1b[0m"
+		}
+		fmt.Fprintf(&b, "  %s  %-*s  %s\n", status, width, title(c), c.Detail)
+		if c.Hint != "" {
+			fmt.Fprintf(&b, "  %7s  %-*s  hint: %s\n", "", width, "", c.Hint)
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", verdict(report))
+	return b.String()
+}
+
+// title is what a check is called in a list of many.
+func title(c doctor.Check) string {
+	if c.Editor != "" {
+		return c.Editor + " " + c.Name
+	}
+	return c.Name
+}
+
+func verdict(report *doctor.Report) string {
+	var parts []string
+	if n := report.Summary.Fail; n > 0 {
+		parts = append(parts, count(n, "thing")+" to fix")
+	} else {
+		parts = append(parts, "healthy")
+	}
+	if n := report.Summary.Warn; n > 0 {
+		parts = append(parts, count(n, "warning"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// A spinner says on a terminal what is waited for.
+type spinner struct {
+	out io.Writer // nil: nobody looks
+
+	mu    sync.Mutex
+	shown int
+}
+
+func newSpinner(env *Env) *spinner {
+	if isTerminal(env.Stderr) && env.Getenv("TERM") != "dumb" {
+		return &spinner{out: env.Stderr}
+	}
+	return &spinner{}
+}
+
+// say replaces what was said before.
+func (s *spinner) say(what string) {
+	if s.out == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := what + " …"
+	fmt.Fprint(s.out, "\r"+line+strings.Repeat(" ", max(0, s.shown-len(line))))
+	s.shown = len(line)
+}
+
+func (s *spinner) clear() {
+	if s.out == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprint(s.out, "\r"+strings.Repeat(" ", s.shown)+"\r")
+	s.shown = 0
 }

@@ -21,10 +21,6 @@ func TestAReportForATerminal(t *testing.T) {
 			{Stage: "files", Name: "keys in files", Status: doctor.Skipped, Detail: "none"},
 		},
 	}
-	var out bytes.Buffer
-	if err := writeReport(&out, report, true); err != nil {
-		t.Fatal(err)
-	}
 	want := strings.Join([]string{
 		"leadmagic-mcp-proxy 1.2.3 (unofficial), linux/amd64",
 		"",
@@ -42,8 +38,8 @@ func TestAReportForATerminal(t *testing.T) {
 		"2 things to fix, 1 warning",
 		"",
 	}, "\n")
-	if out.String() != want {
-		t.Errorf("got\n%q\nwant\n%q", out.String(), want)
+	if got := reportText(report, true); got != want {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
 }
 

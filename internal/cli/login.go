@@ -22,8 +22,7 @@ import (
 
 const loginWithFile = "leadmagic-mcp-proxy login --file keeps it in a private file instead"
 
-// newLoginCommand makes the command that keeps a key, or a sign-in. check asks LeadMagic, for free, whether it takes a key.
-func newLoginCommand(env *Env, s *settings, check func(context.Context, auth.Key) error) *cobra.Command {
+func newLoginCommand(env *Env, s *settings) *cobra.Command {
 	var private, unchecked, web bool
 	var w webLogin
 	cmd := &cobra.Command{
@@ -39,12 +38,13 @@ func newLoginCommand(env *Env, s *settings, check func(context.Context, auth.Key
 		Args:              noKey,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if unchecked {
-				check = func(context.Context, auth.Key) error { return nil }
-			}
 			if web || w.noBrowser || w.clientID != "" {
 				w.private, w.unchecked = private, unchecked
 				return w.run(cmd.Context(), env, s)
+			}
+			check := func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }
+			if unchecked {
+				check = func(context.Context, auth.Key) error { return nil }
 			}
 			return login(cmd.Context(), env, newKeys(env), private, check)
 		},

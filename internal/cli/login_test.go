@@ -199,7 +199,7 @@ func TestLogoutRemovesFromBothPlaces(t *testing.T) {
 
 func TestTheCommandsTakeNoKeyAsAnArgument(t *testing.T) {
 	d := newDesk(t, strings.NewReader(""))
-	cmd := newLoginCommand(d.env, newSettings(), good)
+	cmd := newLoginCommand(d.env, newSettings())
 	cmd.SetArgs([]string{loginKey})
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
@@ -213,7 +213,8 @@ func TestTheCommandsTakeNoKeyAsAnArgument(t *testing.T) {
 
 func TestNoCheckAsksNobody(t *testing.T) {
 	d := newDesk(t, strings.NewReader(loginKey))
-	cmd := newLoginCommand(d.env, newSettings(), func(context.Context, auth.Key) error { return errors.New("asked") })
+	d.values["LEADMAGIC_UPSTREAM"] = "none" // with which nobody can be asked
+	cmd := newLoginCommand(d.env, newSettings())
 	cmd.SetArgs([]string{"--file", "--no-check"})
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)

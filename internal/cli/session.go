@@ -46,7 +46,7 @@ type session struct {
 
 // newSession makes a session of the settings. Settings that cannot be used make one that is refused, and explains why.
 func newSession(env *Env, s *settings) *session {
-	refusal := s.fill(env.Getenv)
+	refusal := s.read(env.Getenv)
 	ss := &session{env: env, settings: s, keys: newKeys(env), log: newLog(env, s)} // the log may be a variable's
 	if refusal == nil {
 		refusal = ss.prepare()
@@ -91,24 +91,19 @@ func (ss *session) upstream() proxy.Upstream {
 	return upstream
 }
 
-// prepare checks the settings and makes what calls go over.
-func (ss *session) prepare() *problem.Problem {
-	s := ss.settings
-	if err := s.check(); err != nil {
-		return problem.As(err)
+// prepare makes what calls go over.
+func (ss *session) prepare() (refusal *problem.Problem) {
+	if ss.base, refusal = newBaseTransport(ss.settings, ss.env.Getenv); refusal != nil {
+		return refusal
 	}
-	var err error
-	if ss.base, err = newBaseTransport(s, ss.env.Getenv); err != nil {
-		return problem.As(err)
-	}
-	if !s.sandbox {
-		ss.signIn = &signin.Tokens{
-			Server: s.mcp, Getenv: ss.env.Getenv, Client: signin.NewClient(ss.base.dial()), Redactor: ss.env.redactor,
-		}
-	} else {
+	if ss.settings.sandbox {
 		if err := ss.startSandbox(); err != nil {
 			return badSetting(err.Error(), "")
 		}
+		return nil
+	}
+	ss.signIn = &signin.Tokens{
+		Server: ss.settings.mcp, Getenv: ss.env.Getenv, Client: signin.NewClient(ss.base.dial()), Redactor: ss.env.redactor,
 	}
 	return nil
 }

@@ -73,30 +73,23 @@ func variable(flag string) string {
 	return "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// A strayVariable is one whose name begins like those of this program, and means nothing to it: a limit that somebody
-// believes to be set.
-type strayVariable struct {
-	Name  string
-	Meant []string // what was probably meant, if anything is close
-}
+// setting is what a flag is called where something is wrong with it.
+func setting(flag string) string { return "--" + flag + " (" + variable(flag) + ")" }
 
-func (v strayVariable) String() string {
-	said := problem.PrintableLine(v.Name, problem.MaxName) + " is set and means nothing to this program"
-	if len(v.Meant) > 0 {
-		said += "; did you mean " + strings.Join(v.Meant, " or ") + "?"
-	}
-	return said
-}
-
-// strayVariables finds such variables in an environment.
-func strayVariables(environ []string) []strayVariable {
-	known := auth.Variables()
-	newSettings().flags.VisitAll(func(f *pflag.Flag) {
+// variables are those of all flags.
+func (s *settings) variables() (names []string) {
+	s.flags.VisitAll(func(f *pflag.Flag) {
 		if f.Name != "sandbox" {
-			known = append(known, variable(f.Name))
+			names = append(names, variable(f.Name))
 		}
 	})
-	var stray []strayVariable
+	return names
+}
+
+// strayVariables says of each variable whose name begins like those of this program, and means nothing to it, that it does: it
+// may be a limit that somebody believes to be set.
+func strayVariables(environ []string) (said []string) {
+	known := append(newSettings().variables(), auth.Variables()...)
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		usual := strings.ToUpper(name)
@@ -104,9 +97,13 @@ func strayVariables(environ []string) []strayVariable {
 			runtime.GOOS == "windows" && slices.Contains(known, usual) {
 			continue
 		}
-		stray = append(stray, strayVariable{name, meant(usual, known)})
+		line := problem.PrintableLine(name, problem.MaxName) + " is set and means nothing to this program"
+		if near := meant(usual, known); len(near) > 0 {
+			line += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		said = append(said, line)
 	}
-	return stray
+	return said
 }
 
 // meant are the known names that are nearest to name.
@@ -133,11 +130,8 @@ func meant(name string, known []string) []string {
 	return near
 }
 
-// sayStray says of each variable that means nothing that it does.
+// sayStray says on stderr which variables mean nothing.
 func sayStray(env *Env) {
-	if env.Environ == nil {
-		return
-	}
 	for _, stray := range strayVariables(env.Environ()) {
 		fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: %s\n", stray)
 	}
@@ -157,9 +151,9 @@ func (p *patterns) Set(list string) error {
 // Type is what help calls the value.
 func (p *patterns) Type() string { return "strings" }
 
-// fill takes from the environment what no flag has said. With --sandbox, which is a LeadMagic of its own, no address
-// is taken.
-func (s *settings) fill(getenv func(string) string) *problem.Problem {
+// read takes from the environment what no flag has said, and refuses what cannot be meant, before anything is done. With
+// --sandbox, which is a LeadMagic of its own, no address is taken.
+func (s *settings) read(getenv func(string) string) *problem.Problem {
 	var bad *problem.Problem
 	s.flags.VisitAll(func(f *pflag.Flag) {
 		name := variable(f.Name)
@@ -174,7 +168,10 @@ func (s *settings) fill(getenv func(string) string) *problem.Problem {
 		f.Changed = true
 	})
 	s.caFile, s.logFile = file.BelowHome(s.caFile, getenv), file.BelowHome(s.logFile, getenv)
-	return bad
+	if bad != nil {
+		return bad
+	}
+	return s.check()
 }
 
 // A choice is a flag that takes one of a few values.
@@ -191,62 +188,41 @@ func choices() []choice {
 	}
 }
 
-// check refuses what cannot be meant, before anything is done. The error is a *problem.Problem.
-func (s *settings) check() error {
+func (s *settings) check() *problem.Problem {
 	for _, c := range choices() {
 		if value := s.flags.Lookup(c.flag).Value.String(); !slices.Contains(c.of, value) {
-			return badSetting(fmt.Sprintf("--%s (%s) is %q", c.flag, variable(c.flag), value), "use one of "+strings.Join(c.of, ", "))
+			return badSetting(fmt.Sprintf("%s is %q", setting(c.flag), value), "use one of "+strings.Join(c.of, ", "))
 		}
 	}
-	if err := s.checkPatterns("tools", s.tools); err != nil {
-		return err
-	}
-	if err := s.checkPatterns("exclude-tools", s.exclude); err != nil {
-		return err
+	for _, p := range []struct {
+		flag string
+		list patterns
+	}{{"tools", s.tools}, {"exclude-tools", s.exclude}} {
+		if s.set(p.flag) && strings.TrimSpace(strings.Join(p.list, "")) == "" {
+			return badSetting(setting(p.flag)+" names no tool", "name some, such as find_*, or leave it out")
+		}
+		for _, pattern := range p.list {
+			if _, err := path.Match(pattern, ""); err != nil {
+				return badSetting(fmt.Sprintf("%s: the tool pattern %q cannot be read", setting(p.flag), pattern), "use *, ? and […] as in file names")
+			}
+		}
 	}
 	switch {
 	case s.toolTimeout < 0:
-		return badSetting("--tool-timeout (LEADMAGIC_TOOL_TIMEOUT) is negative", "use a time such as 90s, or 0 for no limit")
+		return badSetting(setting("tool-timeout")+" is negative", "use a time such as 90s, or 0 for no limit")
 	case s.maxCredits < 0, s.maxCredits != s.maxCredits, s.set("max-credits") && s.maxCredits == 0:
-		return badSetting("--max-credits (LEADMAGIC_MAX_CREDITS) has to be more than 0", "leave it out for no limit, or use --read-only for free tools alone")
+		return badSetting(setting("max-credits")+" has to be more than 0", "leave it out for no limit, or use --read-only for free tools alone")
 	case s.sandbox && (s.set("mcp-url") || s.set("api-url")):
 		return badSetting("--sandbox is a LeadMagic of its own, and --mcp-url or --api-url names another", "leave out one of them")
 	}
-	if err := s.checkURLs(); err != nil {
-		return err
-	}
-	if s.authScheme == "oauth" {
-		switch {
-		case s.sandbox:
-			return badSetting("--auth-scheme oauth is for a sign-in, and --sandbox has a key of its own", "leave out one of them")
-		case s.upstream == "rest":
-			return badSetting("--auth-scheme oauth is for the hosted server, and the settings name the REST API alone", "leave out one of them")
+	for _, u := range []struct {
+		flag, given string
+		checked     **url.URL
+	}{{"mcp-url", s.mcpURL, &s.mcp}, {"api-url", s.apiURL, &s.api}} {
+		var err error
+		if *u.checked, err = auth.CheckOrigin(u.given); err != nil {
+			return badSetting(fmt.Sprintf("%s cannot be used: %v", setting(u.flag), err), problem.As(err).Next)
 		}
-		s.upstream = "mcp"
-	}
-	return nil
-}
-
-func (s *settings) checkPatterns(flag string, list patterns) error {
-	setting := fmt.Sprintf("--%s (%s)", flag, variable(flag))
-	if s.set(flag) && strings.TrimSpace(strings.Join(list, "")) == "" {
-		return badSetting(setting+" names no tool", "name some, such as find_*, or leave it out")
-	}
-	for _, pattern := range list {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return badSetting(fmt.Sprintf("%s: the tool pattern %q cannot be read", setting, pattern), "use *, ? and […] as in file names")
-		}
-	}
-	return nil
-}
-
-func (s *settings) checkURLs() error {
-	var err error
-	if s.mcp, err = auth.CheckOrigin(s.mcpURL); err != nil {
-		return badSetting(fmt.Sprintf("--mcp-url (LEADMAGIC_MCP_URL) cannot be used: %v", err), problem.As(err).Next)
-	}
-	if s.api, err = auth.CheckOrigin(s.apiURL); err != nil {
-		return badSetting(fmt.Sprintf("--api-url (LEADMAGIC_API_URL) cannot be used: %v", err), problem.As(err).Next)
 	}
 	// A key goes to no origin that was not named: who names one of the two means that one alone.
 	onlyMCP, onlyAPI := s.set("mcp-url") && !s.set("api-url"), s.set("api-url") && !s.set("mcp-url")
@@ -260,6 +236,15 @@ func (s *settings) checkURLs() error {
 	case onlyAPI:
 		s.upstream = "rest"
 	}
+	switch {
+	case s.authScheme != "oauth":
+	case s.sandbox:
+		return badSetting("--auth-scheme oauth is for a sign-in, and --sandbox has a key of its own", "leave out one of them")
+	case s.upstream == "rest":
+		return badSetting("--auth-scheme oauth is for the hosted server, and the settings name the REST API alone", "leave out one of them")
+	default:
+		s.upstream = "mcp"
+	}
 	return nil
 }
 
@@ -271,17 +256,12 @@ func (s *settings) usesHTTPS() bool {
 func (s *settings) set(flag string) bool { return s.flags.Changed(flag) }
 
 func (s *settings) level() slog.Level {
-	switch s.logLevel {
-	case "error":
-		return slog.LevelError
-	case "info":
-		return slog.LevelInfo
-	case "debug":
-		return slog.LevelDebug
-	case "trace":
+	level := slog.LevelWarn
+	if s.logLevel == "trace" {
 		return levelTrace
 	}
-	return slog.LevelWarn
+	_ = level.UnmarshalText([]byte(s.logLevel)) // another word was refused, and is explained at this level
+	return level
 }
 
 // badSetting says what is wrong with a setting. What was given may be the key, in the wrong place.

@@ -25,23 +25,23 @@ type baseTransport struct {
 	proxy func(*http.Request) (*url.URL, error)
 }
 
-func newBaseTransport(s *settings, getenv func(string) string) (*baseTransport, error) {
+func newBaseTransport(s *settings, getenv func(string) string) (*baseTransport, *problem.Problem) {
 	b := &baseTransport{proxy: httpsOnly(http.ProxyFromEnvironment)}
 	if s.httpProxy != "" {
 		proxy, err := parseProxy(s.httpProxy)
 		if err != nil {
-			return nil, badProxy("--http-proxy (LEADMAGIC_HTTP_PROXY)", err)
+			return nil, badProxy(setting("http-proxy"), err)
 		}
 		b.proxy = httpsOnly(http.ProxyURL(proxy))
 	} else if s.usesHTTPS() {
-		if err := checkProxyVariables(getenv); err != nil {
-			return nil, err
+		if bad := checkProxyVariables(getenv); bad != nil {
+			return nil, bad
 		}
 	}
 	if s.caFile != "" {
 		roots, err := readRoots(s.caFile)
 		if err != nil {
-			return nil, badSetting(fmt.Sprintf("--ca-file (LEADMAGIC_CA_FILE) cannot be used: %v", err), "give a file with certificates in PEM form")
+			return nil, badSetting(fmt.Sprintf("%s cannot be used: %v", setting("ca-file"), err), "give a file with certificates in PEM form")
 		}
 		b.roots = roots
 	}
@@ -51,7 +51,7 @@ func newBaseTransport(s *settings, getenv func(string) string) (*baseTransport, 
 // checkProxyVariables refuses what net/http would ignore, with the requests going around the proxy that is meant.
 // Of the variables it reads HTTPS_PROXY alone. The others say that there is a proxy, though; they may name one of a kind
 // that is not for this program, as desktops write ALL_PROXY=socks://host:port.
-func checkProxyVariables(getenv func(string) string) error {
+func checkProxyVariables(getenv func(string) string) *problem.Problem {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"} {
 		value := getenv(name)
 		if strings.TrimSpace(value) == "" {
@@ -100,8 +100,8 @@ func parseProxy(text string) (*url.URL, error) {
 // hostName has what names and addresses are made of: what else url.Parse takes, such as quotes, is a slip.
 var hostName = lazyregexp.New(`^[\pL\pN._:%-]*[\pL\pN][\pL\pN._:%-]*$`)
 
-func badProxy(setting string, err error) error {
-	return badSetting(setting+" "+err.Error(), `write it as http://host:port; what a user name or a password has of the signs #, /, ?, % and \ has to be encoded, as %23, %2F, %3F, %25 and %5C`)
+func badProxy(name string, err error) *problem.Problem {
+	return badSetting(name+" "+err.Error(), `write it as http://host:port; what a user name or a password has of the signs #, /, ?, % and \ has to be encoded, as %23, %2F, %3F, %25 and %5C`)
 }
 
 // httpsOnly keeps what is not https from a proxy, which would read the key: it goes to this machine alone.

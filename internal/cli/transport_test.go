@@ -17,8 +17,7 @@ func transportOf(t *testing.T, variables map[string]string, flags ...string) (*b
 	if bad != nil {
 		t.Fatal(bad)
 	}
-	b, err := newBaseTransport(s, func(name string) string { return variables[name] })
-	return b, problem.As(err)
+	return newBaseTransport(s, func(name string) string { return variables[name] })
 }
 
 // Each of these hides a proxy that somebody meant. net/http ignores them in silence.
