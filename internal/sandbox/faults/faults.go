@@ -69,8 +69,7 @@ type Server struct {
 	requests []Request
 	dropped  int // requests that are not kept any more
 	servers  []*mcp.Server
-	lost     map[string]bool // ids of lost sessions
-	lostAs   int             // the status of a request in one of them
+	lost     map[string]int // the status of a request in a lost session, by the session's id
 }
 
 // Start serves a new sandbox on a free loopback port.
@@ -84,7 +83,7 @@ func Start(opts Options) (*Server, error) {
 
 // StartOn serves a new sandbox on a listener.
 func StartOn(listener net.Listener, opts Options) *Server {
-	s := &Server{opts: opts, cleared: make(chan struct{}), lost: make(map[string]bool)}
+	s := &Server{opts: opts, cleared: make(chan struct{}), lost: make(map[string]int)}
 	s.Sandbox = sandbox.StartOn(listener, sandbox.Options{
 		Key: opts.Key, Credits: opts.Credits, OAuthOnly: opts.OAuthOnly, TokenLife: opts.TokenLife,
 		Hooks: sandbox.Hooks{
@@ -201,7 +200,7 @@ func (s *Server) RequestCount() int {
 // Sessions is the number of MCP sessions that are open.
 func (s *Server) Sessions() (open int) {
 	for _, session := range s.sessions() {
-		if !s.isLost(session.ID()) {
+		if s.lostAs(session.ID()) == 0 {
 			open++
 		}
 	}
@@ -218,8 +217,8 @@ func (s *Server) sessions() (all []*mcp.ServerSession) {
 	return slices.DeleteFunc(all, func(session *mcp.ServerSession) bool { return session.ID() == "" })
 }
 
-// isLost reports whether the session with that id is lost.
-func (s *Server) isLost(id string) bool {
+// lostAs is the status of a request in a session that is lost, or 0.
+func (s *Server) lostAs(id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost[id]
@@ -232,22 +231,10 @@ func (s *Server) DropSessions() { s.dropSessions(http.StatusNotFound) }
 func (s *Server) dropSessions(status int) {
 	for _, session := range s.sessions() {
 		s.mu.Lock()
-		s.lost[session.ID()], s.lostAs = true, status
+		s.lost[session.ID()] = status
 		s.mu.Unlock()
 		go func() { _ = session.Close() }() // it waits for the calls that run
 	}
-}
-
-// lostSession answers a request in a lost session as LeadMagic does, or as servers on the TypeScript SDK do.
-func (s *Server) lostSession(w http.ResponseWriter) {
-	s.mu.Lock()
-	status := s.lostAs
-	s.mu.Unlock()
-	if status == http.StatusBadRequest {
-		send(w, status, "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}`)
-		return
-	}
-	http.Error(w, "session not found", status)
 }
 
 // wrap is the handler around the sandbox's own.
@@ -271,11 +258,14 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 		})
 		s.mu.Unlock()
 		healthy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if s.isLost(r.Header.Get("Mcp-Session-Id")) {
-				s.lostSession(w)
-				return
+			switch status := s.lostAs(r.Header.Get("Mcp-Session-Id")); status {
+			case 0:
+				next.ServeHTTP(w, r)
+			case http.StatusBadRequest: // as servers on the TypeScript SDK do
+				send(w, status, "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}`)
+			default:
+				http.Error(w, "session not found", status)
 			}
-			next.ServeHTTP(w, r)
 		})
 		if f, found := s.fault(r, body); found {
 			s.happen(w, r, f, healthy)
@@ -423,14 +413,9 @@ func (c *cutWriter) isStream() bool {
 
 // wait waits for d unless ctx ends first; it reports whether the time has passed.
 func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
-		return true
+	case <-time.After(max(0, d)):
+		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}
