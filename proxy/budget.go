@@ -29,17 +29,17 @@ type Budget struct {
 
 	ctx       context.Context //nolint:containedctx // the life of the session, for reads of the balance
 	cancel    context.CancelFunc
+	next      toolLists
 	measuring sync.WaitGroup
 	reporting sync.Mutex // makes a cost count and be reported in one step
 
-	mu           sync.Mutex
-	closing      bool
-	spent, held  problem.Credits
-	outstanding  int             // reservations that are granted and not settled
-	alone        bool            // the one that is granted is of unknown price
-	queue        []*reservation  // not decided yet, in the order in which they came
-	unmeasured   *reservation    // of the call of unknown price after which the balance could not be read, nil if none
-	balanceTools map[bool]string // by whether it is stateless: the tool that shows the balance, as far as it was listed
+	mu          sync.Mutex
+	closing     bool
+	spent, held problem.Credits
+	outstanding int            // reservations that are granted and not settled
+	alone       bool           // the one that is granted is of unknown price
+	queue       []*reservation // not decided yet, in the order in which they came
+	unmeasured  *reservation   // of the call of unknown price after which the balance could not be read, nil if none
 }
 
 // A reservation is the credits that are held for one call.
@@ -49,7 +49,8 @@ type reservation struct {
 	worst   problem.Credits // what the call costs at most
 	known   bool            // worst is known
 
-	decided chan struct{} // closed when refusal says whether the call may be sent
+	decided chan struct{} // closed when it is granted, or refusal says why it is not
+	granted bool
 	refusal *problem.Problem
 
 	// Of a call that runs alone.
@@ -60,33 +61,22 @@ type reservation struct {
 // Start implements Upstream.
 func (b *Budget) Start(notify func(*jsonrpc.Message)) {
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.forgetTools()
-	b.Next.Start(func(m *jsonrpc.Message) {
-		if m.Method == "notifications/tools/list_changed" {
-			b.forgetTools()
-		}
-		notify(m)
-	})
+	b.next.Upstream = b.Next
+	b.next.Start(notify)
 }
 
 // Call implements Upstream.
 func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	switch {
-	case request.Method == "tools/call" && !isStatusCall(request):
-	case request.Method == "initialize":
-		b.forgetTools()
-		return b.Next.Call(ctx, request)
-	default:
-		response := b.Next.Call(ctx, request)
-		if request.Method == "tools/list" {
-			b.recordTools(request, response.Result)
-		}
-		return response
+	if request.Method != "tools/call" || isStatusCall(request) {
+		return b.next.Call(ctx, request)
 	}
 	r, paid := b.reservationFor(request)
 	if !paid {
-		response := b.Next.Call(ctx, request)
-		b.countUnexpected(r, response)
+		response := b.next.Call(ctx, request)
+		// Only LeadMagic's own account of the request counts here: what a free tool shows may speak of the cost of other calls.
+		if c := new(cost); c.readUsage(response.Result) && c.Credits > 0 {
+			b.settle(r, *c)
+		}
 		return response
 	}
 	if p := b.reserve(ctx, r); p != nil {
@@ -103,7 +93,7 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		}
 		r.before = before
 	}
-	response := b.Next.Call(ctx, request)
+	response := b.next.Call(ctx, request)
 	r.cost = costOf(r, response)
 	if b.runsAlone(r) && !r.cost.final && !errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
 		b.measure(r) // in the background: the response does not wait for it
@@ -166,18 +156,14 @@ func (b *Budget) reserve(ctx context.Context, r *reservation) *problem.Problem {
 	b.mu.Lock()
 	b.queue = append(b.queue, r)
 	b.decide()
+	unmeasured := b.unmeasured
+	b.unmeasured = nil
 	b.mu.Unlock()
-	select {
-	case <-r.decided:
-	default:
-		b.measureAgain()
-		select {
-		case <-r.decided:
-		case <-ctx.Done():
-			if b.leave(r) {
-				return problemOf(notSentResponse(ctx, r.request))
-			}
-		}
+	if unmeasured != nil {
+		b.measure(unmeasured)
+	}
+	if !wait(ctx, r.decided, 0) && b.leave(r) {
+		return problemOf(notSentResponse(ctx, r.request))
 	}
 	if r.refusal == nil && ctx.Err() != nil {
 		b.settle(r, cost{unsent: true})
@@ -215,6 +201,7 @@ func (b *Budget) decide() {
 			b.outstanding++
 			b.held += r.worst
 			b.alone = b.runsAlone(r)
+			r.granted = true
 		} else {
 			r.refusal = b.overBudget(r, max(0, left-b.held))
 		}
@@ -238,48 +225,23 @@ func (b *Budget) overBudget(r *reservation, left problem.Credits) *problem.Probl
 	return problem.New(problem.OverBudget, problem.NotSent, what+" ("+strings.Join(details, ", ")+"); the call was not sent", "")
 }
 
-// settle counts what a call has cost in place of what was held for it, and reports it.
+// settle counts what a call has cost, in place of what was held for it if anything was, and reports it.
 func (b *Budget) settle(r *reservation, c cost) {
 	b.reporting.Lock()
 	defer b.reporting.Unlock()
 	b.mu.Lock()
-	b.outstanding--
-	b.held -= r.worst
-	b.spent += c.credits
-	if b.runsAlone(r) {
-		b.alone = false
+	b.spent += c.Credits
+	if r.granted {
+		b.outstanding--
+		b.held -= r.worst
+		b.alone = false // a call of unknown price is settled, or none was under way
+		b.decide()
 	}
-	b.decide()
 	b.mu.Unlock()
-	if !c.unsent {
-		b.report(r, c)
+	if b.Spent != nil && !c.unsent {
+		c.Time, c.Tool = time.Now(), r.tool
+		b.Spent(c.SpentCall)
 	}
-}
-
-// countUnexpected counts what LeadMagic has charged for a call that was taken to be free. Only its own account of the
-// request counts here: what a free tool shows may speak of the cost of other calls.
-func (b *Budget) countUnexpected(r *reservation, response *jsonrpc.Message) {
-	u, ok := usageOf(response.Result)
-	if !ok || u.used == nil || *u.used <= 0 {
-		return
-	}
-	b.reporting.Lock()
-	defer b.reporting.Unlock()
-	b.mu.Lock()
-	b.spent += *u.used
-	b.mu.Unlock()
-	b.report(r, cost{credits: *u.used, basis: Stated, balance: u.left, requestID: u.requestID})
-}
-
-func (b *Budget) report(r *reservation, c cost) {
-	if b.Spent == nil {
-		return
-	}
-	s := SpentCall{Time: time.Now(), Tool: r.tool, Credits: c.credits, Basis: c.basis, RequestID: c.requestID}
-	if c.balance != nil {
-		s.Balance, s.BalanceKnown = *c.balance, true
-	}
-	b.Spent(s)
 }
 
 // measure finds out from the balance what a call has cost, if that is more than its response says, and settles it. A
@@ -298,11 +260,11 @@ func (b *Budget) measure(r *reservation) {
 		c := r.cost
 		switch {
 		case p == nil:
-			c.balance = &after
-			if used := max(0, r.before-after); used > c.credits || c.basis == Unknown {
-				c.credits, c.basis = used, Measured
+			c.Balance = &after
+			if used := max(0, r.before-after); used > c.Credits || c.Basis == Unknown {
+				c.Credits, c.Basis = used, Measured
 			}
-		case c.basis == Unknown && b.ctx.Err() == nil:
+		case c.Basis == Unknown && b.ctx.Err() == nil:
 			refusal := notSent(p, "the call was not sent, since what the call before has cost is not known, and the balance cannot be read: ")
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -318,24 +280,13 @@ func (b *Budget) measure(r *reservation) {
 	})
 }
 
-// measureAgain tries once more to read the balance after a call of unknown price.
-func (b *Budget) measureAgain() {
-	b.mu.Lock()
-	r := b.unmeasured
-	b.unmeasured = nil
-	b.mu.Unlock()
-	if r != nil {
-		b.measure(r)
-	}
-}
-
 // balance is how many credits are left.
 func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Credits, *problem.Problem) {
 	tool, p := b.balanceTool(ctx, like)
 	if p != nil {
 		return 0, p
 	}
-	response := readBalance(ctx, b.Next, like, tool)
+	response := readBalance(ctx, &b.next, like, tool)
 	if p := problemOf(response); p != nil {
 		return 0, p
 	}
@@ -352,45 +303,24 @@ func readBalance(ctx context.Context, next Upstream, like *jsonrpc.Message, tool
 
 // balanceTool is the name of the balance tool for calls like this one.
 func (b *Budget) balanceTool(ctx context.Context, like *jsonrpc.Message) (string, *problem.Problem) {
-	b.mu.Lock()
-	tool := b.balanceTools[like.Stateless()]
-	b.mu.Unlock()
-	if tool != "" {
+	nameIn := func(tools map[string]bool) string {
+		has := func(name string) bool { _, ok := tools[name]; return ok }
+		if has(problem.StatusTool) {
+			return problem.BalanceTool // there is none yet, and calling it finds out whether LeadMagic can be used now
+		}
+		return problem.BalanceToolIn(has)
+	}
+	if tool := nameIn(b.next.like(like)); tool != "" {
 		return tool, nil
 	}
-	list := callInternal(ctx, b.Next, like, "tools/list", "")
+	list := callInternal(ctx, &b.next, like, "tools/list", "")
 	if p := problemOf(list); p != nil {
 		return "", p
 	}
-	if tool = b.recordTools(like, list.Result); tool != "" {
+	if tool := nameIn(readTools(list.Result)); tool != "" {
 		return tool, nil
 	}
 	return "", problem.New(problem.OverBudget, problem.NotSent,
 		"what the call costs is not known, and LeadMagic lists no tool that shows the balance; the call was not sent",
 		"ask the person to start the session without --max-credits (LEADMAGIC_MAX_CREDITS), or use other tools")
-}
-
-// recordTools keeps which tool in the result of a tools/list shows the balance, and returns it. While the session is
-// explained there is no such tool yet, and calling it finds out whether LeadMagic can be used now.
-func (b *Budget) recordTools(request *jsonrpc.Message, result []byte) (tool string) {
-	for listed := range jsonrpc.Elements(jsonrpc.Get(result, "tools")) {
-		switch name, _ := jsonrpc.Unquote(jsonrpc.Get(listed, "name")); {
-		case name == problem.StatusTool:
-			return problem.BalanceTool
-		case name == problem.BalanceTool, name == problem.OlderBalanceTool && tool == "":
-			tool = name
-		}
-	}
-	if tool != "" {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.balanceTools[request.Stateless()] = tool
-	}
-	return tool
-}
-
-func (b *Budget) forgetTools() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.balanceTools = make(map[bool]string)
 }

@@ -129,7 +129,7 @@ func TestBudgetReportsBalanceAndRequest(t *testing.T) {
 			t.Fatalf("reported: %+v", a.ledger)
 		}
 		got := a.ledger[0]
-		if got.Tool != "find_work_email" || got.Credits != problem.Credit || got.Balance != 99*problem.Credit || !got.BalanceKnown || !strings.HasPrefix(got.RequestID, "req_sandbox_") || got.Time.IsZero() {
+		if got.Tool != "find_work_email" || got.Credits != problem.Credit || got.Balance == nil || *got.Balance != 99*problem.Credit || !strings.HasPrefix(got.RequestID, "req_sandbox_") || got.Time.IsZero() {
 			t.Errorf("reported: %+v", got)
 		}
 	})

@@ -38,7 +38,7 @@ func TestBudgetRunsACallOfUnknownCostAlone(t *testing.T) {
 		allowed(t, a, odder)
 		wantSeen(t, b, "check_credits")
 		wantSpent(t, a, "priced 1 stated", "odd 2.5 measured", "priced 1 stated", "odd 10 measured")
-		if last := a.ledger[3]; !last.BalanceKnown || last.Balance.String() != "85.5" {
+		if last := a.ledger[3]; last.Balance == nil || last.Balance.String() != "85.5" {
 			t.Errorf("the last balance is %v", last.Balance)
 		}
 

@@ -33,40 +33,36 @@ type SpentCall struct {
 	// Credits is what counts as spent; 0 if that is Unknown.
 	Credits problem.Credits
 	Basis   Basis
-	// Balance is what is left in the account, if BalanceKnown.
-	Balance      problem.Credits
-	BalanceKnown bool
+	// Balance is what is left in the account, nil if that is not known.
+	Balance *problem.Credits
 	// RequestID is LeadMagic's id of the request, empty if it gave none.
 	RequestID string
 }
 
 // A cost is what a call has cost, as far as its response tells.
 type cost struct {
-	credits   problem.Credits
-	basis     Basis
-	balance   *problem.Credits
-	requestID string
-	unsent    bool // nothing of the call has reached LeadMagic
-	final     bool // the balance cannot tell more
+	SpentCall
+	unsent bool // nothing of the call has reached LeadMagic
+	final  bool // the balance cannot tell more
 }
 
 // costOf is what a response says that its call has cost: what it states, nothing if the call was refused, else the worst
 // case.
 func costOf(r *reservation, response *jsonrpc.Message) cost {
-	c := cost{credits: r.worst, basis: WorstCase}
-	if !r.known {
-		c = cost{basis: Unknown}
+	c := cost{SpentCall: SpentCall{Basis: Unknown}}
+	if r.known {
+		c.Credits, c.Basis = r.worst, WorstCase
 	}
 	switch p := problemOf(response); {
 	case p != nil:
-		c.requestID = p.RequestID
+		c.RequestID = p.RequestID
 		if p.Outcome != problem.Unknown {
-			c.credits, c.basis, c.final, c.unsent = 0, Refused, true, p.Outcome == problem.NotSent
+			c.Credits, c.Basis, c.final, c.unsent = 0, Refused, true, p.Outcome == problem.NotSent
 		}
 	case response.Result != nil:
 		c.read(response.Result)
 	case isRefusal(response.ErrorCode()):
-		c.credits, c.basis = 0, Refused
+		c.Credits, c.Basis = 0, Refused
 	}
 	return c
 }
@@ -82,21 +78,17 @@ func isRefusal(code int) bool {
 
 // read takes from a result what it says of the cost.
 func (c *cost) read(result []byte) {
-	if u, ok := usageOf(result); ok {
-		c.requestID, c.balance = u.requestID, u.left
-		if u.used != nil {
-			c.credits, c.basis, c.final = *u.used, Stated, true
-		}
+	if c.readUsage(result) {
 		return
 	}
 	if stated, ok := statedCredits(result); ok {
-		c.credits, c.basis = stated, Stated
+		c.Credits, c.Basis = stated, Stated
 		return
 	}
 	resultType, _ := jsonrpc.Unquote(jsonrpc.Get(result, "resultType"))
 	isError := string(jsonrpc.Get(result, "isError")) == "true"
 	if resultType == "input_required" || isError && !uncertain().Match(jsonrpc.Get(result, "content")) {
-		c.credits, c.basis = 0, Refused
+		c.Credits, c.Basis = 0, Refused
 	}
 }
 
@@ -106,26 +98,18 @@ var uncertain = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b5\d\d\b|internal[ _](server[ _])?error|service[ _]unavailable|timed? ?out|outcome is unknown`)
 })
 
-// A usage is the member problem.UsageKey of a result's _meta, in which an upstream of ours says what its request to
-// LeadMagic has used. It is on refusals too. Without creditsUsed the worst case counts.
-type usage struct {
-	used, left *problem.Credits
-	requestID  string
-}
-
-func usageOf(result []byte) (u usage, ok bool) {
+// readUsage takes from a result the member problem.UsageKey of its _meta, in which an upstream of ours says what its
+// request to LeadMagic has used, and reports whether it is there. It is on refusals too.
+func (c *cost) readUsage(result []byte) bool {
 	raw := jsonrpc.Get(result, "_meta", problem.UsageKey)
-	if raw == nil {
-		return usage{}, false
-	}
 	if used, ok := readCredits(jsonrpc.Get(raw, "creditsUsed")); ok && used >= 0 {
-		u.used = &used
+		c.Credits, c.Basis, c.final = used, Stated, true
 	}
 	if left, ok := readCredits(jsonrpc.Get(raw, "creditsLeft")); ok {
-		u.left = &left
+		c.Balance = &left
 	}
-	u.requestID, _ = jsonrpc.Unquote(jsonrpc.Get(raw, "requestId"))
-	return u, true
+	c.RequestID, _ = jsonrpc.Unquote(jsonrpc.Get(raw, "requestId"))
+	return raw != nil
 }
 
 const (
@@ -212,8 +196,8 @@ func statedBalance(result []byte) (problem.Credits, bool) {
 			return c, true
 		}
 	}
-	if u, ok := usageOf(result); ok && u.left != nil {
-		return *u.left, true
+	if c := new(cost); c.readUsage(result) && c.Balance != nil {
+		return *c.Balance, true
 	}
 	return 0, false
 }

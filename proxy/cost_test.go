@@ -131,11 +131,11 @@ func TestBudgetCountsAnAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := costOf(&reservation{worst: 5 * problem.Credit, known: true}, tt.answer)
-			if got.credits != tt.want || got.basis != tt.basis {
-				t.Errorf("got %v %s, want %v %s", got.credits, got.basis, tt.want, tt.basis)
+			if got.Credits != tt.want || got.Basis != tt.basis {
+				t.Errorf("got %v %s, want %v %s", got.Credits, got.Basis, tt.want, tt.basis)
 			}
-			if unknown := costOf(&reservation{}, tt.answer); tt.basis == WorstCase && (unknown.basis != Unknown || unknown.credits != 0) {
-				t.Errorf("without a worst case: got %v %s", unknown.credits, unknown.basis)
+			if unknown := costOf(&reservation{}, tt.answer); tt.basis == WorstCase && (unknown.Basis != Unknown || unknown.Credits != 0) {
+				t.Errorf("without a worst case: got %v %s", unknown.Credits, unknown.Basis)
 			}
 		})
 	}

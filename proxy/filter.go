@@ -28,29 +28,21 @@ type Filter struct {
 	ReadOnly bool
 	Log      *slog.Logger
 
-	ctx    context.Context //nolint:containedctx // the life of the session, for lists that several calls wait for
-	cancel context.CancelFunc
-	lists  singleflight.Group // the list under way, by protocol mode
-
-	mu      sync.Mutex
-	listed  map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
-	edition int                      // of the tools; a list that was asked for before it changed is not kept
-	warned  bool                     // that no tool is left
+	ctx     context.Context //nolint:containedctx // the life of the session, for lists that several calls wait for
+	cancel  context.CancelFunc
+	next    toolLists
+	listing singleflight.Group // the list under way, by protocol mode
+	warned  sync.Once          // that no tool is left
 }
 
 // Start implements Upstream.
 func (f *Filter) Start(notify func(*jsonrpc.Message)) {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.mu.Lock()
+	f.next.mu.Lock()
 	f.Tools, f.Exclude = cleanPatterns(f.Tools), cleanPatterns(f.Exclude)
-	f.mu.Unlock()
-	f.forget()
-	f.Next.Start(func(m *jsonrpc.Message) {
-		if m.Method == "notifications/tools/list_changed" {
-			f.forget()
-		}
-		notify(m)
-	})
+	f.next.mu.Unlock()
+	f.next.Upstream = f.Next
+	f.next.Start(notify)
 }
 
 // Call implements Upstream.
@@ -59,25 +51,16 @@ func (f *Filter) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		return jsonrpc.NewError(request.ID, jsonrpc.CodeInvalidRequest,
 			"the message names a member twice, or in other letters than the protocol has; it was not sent", nil)
 	}
-	switch request.Method {
-	case "initialize":
-		f.forget()
-	case "tools/list":
-		edition := f.currentEdition()
-		response := f.Next.Call(ctx, request)
-		if response.Result == nil {
-			return response
-		}
-		return f.withoutHidden(request, response, edition)
-	case "tools/call":
-		if isStatusCall(request) {
-			break
-		}
+	if request.Method == "tools/call" && !isStatusCall(request) {
 		if p := f.check(ctx, request); p != nil {
 			return jsonrpc.Failed(request, p)
 		}
 	}
-	return f.Next.Call(ctx, request)
+	response := f.next.Call(ctx, request)
+	if request.Method == "tools/list" && response.Result != nil {
+		return f.withoutHidden(response)
+	}
+	return response
 }
 
 // Notify implements Upstream.
@@ -103,12 +86,12 @@ func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.P
 	if p := f.hiddenByName(tool); p != nil || !f.ReadOnly && len(f.Exclude) == 0 {
 		return p
 	}
-	readOnly, listed := f.lookup(request, tool)
+	readOnly, listed := f.next.like(request)[tool]
 	if !listed {
 		if p := f.list(ctx, request); p != nil {
 			return p
 		}
-		if readOnly, listed = f.lookup(request, tool); !listed {
+		if readOnly, listed = f.next.like(request)[tool]; !listed {
 			setting := "--read-only (LEADMAGIC_READ_ONLY)"
 			if !f.ReadOnly {
 				setting = "--exclude-tools (LEADMAGIC_EXCLUDE_TOOLS)"
@@ -119,16 +102,9 @@ func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.P
 	return f.hiddenByHint(tool, readOnly)
 }
 
-func (f *Filter) lookup(request *jsonrpc.Message, tool string) (readOnly, listed bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	readOnly, listed = f.listed[request.Stateless()][tool]
-	return readOnly, listed
-}
-
 // list lists the tools, once for all calls that wait for it. The problem is why it cannot.
 func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Problem {
-	result := f.lists.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) {
+	result := f.listing.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) {
 		if p := f.listOnce(request); p != nil {
 			return nil, p
 		}
@@ -144,80 +120,31 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 
 func (f *Filter) listOnce(like *jsonrpc.Message) *problem.Problem {
 	for range 2 {
-		edition := f.currentEdition()
-		response := callInternal(f.ctx, f.Next, like, "tools/list", "")
+		response := callInternal(f.ctx, &f.next, like, "tools/list", "")
 		switch p := problemOf(response); {
 		case p != nil:
 			return notSent(p, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")
 		case response.Result == nil:
 			return problem.New(problem.Hidden, problem.NotSent, "LeadMagic does not list its tools, so this one cannot be judged; the call was not sent", "")
-		case f.record(like, response.Result, edition):
-			if edition == f.currentEdition() {
-				return nil
-			}
-			continue
+		case f.next.like(like) != nil:
+			return nil
+		}
+		if _, explained := readTools(response.Result)[problem.StatusTool]; !explained {
+			continue // they have changed meanwhile
 		}
 		// The session began without LeadMagic. A call that needs LeadMagic finds out whether it can be used now, and what
 		// is wrong if not; this one is free.
-		if p := problemOf(readBalance(f.ctx, f.Next, like, problem.BalanceTool)); p != nil {
+		if p := problemOf(readBalance(f.ctx, &f.next, like, problem.BalanceTool)); p != nil {
 			return notSent(p, "")
 		}
 	}
 	return problem.New(problem.Hidden, problem.NotSent, "LeadMagic has not listed its tools yet, so this one cannot be judged; the call was not sent", "call "+problem.StatusTool)
 }
 
-// record keeps the tools in the result of a tools/list. It reports whether they are LeadMagic's: the status tool is
-// listed only while LeadMagic cannot be used.
-func (f *Filter) record(request *jsonrpc.Message, result []byte, edition int) bool {
-	tools := make(map[string]bool)
-	for tool := range jsonrpc.Elements(jsonrpc.Get(result, "tools")) {
-		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
-		readOnly := hasReadOnlyHint(tool)
-		if other, again := tools[name]; again {
-			readOnly = readOnly && other // a call may get either
-		}
-		tools[name] = readOnly
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, explained := tools[problem.StatusTool]; explained {
-		delete(f.listed, request.Stateless())
-		return false
-	}
-	if edition != f.edition {
-		return true
-	}
-	if request.HasCursor() {
-		for name, readOnly := range f.listed[request.Stateless()] {
-			if _, again := tools[name]; !again {
-				tools[name] = readOnly
-			}
-		}
-	}
-	f.listed[request.Stateless()] = tools
-	return true
-}
-
-// forget drops the lists, which may be out of date.
-func (f *Filter) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.listed = make(map[bool]map[string]bool)
-	f.edition++
-}
-
-func (f *Filter) currentEdition() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.edition
-}
-
-// withoutHidden records a list of tools and is the response without those that are hidden.
-func (f *Filter) withoutHidden(request, response *jsonrpc.Message, edition int) *jsonrpc.Message {
-	if f.record(request, response.Result, edition) {
-		for _, pattern := range f.Unmatched() {
-			f.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
-		}
+// withoutHidden is a list of tools without those that are hidden.
+func (f *Filter) withoutHidden(response *jsonrpc.Message) *jsonrpc.Message {
+	for _, pattern := range f.Unmatched() {
+		f.Log.Debug("a tool pattern matches nothing", "pattern", pattern)
 	}
 	total, shown := 0, 0
 	result := jsonrpc.Select(response.Result, "tools", func(tool []byte) bool {
@@ -228,12 +155,10 @@ func (f *Filter) withoutHidden(request, response *jsonrpc.Message, edition int) 
 		shown++
 		return true
 	})
-	f.mu.Lock()
-	warn := shown == 0 && total > 0 && !f.warned
-	f.warned = f.warned || warn
-	f.mu.Unlock()
-	if warn {
-		f.Log.Warn("no tool is left: --tools, --exclude-tools and --read-only hide them all", "listed", total)
+	if shown == 0 && total > 0 {
+		f.warned.Do(func() {
+			f.Log.Warn("no tool is left: --tools, --exclude-tools and --read-only hide them all", "listed", total)
+		})
 	}
 	return response.WithResult(result)
 }
@@ -245,10 +170,6 @@ func (f *Filter) shows(tool []byte) bool {
 		return true // it is ours, and says what is wrong with a session
 	}
 	return isText && f.hiddenByName(name) == nil && f.hiddenByHint(name, hasReadOnlyHint(tool)) == nil
-}
-
-func hasReadOnlyHint(tool []byte) bool {
-	return string(jsonrpc.Get(tool, "annotations", "readOnlyHint")) == "true"
 }
 
 // hiddenByName says which pattern hides a tool, nil if none does. A pattern that cannot be read hides.
@@ -283,26 +204,22 @@ func hidden(format, tool string) *problem.Problem {
 // Unmatched are the patterns that match none of the tools that LeadMagic has listed. There are none before it has listed
 // any.
 func (f *Filter) Unmatched() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.next.mu.Lock()
+	defer f.next.mu.Unlock()
 	var list []string
 	for _, pattern := range slices.Concat(f.Tools, f.Exclude) {
-		if len(f.listed) > 0 && !f.matchesAny(pattern) && !slices.Contains(list, pattern) {
+		unmatched := len(f.next.listed) > 0
+		for _, tools := range f.next.listed {
+			for tool := range tools {
+				ok, _ := matches(pattern, tool)
+				unmatched = unmatched && !ok
+			}
+		}
+		if unmatched && !slices.Contains(list, pattern) {
 			list = append(list, pattern)
 		}
 	}
 	return list
-}
-
-func (f *Filter) matchesAny(pattern string) bool {
-	for _, tools := range f.listed {
-		for tool := range tools {
-			if ok, _ := matches(pattern, tool); ok {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // cleanPatterns is list without blanks around patterns, and without empty ones. If all are empty, one stays: it matches

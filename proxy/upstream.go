@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -81,6 +83,91 @@ func internalMeta(like *jsonrpc.Message) []byte {
 		}
 	}
 	return append(append([]byte(`"_meta":{`), bytes.Join(kept, []byte(","))...), '}')
+}
+
+// toolLists is an Upstream that keeps what the lists of tools say which come from another, until they change.
+type toolLists struct {
+	Upstream
+
+	mu      sync.Mutex
+	listed  map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
+	edition int                      // of the tools; a list that was asked for before it changed is not kept
+}
+
+// Start implements Upstream.
+func (l *toolLists) Start(notify func(*jsonrpc.Message)) {
+	l.forget()
+	l.Upstream.Start(func(m *jsonrpc.Message) {
+		if m.Method == "notifications/tools/list_changed" {
+			l.forget()
+		}
+		notify(m)
+	})
+}
+
+// Call implements Upstream.
+func (l *toolLists) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
+	switch request.Method {
+	case "initialize":
+		l.forget()
+	case "tools/list":
+		l.mu.Lock()
+		edition := l.edition
+		l.mu.Unlock()
+		response := l.Upstream.Call(ctx, request)
+		if response.Result != nil {
+			l.keep(request, readTools(response.Result), edition)
+		}
+		return response
+	}
+	return l.Upstream.Call(ctx, request)
+}
+
+func (l *toolLists) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listed = make(map[bool]map[string]bool)
+	l.edition++
+}
+
+func (l *toolLists) keep(request *jsonrpc.Message, tools map[string]bool, edition int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, explained := tools[problem.StatusTool]
+	switch mode := request.Stateless(); {
+	case explained:
+		delete(l.listed, mode) // they are not LeadMagic's
+	case edition == l.edition:
+		all := make(map[string]bool)
+		if request.HasCursor() {
+			maps.Copy(all, l.listed[mode])
+		}
+		maps.Copy(all, tools)
+		l.listed[mode] = all
+	}
+}
+
+// like is the tools of the last list for requests like that one, nil if there is none. It is not to be changed.
+func (l *toolLists) like(request *jsonrpc.Message) map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.listed[request.Stateless()]
+}
+
+// readTools is the tools in the result of a tools/list, and whether each is read-only. The status tool is listed only
+// while LeadMagic cannot be used.
+func readTools(result []byte) map[string]bool {
+	tools := make(map[string]bool)
+	for tool := range jsonrpc.Elements(jsonrpc.Get(result, "tools")) {
+		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
+		other, again := tools[name]
+		tools[name] = hasReadOnlyHint(tool) && (other || !again) // a call may get either
+	}
+	return tools
+}
+
+func hasReadOnlyHint(tool []byte) bool {
+	return string(jsonrpc.Get(tool, "annotations", "readOnlyHint")) == "true"
 }
 
 // notSentResponse is the response to a request whose context ended before it was sent.

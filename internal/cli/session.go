@@ -411,7 +411,7 @@ func (ss *session) logSpent(s proxy.SpentCall) {
 		r.AddAttrs(slog.Float64("credits", s.Credits.Float()))
 	}
 	r.AddAttrs(slog.String("basis", string(s.Basis)))
-	if s.BalanceKnown {
+	if s.Balance != nil {
 		r.AddAttrs(slog.Float64("balance", s.Balance.Float()))
 	}
 	if s.RequestID != "" {
