@@ -75,6 +75,9 @@ func (g *grant) usable(left time.Duration) bool {
 	return g.Access != "" && (g.Expires.IsZero() || time.Until(g.Expires) > min(left, g.Expires.Sub(g.Issued)/2))
 }
 
+// key is the access token.
+func (g *grant) key() auth.Key { return auth.Token(g.Access) }
+
 // Tokens are the tokens of a sign-in to one server. Nothing is read before the first Get. They are safe for concurrent use;
 // the exported fields are set before.
 type Tokens struct {
@@ -109,31 +112,21 @@ func (t *Tokens) Get(ctx context.Context) (auth.Key, error) {
 	t.mu.Unlock()
 	switch {
 	case g != nil && known && g.usable(early):
-		return auth.Token(g.Access), nil
+		return g.key(), nil
 	case missing:
 		return auth.Key{}, t.missing(nil)
 	}
-	g, err := t.renew(ctx, "")
-	if err != nil {
-		return auth.Key{}, err
-	}
-	return auth.Token(g.Access), nil
+	return t.renew(ctx, auth.Key{})
 }
 
 // Newer implements auth.Credentials.
 func (t *Tokens) Newer(ctx context.Context, used auth.Key) (auth.Key, bool) {
-	t.mu.Lock()
-	rejected := ""
-	if t.grant != nil && auth.Token(t.grant.Access).Equal(used) {
-		rejected = t.grant.Access
-	}
-	t.mu.Unlock()
 	for range 2 { // the first may be a renewal that was under way for others
-		g, err := t.renew(ctx, rejected)
+		key, err := t.renew(ctx, used)
 		if err != nil {
 			return auth.Key{}, false
 		}
-		if key := auth.Token(g.Access); !key.Equal(used) {
+		if !key.Equal(used) {
 			return key, true
 		}
 	}
@@ -246,8 +239,8 @@ func (t *Tokens) Close(patience time.Duration) {
 	}
 }
 
-// renew returns a grant whose access token can be used and is not rejected. It goes on when ctx ends.
-func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
+// renew returns an access token that can be used and is not rejected. It goes on when ctx ends.
+func (t *Tokens) renew(ctx context.Context, rejected auth.Key) (auth.Key, error) {
 	done := t.renewals.DoChan("", func() (any, error) {
 		// A session that ends must not cut off what replaces the refresh token.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor)
@@ -256,10 +249,10 @@ func (t *Tokens) renew(ctx context.Context, rejected string) (*grant, error) {
 	})
 	select {
 	case r := <-done:
-		g, _ := r.Val.(*grant)
-		return g, r.Err
+		key, _ := r.Val.(auth.Key)
+		return key, r.Err
 	case <-ctx.Done():
-		return nil, notRenewed(ctx.Err())
+		return auth.Key{}, notRenewed(ctx.Err())
 	}
 }
 
@@ -271,17 +264,17 @@ func notRenewed(cause error) error {
 
 // current reads the sign-in, and renews it if needed: under the lock, and only if no other process has done so before it had
 // the lock.
-func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
-	good := func(g *grant) bool { return g.usable(early) && g.Access != rejected }
+func (t *Tokens) current(ctx context.Context, rejected auth.Key) (auth.Key, error) {
+	good := func(g *grant) bool { return g.usable(early) && !g.key().Equal(rejected) }
 	g, err := t.load(ctx)
 	switch {
 	case err != nil:
-		return nil, err
+		return auth.Key{}, err
 	case g == nil:
-		return nil, t.missing(nil)
+		return auth.Key{}, t.missing(nil)
 	case good(g):
-		return g, nil
-	case g.Refresh != "" && (g.Access != rejected || time.Since(g.Renewed).Abs() >= freshFor):
+		return g.key(), nil
+	case g.Refresh != "" && (!g.key().Equal(rejected) || time.Since(g.Renewed).Abs() >= freshFor):
 		err = t.update(ctx, func(g *grant) error {
 			if good(g) || g.Refresh == "" {
 				return nil
@@ -297,10 +290,10 @@ func (t *Tokens) current(ctx context.Context, rejected string) (*grant, error) {
 		g = cmp.Or(t.grant, g)
 		t.mu.Unlock()
 	}
-	if g.usable(0) && g.Access != rejected { // until it ends, although it may not be renewed
-		return g, nil
+	if g.usable(0) && !g.key().Equal(rejected) { // until it ends, although it may not be renewed
+		return g.key(), nil
 	}
-	return nil, cmp.Or(err, t.missing(g))
+	return auth.Key{}, cmp.Or(err, t.missing(g))
 }
 
 // missing is the problem of a sign-in that has run out, or of none.
