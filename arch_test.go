@@ -46,7 +46,7 @@ const (
 // holds the key and never sees a message.
 var walls = map[string][]string{
 	".":     {"internal/cli", "internal/stdio"},
-	"auth":  {"internal/file", "internal/lazyregexp", "internal/problem", keychain, xsys},
+	"auth":  {"internal/file", "internal/lazyregexp", "internal/problem", keychain, xsync, xsys},
 	"proxy": {"internal/problem", "internal/ratelimit", "proxy/jsonrpc", xsync},
 	"rest":  {"internal/problem", "internal/ratelimit", sdk, schema, xsync},
 

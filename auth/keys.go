@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"golang.org/x/sync/singleflight"
 )
 
 // Keys finds the key in the places where a user may keep it. Nothing is read before the first Get. It is
@@ -36,26 +36,21 @@ type Keys struct {
 	only     *result       // in place of all sources
 	patience time.Duration // with the keychain; 0 is keychainFor
 
+	readings singleflight.Group // of all sources, one at a time, for all that wait for it
+
 	mu      sync.Mutex
 	key     Key      // the last that was found
 	stale   bool     // key is to be looked for again
 	seen    snapshot // what the sources held when they were last read
-	reading *reading // of the sources, that is under way
+	reading bool     // is under way
 	polled  time.Time
 	waiting string          // the source that is being waited for
-	ctx     context.Context //nolint:containedctx // ends what is under way, by Close
+	ctx     context.Context //nolint:containedctx // ends a reading, by Close
 	cancel  context.CancelFunc
 
-	// Only what is under way changes these.
+	// Only a reading changes these.
 	command, keychain answer
 	late              chan answer // what the keychain answers after all, nil if it has answered
-}
-
-// A reading is one of all sources, for all that wait for it.
-type reading struct {
-	done chan struct{}
-	key  Key
-	err  *problem.Problem
 }
 
 // Only has one key and looks for no other. The source is how a user knows it.
@@ -87,17 +82,14 @@ func (k *Keys) other(ctx context.Context, rejected Key) (Key, error) {
 		k.mu.Unlock()
 		return Key{}, k.overdue(err)
 	}
-	r := k.read(!rejected.IsZero())
 	k.mu.Unlock()
 	select {
-	case <-r.done:
+	case r := <-k.readings.DoChan("", func() (any, error) { return k.read(!rejected.IsZero()) }):
+		key, _ := r.Val.(Key)
+		return key, r.Err
 	case <-ctx.Done():
 		return Key{}, k.overdue(ctx.Err())
 	}
-	if r.err != nil {
-		return Key{}, r.err
-	}
-	return r.key, nil
 }
 
 // AtHand reports whether a variable or a file has the key, so that Get runs no command and does not ask the
@@ -115,12 +107,10 @@ func (k *Keys) Answered(*http.Response) {}
 func (k *Keys) Close() {
 	k.mu.Lock()
 	k.context()
-	cancel, r := k.cancel, k.reading
+	cancel := k.cancel
 	k.mu.Unlock()
 	cancel()
-	if r != nil {
-		<-r.done
-	}
+	<-k.readings.DoChan("", func() (any, error) { return nil, k.overdue(context.Canceled) })
 }
 
 // Redact is a text without the keys that were found so far.
@@ -128,33 +118,25 @@ func (k *Keys) Redact(text string) string { return string(k.redactor().Redact([]
 
 func (k *Keys) redactor() *Redactor { return cmp.Or(k.Redactor, &k.own) }
 
-// read begins to read the sources, or joins a reading. The mutex is held.
-func (k *Keys) read(rejected bool) *reading {
-	if k.reading != nil {
-		return k.reading
-	}
-	r := &reading{done: make(chan struct{})}
-	k.reading = r
+// read reads the sources.
+func (k *Keys) read(rejected bool) (Key, error) {
+	k.mu.Lock()
+	k.reading = true
 	ctx := k.context()
-	go func() {
-		seen := k.look(ctx, true, rejected)
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		defer close(r.done)
-		k.reading = nil
-		if first, _ := seen.decisive(); first != nil && first.State == Found {
-			r.key = first.key
-			k.redactor().Add(first.key)
-			k.key, k.stale, k.seen = first.key, false, seen
-			return
-		}
-		r.err = k.problem(seen)
-		if rejected && !k.stale && !k.key.IsZero() {
-			return // a source that is being rewritten does not take away the key that was there
-		}
+	k.mu.Unlock()
+	seen := k.look(ctx, true, rejected)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reading = false
+	if first, _ := seen.decisive(); first != nil && first.State == Found {
+		k.redactor().Add(first.key)
+		k.key, k.stale, k.seen = first.key, false, seen
+		return first.key, nil
+	}
+	if !rejected || k.stale || k.key.IsZero() { // else a source that is being rewritten does not take away the key that was there
 		k.key, k.stale, k.seen = Key{}, false, seen
-	}()
-	return r
+	}
+	return Key{}, k.problem(seen)
 }
 
 // context is that of all readings. The mutex is held.
@@ -174,7 +156,7 @@ func (k *Keys) Changed() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.seen == nil, k.reading != nil:
+	case k.seen == nil, k.reading:
 		return false
 	case len(k.late) > 0:
 		k.stale = true
