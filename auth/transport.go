@@ -146,42 +146,35 @@ func discard(body io.ReadCloser) {
 // alone. The error is a *problem.Problem whose text goes on after a colon and shows none of the address,
 // since that may hold a password.
 func CheckOrigin(raw string) (*url.URL, error) {
+	const form = "write it as https://host/path"
+	bad := func(what, next string) (*url.URL, error) {
+		return nil, problem.New(problem.BadSetting, problem.NotSent, what, next)
+	}
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil {
-		return nil, badOrigin("it is not a URL", "write it as https://host/path")
+		return bad("it is not a URL", form)
 	}
 	host := u.Hostname()
-	switch {
-	case !strings.Contains(raw, "://"):
-		return nil, badOrigin("it has no https:// in front", "write it as https://host/path")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, badOrigin("it is not a web address", "write it as https://host/path")
-	case host == "":
-		return nil, badOrigin("it names no host", "write it as https://host/path")
-	case u.User != nil:
-		return nil, badOrigin("it has a user name or password in it", "leave that out: the API key is what LeadMagic asks for")
-	case u.Fragment != "" || u.RawFragment != "":
-		return nil, badOrigin("it has a # part, which no server sees", "leave out # and what follows")
-	case strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) || r == ' ' }):
-		return nil, badOrigin("its host has letters that are not ASCII", "write the host in its xn-- form")
-	case !validPort(u.Port()):
-		return nil, badOrigin("its port is no port", "use a port from 1 to 65535, or none")
-	case !IsSecure(u):
-		return nil, badOrigin("it is not https, so the API key could be read on the way", "write https://; http is for this machine alone")
+	strange := func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) || r == ' ' }
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	for _, rule := range []struct {
+		broken     bool
+		what, next string
+	}{
+		{!strings.Contains(raw, "://"), "it has no https:// in front", form},
+		{u.Scheme != "https" && u.Scheme != "http", "it is not a web address", form},
+		{host == "", "it names no host", form},
+		{u.User != nil, "it has a user name or password in it", "leave that out: the API key is what LeadMagic asks for"},
+		{u.Fragment != "" || u.RawFragment != "", "it has a # part, which no server sees", "leave out # and what follows"},
+		{strings.ContainsFunc(host, strange), "its host has letters that are not ASCII", "write the host in its xn-- form"},
+		{err != nil || port == 0, "its port is no port", "use a port from 1 to 65535, or none"},
+		{!IsSecure(u), "it is not https, so the API key could be read on the way", "write https://; http is for this machine alone"},
+	} {
+		if rule.broken {
+			return bad(rule.what, rule.next)
+		}
 	}
 	return u, nil
-}
-
-func badOrigin(what, next string) *problem.Problem {
-	return problem.New(problem.BadSetting, problem.NotSent, what, next)
-}
-
-func validPort(port string) bool {
-	if port == "" {
-		return true
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
 }
 
 // IsSecure reports whether nobody on the way can read what goes to u: it is https, or stays on this machine.

@@ -30,7 +30,6 @@ func FromError(err error, sent bool) *Problem {
 			What: "the connection to LeadMagic broke before the answer was complete",
 		}
 	}
-	p := &Problem{Code: Unreachable, Outcome: NotSent, Cause: err}
 	var (
 		dns       *net.DNSError
 		untrusted x509.UnknownAuthorityError
@@ -40,59 +39,57 @@ func FromError(err error, sent bool) *Problem {
 		record    tls.RecordHeaderError
 		timeout   net.Error
 	)
+	code, why, next := Unreachable, "no connection could be made", ""
 	switch {
 	case errors.As(err, &dns):
-		p.What = "LeadMagic is not reachable: the name " + clean(dns.Name) + " cannot be resolved"
+		why = "the name " + clean(dns.Name) + " cannot be resolved"
 	case errors.As(err, &untrusted):
-		p.Code = Untrusted
-		p.What = "LeadMagic is not reachable: its certificate is signed by an unknown authority (a company proxy?)"
-		p.Next = "give the company's certificate with --ca-file (LEADMAGIC_CA_FILE)"
+		code, why = Untrusted, "its certificate is signed by an unknown authority (a company proxy?)"
+		next = "give the company's certificate with --ca-file (LEADMAGIC_CA_FILE)"
 	case errors.As(err, &wrongName):
-		p.Code = Untrusted
-		p.What = "LeadMagic is not reachable: the certificate is for another name (a captive portal or a company proxy?)"
-		p.Next = advice[NotLeadMagic].next
+		code, why = Untrusted, "the certificate is for another name (a captive portal or a company proxy?)"
+		next = advice[NotLeadMagic].next
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		code, why = Untrusted, "its certificate is expired or not yet valid (is the clock of this machine right?)"
 	case errors.As(err, &invalid):
-		p.Code = Untrusted
-		p.What = "LeadMagic is not reachable: " + describeInvalid(invalid)
+		code, why = Untrusted, "its certificate is not valid"
 	case errors.As(err, &alert), errors.As(err, &record):
-		p.What = "LeadMagic is not reachable: the TLS handshake did not succeed (a company proxy?)"
+		why = "the TLS handshake did not succeed (a company proxy?)"
 	case socketFault(err) != "":
-		p.What = "LeadMagic is not reachable: " + string(socketFault(err))
+		why = socketFault(err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		p.What = "LeadMagic is not reachable: " + string(late)
+		why = late
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		p.What = "LeadMagic is not reachable: " + string(reset)
-	default:
-		p.What = "LeadMagic is not reachable: no connection could be made"
+		why = reset
 	}
+	proxy := ""
 	switch op, found := errors.AsType[*net.OpError](err); {
 	case found && op.Op == "proxyconnect":
-		p.What = "the HTTP proxy on the way to " + p.What
-		p.Next = CheckProxy
+		proxy, next = "the HTTP proxy on the way to ", CheckProxy
 	case found && strings.HasPrefix(op.Op, "socks"):
-		p.What = "LeadMagic is not reachable: the SOCKS proxy does not let it through"
-		p.Next = CheckProxy
+		why, next = "the SOCKS proxy does not let it through", CheckProxy
 	}
-	return p
+	return &Problem{Code: code, Outcome: NotSent, Cause: err, What: proxy + unreachable + why, Next: next}
 }
 
-// fault is why a system made no connection, in words.
-type fault string
+// unreachable begins what is said of a connection that could not be made.
+const unreachable = "LeadMagic is not reachable: "
 
+// Why a system made no connection.
 const (
-	refused    fault = "the connection was refused"
-	reset      fault = "the connection was closed while it was made (a firewall or a company proxy?)"
-	late       fault = "no connection in time"
-	noRoute    fault = "no network leads there (is this machine online?)"
-	forbidden  fault = "this machine does not let the program connect (a firewall or security software?)"
-	exhausted  fault = "this machine has no more connections to give"
-	unresolved fault = "its name cannot be resolved"
+	refused    = "the connection was refused"
+	reset      = "the connection was closed while it was made (a firewall or a company proxy?)"
+	late       = "no connection in time"
+	noRoute    = "no network leads there (is this machine online?)"
+	forbidden  = "this machine does not let the program connect (a firewall or security software?)"
+	exhausted  = "this machine has no more connections to give"
+	unresolved = "its name cannot be resolved"
 )
 
 // socketFaults are errors of sockets by their number. Those of Windows from 10,000 on are no errors of the syscall
 // package, which makes up its own there, and mean nothing elsewhere.
 // Source: learn.microsoft.com, Windows Sockets Error Codes, and System Error Codes 1225 to 1236.
-var socketFaults = map[syscall.Errno]fault{
+var socketFaults = map[syscall.Errno]string{
 	syscall.ECONNREFUSED: refused, 10061: refused, 1225: refused, 1234: refused,
 	syscall.ECONNRESET: reset, syscall.ECONNABORTED: reset, syscall.EPIPE: reset, 10052: reset, 10053: reset, 10054: reset, 10058: reset, 1236: reset,
 	syscall.ETIMEDOUT: late, 10060: late,
@@ -104,7 +101,7 @@ var socketFaults = map[syscall.Errno]fault{
 }
 
 // socketFault is what the number in err's tree stands for, or "".
-func socketFault(err error) fault {
+func socketFault(err error) string {
 	number, _ := errors.AsType[syscall.Errno](err)
 	return socketFaults[number]
 }
@@ -124,7 +121,7 @@ func FromConnect(_ context.Context, proxy *url.URL, _ *http.Request, res *http.R
 	case http.StatusProxyAuthRequired:
 		return proxyLogin(res.Header, proxy != nil && proxy.User != nil)
 	}
-	p := New(Untrusted, NotSent, fmt.Sprintf("LeadMagic is not reachable: the HTTP proxy does not let it through (HTTP %d)", res.StatusCode), CheckProxy)
+	p := New(Untrusted, NotSent, fmt.Sprintf("%sthe HTTP proxy does not let it through (HTTP %d)", unreachable, res.StatusCode), CheckProxy)
 	if res.StatusCode >= 500 { // this may pass
 		p.Code = Unreachable
 	}
@@ -134,18 +131,17 @@ func FromConnect(_ context.Context, proxy *url.URL, _ *http.Request, res *http.R
 // proxyLogin is the Problem of an HTTP proxy that wants a login; given says that it was given one. Of the ways to log
 // in net/http knows Basic alone.
 func proxyLogin(h http.Header, given bool) *Problem {
-	p := New(Untrusted, NotSent, "LeadMagic is not reachable: the HTTP proxy wants a login",
-		"put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port")
+	why, next := "wants a login", "put the login into --http-proxy (LEADMAGIC_HTTP_PROXY), as http://user:password@host:port"
 	offered := schemes(h.Values("Proxy-Authenticate"))
 	switch {
 	case offered != nil && !names(offered, "Basic"):
-		p.What = "LeadMagic is not reachable: the HTTP proxy takes no login but " + clean(strings.Join(offered, " or ")) + ", which this program does not know"
-		p.Next = "run a local proxy that signs in to that one, such as Px, Cntlm or Alpaca, and give its address with --http-proxy (LEADMAGIC_HTTP_PROXY), as http://127.0.0.1:3128"
+		why = "takes no login but " + clean(strings.Join(offered, " or ")) + ", which this program does not know"
+		next = "run a local proxy that signs in to that one, such as Px, Cntlm or Alpaca, and give its address with --http-proxy (LEADMAGIC_HTTP_PROXY), as http://127.0.0.1:3128"
 	case given:
-		p.What = "LeadMagic is not reachable: the HTTP proxy does not accept the login that it is given"
-		p.Next = "correct the user name and the password in --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, with special characters encoded, such as %40 for @"
+		why = "does not accept the login that it is given"
+		next = "correct the user name and the password in --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, with special characters encoded, such as %40 for @"
 	}
-	return p
+	return New(Untrusted, NotSent, unreachable+"the HTTP proxy "+why, next)
 }
 
 var (
@@ -168,11 +164,4 @@ func schemes(challenges []string) []string {
 // names reports whether a list of schemes has one, in whatever case.
 func names(list []string, scheme string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, scheme) })
-}
-
-func describeInvalid(err x509.CertificateInvalidError) string {
-	if err.Reason == x509.Expired {
-		return "its certificate is expired or not yet valid (is the clock of this machine right?)"
-	}
-	return "its certificate is not valid"
 }
