@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,8 +45,9 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	} else if !info.Mode().IsRegular() {
 		return nil, nil, ErrNotRegular
 	}
-	// Something else may stand there by now: opening it must not block, and what was opened is looked at again.
-	f, err := os.OpenFile(name, os.O_RDONLY|neverBlock, 0)
+	// Something else may stand there by now: opening a pipe must not block, a terminal must not become this process's own (Windows
+	// knows neither flag), and what was opened is looked at again.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, nil, err
 	}

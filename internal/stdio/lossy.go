@@ -20,8 +20,7 @@ type Lossy struct {
 	queue  [][]byte
 	queued int           // bytes in queue, and in the write that is under way
 	lost   int           // writes dropped since the last one that was queued
-	idle   chan struct{} // closed when all is written; nil before the first write
-	busy   bool          // a goroutine writes
+	idle   chan struct{} // while a goroutine writes, closed when all is written; else nil
 }
 
 // NewLossy is a Lossy writer in front of out.
@@ -37,8 +36,8 @@ func (l *Lossy) Write(p []byte) (int, error) {
 	}
 	l.sayLost()
 	l.add(bytes.Clone(p))
-	if !l.busy {
-		l.busy, l.idle = true, make(chan struct{})
+	if l.idle == nil {
+		l.idle = make(chan struct{})
 		go l.write()
 	}
 	return len(p), nil
@@ -66,8 +65,8 @@ func (l *Lossy) write() {
 			l.sayLost()
 		}
 		if len(l.queue) == 0 {
-			l.busy = false
 			close(l.idle)
+			l.idle = nil
 			return
 		}
 		p := l.queue[0]
