@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,43 +28,35 @@ type contestant struct {
 	Ratios  map[string][3]float64 `json:"ratios"` // to the relay in the same turn: first quartile, median, third quartile
 	Probes  map[string]string     `json:"probes"` // what becomes of a call when something goes wrong
 
-	command func(ctx context.Context, endpoint string) *exec.Cmd
-	times   map[string][]float64 // in milliseconds, by turn
+	line  []string             // the command; URL stands for the endpoint
+	env   []string             // its variables, beside the endpoint
+	times map[string][]float64 // in milliseconds, by turn
+
+	*session // that is open, or nil
+}
+
+// others are programs of npm's, by their names, with their arguments.
+var others = map[string][]string{
+	"mcp-remote":   {"URL", "--allow-http", "--transport", "http-only", "--header", "x-leadmagic-key:${LEADMAGIC_API_KEY}"},
+	"supergateway": {"--streamableHttp", "URL", "--header", "x-leadmagic-key: " + key, "--logLevel", "none"},
 }
 
 // contestants are this program, the relay, and of the others those that are installed below a folder.
 func contestants(ctx context.Context, binary, relay, folder, scratch string) ([]*contestant, error) {
 	node, _ := exec.LookPath("node") // without it there are no others
-	add := func(name, version string, args func(endpoint string) []string) *contestant {
-		return &contestant{
-			Name: name, Version: version, Numbers: make(map[string]float64), times: make(map[string][]float64),
-			command: func(ctx context.Context, endpoint string) *exec.Cmd {
-				line := args(endpoint)
-				cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-				cmd.Env = []string{
-					"PATH=" + filepath.Dir(node) + string(os.PathListSeparator) + "/usr/bin:/bin", "HOME=" + scratch, "USERPROFILE=" + scratch,
-					"LEADMAGIC_API_KEY=" + key, "LEADMAGIC_MCP_URL=" + endpoint,
-				}
-				return cmd
-			},
-		}
+	env := []string{
+		"PATH=" + filepath.Dir(node) + string(os.PathListSeparator) + "/usr/bin:/bin", "HOME=" + scratch, "USERPROFILE=" + scratch,
+		"LEADMAGIC_API_KEY=" + key,
 	}
 	version, err := exec.CommandContext(ctx, binary, "version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("asking for the version: %w", err)
 	}
 	list := []*contestant{
-		add("leadmagic-mcp-proxy", strings.Fields(string(version))[1], func(string) []string { return []string{binary} }),
-		add("bare relay", "", func(string) []string { return []string{relay, "-role", "relay"} }),
+		{Name: "leadmagic-mcp-proxy", Version: strings.Fields(string(version))[1], line: []string{binary}},
+		{Name: "bare relay", line: []string{relay, "-role", "relay"}},
 	}
-	for name, args := range map[string]func(endpoint string) []string{
-		"mcp-remote": func(endpoint string) []string {
-			return []string{endpoint, "--allow-http", "--transport", "http-only", "--header", "x-leadmagic-key:${LEADMAGIC_API_KEY}"}
-		},
-		"supergateway": func(endpoint string) []string {
-			return []string{"--streamableHttp", endpoint, "--header", "x-leadmagic-key: " + key, "--logLevel", "none"}
-		},
-	} {
+	for name, args := range others {
 		dir := filepath.Join(folder, "node_modules", name)
 		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 		if folder == "" || node == "" || err != nil {
@@ -77,7 +70,10 @@ func contestants(ctx context.Context, binary, relay, folder, scratch string) ([]
 			return nil, fmt.Errorf("reading the manifest of %s: %w", name, err)
 		}
 		script := filepath.Join(dir, filepath.FromSlash(manifest.Bin[name])) // itself, since npx would first look for it
-		list = append(list, add(name, manifest.Version, func(endpoint string) []string { return append([]string{node, script}, args(endpoint)...) }))
+		list = append(list, &contestant{Name: name, Version: manifest.Version, line: append([]string{node, script}, args...)})
+	}
+	for _, c := range list {
+		c.env, c.Numbers, c.times = env, make(map[string]float64), make(map[string][]float64)
 	}
 	return list, nil
 }
@@ -95,7 +91,9 @@ const initialize = `{"protocolVersion":"2025-11-25","capabilities":{},"clientInf
 
 // launch starts a contestant. All that it is asked must be answered within that time.
 func launch(ctx context.Context, c *contestant, endpoint string, within time.Duration) (*session, error) {
-	s := &session{cmd: c.command(ctx, endpoint)}
+	line := strings.Split(strings.ReplaceAll(strings.Join(c.line, "\x00"), "URL", endpoint), "\x00")
+	s := &session{cmd: exec.CommandContext(ctx, line[0], line[1:]...)}
+	s.cmd.Env = append(slices.Clone(c.env), "LEADMAGIC_MCP_URL="+endpoint)
 	stdout, err := s.cmd.StdoutPipe()
 	if err == nil {
 		s.stdin, err = s.cmd.StdinPipe()
@@ -112,22 +110,18 @@ func launch(ctx context.Context, c *contestant, endpoint string, within time.Dur
 }
 
 // open starts a contestant and opens its session.
-func open(ctx context.Context, c *contestant, endpoint string) (*session, error) {
-	s, err := launch(ctx, c, endpoint, time.Hour)
-	if err != nil {
-		return nil, err
+func open(ctx context.Context, c *contestant, endpoint string) (err error) {
+	if c.session, err = launch(ctx, c, endpoint, time.Hour); err != nil {
+		return err
 	}
-	answer, err := s.ask("initialize", initialize)
+	answer, err := c.ask("initialize", initialize)
 	if err == nil && !bytes.Contains(answer, []byte(`"result"`)) {
 		err = fmt.Errorf("%s answered initialize with %.200s", c.Name, answer)
 	}
 	if err == nil {
-		_, err = io.WriteString(s.stdin, `{"jsonrpc":"2.0","method":"notifications/initialized"}`+"\n")
+		_, err = io.WriteString(c.stdin, `{"jsonrpc":"2.0","method":"notifications/initialized"}`+"\n")
 	}
-	if err != nil {
-		s.close()
-	}
-	return s, err
+	return err
 }
 
 func (s *session) send(method, params string) error {
@@ -161,8 +155,11 @@ func (s *session) ask(method, params string) ([]byte, error) {
 	return s.receive()
 }
 
-// close ends the session as editors do: stdin is closed, and a program that does not end by that is killed.
+// close ends the session, if there is one, as editors do: stdin is closed, and a program that does not end by that is killed.
 func (s *session) close() {
+	if s == nil {
+		return
+	}
 	_ = s.stdin.Close()
 	s.slow.Reset(2 * time.Second)
 	_, _ = io.Copy(io.Discard, s.out)

@@ -2,12 +2,13 @@
 // where they are installed, mcp-remote and supergateway. They take turns call by call, so that a busy machine is busy for all,
 // and what counts is the median of the ratios to the relay in the same turn, with its quartiles.
 //
-//	go run ./internal/bench                     this program and the bare relay
-//	go run ./internal/bench -node DIR -o FILE   those installed in DIR/node_modules as well; numbers into FILE
+//	go run ./internal/bench             this program and the bare relay
+//	go run ./internal/bench -node DIR   those installed in DIR/node_modules as well
+//
+// It prints the numbers as JSON, of which the documentation makes tables and charts.
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -28,7 +29,6 @@ const module = "github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy"
 func main() {
 	role := flag.String("role", "", "relay or upstream: what is started in a process of its own")
 	node := flag.String("node", "", "a folder in whose node_modules mcp-remote and supergateway may be installed")
-	output := flag.String("o", "", "the file for the numbers, as JSON")
 	turns := flag.Int("turns", 25, "how often each takes its turn")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -40,7 +40,7 @@ func main() {
 	case "upstream":
 		err = serveUpstream(ctx, os.Stdin, os.Stdout)
 	default:
-		err = run(ctx, *node, *output, *turns, os.Stdout)
+		err = run(ctx, *node, *turns, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -49,7 +49,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, node, output string, turns int, out io.Writer) error {
+func run(ctx context.Context, node string, turns int, out io.Writer) error {
 	scratch, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -64,15 +64,19 @@ func run(ctx context.Context, node, output string, turns int, out io.Writer) err
 			return fmt.Errorf("building %s: %w: %s", pkg, err, text)
 		}
 	}
-	url, stop, err := startUpstream(ctx)
+	report := report{Date: time.Now().Format(time.DateOnly), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
+	if report.Contestants, err = contestants(ctx, binary, relay, node, scratch); err != nil {
+		return err
+	}
+	// In a process of its own, so that it does not take its time from the bench.
+	upstream, err := launch(ctx, &contestant{Name: "the upstream", line: []string{relay, "-role", "upstream"}}, "", time.Hour)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	report := report{Date: time.Now().Format(time.DateOnly), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()}
-	report.Contestants, err = contestants(ctx, binary, relay, node, scratch)
+	defer upstream.close()
+	url, err := upstream.out.ReadString('\n')
 	if err == nil {
-		err = measure(ctx, report.Contestants, url, turns)
+		err = measure(ctx, report.Contestants, strings.TrimSpace(url), turns)
 	}
 	if err != nil {
 		return err
@@ -82,15 +86,12 @@ func run(ctx context.Context, node, output string, turns int, out io.Writer) err
 			c.Probes = probe(ctx, c)
 		}
 	}
-	report.print(out)
-	if output == "" {
-		return nil
-	}
 	text, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the numbers: %w", err)
 	}
-	return os.WriteFile(output, append(text, '\n'), 0o644) //nolint:gosec // it is to be published
+	_, err = fmt.Fprintf(out, "%s\n", text)
+	return err
 }
 
 // A report is what was measured. The README's table and chart are made from its JSON.
@@ -122,49 +123,4 @@ func (c *contestant) sum(relay *contestant) {
 func quantile(all []float64, part float64) float64 {
 	sorted := slices.Sorted(slices.Values(all))
 	return sorted[min(len(sorted)-1, int(part*float64(len(sorted))))]
-}
-
-// print writes tables in Markdown.
-func (r report) print(out io.Writer) {
-	names, rule := []string{""}, "|---"
-	for _, c := range r.Contestants {
-		names = append(names, strings.TrimSpace(c.Name+" "+c.Version))
-		rule += "|---:"
-	}
-	row := func(cells []string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }
-	table := func(names []string, cell func(c *contestant, name string) string) {
-		for _, name := range names {
-			cells := []string{name}
-			for _, c := range r.Contestants {
-				cells = append(cells, cell(c, name))
-			}
-			row(cells)
-		}
-	}
-	row(names)
-	fmt.Fprintln(out, rule+"|")
-	table(keys(r.Contestants[0].Numbers), func(c *contestant, name string) string { return fmt.Sprintf("%.3g", c.Numbers[name]) })
-	fmt.Fprintln(out, "\nTime as a multiple of the bare relay's in the same turn: median (quartiles)")
-	row(names)
-	fmt.Fprintln(out, rule+"|")
-	table(keys(r.Contestants[0].Ratios), func(c *contestant, name string) string {
-		q, measured := c.Ratios[name]
-		if !measured {
-			return ""
-		}
-		return fmt.Sprintf("%.2f (%.2f to %.2f)", q[1], q[0], q[2])
-	})
-	for _, c := range r.Contestants {
-		for _, name := range keys(c.Probes) {
-			fmt.Fprintf(out, "\n%s, %s: %s\n", c.Name, name, c.Probes[name])
-		}
-	}
-}
-
-func keys[K cmp.Ordered, V any](m map[K]V) (all []K) {
-	for k := range m {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -17,52 +17,37 @@ const (
 	idle        = 9 * time.Second // before memory is read
 )
 
-// The number of calls in flight, and the bytes of a result, at which the costs of this program are compared with the relay's.
-// All contestants are measured at usualInFlight and usualSize alone.
+// The number of calls in flight, and the bytes of a result, at which all contestants are measured.
 const (
 	usualInFlight = 64
 	usualSize     = 16 << 20
 )
 
+// Those at which the costs of this program alone are compared with the relay's too.
 var (
-	concurrency = []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
-	sizes       = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20}
+	concurrency = []int{1, 2, 4, 8, 16, 32, 128, 256, 512}
+	sizes       = []int{1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 64 << 20}
 )
+
+// A step of the measurement has some contestants do something so many times.
+type step struct {
+	name  string
+	list  []*contestant
+	times int
+	do    func(*contestant) error
+	then  func() // when all have done it, or nil
+}
 
 // measure has the contestants take turns at everything.
 func measure(ctx context.Context, list []*contestant, url string, turns int) error {
-	sessions := make(map[*contestant]*session)
-	closeSession := func(c *contestant) {
-		if s := sessions[c]; s != nil {
-			s.close()
-			delete(sessions, c)
-		}
-	}
 	defer func() {
 		for _, c := range list {
-			closeSession(c)
+			c.close()
 		}
 	}()
-	// inTurn times what each of some does, that often in turn. Who begins changes.
-	inTurn := func(name string, list []*contestant, times int, do func(*contestant) error) error {
-		for i := range times {
-			for j := range list {
-				c := list[(i+j)%len(list)]
-				if name == "start" {
-					closeSession(c)
-				}
-				begun := time.Now()
-				if err := do(c); err != nil {
-					return fmt.Errorf("%s, %s: %w", c.Name, name, err)
-				}
-				c.times[name] = append(c.times[name], float64(time.Since(begun).Microseconds())/1000)
-			}
-		}
-		return ctx.Err()
-	}
 	call := func(params string, size int) func(*contestant) error {
 		return func(c *contestant) error {
-			answer, err := sessions[c].ask("tools/call", `{"name":"echo","arguments":`+params+`}`)
+			answer, err := c.ask("tools/call", `{"name":"echo","arguments":`+params+`}`)
 			if err == nil && len(answer) < size {
 				err = fmt.Errorf("a result of %d bytes came as %.200s", size, answer)
 			}
@@ -71,15 +56,15 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	}
 	keepInFlight := func(inFlight int) func(*contestant) error {
 		return func(c *contestant) error {
-			s, calls := sessions[c], max(inFlight*callsEach, 400)
+			calls := max(inFlight*callsEach, 400)
 			for i := range calls + inFlight {
 				if i < calls {
-					if err := s.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
+					if err := c.send("tools/call", `{"name":"echo","arguments":{"full_name":"Ada Lovelace"}}`); err != nil {
 						return err
 					}
 				}
 				if i >= inFlight {
-					if _, err := s.receive(); err != nil {
+					if _, err := c.receive(); err != nil {
 						return err
 					}
 				}
@@ -88,60 +73,59 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 		}
 	}
 	result := func(size int) func(*contestant) error { return call(fmt.Sprintf(`{"size":%d}`, size), size) }
-	err := inTurn("start", list, turns, func(c *contestant) (err error) {
-		sessions[c], err = open(ctx, c, url)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	remember := func(when string) {
-		time.Sleep(idle) //nolint:forbidigo // what is measured is what an idle program holds
-		for _, c := range list {
-			c.Numbers["private"+when], c.Numbers["resident"+when] = memory(sessions[c].cmd.Process.Pid)
+	remember := func(when string) func() {
+		return func() {
+			time.Sleep(idle) //nolint:forbidigo // what is measured is what an idle program holds
+			for _, c := range list {
+				c.Numbers["private"+when], c.Numbers["resident"+when] = memory(c.cmd.Process.Pid)
+			}
 		}
 	}
-	remember("_idle_mb")
+	addTime := func(sign float64) func() {
+		return func() {
+			for _, c := range list {
+				c.Numbers["cpu_per_call_ms"] += sign * processor(c.cmd.Process.Pid) / float64(turns*callsInTurn)
+			}
+		}
+	}
 	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
-	if err := inTurn("warm-up", list, warmUp, small); err != nil {
-		return err
+	steps := []step{
+		{"start", list, turns, func(c *contestant) error { return open(ctx, c, url) }, remember("_idle_mb")},
+		{"warm-up", list, warmUp, small, addTime(-1)},
+		{"call", list, turns * callsInTurn, small, addTime(1)},
+		{inFlightName(usualInFlight), list, turns, keepInFlight(usualInFlight), remember("_mb")},
+		{sizeName(usualSize), list, turns, result(usualSize), remember("_after_16_mib_mb")},
+	}
+	for _, n := range concurrency {
+		steps = append(steps, step{inFlightName(n), list[:2], max(1, turns/2), keepInFlight(n), nil})
+	}
+	for _, n := range sizes {
+		// The time of a small result is that of a call, which wants more turns.
+		steps = append(steps, step{sizeName(n), list[:2], max(1, turns/2, min(turns*20, turns*(1<<20)/n)), result(n), nil})
+	}
+	for _, s := range steps {
+		for i := range s.times {
+			for j := range s.list {
+				c := s.list[(i+j)%len(s.list)] // who begins changes
+				if s.name == "start" {
+					c.close()
+				}
+				begun := time.Now()
+				if err := s.do(c); err != nil {
+					return fmt.Errorf("%s, %s: %w", c.Name, s.name, err)
+				}
+				c.times[s.name] = append(c.times[s.name], float64(time.Since(begun).Microseconds())/1000)
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.then != nil {
+			s.then()
+		}
 	}
 	for _, c := range list {
 		delete(c.times, "warm-up")
-		c.Numbers["cpu_per_call_ms"] = -processor(sessions[c].cmd.Process.Pid)
-	}
-	if err := inTurn("call", list, turns*callsInTurn, small); err != nil {
-		return err
-	}
-	for _, c := range list {
-		c.Numbers["cpu_per_call_ms"] = (c.Numbers["cpu_per_call_ms"] + processor(sessions[c].cmd.Process.Pid)) / float64(turns*callsInTurn)
-	}
-	if err := inTurn(inFlightName(usualInFlight), list, turns, keepInFlight(usualInFlight)); err != nil {
-		return err
-	}
-	remember("_mb")
-	if err := inTurn(sizeName(usualSize), list, turns, result(usualSize)); err != nil {
-		return err
-	}
-	remember("_after_16_mib_mb")
-	for _, n := range concurrency {
-		if n == usualInFlight {
-			continue
-		}
-		if err := inTurn(inFlightName(n), list[:2], max(1, turns/2), keepInFlight(n)); err != nil {
-			return err
-		}
-	}
-	for _, n := range sizes {
-		if n == usualSize {
-			continue
-		}
-		// The time of a small result is that of a call, which wants more turns.
-		if err := inTurn(sizeName(n), list[:2], max(1, turns/2, min(turns*20, turns*(1<<20)/n)), result(n)); err != nil {
-			return err
-		}
-	}
-	for _, c := range list {
 		c.sum(list[1])
 	}
 	return nil

@@ -19,7 +19,9 @@ const patience = 15 * time.Second
 func probe(ctx context.Context, c *contestant) map[string]string {
 	probes := make(map[string]string)
 	for name, run := range map[string]func(context.Context, *contestant) (string, error){
-		"redirect": probeRedirect, "cut_stream": probeCut, "rejected_key": probeRejectedKey, "numbers": probeNumbers,
+		"redirect": probeRedirect, "numbers": probeNumbers,
+		"cut_stream":   func(ctx context.Context, c *contestant) (string, error) { return told(ask(ctx, c, cutStream)) },
+		"rejected_key": func(ctx context.Context, c *contestant) (string, error) { return told(ask(ctx, c, rejectKey)) },
 	} {
 		text, err := run(ctx, c)
 		if err != nil {
@@ -75,29 +77,25 @@ func probeRedirect(ctx context.Context, c *contestant) (string, error) {
 	return "the other host is not asked", nil
 }
 
-// probeCut cuts the stream in which an answer comes, and looks what the editor is told.
-func probeCut(ctx context.Context, c *contestant) (string, error) {
-	return told(ask(ctx, c, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		if err != nil || !bytes.Contains(body, []byte("tools/call")) {
-			echo(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "event: message\ndata: {")
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	}))
+// cutStream cuts the stream in which an answer to a call comes.
+func cutStream(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil || !bytes.Contains(body, []byte("tools/call")) {
+		echo(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = io.WriteString(w, "event: message\ndata: {")
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }
 
-// probeRejectedKey refuses the key, and looks what the editor is told.
-func probeRejectedKey(ctx context.Context, c *contestant) (string, error) {
-	return told(ask(ctx, c, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, `{"error":"Unauthorized","message":"Invalid API key"}`)
-	}))
+// rejectKey refuses the key.
+func rejectKey(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, `{"error":"Unauthorized","message":"Invalid API key"}`)
 }
 
 // probeNumbers sends numbers that a float64 does not hold, and looks what comes back.

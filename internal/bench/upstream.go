@@ -9,44 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// startUpstream starts this program again, as a server of the tool echo.
-func startUpstream(ctx context.Context) (url string, stop func(), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, "-role", "upstream")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return "", nil, fmt.Errorf("starting the upstream: %w", err)
-	}
-	stop = func() {
-		_ = stdin.Close()
-		_ = cmd.Wait()
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		stop()
-		return "", nil, fmt.Errorf("starting the upstream: %w", err)
-	}
-	return strings.TrimSpace(line), stop, nil
-}
 
 // serveUpstream serves until in ends, and prints where.
 func serveUpstream(ctx context.Context, in io.Reader, out io.Writer) error {
