@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +20,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -93,24 +97,24 @@ func (r *Route) rest() bool   { return r.Upstream != "mcp" }
 // Examine looks at everything, in the order in which a message meets it. What takes longer goes on side by side;
 // ctx ends it early, and what was not finished then is a fault.
 func (d *Doctor) Examine(ctx context.Context) *Report {
-	environment := d.environment(ctx)
-	d.progress("looking for the key")
-	signedIn := d.signedIn(ctx)
-	key, err := d.key(ctx, signedIn)
-	var network, editors, files []Check
-	var work sync.WaitGroup
-	work.Go(func() { network = d.network(ctx, err == nil, signedIn) })
-	work.Go(func() { editors = d.editors(ctx, err == nil && !d.Sandbox, signedIn) })
-	work.Go(func() { files = d.files(ctx) })
-	d.progress("looking at LeadMagic and at the editors")
-	work.Wait()
-	return d.report(slices.Concat(environment, key, d.origin(), network, editors, files))
-}
-
-func (d *Doctor) progress(what string) {
-	if d.Progress != nil {
-		d.Progress(what)
+	progress := d.Progress
+	if progress == nil {
+		progress = func(string) {}
 	}
+	n := new(notes)
+	d.environment(ctx, n)
+	progress("looking for the key")
+	signedIn := d.SignIn != nil && d.SignIn.Look(ctx).Stored
+	keyed := d.key(ctx, n, signedIn)
+	d.origin(n)
+	var network, editors, files notes
+	var work sync.WaitGroup
+	work.Go(func() { d.network(ctx, &network, keyed, signedIn) })
+	work.Go(func() { d.editors(ctx, &editors, keyed && !d.Sandbox, signedIn) })
+	work.Go(func() { d.files(ctx, &files) })
+	progress("looking at LeadMagic and at the editors")
+	work.Wait()
+	return d.report(slices.Concat(n.checks, network.checks, editors.checks, files.checks))
 }
 
 // A Stage is a part of the path.
@@ -153,14 +157,18 @@ type Check struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// notes are the checks of one stage, as they are made.
+// notes are checks, as they are made, of the stage and the editor that they are about.
 type notes struct {
 	stage  Stage
 	editor string
+	named  func(name string) string // what a check is called, nil for its name
 	checks []Check
 }
 
 func (n *notes) add(name string, status Status, detail, hint string) {
+	if n.named != nil {
+		name = n.named(name)
+	}
 	n.checks = append(n.checks, Check{Stage: n.stage, Editor: n.editor, Name: name, Status: status, Detail: detail, Hint: hint})
 }
 
@@ -177,10 +185,10 @@ func (n *notes) skip(why string, names ...string) {
 	}
 }
 
-// failWith is a fault in the words of the part that met it.
-func (n *notes) failWith(name string, err error) {
+// problem is what went wrong, in the words of the part that met it.
+func (n *notes) problem(name string, status Status, err error) {
 	detail, hint := describe(err)
-	n.fail(name, detail, hint)
+	n.add(name, status, detail, hint)
 }
 
 // describe is what an error says and what to do about it.
@@ -200,4 +208,104 @@ func describe(err error) (what, next string) {
 		what += " (request " + p.RequestID + ")"
 	}
 	return what, next
+}
+
+// format is the number of the report's JSON form. It changes when a member is renamed, removed or means something
+// else; new members, stages and checks do not change it.
+const format = 1
+
+// A Report is what was found. Its JSON form is stable. It never holds a key; the home folder is
+// shortened to ~, and the current one to a dot.
+type Report struct {
+	Format  int     `json:"format"`
+	Healthy bool    `json:"healthy"` // no check has failed
+	Program Program `json:"program"`
+	Summary Summary `json:"summary"`
+	Checks  []Check `json:"checks"` // in the order of the path
+}
+
+// A Program is what made the report.
+type Program struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
+// A Summary counts the checks by their outcome.
+type Summary struct {
+	OK      int `json:"ok"`
+	Warn    int `json:"warn"`
+	Fail    int `json:"fail"`
+	Skipped int `json:"skipped"`
+}
+
+func (d *Doctor) report(checks []Check) *Report {
+	r := &Report{
+		Format:  format,
+		Program: Program{Name: editor.Program, Version: d.Version, OS: d.System.GOOS, Arch: runtime.GOARCH},
+		Checks:  checks,
+	}
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		if d.System.GOOS == "windows" {
+			c.Hint = forPowerShell(c.Hint)
+		}
+		c.Name, c.Detail, c.Hint = d.tidy(c.Name), d.tidy(c.Detail), d.tidy(c.Hint)
+		switch c.Status {
+		case OK:
+			r.Summary.OK++
+		case Warn:
+			r.Summary.Warn++
+		case Fail:
+			r.Summary.Fail++
+		case Skipped:
+			r.Summary.Skipped++
+		}
+	}
+	r.Healthy = r.Summary.Fail == 0
+	return r
+}
+
+// forPowerShell has the variable that a hint ends with set as PowerShell does it.
+func forPowerShell(hint string) string {
+	before, assignment, found := strings.Cut(hint, "export ")
+	if !found {
+		return hint
+	}
+	name, value, _ := strings.Cut(assignment, "=")
+	return before + "$env:" + name + "='" + strings.Trim(value, "'") + "'"
+}
+
+// maxText keeps what others say to what a person reads.
+const maxText = 500
+
+// tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
+// folder. Much of it was written by others: servers, editors, config files.
+func (d *Doctor) tidy(s string) string {
+	return problem.PrintableLine(d.shorten(keyscan.Hide(d.Keys.Redact(problem.PrintableLine(s, 0)))), maxText)
+}
+
+// shorten writes ~ for the home folder and a dot for the current one, wherever s names them or something in them.
+func (d *Doctor) shorten(s string) string {
+	type folder struct{ path, name string }
+	folders := []folder{{d.System.Folder, "."}}
+	for _, home := range d.Homes {
+		folders = append(folders, folder{home, "~"})
+	}
+	// The longer path first: one may be part of the other.
+	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
+	for _, f := range folders {
+		path := strings.TrimRight(filepath.ToSlash(f.path), `/\`)
+		if path == "" {
+			continue
+		}
+		const other = `[^\pL\pN._-]`                                    // than what may be part of a name
+		path = strings.ReplaceAll(regexp.QuoteMeta(path), "/", `[/\\]`) // on Windows either sign stands between names
+		named := regexp.MustCompile(`(^|` + other + `)` + path + `($|` + other + `)`)
+		for range 2 { // one that begins where another ends is found the second time
+			s = named.ReplaceAllString(s, "${1}"+f.name+"${2}")
+		}
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,12 @@ import (
 )
 
 // environment looks at the program itself and at its settings.
-func (d *Doctor) environment(ctx context.Context) []Check {
-	n := &notes{stage: atEnvironment}
+func (d *Doctor) environment(ctx context.Context, n *notes) {
+	n.stage = atEnvironment
 	d.program(ctx, n)
 	switch {
 	case d.Refusal != nil:
-		n.failWith("settings", d.Refusal)
+		n.problem("settings", Fail, d.Refusal)
 	case len(d.Given) == 0:
 		n.ok("settings", "all at their defaults")
 	default:
@@ -31,7 +32,6 @@ func (d *Doctor) environment(ctx context.Context) []Check {
 	if stray := d.Stray(d.Environ); stray != nil {
 		n.warn("variables", strings.Join(stray, "; "), "correct them: a limit that is spelled wrongly limits nothing")
 	}
-	return n.checks
 }
 
 // program says which program this is, and whether an entry that names it without a path starts another.
@@ -72,27 +72,24 @@ func (d *Doctor) version(ctx context.Context, program string) (string, error) {
 	return d.VersionOf(ctx, program)
 }
 
-// key looks for the key as a session does. The error says that there is none.
-func (d *Doctor) key(ctx context.Context, signedIn bool) ([]Check, error) {
-	n := &notes{stage: atKey}
+// key looks for the key as a session does, and reports whether there is one.
+func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
+	n.stage = atKey
 	if d.Route != nil && d.Route.SignInOnly {
 		n.skip("not used: --auth-scheme is oauth", "source")
-		return n.checks, errNoKey
+		return false
 	}
 	_, err := d.Keys.Get(ctx)
 	report := d.Keys.Describe()
 	broken := slices.ContainsFunc(report.Sources, func(s auth.Source) bool { return s.State == auth.Broken })
 	if err != nil && signedIn && !broken {
 		n.skip("none is set, and the sign-in is used instead", "source")
-		return n.checks, err
+		return false
 	}
 	if err != nil {
 		what, next := describe(err)
-		if advice := report.Advice(auth.Syntax{}); advice != "" {
-			next = advice
-		}
-		n.fail("source", what, next)
-		return n.checks, err
+		n.fail("source", what, cmp.Or(report.Advice(auth.Syntax{}), next))
+		return false
 	}
 	n.ok("source", "%s", strings.Join(append([]string{report.Source}, besides(report)...), "; "))
 	if report.Odd {
@@ -105,11 +102,8 @@ func (d *Doctor) key(ctx context.Context, signedIn bool) ([]Check, error) {
 		what, fix, _ := strings.Cut(warning, ": ")
 		n.warn("file", what, fix)
 	}
-	return n.checks, nil
+	return true
 }
-
-// errNoKey is why there is no key where none is wanted.
-var errNoKey = errors.New("no key is wanted")
 
 // besides are the sources that have no say.
 func besides(report auth.Report) []string {
@@ -126,16 +120,15 @@ func besides(report auth.Report) []string {
 }
 
 // origin looks at where the key may go, and through what.
-func (d *Doctor) origin() []Check {
-	n := &notes{stage: atOrigin}
+func (d *Doctor) origin(n *notes) {
+	n.stage = atOrigin
 	if d.Route == nil {
 		n.skip("the settings cannot be used", "mcp-url", "api-url", "http-proxy")
-		return n.checks
+		return
 	}
 	d.address(n, "mcp-url", d.Route.MCP, d.Route.hosted())
 	d.address(n, "api-url", d.Route.API, d.Route.rest())
 	d.proxies(n)
-	return n.checks
 }
 
 // address judges the URL of an upstream. That it is https, or stays on this machine, was checked with the settings.
@@ -203,16 +196,18 @@ func shown(u *url.URL) string {
 const mostFindings = 10
 
 // files looks for keys in the files in which editors look for servers: the user's, and those of this folder.
-func (d *Doctor) files(ctx context.Context) []Check {
-	n := &notes{stage: atFiles}
+func (d *Doctor) files(ctx context.Context, n *notes) {
+	n.stage = atFiles
 	const name = "keys in files"
 	found, err := editor.Scanner(d.System, d.Environ).Scan(ctx, keyscan.Targets{User: true, Project: true})
 	if err != nil {
 		n.fail(name, err.Error(), "")
-		return n.checks
+		return
 	}
 	if d.Named {
-		found.Findings = slices.DeleteFunc(found.Findings, func(f keyscan.Finding) bool { return !d.looksAt(f.Editor) })
+		found.Findings = slices.DeleteFunc(found.Findings, func(f keyscan.Finding) bool {
+			return !slices.ContainsFunc(d.Editors, func(e editor.Editor) bool { return e.ID == f.Editor })
+		})
 	}
 	for i, f := range found.Findings {
 		if i == mostFindings {
@@ -233,12 +228,6 @@ func (d *Doctor) files(ctx context.Context) []Check {
 	if len(found.Skipped) > 0 {
 		n.warn("unread files", unread(found.Skipped), "make them readable, or remove them")
 	}
-	return n.checks
-}
-
-// looksAt reports whether an editor is one of those to be looked at.
-func (d *Doctor) looksAt(id string) bool {
-	return slices.ContainsFunc(d.Editors, func(e editor.Editor) bool { return e.ID == id })
 }
 
 func under(name string) string {

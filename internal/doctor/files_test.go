@@ -22,7 +22,7 @@ func TestKeysInFiles(t *testing.T) {
 	t.Run("in more places than anybody reads", func(t *testing.T) {
 		d := newDoctor(t, key)
 		d.write(t, "./.env", strings.Repeat(leak, 13))
-		checks := d.files(t.Context())
+		checks := checksOf(func(n *notes) { d.files(t.Context(), n) })
 		if len(checks) != mostFindings+1 || checks[mostFindings].Detail != "3 more" || !strings.Contains(checks[mostFindings].Hint, "scan") {
 			t.Errorf("got %d checks, the last %+v", len(checks), checks[len(checks)-1])
 		}
@@ -31,7 +31,7 @@ func TestKeysInFiles(t *testing.T) {
 		d := newDoctor(t, key)
 		d.write(t, "./.env", "LEADMAGIC_API_KEY=${SECRET}\n")
 		d.write(t, ".cursor/mcp.json", "{}")
-		expect(t, d.files(t.Context()), "keys in files", OK, "none, of 2 files that editors read", "")
+		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "keys in files", OK, "none, of 2 files that editors read", "")
 	})
 	t.Run("in files that cannot be read", func(t *testing.T) {
 		d := newDoctor(t, key)
@@ -40,6 +40,6 @@ func TestKeysInFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		expect(t, d.files(t.Context()), "unread files", Warn, "it is not a regular file; and 1 more", "make them readable")
+		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "unread files", Warn, "it is not a regular file; and 1 more", "make them readable")
 	})
 }

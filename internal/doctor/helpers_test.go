@@ -226,6 +226,13 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 	}, nil
 }
 
+// checksOf are the checks that something makes.
+func checksOf(make func(*notes)) []Check {
+	n := new(notes)
+	make(n)
+	return n.checks
+}
+
 // examineEditors makes the checks of one editor alone.
 func (d *Doctor) examineEditors(t *testing.T, id string) []Check {
 	t.Helper()
@@ -235,7 +242,7 @@ func (d *Doctor) examineEditors(t *testing.T, id string) []Check {
 	}
 	d.Editors = []editor.Editor{e}
 	_, err := d.Keys.Get(t.Context())
-	return d.report(d.editors(t.Context(), err == nil, false)).Checks
+	return d.report(checksOf(func(n *notes) { d.editors(t.Context(), n, err == nil, false) })).Checks
 }
 
 // find is the check of that name, with the editor before it if it has one.

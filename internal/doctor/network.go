@@ -166,7 +166,7 @@ func (c *networkCheck) report(n *notes, worked bool) {
 		// Only the hosted server is known to have such an address.
 		n.ok(name, "%s answers in %s", c.url.Host, milliseconds(c.took))
 	case !worked && c.health != nil:
-		n.failWith(name, c.health)
+		n.problem(name, Fail, c.health)
 	default:
 		n.ok(name, "/health answers %d in %s", c.status, milliseconds(c.took))
 	}

@@ -41,43 +41,33 @@ type Session struct {
 
 // A sessionCheck is what an editor would get of a session.
 type sessionCheck struct {
-	err      error // why there was none
-	upstream string
-	refused  *problem.Problem
-	opened   *mcp.InitializeResult
+	*Session               // nil if there was none
+	err      error         // why
 	took     time.Duration // until it was open
 
 	tools     []*mcp.Tool
 	toolsErr  error
-	unmatched []string  // patterns that match none of LeadMagic's tools
-	call      *freeCall // nil if there is no tool that is known to be free
+	unmatched []string // patterns that match none of LeadMagic's tools
+
+	free     string // the tool that was called, which costs nothing; empty if none is known to
+	freeErr  error
+	freeTook time.Duration
+	credits  json.Number // the balance that it told, empty if none
 }
 
 // worked reports whether an editor could use the session.
 func (s *sessionCheck) worked() bool { return s.err == nil && s.toolsErr == nil }
-
-// A freeCall is a call that costs nothing.
-type freeCall struct {
-	tool    string
-	err     error
-	took    time.Duration
-	credits json.Number // the balance that it told, empty if none
-}
-
-// A balance is what the REST API says of the account, for free, which proves the key.
-type balance struct {
-	asked bool
-	err   error
-	usage rest.Usage
-}
 
 // A connection is what became of the requests that one run of doctor makes.
 type connection struct {
 	hosts []*networkCheck
 	// What an editor gets in each mode of the protocol, and the one of them that got further. Without a key all are nil.
 	session, stateless, best *sessionCheck
-	balance                  balance
-	signIn                   *signInCheck // nil without one
+	// Whether the REST API was asked for the balance, which is free and proves the key, and what it said.
+	asked      bool
+	usage      rest.Usage
+	balanceErr error
+	signIn     *signInCheck // nil without one
 }
 
 // connect makes all requests side by side. keyed and signedIn say what there is to make them with.
@@ -100,8 +90,8 @@ func (d *Doctor) connect(ctx context.Context, keyed, signedIn bool) *connection 
 		work.Go(func() { c.signIn = d.askSignIn(open) })
 	}
 	if keyed && d.Route.rest() {
-		c.balance.asked = true
-		work.Go(func() { c.balance.usage, c.balance.err = d.Route.Balance(ctx) })
+		c.asked = true
+		work.Go(func() { c.usage, c.balanceErr = d.Route.Balance(ctx) })
 	}
 	if keyed || signedIn {
 		work.Go(func() { c.session = d.open(open, withSessions) })
@@ -117,55 +107,70 @@ func (d *Doctor) connect(ctx context.Context, keyed, signedIn bool) *connection 
 
 // fault is why calls do not work, nil if they do.
 func (c *connection) fault() error {
-	if c.best.err == nil && c.best.upstream == "rest" {
-		return c.balance.err // that session is opened here: it says nothing of the network
+	if c.best.err == nil && c.best.Upstream == "rest" {
+		return c.balanceErr // that session is opened here: it says nothing of the network
 	}
 	return c.best.err
 }
 
-// network checks the network, whether LeadMagic takes the key, a session, and its tools.
-func (d *Doctor) network(ctx context.Context, keyed, signedIn bool) []Check {
+// network checks the network, whether LeadMagic takes the key, a session, and its tools. Of what was not looked at it says why.
+func (d *Doctor) network(ctx context.Context, n *notes, keyed, signedIn bool) {
+	why := d.calls(ctx, n, keyed, signedIn)
+	for _, stage := range []Stage{atNetwork, atAcceptance, atSession, atTools} {
+		if !slices.ContainsFunc(n.checks, func(c Check) bool { return c.Stage == stage }) {
+			n.stage = stage
+			n.skip(why, string(stage))
+		}
+	}
+}
+
+// calls makes the checks of network as far as they go, and returns why not all were made.
+func (d *Doctor) calls(ctx context.Context, n *notes, keyed, signedIn bool) (why string) {
+	n.stage = atNetwork
 	switch {
 	case d.Route == nil:
-		return skipStages("the settings cannot be used", atNetwork, atAcceptance, atSession, atTools)
+		return "the settings cannot be used"
 	case d.Offline:
-		const why = "--offline"
-		return slices.Concat(skipStages(why, atNetwork), d.signIn(ctx, nil, why), skipStages(why, atAcceptance, atSession, atTools))
+		why = "--offline"
+		n.skip(why, string(atNetwork))
+		d.signIn(ctx, n, nil, why)
+		return why
 	}
 	signedIn = signedIn && d.Route.hosted()
 	c := d.connect(ctx, keyed, signedIn)
 	worked := c.best != nil && c.fault() == nil
-	n := &notes{stage: atNetwork}
 	for i, host := range c.hosts {
 		before := len(n.checks)
 		host.report(n, i == 0 && worked)
-		if i > 0 && worked {
-			warnOnly(n.checks[before:]) // calls can do without it
+		for j := range n.checks[before:] {
+			if c := &n.checks[before+j]; i > 0 && worked && c.Status == Fail {
+				c.Status = Warn // calls can do without it
+			}
 		}
 	}
 	clock(n, c.hosts)
-	first := c.hosts[0]
-	notReached := ""
+	first, notReached := c.hosts[0], ""
 	if first.err != nil {
 		notReached = first.url.Host + " was not reached"
 	}
-	n.checks = append(n.checks, d.signIn(ctx, c.signIn, notReached)...)
+	d.signIn(ctx, n, c.signIn, notReached)
 	switch {
 	case c.best == nil:
-		return append(n.checks, skipStages("there is no key to go with", atAcceptance, atSession, atTools)...)
+		return "there is no key to go with"
 	case !worked && first.err != nil:
-		why := notReached
-		if !c.balance.asked || c.balance.err != nil {
-			return append(n.checks, skipStages(why, atAcceptance, atSession, atTools)...)
+		if c.asked && c.balanceErr == nil {
+			n.stage = atAcceptance
+			n.skip(notReached, "hosted server")
+			n.add("rest api", OK, "takes the key", withoutHosted)
 		}
-		a := &notes{stage: atAcceptance}
-		a.skip(why, "hosted server")
-		a.add("rest api", OK, "takes the key", withoutHosted)
-		return slices.Concat(n.checks, a.checks, skipStages(why, atSession, atTools))
+		return notReached
 	case !worked && first.health != nil && first.health.Code == codeOf(c.fault()):
-		return append(n.checks, skipStages(first.url.Host+" answers all else as it answers /health", atAcceptance, atSession, atTools)...)
+		return first.url.Host + " answers all else as it answers /health"
 	}
-	return slices.Concat(n.checks, d.acceptance(c), d.sessions(c), tools(c.best))
+	d.acceptance(n, c)
+	d.sessions(n, c)
+	tools(n, c.best)
+	return ""
 }
 
 // withoutHosted is what to do if only the REST API can be used.
@@ -175,43 +180,35 @@ const withoutHosted = "to do without the hosted server: export LEADMAGIC_UPSTREA
 func (d *Doctor) open(ctx context.Context, protocol string) *sessionCheck {
 	c := new(sessionCheck)
 	start := time.Now()
-	s, err := d.Route.Open(ctx, protocol)
+	c.Session, c.err = d.Route.Open(ctx, protocol)
 	c.took = time.Since(start)
-	if err != nil {
-		c.err = err
+	if c.err != nil {
 		return c
 	}
-	defer s.End()
-	c.upstream, c.refused, c.opened = s.Upstream, s.Refused, s.InitializeResult()
-	for tool, err := range s.Tools(ctx, nil) {
+	defer c.End()
+	for tool, err := range c.Tools(ctx, nil) {
 		if err != nil {
 			c.toolsErr = err
 			return c
 		}
 		c.tools = append(c.tools, tool)
 	}
-	c.unmatched = s.Unmatched()
-	// The name of the tool that tells the balance, which is free, has changed over time.
-	free := []string{problem.BalanceTool, problem.OlderBalanceTool}
-	if i := slices.IndexFunc(c.tools, func(t *mcp.Tool) bool { return slices.Contains(free, t.Name) }); i >= 0 {
-		c.call = call(ctx, s, c.tools[i].Name)
-	}
-	return c
-}
-
-// call calls a free tool.
-func call(ctx context.Context, s *Session, tool string) *freeCall {
-	c := &freeCall{tool: tool}
-	start := time.Now()
-	result, err := s.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
-	c.took = time.Since(start)
-	switch {
-	case err != nil:
-		c.err = err
-	case result.IsError:
-		c.err = toldProblem(texts(result))
-	default:
-		c.credits = creditsIn(result)
+	c.unmatched = c.Unmatched()
+	c.free = problem.BalanceToolIn(func(name string) bool {
+		return slices.ContainsFunc(c.tools, func(t *mcp.Tool) bool { return t.Name == name })
+	})
+	if c.free != "" {
+		start = time.Now()
+		result, err := c.CallTool(ctx, &mcp.CallToolParams{Name: c.free, Arguments: map[string]any{}})
+		c.freeTook = time.Since(start)
+		switch {
+		case err != nil:
+			c.freeErr = err
+		case result.IsError:
+			c.freeErr = toldProblem(texts(result))
+		default:
+			c.credits = creditsIn(result)
+		}
 	}
 	return c
 }
@@ -249,44 +246,42 @@ func creditsIn(result *mcp.CallToolResult) json.Number {
 }
 
 // acceptance says who takes the key, and what the account has.
-func (d *Doctor) acceptance(c *connection) []Check {
-	n := &notes{stage: atAcceptance}
+func (d *Doctor) acceptance(n *notes, c *connection) {
+	n.stage = atAcceptance
 	const hosted, api = "hosted server", "rest api"
-	s, b := c.best, c.balance
+	s := c.best
 	switch {
 	case !d.Route.hosted():
 		n.skip("not asked: --upstream is rest", hosted)
 	case s.err != nil:
-		n.failWith(hosted, s.err)
-	case s.refused != nil && s.refused.Code == problem.SignInRequired:
+		n.problem(hosted, Fail, s.err)
+	case s.Refused != nil && s.Refused.Code == problem.SignInRequired:
 		n.add(hosted, OK, "asks for a sign-in instead of a key, so calls go to the REST API",
 			"for the tools that only the hosted server has: "+signin.Command)
-	case s.upstream == "sign-in":
+	case s.Upstream == "sign-in":
 		n.ok(hosted, "takes the sign-in")
-	case s.refused != nil:
-		what, _ := describe(s.refused)
+	case s.Refused != nil:
+		what, _ := describe(s.Refused)
 		n.warn(hosted, what+", so calls go to the REST API", "see whether --mcp-url is right")
 	default:
 		n.ok(hosted, "takes the key")
 	}
 	switch {
-	case !b.asked && d.Route.rest():
+	case !c.asked && d.Route.rest():
 		n.skip("not asked: it takes a key alone", api)
-	case !b.asked:
+	case !c.asked:
 		n.skip("not asked: --upstream is mcp", api)
-	case b.err != nil:
-		n.failWith(api, b.err)
-		if s.err == nil && s.upstream != "rest" {
-			warnOnly(n.checks[len(n.checks)-1:]) // calls can do without it
-		}
+	case c.balanceErr != nil && s.err == nil && s.Upstream != "rest":
+		n.problem(api, Warn, c.balanceErr) // calls can do without it
+	case c.balanceErr != nil:
+		n.problem(api, Fail, c.balanceErr)
 	case s.err != nil && codeOf(s.err) != problem.NoCredits:
 		n.add(api, OK, "takes the key", withoutHosted)
 	default:
 		n.ok(api, "takes the key")
 	}
 	c.credits(n)
-	b.rateLimit(n)
-	return n.checks
+	c.rateLimit(n)
 }
 
 // low is a balance at which a person may want to buy more: some look-ups cost 10 credits.
@@ -295,10 +290,7 @@ const low = 50
 // credits says what is left, as the REST API or else the free tool has told.
 func (c *connection) credits(n *notes) {
 	const name, buy = "credits", "buy credits at app.leadmagic.io, Settings → Billing"
-	left := c.balance.usage.CreditsLeft
-	if left == "" && c.best.call != nil {
-		left = c.best.call.credits
-	}
+	left := cmp.Or(c.usage.CreditsLeft, c.best.credits)
 	amount, err := left.Float64()
 	switch {
 	case err != nil && codeOf(c.best.err) == problem.NoCredits:
@@ -315,9 +307,9 @@ func (c *connection) credits(n *notes) {
 }
 
 // rateLimit says what LeadMagic has told of its limits. Only the REST API does.
-func (b balance) rateLimit(n *notes) {
+func (c *connection) rateLimit(n *notes) {
 	const name = "rate limit"
-	limit := b.usage.RateLimit
+	limit := c.usage.RateLimit
 	if limit == nil {
 		n.skip("LeadMagic has not said", name)
 		return
@@ -345,49 +337,46 @@ func (b balance) rateLimit(n *notes) {
 }
 
 // sessions says what an editor gets in both modes of the protocol.
-func (d *Doctor) sessions(c *connection) []Check {
-	n := &notes{stage: atSession}
+func (d *Doctor) sessions(n *notes, c *connection) {
+	n.stage = atSession
 	best := c.best
 	if best.err != nil {
 		n.skip("LeadMagic opens none", "upstream", "initialize", "discover", "free call")
-		return n.checks
+		return
 	}
-	by := map[string]string{"mcp": "the hosted server", "sign-in": "the hosted server with the sign-in", "rest": "the REST API"}[best.upstream]
+	by := map[string]string{"mcp": "the hosted server", "sign-in": "the hosted server with the sign-in", "rest": "the REST API"}[best.Upstream]
 	if d.Route.Upstream == "auto" {
 		n.ok("upstream", "auto takes %s", by)
 	} else {
 		n.ok("upstream", "%s, as --upstream says", by)
 	}
 	if s := c.session; s.err != nil {
-		n.failWith("initialize", s.err)
-		warnOnly(n.checks[len(n.checks)-1:]) // the other mode works
+		n.problem("initialize", Warn, s.err) // the other mode works
 	} else {
-		with := ""
-		if info := s.opened.ServerInfo; info != nil && info.Name != "" {
+		opened, with := s.InitializeResult(), ""
+		if info := opened.ServerInfo; info != nil && info.Name != "" {
 			with = fmt.Sprintf(" with %s %s", info.Name, info.Version)
 		}
-		n.ok("initialize", "%s in %s%s", s.opened.ProtocolVersion, milliseconds(s.took), with)
+		n.ok("initialize", "%s in %s%s", opened.ProtocolVersion, milliseconds(s.took), with)
 	}
 	switch s := c.stateless; {
 	case s.err != nil:
-		n.failWith("discover", s.err)
-		warnOnly(n.checks[len(n.checks)-1:])
-	case s.opened.ProtocolVersion <= withSessions:
+		n.problem("discover", Warn, s.err)
+	case s.InitializeResult().ProtocolVersion <= withSessions:
 		n.ok("discover", "not offered: editors that ask for it use initialize")
 	default:
-		n.ok("discover", "%s in %s", s.opened.ProtocolVersion, milliseconds(s.took))
+		n.ok("discover", "%s in %s", s.InitializeResult().ProtocolVersion, milliseconds(s.took))
 	}
-	switch call := best.call; {
+	switch {
 	case best.toolsErr != nil:
 		n.skip("the tools could not be listed", "free call")
-	case call == nil:
+	case best.free == "":
 		n.skip("no tool is known to be free", "free call")
-	case call.err != nil:
-		n.failWith("free call", call.err)
+	case best.freeErr != nil:
+		n.problem("free call", Fail, best.freeErr)
 	default:
-		n.ok("free call", "%s answers in %s", call.tool, milliseconds(call.took))
+		n.ok("free call", "%s answers in %s", best.free, milliseconds(best.freeTook))
 	}
-	return n.checks
 }
 
 // windsurfTools is how many tools Windsurf takes of all servers together.
@@ -395,14 +384,14 @@ func (d *Doctor) sessions(c *connection) []Check {
 const windsurfTools = 100
 
 // tools says how many tools a model is shown.
-func tools(s *sessionCheck) []Check {
-	n := &notes{stage: atTools}
+func tools(n *notes, s *sessionCheck) {
+	n.stage = atTools
 	const name = "list"
 	switch count := len(s.tools); {
 	case s.err != nil:
 		n.skip("LeadMagic opens no session", name)
 	case s.toolsErr != nil:
-		n.failWith(name, s.toolsErr)
+		n.problem(name, Fail, s.toolsErr)
 	case count == 0:
 		n.fail(name, "there are no tools", "see whether --tools, --exclude-tools or --read-only leave any")
 	case count > windsurfTools:
@@ -414,27 +403,6 @@ func tools(s *sessionCheck) []Check {
 	if len(s.unmatched) > 0 {
 		n.warn("patterns", "no tool of LeadMagic matches "+strings.Join(s.unmatched, ", "), "correct --tools or --exclude-tools")
 	}
-	return n.checks
-}
-
-// skipStages are the checks of stages that were not looked at.
-func skipStages(why string, stages ...Stage) []Check {
-	var checks []Check
-	for _, stage := range stages {
-		n := notes{stage: stage}
-		n.skip(why, string(stage))
-		checks = append(checks, n.checks...)
-	}
-	return checks
-}
-
-// warnOnly makes warnings of faults.
-func warnOnly(checks []Check) {
-	for i := range checks {
-		if checks[i].Status == Fail {
-			checks[i].Status = Warn
-		}
-	}
 }
 
 // codeOf is the kind of problem that an error is, empty for any other.
@@ -443,4 +411,91 @@ func codeOf(err error) problem.Code {
 		return p.Code
 	}
 	return ""
+}
+
+// A signInCheck is what became of the sign-in of login --web.
+type signInCheck struct {
+	state  signin.State // as it is kept
+	issuer string       // who signs people in for the hosted server now
+	err    error        // why that is not known
+	used   error        // why the hosted server takes no session with the sign-in
+}
+
+// askSignIn makes the requests that need the network.
+func (d *Doctor) askSignIn(ctx context.Context) *signInCheck {
+	c := &signInCheck{}
+	c.used = d.Route.SignedIn(ctx) // which renews what has run out
+	c.state = d.SignIn.Look(ctx)
+	c.issuer, c.err = d.Route.Discover(ctx)
+	return c
+}
+
+// signIn says how the sign-in is. c is nil where nothing was asked, for a reason. Without a sign-in there is nothing to say,
+// unless the settings want one.
+func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why string) {
+	n.stage = atSignIn
+	const run = "run: " + signin.Command
+	switch {
+	case d.SignIn == nil:
+		return
+	case c == nil:
+		c = &signInCheck{state: d.SignIn.Look(ctx)}
+	}
+	s := c.state
+	switch {
+	case s.Broken != nil:
+		n.problem("token", Fail, s.Broken)
+		return
+	case !s.Stored && d.Route.SignInOnly:
+		n.fail("token", "nobody has signed in here", run)
+		return
+	case !s.Stored:
+		return
+	case why != "":
+		n.skip(why, "discovery")
+	case c.err != nil && codeOf(c.err) == problem.NotAllowed:
+		n.problem("discovery", Fail, c.err)
+	case c.err != nil:
+		n.problem("discovery", Warn, c.err) // who has signed in stays so
+	default:
+		n.ok("discovery", "%s signs people in for %s", problem.PrintableLine(c.issuer, problem.MaxLine), d.Route.MCP.Host)
+	}
+	if strings.Contains(s.Over, "client") {
+		n.fail("registration", s.Over, run)
+	} else {
+		n.ok("registration", "as client %s", s.Client)
+	}
+	who := ""
+	if s.Who != "" {
+		who = " of " + s.Who
+	}
+	left := time.Until(s.Expires).Round(time.Second)
+	switch {
+	case s.Over != "":
+		n.fail("token", "the sign-in"+who+" has run out: "+s.Over, run)
+	case s.Mode != 0:
+		n.warn("token", fmt.Sprintf("%s can be read by others (mode %04o)", s.Place, s.Mode), "chmod 600 "+s.Place+"; if somebody may have read it: leadmagic-mcp-proxy logout, then "+signin.Command)
+	case s.Expires.IsZero():
+		n.ok("token", "one%s in %s", who, s.Place)
+	case left > 0:
+		n.ok("token", "one%s in %s, for %s", who, s.Place, left)
+	default:
+		n.warn("token", fmt.Sprintf("one%s in %s, which has run out", who, s.Place), "the next session renews it")
+	}
+	switch {
+	case s.Over != "":
+		n.skip("the sign-in has run out", "refresh")
+	case !s.Renewable:
+		n.warn("refresh", "the authorization server gave no refresh token: the sign-in ends with its token", run+" then")
+	default:
+		n.ok("refresh", "each session renews it by itself")
+	}
+	switch {
+	case why != "":
+		n.skip(why, "resource")
+	case c.used != nil:
+		n.problem("resource", Fail, c.used)
+	default:
+		n.ok("resource", "%s takes the sign-in", d.Route.MCP.Host)
+	}
 }
