@@ -2,8 +2,10 @@ package editor
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A format reads and edits one kind of config file. Its edits leave every byte alone that is not part of
@@ -98,25 +100,31 @@ func splice(doc []byte, from, to int, text string) []byte {
 	return append(out, doc[to:]...)
 }
 
-// unchangedBut makes sure that an edit has changed nothing else: TOML and YAML let one thing be written in many ways.
-func unchangedBut(f format, old, changed []byte, path []string) error {
-	a, err := f.decode(old)
+// editLines has a file of TOML or YAML edited, whose byte order mark stays, and makes sure that nothing else has changed:
+// both let one thing be written in many ways. head are lines that may come and go with the first entry.
+func editLines(f format, doc []byte, path []string, head string, edit func(doc []byte) ([]byte, error)) ([]byte, error) {
+	mark, doc := cutBOM(doc)
+	out, err := edit(doc)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b, err := f.decode(changed)
-	for _, m := range []map[string]any{a, b} {
+	var others [3]string
+	for i, text := range [][]byte{doc, out, []byte(head)} {
+		m, bad := f.decode(text)
+		err = errors.Join(err, bad)
 		servers, _ := m[path[0]].(map[string]any)
 		delete(servers, path[1])
 		if len(servers) == 0 {
 			delete(m, path[0])
 		}
+		if len(m) > 0 {
+			others[i] = fmt.Sprintf("%#v", m) // compared as text, since a NaN is not equal to itself
+		}
 	}
-	// Compared as text, since a NaN is not equal to itself, and a file without anything may be nil.
-	if err != nil || len(a)+len(b) > 0 && fmt.Sprintf("%#v", a) != fmt.Sprintf("%#v", b) {
-		return errors.New("this file cannot be edited without changing something else; edit it by hand")
+	if err != nil || others[0] != others[1] && cmp.Or(others[0], others[2]) != cmp.Or(others[1], others[2]) {
+		return nil, errors.New("this file cannot be edited without changing something else; edit it by hand")
 	}
-	return nil
+	return slices.Concat(mark, out), nil
 }
 
 // An Object is a table of a config file, in the order in which it is written. Its values are strings,

@@ -119,16 +119,17 @@ func editable(doc []byte, lines []tomlLine, path []string) error {
 	return nil
 }
 
-// open reads a document that is to be edited: its expressions, and those that make up the entry.
-func (f tomlFormat) open(doc []byte, path []string) (lines, entry []tomlLine, err error) {
+// open reads a document that is to be edited: the expressions that make up the entry.
+func (f tomlFormat) open(doc []byte, path []string) (entry []tomlLine, err error) {
 	if _, err := f.decode(doc); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if lines, err = tomlLines(doc); err != nil {
-		return nil, nil, err
+	lines, err := tomlLines(doc)
+	if err == nil {
+		err = editable(doc, lines, path)
 	}
-	if err := editable(doc, lines, path); err != nil {
-		return nil, nil, err
+	if err != nil {
+		return nil, err
 	}
 	for i, l := range lines {
 		if !l.under(path) {
@@ -141,32 +142,25 @@ func (f tomlFormat) open(doc []byte, path []string) (lines, entry []tomlLine, er
 		}
 		entry = append(entry, l)
 	}
-	return lines, entry, nil
+	return entry, nil
 }
 
 func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	_, entry, err := f.open(doc, path)
-	if err != nil {
-		return nil, err
-	}
-	end := lineEnd(doc)
-	text := tomlTable(path, value, end)
-	var out []byte
-	switch {
-	case len(entry) > 0 && entry[0].header:
-		out = cutBlocks(doc, entry[1:])
+	return editLines(f, doc, path, "", func(doc []byte) ([]byte, error) {
+		entry, err := f.open(doc, path)
+		if err != nil {
+			return nil, err
+		}
+		end := lineEnd(doc)
+		text := tomlTable(path, value, end)
+		if len(entry) == 0 || !entry[0].header {
+			return appendTable(cutBlocks(doc, entry), text, end), nil
+		}
 		if !bytes.HasSuffix(doc[:entry[0].to], []byte("\n")) {
 			text = strings.TrimSuffix(text, end)
 		}
-		out = splice(out, entry[0].from, entry[0].to, text)
-	default:
-		out = appendTable(cutBlocks(doc, entry), text, end)
-	}
-	if err := unchangedBut(f, doc, out, path); err != nil {
-		return nil, err
-	}
-	return slices.Concat(mark, out), nil
+		return splice(cutBlocks(doc, entry[1:]), entry[0].from, entry[0].to, text), nil
+	})
 }
 
 // appendTable adds a table after a blank line. A file whose last line does not end stays one: remove
@@ -183,24 +177,18 @@ func appendTable(doc []byte, text, end string) []byte {
 
 // remove needs no look at the file as it was: a table leaves no trace above it.
 func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	_, entry, err := f.open(doc, path)
-	if err != nil || len(entry) == 0 {
-		return slices.Concat(mark, doc), err
-	}
-	end := lineEnd(doc)
-	out := doc
-	for _, b := range slices.Backward(entry) {
-		head, rest := out[:b.from], out[b.to:]
-		if b.header {
-			head, rest = closeGap(head, rest, end, out[b.to-1] == '\n')
+	return editLines(f, doc, path, "", func(doc []byte) ([]byte, error) {
+		entry, err := f.open(doc, path)
+		end := lineEnd(doc)
+		for _, b := range slices.Backward(entry) {
+			head, rest := doc[:b.from], doc[b.to:]
+			if b.header {
+				head, rest = closeGap(head, rest, end, doc[b.to-1] == '\n')
+			}
+			doc = slices.Concat(head, rest)
 		}
-		out = slices.Concat(head, rest)
-	}
-	if err := unchangedBut(f, doc, out, path); err != nil {
-		return nil, err
-	}
-	return slices.Concat(mark, out), nil
+		return doc, err
+	})
 }
 
 // closeGap takes away what appendTable put before a table: a blank line, and the line end of a last line

@@ -300,93 +300,76 @@ func (y *yamlLines) replace(from, to int, text string) []byte {
 }
 
 func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	y, err := f.open(doc, path)
+	out, err := editLines(f, doc, path, f.head, func(doc []byte) ([]byte, error) {
+		y, err := f.open(doc, path)
+		if err != nil {
+			return nil, err
+		}
+		in, unit := strings.Repeat(" ", y.last), "  "
+		if y.items == nil {
+			in = y.indent + unit
+		} else if !f.list {
+			unit = in[len(y.indent):]
+		}
+		text := string(f.text(path[1], value, in, unit, y.end))
+		switch n := len(y.lines); {
+		case y.entry != nil:
+			from := y.entry.Line - 1
+			return y.replace(from, y.past(from, y.last, false), text), nil
+		case y.items != nil:
+			return y.replace(y.behind(), y.behind(), text), nil
+		case y.key != nil:
+			at := y.key.Line - 1
+			line, _ := emptied(y.lines[at], path[0])
+			to := y.past(at, len(y.indent), false) // behind its comments
+			between := strings.Join(y.lines[at+1:to], "")
+			if between != "" && !strings.HasSuffix(between, "\n") {
+				between += y.end
+			}
+			return y.replace(at, to, strings.TrimRight(line, "\r\n")+y.end+between+text), nil
+		case y.rooted:
+			return y.replace(n, n, y.indent+path[0]+":"+y.end+text), nil
+		default:
+			return y.replace(n, n, f.headText(y.end)+path[0]+":"+y.end+text), nil
+		}
+	})
 	if err != nil {
-		return nil, err
-	}
-	in, unit := strings.Repeat(" ", y.last), "  "
-	if y.items == nil {
-		in = y.indent + unit
-	} else if !f.list {
-		unit = in[len(y.indent):]
-	}
-	text := string(f.text(path[1], value, in, unit, y.end))
-	var out []byte
-	switch n := len(y.lines); {
-	case y.entry != nil:
-		from := y.entry.Line - 1
-		out = y.replace(from, y.past(from, y.last, false), text)
-	case y.items != nil:
-		out = y.replace(y.behind(), y.behind(), text)
-	case y.key != nil:
-		at := y.key.Line - 1
-		line, _ := emptied(y.lines[at], path[0])
-		to := y.past(at, len(y.indent), false) // behind its comments
-		between := strings.Join(y.lines[at+1:to], "")
-		if between != "" && !strings.HasSuffix(between, "\n") {
-			between += y.end
-		}
-		out = y.replace(at, to, strings.TrimRight(line, "\r\n")+y.end+between+text)
-	default:
-		head := ""
-		if !y.rooted {
-			head = f.headText(y.end)
-		}
-		out = y.replace(n, n, head+y.indent+path[0]+":"+y.end+text)
-	}
-	if err := f.check(doc, out, path); err != nil {
 		return nil, err
 	}
 	if _, found, err := valueAt(f, out, path); err != nil || !found { // below a member without a name, say
 		return nil, errLines(1, path[0])
 	}
-	return slices.Concat(mark, out), nil
+	return out, nil
 }
 
 // remove takes the entry's lines away. Servers that are none then become what they were before, or go as well.
 func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	y, err := f.open(doc, path)
-	if err != nil || y.entry == nil {
-		return slices.Concat(mark, doc), err
-	}
-	from := y.entry.Line - 1
-	to, text := y.past(from, y.last, false), ""
-	only := len(y.items.Content) == 1 || y.items.Kind == yaml.MappingNode && len(y.items.Content) == 2
-	if key := y.key.Line - 1; only {
-		between := strings.Join(y.lines[key+1:from], "")
-		_, before = cutBOM(before)
-		was, err := f.open(before, path)
-		switch line := y.lines[key]; {
-		case err == nil && was.key != nil:
-			text = was.lines[was.key.Line-1]
-		case strings.Contains(line, "#") || !blank([]byte(between)):
-			text = line
-		case err == nil && !was.rooted && blank([]byte(strings.Join(y.lines[to:], ""))) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
-			key -= strings.Count(f.head, "\n")
+	return editLines(f, doc, path, f.head, func(doc []byte) ([]byte, error) {
+		y, err := f.open(doc, path)
+		if err != nil || y.entry == nil {
+			return doc, err
 		}
-		if from = key; text != "" && (between != "" || to < len(y.lines)) {
-			text = strings.TrimRight(text, "\r\n") + y.end + between
+		from := y.entry.Line - 1
+		to, text := y.past(from, y.last, false), ""
+		only := len(y.items.Content) == 1 || y.items.Kind == yaml.MappingNode && len(y.items.Content) == 2
+		if key := y.key.Line - 1; only {
+			between := strings.Join(y.lines[key+1:from], "")
+			_, before := cutBOM(before)
+			was, err := f.open(before, path)
+			switch line := y.lines[key]; {
+			case err == nil && was.key != nil:
+				text = was.lines[was.key.Line-1]
+			case strings.Contains(line, "#") || !blank([]byte(between)):
+				text = line
+			case err == nil && !was.rooted && blank([]byte(strings.Join(y.lines[to:], ""))) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
+				key -= strings.Count(f.head, "\n")
+			}
+			if from = key; text != "" && (between != "" || to < len(y.lines)) {
+				text = strings.TrimRight(text, "\r\n") + y.end + between
+			}
 		}
-	}
-	out := y.replace(from, to, text)
-	if err := f.check(doc, out, path); err != nil {
-		return nil, err
-	}
-	return slices.Concat(mark, out), nil
-}
-
-// check makes sure that an edit has changed nothing else.
-func (f yamlFormat) check(old, changed []byte, path []string) error {
-	err := unchangedBut(f, old, changed, path)
-	for _, doc := range []*[]byte{&old, &changed} {
-		if root, empty := f.parse(*doc); root == nil && empty == nil && err != nil {
-			*doc = []byte(f.head)
-			return unchangedBut(f, old, changed, path)
-		}
-	}
-	return err
+		return y.replace(from, to, text), nil
+	})
 }
 
 func (f yamlFormat) headText(end string) string { return strings.ReplaceAll(f.head, "\n", end) }
