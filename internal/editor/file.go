@@ -37,26 +37,18 @@ type configFile struct {
 // readConfig reads a file that may be missing. Symbolic links are followed; one that leads nowhere is an
 // error, since a file put in its place would cut the link.
 func (s System) readConfig(path string) (*configFile, error) {
-	f := &configFile{path: path, real: path, write: s.write, rename: s.rename}
+	f := &configFile{path: path, real: realPath(path), write: s.write, rename: s.rename}
 	if f.write == nil {
 		f.write = writeAll
 	}
 	if f.rename == nil {
 		f.rename = os.Rename
 	}
-	real, err := filepath.EvalSymlinks(path)
+	var err error
+	f.data, f.info, err = file.Read(f.real, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.real = realPath(path)
 		return f, dangling(path)
-	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", path, file.Bare(err))
-	}
-	f.real = real
-	f.data, f.info, err = readRegular(real)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // removed a moment ago
-		return f, nil
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", path, file.Bare(err))
 	}
@@ -138,9 +130,6 @@ func (f *configFile) linked() bool {
 	info, err := os.Lstat(f.path)
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
-
-// readRegular reads a regular file of reasonable size. Anything else could block for ever.
-func readRegular(path string) ([]byte, fs.FileInfo, error) { return file.Read(path, maxFile) }
 
 // writable says beforehand why a file will not be replaced. A rename would not mind a read-only file, but
 // whoever made it one does.
@@ -275,7 +264,7 @@ func writeAll(file *os.File, data []byte) error {
 
 // unchanged compares the file with what was read.
 func (f *configFile) unchanged() error {
-	data, _, err := readRegular(f.real)
+	data, _, err := file.Read(f.real, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return changedIf(f.info != nil)
@@ -333,7 +322,7 @@ func (f *configFile) before() (data []byte, ok bool) {
 	if len(paths) == 0 {
 		return nil, false
 	}
-	data, _, err := readRegular(paths[0])
+	data, _, err := file.Read(paths[0], maxFile)
 	return data, err == nil
 }
 
@@ -357,12 +346,10 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 // dropBackups removes the backups that say nothing any more: those equal to the file as it is now.
 func (f *configFile) dropBackups(now []byte) error {
 	for _, path := range f.backups() {
-		data, _, err := readRegular(path)
-		if err != nil || !bytes.Equal(data, now) {
-			continue
-		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing %s: %w", path, file.Bare(err))
+		if data, _, err := file.Read(path, maxFile); err == nil && bytes.Equal(data, now) {
+			if err := discard(path); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
