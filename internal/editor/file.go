@@ -283,17 +283,11 @@ func (f *configFile) remove(own string) error {
 		return fmt.Errorf("removing %s: %w", f.path, file.Bare(err))
 	}
 	for dir := filepath.Dir(f.path); own != "" && strings.HasPrefix(dir, own); dir = filepath.Dir(dir) {
-		if !removeEmpty(dir) {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() || os.Remove(dir) != nil { // a link to a folder stays
 			break
 		}
 	}
 	return nil
-}
-
-// removeEmpty removes a folder that holds nothing, if it is one and not a link to one.
-func removeEmpty(dir string) bool {
-	info, err := os.Lstat(dir)
-	return err == nil && info.IsDir() && os.Remove(dir) == nil
 }
 
 // backupSign is part of the name of every backup: <file>.leadmagic-2006-01-02.bak

@@ -1,7 +1,9 @@
 package editor
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // tries is how often an edit begins anew because another program writes the same file: Claude Code does
@@ -276,14 +280,12 @@ func newMode(scope Scope) fs.FileMode {
 // ownFolder is the folder that may go with its last file.
 func (e Editor) ownFolder(s System, scope Scope, path string) string {
 	if scope == Project {
-		dir := filepath.Dir(path)
-		for dir != s.Folder && filepath.Dir(dir) != s.Folder && filepath.Dir(dir) != dir {
-			dir = filepath.Dir(dir)
+		rel, err := filepath.Rel(s.Folder, path)
+		first, _, below := strings.Cut(filepath.ToSlash(rel), "/")
+		if err != nil || !below || !filepath.IsLocal(rel) {
+			return ""
 		}
-		if filepath.Dir(dir) == s.Folder {
-			return dir
-		}
-		return ""
+		return filepath.Join(s.Folder, first)
 	}
 	dir, err := e.own(s)
 	switch {
@@ -305,4 +307,60 @@ func (f *configFile) diff(c change) string {
 	}
 	_, text, _ := strings.Cut(string(diff.Diff(from, masked(f.data), to, masked(c.data))), "\n") // without the line that names diff itself
 	return text
+}
+
+// show is an entry as JSON to be looked at, secrets hidden.
+func show(entry any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(entry); err != nil {
+		return "" // what was read as JSON or TOML can be written as JSON, except a NaN
+	}
+	return strings.TrimSpace(string(masked(b.Bytes())))
+}
+
+// secrets are quoted values under a name that speaks of a secret, or after an option that does.
+var secrets = []*lazyregexp.Regexp{
+	lazyregexp.New(`(?i)(["']?[\w.-]*` + telling + `[\w.-]*["']?\s*[:=]\s*["'])([^"'\n]+)`),
+	lazyregexp.New(`(?im)((?:^[ -]*|[{,] *)[\w.-]*` + telling + `[\w.-]* *: +)([^"'\s#\[{|>&*][^\n,}]*)`), // YAML
+	lazyregexp.New(`(?i)(["']--?[\w-]*` + telling + `[\w-]*(?:["']\s*,\s*["']|=))([^"'\n]+)`),
+}
+
+// telling are the words in a name that speak of a secret.
+const telling = `(?:key|token|secret|passw|auth|credential|cookie)`
+
+// where is the end of a name that speaks of where a secret is or how it is sent, such as --auth-scheme: its
+// value is none.
+var where = lazyregexp.New(`(?i)(?:file|path|command|scheme)["'\s:=,]*$`)
+
+// masked is a text to be shown: the values of secrets, ours and other people's, are hidden in it. Lines
+// stay where they are.
+func masked(text []byte) []byte {
+	for _, re := range secrets {
+		text = re.ReplaceAllFunc(text, func(m []byte) []byte {
+			at := re.FindSubmatchIndex(m)
+			if !isLiteral(string(m[at[4]:at[5]])) || where.Match(m[at[2]:at[3]]) {
+				return m
+			}
+			return append(bytes.Clone(m[:at[4]]), keyscan.Hidden...)
+		})
+	}
+	return []byte(keyscan.Hide(string(keyscan.Replace(text, keyscan.Hidden))))
+}
+
+// references are the ways in which files name a value instead of holding it: variables of all kinds,
+// templates, commands, and the name of the variable itself (Codex: env_http_headers).
+var references = lazyregexp.New("^(\\$|%[A-Za-z_]+%|\\{+ *(env|file|secrets?)|\\{\\{|<|`|@|#|!|op://|vault:|ENC\\[|LEADMAGIC_|leadmagic_|process\\.env|os\\.|env\\.|None$|null$|true$|false$|string$|\\*+$|\\.+$|…)")
+
+// isLiteral says whether a value is one, and not a reference or a sample.
+func isLiteral(v string) bool {
+	v = strings.TrimSpace(v)
+	if v == "" || references.MatchString(v) || keyscan.Sample(v) {
+		return false
+	}
+	// Bearer ${…} and the like
+	_, last, _ := strings.Cut(v, " ")
+	return !strings.HasPrefix(last, "$") && !strings.HasPrefix(last, "{")
 }

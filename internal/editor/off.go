@@ -72,6 +72,16 @@ func last(files []settingsFile, names ...string) (value any, path string) {
 	return value, path
 }
 
+// listed says which of some files has a name in a list.
+func listed(files []settingsFile, list, name string) string {
+	for _, f := range files {
+		if slices.Contains(texts(f.data[list]), name) {
+			return list + " in " + f.path + " names it"
+		}
+	}
+	return ""
+}
+
 // claudeOff looks at Claude Code's settings, and at what /mcp has kept for this folder.
 // Source: code.claude.com/docs, settings and managed-mcp.
 func claudeOff(s System, scope Scope, name string) string {
@@ -93,46 +103,34 @@ func claudeOff(s System, scope Scope, name string) string {
 			files = append(files, settingsFile{f.path, project})
 		}
 	}
+	if off := listed(files, "deniedMcpServers", name); off != "" {
+		return off
+	}
 	for _, f := range files {
-		if slices.Contains(serverNames(f.data["deniedMcpServers"]), name) {
-			return "deniedMcpServers in " + f.path + " names it"
-		}
 		allowed, ok := f.data["allowedMcpServers"].([]any)
-		if names := serverNames(allowed); ok && !slices.Contains(names, name) && len(names) == len(allowed) {
+		names := texts(allowed) // other items match by a command or an address
+		if ok && !slices.Contains(names, name) && len(names) == len(allowed) {
 			return "allowedMcpServers in " + f.path + " does not name it"
 		}
 	}
 	if scope != Project {
 		return ""
 	}
-	listed, approved := "", false
+	if off := listed(files, "disabledMcpjsonServers", name); off != "" {
+		return off
+	}
+	list, approved := "", false
 	for _, f := range files {
-		if slices.Contains(texts(f.data["disabledMcpjsonServers"]), name) {
-			return "disabledMcpjsonServers in " + f.path + " names it"
-		}
 		names := texts(f.data["enabledMcpjsonServers"])
 		if len(names) > 0 {
-			listed = f.path
+			list = f.path
 		}
 		approved = approved || f.data["enableAllProjectMcpServers"] == true || slices.Contains(names, name)
 	}
-	if listed != "" && !approved {
-		return "enabledMcpjsonServers in " + listed + " does not name it, so it waits for approval"
+	if list != "" && !approved {
+		return "enabledMcpjsonServers in " + list + " does not name it, so it waits for approval"
 	}
 	return ""
-}
-
-// serverNames are the names in one of Claude Code's lists of servers, whose other items match by a command or an address.
-func serverNames(list any) []string {
-	items, _ := list.([]any)
-	var names []string
-	for _, item := range items {
-		m, _ := item.(map[string]any)
-		if name, ok := m["serverName"].(string); ok {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // geminiOff looks at Gemini CLI's lists, whose names may be in any case, and at what gemini mcp disable has kept.
@@ -195,12 +193,7 @@ func zedOff(s System, _ Scope, _ string) string {
 // copilotOff looks at what /mcp disable has kept. Source: github/app#290.
 func copilotOff(s System, _ Scope, name string) string {
 	const own = "${COPILOT_HOME:-~/.copilot}/"
-	for _, f := range s.settingsFiles(own+"settings.json", own+"config.json") {
-		if slices.Contains(texts(f.data["disabledMcpServers"]), name) {
-			return "disabledMcpServers in " + f.path + " names it"
-		}
-	}
-	return ""
+	return listed(s.settingsFiles(own+"settings.json", own+"config.json"), "disabledMcpServers", name)
 }
 
 // opencodeOff looks at the patterns with which opencode and its like hide tools, whose names begin with that of their

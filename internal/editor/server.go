@@ -1,9 +1,7 @@
 package editor
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
 // A Server is an entry as it stands in a config file, in whichever shape.
@@ -125,7 +124,7 @@ func FindLaunch(command string, args []string, is func(word string) bool, getenv
 			case named(word):
 				l.Args = slices.Concat(upToOperator(words[j+1:]), rest)
 				return l, true
-			case assigns && isVariable(name):
+			case assigns && variableName.MatchString(name):
 				l.Env = append(l.Env, strings.TrimRight(word, ";&"))
 			}
 		}
@@ -176,13 +175,9 @@ func upToOperator(words []string) []string {
 	return words
 }
 
-func isVariable(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	})
-}
+var variableName = lazyregexp.New(`^[A-Za-z0-9_]+$`)
 
-// texts is a list of strings; Codex also takes tables with a name in its list of variables.
+// texts is a list of strings; Codex's list of variables and Claude Code's lists of servers have objects with a name too.
 func texts(value any) []string {
 	items, _ := value.([]any)
 	var out []string
@@ -191,7 +186,7 @@ func texts(value any) []string {
 		case string:
 			out = append(out, item)
 		case map[string]any:
-			if name, ok := item["name"].(string); ok {
+			if name, ok := cmp.Or(item["name"], item["serverName"]).(string); ok {
 				out = append(out, name)
 			}
 		}
@@ -243,18 +238,6 @@ func sameStart(have, want Server) bool {
 		}
 	}
 	return true
-}
-
-// show is an entry as JSON to be looked at, secrets hidden.
-func show(entry any) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(entry); err != nil {
-		return "" // what was read as JSON or TOML can be written as JSON, except a NaN
-	}
-	return strings.TrimSpace(string(masked(b.Bytes())))
 }
 
 // Installed is an entry and where it stands.
