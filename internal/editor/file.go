@@ -125,10 +125,10 @@ func dangling(path string) error {
 	return nil
 }
 
-// linked says whether the file is reached by a symbolic link of its own: whoever made that wants to keep it.
-func (f *configFile) linked() bool {
-	info, err := os.Lstat(f.path)
-	return err == nil && info.Mode()&fs.ModeSymlink != 0
+// linked says whether a path is a symbolic link, or a junction of Windows: whoever made that wants to keep it.
+func linked(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0
 }
 
 // writable says beforehand why a file will not be replaced. A rename would not mind a read-only file, but
@@ -283,7 +283,7 @@ func (f *configFile) remove(own string) error {
 		return fmt.Errorf("removing %s: %w", f.path, file.Bare(err))
 	}
 	for dir := filepath.Dir(f.path); own != "" && strings.HasPrefix(dir, own); dir = filepath.Dir(dir) {
-		if info, err := os.Lstat(dir); err != nil || !info.IsDir() || os.Remove(dir) != nil { // a link to a folder stays
+		if linked(dir) || os.Remove(dir) != nil {
 			break
 		}
 	}

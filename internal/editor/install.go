@@ -118,7 +118,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 		if c.data, err = e.without(f.data, r.Name, before); err != nil {
 			return c, err
 		}
-		c.gone = !backed && !f.linked() && blank(c.data)
+		c.gone = !backed && !linked(f.path) && blank(c.data)
 		return c, nil
 	})
 }
