@@ -54,7 +54,7 @@ func TestCancelWhileTheBalanceIsRead(t *testing.T) {
 func TestInitializeAgainWaitsAsLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: says("up", version)}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"up"`)
 		pass(time.Minute)
@@ -87,7 +87,7 @@ func (r *recorder) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Messag
 func TestCancelIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &unsent{scripted: scripted{answer: says("up", version)}}
-		f := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}}
+		f := &Failover{Candidates: []*Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := newEditor(t, f)
 		d.Write(hello)
 		d.Want(`"from":"up"`)
@@ -116,7 +116,7 @@ func (u *unsent) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message 
 // An editor must not cancel initialize; one that does so gets its response all the same, and the session goes on.
 func TestCancelInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		synctest.Wait()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}`)
@@ -145,7 +145,7 @@ func TestTakeoverKeepsRequestsOfLeadMagic(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(ready)
@@ -188,7 +188,7 @@ func TestTakeoverWhileTheFallbackServerAnswers(t *testing.T) {
 			time.AfterFunc(2*firstPause, func() { slow.deliver(says("standby", version)(m)) })
 			return nil
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: slow})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: slow})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
@@ -213,7 +213,7 @@ func TestTakeoverEndsItsCalls(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
@@ -253,7 +253,7 @@ func TestBatchWithASubscription(t *testing.T) {
 			}
 			return says("up", batchVersion)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(hello)
 		d.Want(`"from":"up"`)
 		d.Write(`[` + find1 + `,{"jsonrpc":"2.0","id":2,"method":"subscriptions/listen"}]`)

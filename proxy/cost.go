@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +47,9 @@ type cost struct {
 	final  bool // the balance cannot tell more
 }
 
+// refusals are the codes of JSON-RPC errors after which nothing was carried out.
+var refusals = []int{jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams, jsonrpc.CodeHeaderMismatch}
+
 // costOf is what a response says that its call has cost: what it states, nothing if the call was refused, else the worst
 // case.
 func costOf(r *reservation, response *jsonrpc.Message) cost {
@@ -61,19 +65,10 @@ func costOf(r *reservation, response *jsonrpc.Message) cost {
 		}
 	case response.Result != nil:
 		c.read(response.Result)
-	case isRefusal(response.ErrorCode()):
+	case slices.Contains(refusals, response.ErrorCode()):
 		c.Credits, c.Basis = 0, Refused
 	}
 	return c
-}
-
-// isRefusal reports whether nothing was carried out after a JSON-RPC error of that code.
-func isRefusal(code int) bool {
-	switch code {
-	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams, jsonrpc.CodeHeaderMismatch:
-		return true
-	}
-	return false
 }
 
 // read takes from a result what it says of the cost.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"context"
-	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -40,7 +39,7 @@ type Candidate struct {
 // accepts later takes it over. Stateless requests go to the first candidate that answers one.
 type Failover struct {
 	// Candidates in order. Without any, Refusal says why.
-	Candidates []Candidate
+	Candidates []*Candidate
 	Refusal    *problem.Problem
 	// Fallback answers initialize and lists while no candidate does, and the status tool at any time.
 	Fallback Upstream
@@ -57,17 +56,16 @@ type Failover struct {
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	state      jsonrpc.SessionState
-	fallback   Candidate // is Fallback
+	fallback   *Candidate // is Fallback
 
 	// The mutex guards what follows and the fields of the current session. Nobody sends or notifies while holding it.
-	mu               sync.Mutex
-	first            time.Time        // when the editor first asked for anything
-	current          *failoverSession // the last that the editor has begun, nil if there is none
-	stateless        *Candidate       // who answers stateless requests, nil while that is not decided
-	asked            *Candidate       // who was last sent one while that is not decided
-	statelessProblem *problem.Problem // why nobody answers those, nil if that is not known
-	outage           *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
-	outageAt         time.Time
+	mu        sync.Mutex
+	first     time.Time        // when the editor first asked for anything
+	current   *failoverSession // the last that the editor has begun, nil if there is none
+	stateless *Candidate       // who answers stateless requests, nil while that is not decided
+	asked     *Candidate       // who was last sent one while that is not decided
+	outage    *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
+	outageAt  time.Time
 }
 
 // A failoverSession is what one initialize of the editor's has begun.
@@ -96,26 +94,14 @@ type failoverSession struct {
 func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.notify = notify
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.statelessProblem = f.Refusal
-	f.fallback.Upstream = f.Fallback
-	for c := range f.upstreams() {
+	f.outage = f.Refusal
+	f.fallback = &Candidate{Upstream: f.Fallback}
+	for _, c := range slices.Concat(f.Candidates, []*Candidate{f.fallback}) {
 		c.Upstream.Start(func(m *jsonrpc.Message) {
 			if f.forwards(c) {
 				notify(m)
 			}
 		})
-	}
-}
-
-// upstreams yields the candidates and the fallback server.
-func (f *Failover) upstreams() iter.Seq[*Candidate] {
-	return func(yield func(*Candidate) bool) {
-		for i := range f.Candidates {
-			if !yield(&f.Candidates[i]) {
-				return
-			}
-		}
-		yield(&f.fallback)
 	}
 }
 
@@ -135,9 +121,10 @@ func (f *Failover) Close(ctx context.Context) {
 	f.cancel() // nothing begins in the background after this
 	f.mu.Unlock()
 	var closing sync.WaitGroup
-	for c := range f.upstreams() {
+	for _, c := range f.Candidates {
 		closing.Go(func() { c.Upstream.Close(ctx) })
 	}
+	closing.Go(func() { f.Fallback.Close(ctx) })
 	closing.Wait()
 	waitFor(ctx, &f.background)
 }
@@ -163,24 +150,24 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 		return f.Fallback.Call(ctx, request)
 	}
 	c, _ := f.candidateOf(s)
-	if c == &f.fallback && needsLeadMagic(request) {
+	if c == f.fallback && needsLeadMagic(request) {
 		f.tryAgain(ctx, s, recoverFor)
 		var p *problem.Problem
 		switch c, p = f.candidateOf(s); {
 		case ctx.Err() != nil:
 			return notSentResponse(ctx, request)
-		case c == &f.fallback:
+		case c == f.fallback:
 			return jsonrpc.Failed(request, p)
 		}
 	}
-	if c == &f.fallback {
+	if c == f.fallback {
 		response := f.Fallback.Call(ctx, request)
 		f.mu.Lock()
-		if c = s.candidate; c == &f.fallback {
+		if c = s.candidate; c == f.fallback {
 			f.state.Answered(request, response) // in one step, since a takeover sends what was recorded before it
 		}
 		f.mu.Unlock()
-		if c == &f.fallback {
+		if c == f.fallback {
 			return response
 		}
 	}
@@ -230,7 +217,7 @@ func (f *Failover) Notify(ctx context.Context, m *jsonrpc.Message) {
 	case f.stateless != nil:
 		c = f.stateless
 	case len(f.Candidates) > 0:
-		c = &f.Candidates[0]
+		c = f.Candidates[0]
 	}
 	f.mu.Unlock()
 	if c != nil {
@@ -259,8 +246,8 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 	case f.stateless != nil:
 	case p == nil:
 		f.stateless = c
-	case ctx.Err() == nil && p.Code != problem.BadRequest: // which is about the call
-		f.statelessProblem = p
+	case ctx.Err() == nil && f.current == nil && p.Code != problem.BadRequest: // which is about the call
+		f.outage, f.outageAt = p, time.Now()
 	}
 	return response
 }
@@ -269,9 +256,8 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 // returns that one and the response. asked is who was sent it last.
 func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, start int, asked **Candidate) (*Candidate, *jsonrpc.Message) {
 	p := f.Refusal
-	for i := start; i < len(f.Candidates); i++ {
-		c := &f.Candidates[i]
-		if i > start {
+	for i, c := range f.Candidates[start:] {
+		if i > 0 {
 			if why := c.Instead(ctx, p); why != nil {
 				p = why
 				continue
@@ -295,7 +281,7 @@ func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, star
 // initialize opens a session: with a candidate, or with the fallback server if they refuse or take too long.
 func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
 	s := &failoverSession{
-		initialize: request, written: ctx, candidate: &f.fallback,
+		initialize: request, written: ctx, candidate: f.fallback,
 		problem: problem.New(problem.Unreachable, problem.NotSent, "LeadMagic has not answered yet", ""),
 	}
 	s.ctx, s.cancel = context.WithCancel(f.ctx)
@@ -318,11 +304,7 @@ func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *js
 		f.current.cancel()
 		known = cmp.Or(known, f.current.candidate)
 	}
-	for i := range f.Candidates {
-		if &f.Candidates[i] == known {
-			s.start = i
-		}
-	}
+	s.start = max(0, slices.Index(f.Candidates, known))
 	f.current, f.outage = s, nil
 	attempt := f.startAttempt(s)
 	f.mu.Unlock()
@@ -332,11 +314,11 @@ func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *js
 	f.mu.Lock()
 	s.decided = true
 	c, p := s.candidate, s.problem
-	if c == &f.fallback && f.ctx.Err() == nil {
+	if c == f.fallback && f.ctx.Err() == nil {
 		f.background.Go(func() { f.reconnect(s) })
 	}
 	f.mu.Unlock()
-	if c != &f.fallback {
+	if c != f.fallback {
 		return s.response
 	}
 	f.Explained(p)
@@ -516,19 +498,18 @@ func (f *Failover) Status() Status {
 	s := f.current
 	if s != nil {
 		r = Status{LastTry: s.lastTry, Restart: s.restart, Recovered: s.recovered}
-		if s.decided && !s.restart {
-			r.Problem, r.Upstream = s.problem, s.candidate.Name
-		}
-	}
-	if f.outage != nil && r.Problem == nil {
-		r.Problem, r.LastTry = f.outage, f.outageAt
 	}
 	switch {
 	case s != nil && s.decided:
+		r.Upstream = s.candidate.Name
+		if !s.restart {
+			r.Problem = s.problem
+		}
 	case f.stateless != nil:
 		r.Upstream = f.stateless.Name
-	case r.Problem == nil:
-		r.Problem = f.statelessProblem
+	}
+	if f.outage != nil && r.Problem == nil {
+		r.Problem, r.LastTry = f.outage, f.outageAt
 	}
 	return r
 }

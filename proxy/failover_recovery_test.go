@@ -23,7 +23,7 @@ func TestFailoverHealsWhenALateAnswerComes(t *testing.T) {
 			}
 			return says("late", version)(m)
 		}
-		c := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []*Candidate{{Name: "mcp", Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := newEditor(t, c)
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
@@ -61,7 +61,7 @@ func TestFailoverForgetsASessionThatIsTakenOverTooLate(t *testing.T) {
 			}
 			return says("late", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(`{"jsonrpc":"2.0","id":9,"method":"logging/setLevel","params":{"level":"info"}}`)
@@ -82,7 +82,7 @@ func TestFailoverTriedWaitsForTheTryUnderWay(t *testing.T) {
 			time.AfterFunc(6*time.Second, func() { late.deliver(says("late", version)(m)) })
 			return nil
 		}
-		c := &Failover{Candidates: []Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []*Candidate{{Upstream: late}}, Fallback: &scripted{answer: says("standby", version)}}
 		start := time.Now()
 		d := newEditor(t, c)
 		d.Write(hello)
@@ -117,7 +117,7 @@ func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 		}
 		explained := 0
 		c := &Failover{
-			Candidates: []Candidate{{Upstream: other}},
+			Candidates: []*Candidate{{Upstream: other}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(*problem.Problem) { explained++ },
 		}
@@ -148,7 +148,7 @@ func TestFailoverTriesAgainWhatMayPass(t *testing.T) {
 			}
 			return says("flaky", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: flaky}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: flaky}}, Fallback: &scripted{answer: says("standby", version)}})
 		start := time.Now()
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
@@ -178,7 +178,7 @@ func TestFailoverTriesAgainWhenTheKeyChanges(t *testing.T) {
 			return says("keyed", version)(m)
 		}
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{{Upstream: keyed}},
+			Candidates: []*Candidate{{Upstream: keyed}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			KeyChanged: func() bool { return changed.Load() },
 		})
@@ -232,7 +232,7 @@ func TestFailoverTriesAgainForACall(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(ready)
@@ -248,7 +248,7 @@ func TestFailoverTriesAgainForACall(t *testing.T) {
 
 func TestFailoverAnswersACallWhileATryHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		start := time.Now()
@@ -271,7 +271,7 @@ func TestFailoverDoesNotSendACallThatWasCalledOff(t *testing.T) {
 			}
 			return jsonrpc.Failed(m, noKey)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Want(`"from":"standby"`)
 		d.Write(find1)

@@ -17,7 +17,7 @@ func TestFailoverDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{
+			Candidates: []*Candidate{
 				{Upstream: first},
 				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
 			},
@@ -40,7 +40,7 @@ func TestFailoverAsksNoSecondThatMayNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := &scripted{answer: says("second", version)}
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{
+			Candidates: []*Candidate{
 				{Upstream: &scripted{answer: refuses(signIn)}},
 				{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return noKey }},
 			},
@@ -65,7 +65,7 @@ func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 			}()
 			return nil
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(modern3)
 		d.Want("notifications/progress")
 		d.Want(`"id":3`, `"from":"up"`)
@@ -76,7 +76,7 @@ func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 func TestFailoverPassesOnTheCancellationOfAModernCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: silent}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(modern3)
 		synctest.Wait()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
@@ -102,7 +102,7 @@ func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: silent}
 				d := newEditor(t, &Failover{
-					Candidates: []Candidate{
+					Candidates: []*Candidate{
 						{Upstream: first},
 						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem {
 							<-time.After(tt.asks)
@@ -131,7 +131,7 @@ func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
 func TestFailoverPassesOnACallBeforeInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: says("up", version)}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"server/discover"}`)
 		d.Want(`"id":4`, `"from":"up"`)
 		d.Write(ask2)
@@ -160,7 +160,7 @@ func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}}
-		c := &Failover{Candidates: []Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
+		c := &Failover{Candidates: []*Candidate{{Name: "mcp", Upstream: up}}, Fallback: &scripted{answer: silent}}
 		d := newEditor(t, c)
 		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {busy, busy}, {inBadShape, busy}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)

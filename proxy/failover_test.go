@@ -18,7 +18,7 @@ import (
 func TestFailoverTakesTheFirstThatOpensTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, standby := &scripted{answer: says("first", version)}, &scripted{answer: says("second", version)}, &scripted{answer: silent}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Name: "a", Upstream: first}, {Name: "b", Upstream: second}}, Fallback: standby})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Name: "a", Upstream: first}, {Name: "b", Upstream: second}}, Fallback: standby})
 		d.Write(hello)
 		d.Write(ready) // an editor may write on before initialize is answered
 		d.Write(find1)
@@ -39,7 +39,7 @@ func TestFailoverTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
 		var asked *problem.Problem
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{
+			Candidates: []*Candidate{
 				{Name: "a", Upstream: first},
 				{Name: "b", Upstream: second, Instead: func(_ context.Context, p *problem.Problem) *problem.Problem {
 					asked = p
@@ -68,7 +68,7 @@ func TestFailoverTakesTheSecondWhereTheFirstWantsASignIn(t *testing.T) {
 func TestFailoverWaitsForNoInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{{Upstream: &scripted{answer: says("hosted", version)}}},
+			Candidates: []*Candidate{{Upstream: &scripted{answer: says("hosted", version)}}},
 			Fallback:   &scripted{answer: says("standby", version)},
 		})
 		d.Write(find1)
@@ -105,7 +105,7 @@ func TestFailoverAnswersAnInitializeBehindWhichAnotherCame(t *testing.T) {
 						return nil
 					}
 					d := newEditor(t, &Failover{
-						Candidates: []Candidate{{Upstream: hosted}},
+						Candidates: []*Candidate{{Upstream: hosted}},
 						Fallback:   &scripted{answer: says("standby", version)},
 					})
 					d.Write(hello)
@@ -127,7 +127,7 @@ func TestFailoverExplainsARefusalAtOnce(t *testing.T) {
 		var told []*problem.Problem
 		start := time.Now()
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{{Upstream: &scripted{answer: refuses(noKey)}}},
+			Candidates: []*Candidate{{Upstream: &scripted{answer: refuses(noKey)}}},
 			Fallback:   &scripted{answer: says("standby", version)},
 			Explained:  func(p *problem.Problem) { told = append(told, p) },
 		})
@@ -156,7 +156,7 @@ func TestFailoverExplainsWithoutLeadMagic(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			hosted := &scripted{answer: refuses(noKey)}
-			d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: hosted}}, Fallback: &scripted{answer: says("standby", version)}})
+			d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: hosted}}, Fallback: &scripted{answer: says("standby", version)}})
 			d.Write(hello)
 			d.Want(`"id":0`, `"from":"standby"`)
 			d.Write(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
@@ -178,7 +178,7 @@ func TestFailoverExplainsACallThatWasNotSent(t *testing.T) {
 		t.Run(string(opening.Code), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newEditor(t, &Failover{
-					Candidates: []Candidate{{Upstream: &scripted{answer: refuses(opening)}}},
+					Candidates: []*Candidate{{Upstream: &scripted{answer: refuses(opening)}}},
 					Fallback:   &scripted{answer: says("standby", version)},
 				})
 				d.Write(hello)
@@ -206,7 +206,7 @@ func TestFailoverExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				d := newEditor(t, &Failover{
-					Candidates: []Candidate{{Upstream: &scripted{answer: silent}}},
+					Candidates: []*Candidate{{Upstream: &scripted{answer: silent}}},
 					Fallback:   &scripted{answer: says("standby", version)},
 				})
 				if probe {
@@ -233,11 +233,11 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 	}{
 		{"while LeadMagic is tried", "legacy", func(up *scripted) *Failover {
 			up.answer = silent
-			return &Failover{Candidates: []Candidate{{Upstream: up}}}
+			return &Failover{Candidates: []*Candidate{{Upstream: up}}}
 		}},
 		{"between two candidates", "modern", func(up *scripted) *Failover {
 			up.answer = refuses(signIn)
-			return &Failover{Candidates: []Candidate{{Upstream: up}, {Upstream: &scripted{}, Instead: func(context.Context, *problem.Problem) *problem.Problem {
+			return &Failover{Candidates: []*Candidate{{Upstream: up}, {Upstream: &scripted{}, Instead: func(context.Context, *problem.Problem) *problem.Problem {
 				<-time.After(time.Second)
 				return nil
 			}}}}
@@ -272,7 +272,7 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 func TestFailoverAnswersStatusInAHealthySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, standby := &scripted{answer: says("up", version)}, &scripted{answer: says("standby", version)}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: standby})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: standby})
 		d.Write(hello)
 		d.Want(`"from":"up"`)
 		d.Write(ready)
@@ -293,7 +293,7 @@ func TestFailoverKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 		var answers atomic.Pointer[func(*jsonrpc.Message) *jsonrpc.Message]
 		use := func(answer func(*jsonrpc.Message) *jsonrpc.Message) { answers.Store(&answer) }
 		only := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message { return (*answers.Load())(m) }}
-		c := &Failover{Candidates: []Candidate{{Upstream: only}}, Fallback: &scripted{answer: says("standby", version)}}
+		c := &Failover{Candidates: []*Candidate{{Upstream: only}}, Fallback: &scripted{answer: says("standby", version)}}
 		d := newEditor(t, c)
 		use(says("only", version))
 		d.Write(hello)
@@ -344,7 +344,7 @@ func TestFailoverDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 			}
 			return says("up", version)(m)
 		}
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
 		d.Write(hello)
 		d.Write(find1)
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
@@ -360,7 +360,7 @@ func TestFailoverDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 
 func TestFailoverBeginsAnewWithEachInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Fallback: &scripted{answer: silent}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: &scripted{answer: says("up", version)}}}, Fallback: &scripted{answer: silent}})
 		for range 3 {
 			d.Write(hello)
 			d.Want(`"id":0`, `"from":"up"`)
@@ -373,7 +373,7 @@ func TestFailoverBeginsAnewWithEachInitialize(t *testing.T) {
 // A call of the session before may come while the next one is not open yet.
 func TestFailoverAnswersACallThatMeetsTheNextInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newEditor(t, &Failover{Candidates: []Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: says("standby", version)}})
 		d.Write(hello)
 		d.Write(find1)
 		d.Write(strings.Replace(hello, `"id":0`, `"id":9`, 1))

@@ -104,12 +104,7 @@ func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.P
 
 // list lists the tools, once for all calls that wait for it. The problem is why it cannot.
 func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Problem {
-	result := f.listing.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) {
-		if p := f.listOnce(request); p != nil {
-			return nil, p
-		}
-		return nil, nil
-	})
+	result := f.listing.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) { return nil, f.listOnce(request) })
 	select {
 	case r := <-result:
 		return problem.As(r.Err)
@@ -118,7 +113,7 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 	}
 }
 
-func (f *Filter) listOnce(like *jsonrpc.Message) *problem.Problem {
+func (f *Filter) listOnce(like *jsonrpc.Message) error {
 	for range 2 {
 		response := callInternal(f.ctx, &f.next, like, "tools/list", "")
 		switch p := problemOf(response); {
@@ -174,11 +169,10 @@ func (f *Filter) shows(tool []byte) bool {
 
 // hiddenByName says which pattern hides a tool, nil if none does. A pattern that cannot be read hides.
 func (f *Filter) hiddenByName(tool string) *problem.Problem {
-	allowed := len(f.Tools) == 0 || slices.ContainsFunc(f.Tools, func(pattern string) bool {
-		ok, err := matches(pattern, tool)
-		return ok && err == nil
-	})
-	if !allowed {
+	if len(f.Tools) > 0 && !slices.ContainsFunc(f.Tools, func(pattern string) bool {
+		ok, _ := matches(pattern, tool)
+		return ok
+	}) {
 		return hidden("the tool %s is not among those that --tools (LEADMAGIC_TOOLS) allows", tool)
 	}
 	if slices.ContainsFunc(f.Exclude, func(pattern string) bool {

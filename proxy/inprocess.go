@@ -65,8 +65,8 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		}
 	}
 	response := make(chan *jsonrpc.Message, 1)
-	s, ok := p.send(ctx, request, response)
-	if !ok {
+	s := p.send(ctx, request, response)
+	if s == nil {
 		return notSentResponse(ctx, request)
 	}
 	select {
@@ -80,7 +80,7 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 	if byEditor {
 		cancel = cause.Notification
 	}
-	s.queue(cancel.Raw)
+	s.send(cancel, nil)
 	if byEditor {
 		timer := time.NewTimer(lateFor)
 		defer timer.Stop()
@@ -115,13 +115,13 @@ func (p *InProcess) Close(ctx context.Context) {
 	waitFor(ctx, &p.running)
 }
 
-// send gives m to the session that it belongs to, which gives the response to response. It is false if ctx has ended or
-// the upstream is closed.
-func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan *jsonrpc.Message) (*serverSession, bool) {
+// send gives m to the session that it belongs to, which gives the response to response. It is nil if ctx has ended or the
+// upstream is closed.
+func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan *jsonrpc.Message) *serverSession {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ctx.Err() != nil || p.ctx.Err() != nil {
-		return nil, false
+		return nil
 	}
 	p.state.Sent(m)
 	at := &p.session
@@ -144,11 +144,11 @@ func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan 
 			}
 		}
 		if (*at).send(m, response) {
-			return *at, true
+			return *at
 		}
 		*at = nil
 	}
-	return nil, false
+	return nil
 }
 
 // open begins a session.
@@ -202,22 +202,12 @@ func (s *serverSession) send(m *jsonrpc.Message, response chan *jsonrpc.Message)
 		id := jsonrpc.NormalizeID(m.ID)
 		s.waiting[id] = append(s.waiting[id], response)
 	}
-	s.enqueue(m.Raw)
-	return true
-}
-
-func (s *serverSession) queue(raw []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.enqueue(raw)
-}
-
-func (s *serverSession) enqueue(raw []byte) {
-	s.lines = append(s.lines, append(append(make([]byte, 0, len(raw)+1), raw...), '\n'))
+	s.lines = append(s.lines, slices.Concat(m.Raw, []byte{'\n'}))
 	select {
 	case s.some <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // write writes what is queued until the session ends, without holding up those who send to a server that is busy.

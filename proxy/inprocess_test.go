@@ -42,7 +42,7 @@ func echoServer(_ context.Context, in io.ReadCloser, out io.WriteCloser) error {
 func pipeTo(t *testing.T) *proxytest.Editor {
 	t.Helper()
 	return newEditor(t, &Failover{
-		Candidates: []Candidate{{Upstream: &InProcess{Serve: echoServer, Log: slog.New(slog.DiscardHandler)}}},
+		Candidates: []*Candidate{{Upstream: &InProcess{Serve: echoServer, Log: slog.New(slog.DiscardHandler)}}},
 		Fallback:   &scripted{answer: silent},
 	})
 }
@@ -83,7 +83,7 @@ func TestAResponseToNothingIsDropped(t *testing.T) {
 			return echoServer(ctx, in, out)
 		}
 		d := newEditor(t, &Failover{
-			Candidates: []Candidate{{Upstream: &InProcess{Serve: serve, Log: slog.New(slog.DiscardHandler)}}},
+			Candidates: []*Candidate{{Upstream: &InProcess{Serve: serve, Log: slog.New(slog.DiscardHandler)}}},
 			Fallback:   &scripted{answer: silent},
 		})
 		d.Write(hello)

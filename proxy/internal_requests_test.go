@@ -50,7 +50,7 @@ func TestInternalCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 			fails := problem.New(code, problem.Unknown, "the opening went wrong", "")
 			up := &Failover{
 				Editor:     new(Editor),
-				Candidates: []Candidate{{Upstream: &scripted{answer: refuses(fails)}}},
+				Candidates: []*Candidate{{Upstream: &scripted{answer: refuses(fails)}}},
 				Fallback:   &scripted{answer: says("standby", "2025-11-25")},
 				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 				Log: slog.New(slog.DiscardHandler),

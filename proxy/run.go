@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -475,7 +476,8 @@ func (e *Editor) Name() string {
 func (e *Editor) HasTool(name string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.tools[name]
+	_, has := e.tools[name]
+	return has
 }
 
 func (e *Editor) sent(m *jsonrpc.Message) {
@@ -498,8 +500,5 @@ func (e *Editor) answered(request, response *jsonrpc.Message) {
 	if !request.HasCursor() || e.tools == nil {
 		e.tools = make(map[string]bool)
 	}
-	for tool := range jsonrpc.Elements(jsonrpc.Get(response.Result, "tools")) {
-		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
-		e.tools[name] = true
-	}
+	maps.Copy(e.tools, readTools(response.Result))
 }

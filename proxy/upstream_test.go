@@ -172,7 +172,7 @@ func one(string, []byte) (problem.Credits, bool) { return problem.Credit, true }
 
 func failover(u proxy.Upstream) proxy.Upstream {
 	return &proxy.Failover{
-		Candidates: []proxy.Candidate{{Name: "only", Upstream: u}},
+		Candidates: []*proxy.Candidate{{Name: "only", Upstream: u}},
 		Fallback: &proxy.InProcess{Log: quiet, Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
 			_, err := io.Copy(io.Discard, in)
 			return err

@@ -127,18 +127,18 @@ func (ss *session) startSandbox() error {
 }
 
 // candidates are the upstreams of the settings, in order.
-func (ss *session) candidates() []proxy.Candidate {
+func (ss *session) candidates() []*proxy.Candidate {
 	s := ss.settings
-	api := proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
+	api := &proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
 	if s.upstream == "rest" {
-		return []proxy.Candidate{{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
+		return []*proxy.Candidate{{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
 	}
-	var list []proxy.Candidate
+	var list []*proxy.Candidate
 	if s.authScheme != "oauth" {
-		list = append(list, proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() http.RoundTripper { return ss.transport(s.mcp, "x-leadmagic-key") })})
+		list = append(list, &proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() http.RoundTripper { return ss.transport(s.mcp, "x-leadmagic-key") })})
 	}
 	if ss.signIn != nil {
-		list = append(list, proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() http.RoundTripper {
+		list = append(list, &proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() http.RoundTripper {
 			return ss.transportWith(s.mcp, "Authorization", ss.signIn)
 		})})
 	}

@@ -132,7 +132,7 @@ func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
 		"alone": func(t *testing.T, r *streamable.Client) *proxytest.Editor { return openEditor(t, r) },
 		"as a choice": func(t *testing.T, r *streamable.Client) *proxytest.Editor {
 			return openEditor(t, &proxy.Failover{
-				Candidates: []proxy.Candidate{{Upstream: r}}, Fallback: &proxy.InProcess{Serve: silentServer, Log: r.Log},
+				Candidates: []*proxy.Candidate{{Upstream: r}}, Fallback: &proxy.InProcess{Serve: silentServer, Log: r.Log},
 				Editor: new(proxy.Editor), Explained: func(*problem.Problem) {}, KeyChanged: func() bool { return false }, Log: r.Log,
 			})
 		},
