@@ -113,19 +113,13 @@ func (b *Budget) Notify(ctx context.Context, m *jsonrpc.Message) {
 
 // Close implements Upstream. Half of the time is for reads of the balance that are under way.
 func (b *Budget) Close(ctx context.Context) {
-	half := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var stop context.CancelFunc
-		half, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer stop()
-	}
 	b.mu.Lock()
 	b.closing = true
 	b.mu.Unlock()
-	waitFor(half, &b.measuring)
+	jsonrpc.WaitHalf(ctx, &b.measuring)
 	b.cancel()
 	b.Next.Close(ctx)
-	waitFor(ctx, &b.measuring)
+	jsonrpc.WaitFor(ctx, &b.measuring)
 	b.mu.Lock()
 	r := b.unmeasured
 	b.unmeasured = nil

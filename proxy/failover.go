@@ -126,7 +126,7 @@ func (f *Failover) Close(ctx context.Context) {
 	}
 	closing.Go(func() { f.Fallback.Close(ctx) })
 	closing.Wait()
-	waitFor(ctx, &f.background)
+	jsonrpc.WaitFor(ctx, &f.background)
 }
 
 // Call implements Upstream.

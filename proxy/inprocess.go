@@ -40,9 +40,9 @@ type serverSession struct {
 
 	mu      sync.Mutex
 	ended   bool
-	waiting map[string][]chan *jsonrpc.Message // for the response, by id
-	lines   [][]byte                           // not written yet
-	some    chan struct{}                      // has a token when there are lines
+	waiting byID[chan *jsonrpc.Message]
+	lines   [][]byte      // not written yet
+	some    chan struct{} // has a token when there are lines
 }
 
 // lateFor is how long the late response to a cancelled call is waited for: the credits that it speaks of were used.
@@ -112,7 +112,7 @@ func (p *InProcess) Close(ctx context.Context) {
 		}
 	}
 	p.mu.Unlock()
-	waitFor(ctx, &p.running)
+	jsonrpc.WaitFor(ctx, &p.running)
 }
 
 // send gives m to the session that it belongs to, which gives the response to response. It is nil if ctx has ended or the
@@ -155,7 +155,7 @@ func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan 
 func (p *InProcess) open() *serverSession {
 	serverIn, in := io.Pipe()
 	out, serverOut := io.Pipe()
-	s := &serverSession{in: in, waiting: make(map[string][]chan *jsonrpc.Message), some: make(chan struct{}, 1)}
+	s := &serverSession{in: in, waiting: make(byID[chan *jsonrpc.Message]), some: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(p.ctx)
 	p.running.Go(func() { s.write(ctx) })
 	p.running.Go(func() {
@@ -199,8 +199,7 @@ func (s *serverSession) send(m *jsonrpc.Message, response chan *jsonrpc.Message)
 		return false
 	}
 	if m.Kind == jsonrpc.Request {
-		id := jsonrpc.NormalizeID(m.ID)
-		s.waiting[id] = append(s.waiting[id], response)
+		s.waiting.add(m.ID, response)
 	}
 	s.lines = append(s.lines, slices.Concat(m.Raw, []byte{'\n'}))
 	select {
@@ -234,10 +233,8 @@ func (s *serverSession) write(ctx context.Context) {
 func (s *serverSession) respond(m *jsonrpc.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := jsonrpc.NormalizeID(m.ID)
-	if list := s.waiting[id]; len(list) > 0 {
-		list[0] <- m
-		s.delete(id, 0)
+	if response, was := s.waiting.remove(m.ID, func(chan *jsonrpc.Message) bool { return true }); was {
+		response <- m
 	}
 }
 
@@ -245,15 +242,7 @@ func (s *serverSession) respond(m *jsonrpc.Message) {
 func (s *serverSession) remove(id []byte, response chan *jsonrpc.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.waiting[jsonrpc.NormalizeID(id)], response); i >= 0 {
-		s.delete(jsonrpc.NormalizeID(id), i)
-	}
-}
-
-func (s *serverSession) delete(id string, i int) {
-	if s.waiting[id] = slices.Delete(s.waiting[id], i, i+1); len(s.waiting[id]) == 0 {
-		delete(s.waiting, id)
-	}
+	s.waiting.remove(id, func(other chan *jsonrpc.Message) bool { return other == response })
 }
 
 // end responds to what the session has left without a response.

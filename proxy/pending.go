@@ -20,15 +20,14 @@ type request struct {
 // respond to it: that makes the responses exactly one for each request.
 type pending struct {
 	mu   sync.Mutex
-	byID map[string][]*request
+	byID byID[*request]
 	open sync.WaitGroup // requests whose response is not written, except subscriptions
 }
 
 func (p *pending) add(r *request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id := jsonrpc.NormalizeID(r.ID)
-	p.byID[id] = append(p.byID[id], r)
+	p.byID.add(r.ID, r)
 	if !r.IsSubscription() {
 		p.open.Add(1)
 	}
@@ -38,7 +37,8 @@ func (p *pending) add(r *request) {
 func (p *pending) remove(r *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.delete(jsonrpc.NormalizeID(r.ID), func(other *request) bool { return other == r }) != nil
+	_, was := p.byID.remove(r.ID, func(other *request) bool { return other == r })
+	return was
 }
 
 // removeCancelled removes the oldest request that the notification cancel may mean; nil if there is none. An editor that
@@ -47,23 +47,9 @@ func (p *pending) remove(r *request) bool {
 func (p *pending) removeCancelled(cancel *jsonrpc.Message) *request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.delete(jsonrpc.NormalizeID(jsonrpc.Get(cancel.Params, "requestId")), func(r *request) bool {
+	r, _ := p.byID.remove(jsonrpc.Get(cancel.Params, "requestId"), func(r *request) bool {
 		return r.Method != "initialize" && (!cancel.Stateless() || r.Stateless())
 	})
-}
-
-func (p *pending) delete(id string, match func(*request) bool) *request {
-	list := p.byID[id]
-	i := slices.IndexFunc(list, match)
-	if i < 0 {
-		return nil
-	}
-	r := list[i]
-	if len(list) == 1 {
-		delete(p.byID, id)
-	} else {
-		p.byID[id] = slices.Delete(list, i, i+1)
-	}
 	return r
 }
 
@@ -72,6 +58,29 @@ func (p *pending) finish(r *request) {
 	if !r.IsSubscription() {
 		p.open.Done()
 	}
+}
+
+// byID is what waits for responses, by the ids of the requests. An id may be there more than once.
+type byID[T any] map[string][]T
+
+func (m byID[T]) add(id []byte, value T) {
+	key := jsonrpc.NormalizeID(id)
+	m[key] = append(m[key], value)
+}
+
+// remove removes the oldest of an id that matches, and reports whether there was one.
+func (m byID[T]) remove(id []byte, match func(T) bool) (value T, was bool) {
+	key := jsonrpc.NormalizeID(id)
+	list := m[key]
+	i := slices.IndexFunc(list, match)
+	if i < 0 {
+		return value, false
+	}
+	value = list[i]
+	if m[key] = slices.Delete(list, i, i+1); len(list) == 1 {
+		delete(m, key)
+	}
+	return value, true
 }
 
 // batchVersion is the one protocol version that has batches.

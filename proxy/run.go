@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Trace = func(string, []byte) {}
 	}
 	s := &session{
-		Options: o, pending: pending{byID: make(map[string][]*request)}, slots: slots{free: mostRequests}, jobs: make(chan func()),
+		Options: o, pending: pending{byID: make(byID[*request])}, slots: slots{free: mostRequests}, jobs: make(chan func()),
 		initialize: noWait, notification: noWait, writing: make(chan struct{}, 1),
 	}
 	s.idle = time.AfterFunc(idleFor, func() {
@@ -123,7 +123,7 @@ func Run(ctx context.Context, o Options) error {
 		drain, stop := context.WithTimeout(ctx, drainFor)
 		defer stop()
 		defer context.AfterFunc(s.broken, stop)()
-		if waitFor(drain, &s.pending.open); ctx.Err() == nil && s.broken.Err() == nil {
+		if jsonrpc.WaitFor(drain, &s.pending.open); ctx.Err() == nil && s.broken.Err() == nil {
 			limit = endFor
 		}
 	case <-s.broken.Done():
@@ -144,29 +144,14 @@ func (s *session) close(limit time.Duration) {
 	close(s.jobs)
 	s.mu.Unlock()
 	s.endRequests(jsonrpc.ErrSessionEnded)
-	half, stopHalf := context.WithTimeout(ctx, limit/2)
-	defer stopHalf()
-	waitFor(half, &s.sending)
+	jsonrpc.WaitHalf(ctx, &s.sending)
 	s.endNotify()
 	s.Upstream.Close(ctx)
-	waitFor(ctx, &s.work)
+	jsonrpc.WaitFor(ctx, &s.work)
 	s.silent.Store(true)
 	select { // a line that is being written is let out, if the editor reads it
 	case s.writing <- struct{}{}:
 		<-s.writing
-	case <-ctx.Done():
-	}
-}
-
-// waitFor waits for a group, as long as ctx lasts.
-func waitFor(ctx context.Context, group *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() {
-		group.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
 	case <-ctx.Done():
 	}
 }

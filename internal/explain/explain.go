@@ -45,15 +45,15 @@ type Server struct {
 
 // Serve runs one session over a pipe until in ends or ctx does.
 func (s *Server) Serve(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
-	return s.server().Run(ctx, &mcp.IOTransport{Reader: in, Writer: out, MaxLineLength: -1})
-}
-
-func (s *Server) server() *mcp.Server {
+	instructions := "" // most editors put them in front of the model
+	if p := s.State().Problem; p != nil {
+		instructions = fmt.Sprintf("at start LeadMagic could not be used: %s; this may have changed: call %s first", problem.Scrub(p.Line()), problem.StatusTool)
+	}
 	// LeadMagic may offer any of these later in the session, and an editor asks only once what is offered.
 	server := mcp.NewServer(&mcp.Implementation{
 		Name: problem.ServerName, Title: problem.ServerTitle, Version: s.Version,
 	}, &mcp.ServerOptions{
-		Instructions: s.instructions(),
+		Instructions: instructions,
 		Capabilities: &mcp.ServerCapabilities{
 			Tools:       &mcp.ToolCapabilities{ListChanged: true},
 			Resources:   &mcp.ResourceCapabilities{ListChanged: true, Subscribe: true},
@@ -74,17 +74,7 @@ func (s *Server) server() *mcp.Server {
 	}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return s.status(), nil
 	})
-	return server
-}
-
-// instructions is what most editors put in front of the model.
-func (s *Server) instructions() string {
-	state := s.State()
-	if state.Problem == nil {
-		return ""
-	}
-	return fmt.Sprintf("at start LeadMagic could not be used: %s; this may have changed: call %s first",
-		problem.Scrub(state.Problem.Line()), problem.StatusTool)
+	return server.Run(ctx, &mcp.IOTransport{Reader: in, Writer: out, MaxLineLength: -1})
 }
 
 // status is the answer of the tool: the same in words and in members.

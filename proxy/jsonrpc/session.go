@@ -1,9 +1,11 @@
 package jsonrpc
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A SessionState keeps what an editor tells a session only once, so that it can be told to the session that takes its
@@ -88,4 +90,27 @@ func (s *SessionState) AfterInitialize() []*Message {
 		list = append(list, s.subscriptions[uri])
 	}
 	return list
+}
+
+// WaitFor waits for what a session has begun, as long as ctx lasts.
+func WaitFor(ctx context.Context, begun *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		begun.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// WaitHalf waits for half of the time that ctx has left, so that the end of a session has time for the rest.
+func WaitHalf(ctx context.Context, begun *sync.WaitGroup) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer stop()
+	}
+	WaitFor(ctx, begun)
 }

@@ -153,31 +153,12 @@ func (c *Client) Close(ctx context.Context) {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	half := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var stop context.CancelFunc
-		half, stop = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer stop()
-	}
-	waitFor(half, &c.sends)
+	jsonrpc.WaitHalf(ctx, &c.sends)
 	c.delete(ctx, c.sessions.current())
 	c.cancel(jsonrpc.ErrSessionEnded)
-	waitFor(ctx, &c.sends)
-	waitFor(ctx, &c.reads)
+	jsonrpc.WaitFor(ctx, &c.sends)
+	jsonrpc.WaitFor(ctx, &c.reads)
 	c.connections.close()
-}
-
-// waitFor waits for a group, as long as ctx lasts.
-func waitFor(ctx context.Context, group *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() {
-		group.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
 }
 
 // start does work in a goroutine of a group that Close waits for.
