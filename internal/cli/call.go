@@ -41,86 +41,63 @@ func newCallCommand(env *Env, s *settings) *cobra.Command {
 }
 
 func call(ctx context.Context, env *Env, s *settings, tool string, pairs []string, asJSON bool) error {
-	if err := checkPairs(pairs); err != nil {
+	values, err := parsePairs(pairs)
+	if err != nil {
 		return misuse(err.Error(), "see leadmagic-mcp-proxy call --help")
 	}
 	sayStray(env)
 	ss := newSession(env, s)
 	defer ss.close()
 	return ss.use(ctx, func(client *mcp.ClientSession, tools []*mcp.Tool) error {
-		arguments, err := json.Marshal(parseArguments(pairs, inputTypes(tools, tool)))
-		if err != nil {
-			return fmt.Errorf("reading the arguments: %w", err)
+		known := new(mcp.Tool)
+		if i := slices.IndexFunc(tools, func(t *mcp.Tool) bool { return t.Name == tool }); i >= 0 {
+			known = tools[i]
 		}
-		result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
+		result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: arguments(values, known.InputSchema)})
 		switch {
 		case err == nil:
 			return printResult(env, result, asJSON)
-		case hasTool(tools)(tool):
+		case known.Name != "":
 			return said(err)
 		}
 		return hinted(said(err), "leadmagic-mcp-proxy tools lists the tools there are")
 	})
 }
 
-// hasTool reports whether a list has a tool of that name.
-func hasTool(tools []*mcp.Tool) func(name string) bool {
-	return func(name string) bool {
-		return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name })
-	}
-}
-
-// checkPairs finds what is no argument, and an argument that is given more than once.
-func checkPairs(pairs []string) error {
-	given := make(map[string]bool, len(pairs))
+// parsePairs are the values of arguments by name. What is no argument, and what is given more than once, is refused.
+func parsePairs(pairs []string) (map[string]string, error) {
+	values := make(map[string]string, len(pairs))
 	for _, pair := range pairs {
-		name, _, found := strings.Cut(pair, "=")
-		switch {
-		case !found, name == "":
-			return fmt.Errorf("the argument %q is not of the form name=value", pair)
-		case given[name]:
-			return fmt.Errorf("the argument %q is given more than once", name)
+		name, value, found := strings.Cut(pair, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("the argument %q is not of the form name=value", pair)
 		}
-		given[name] = true
+		if _, twice := values[name]; twice {
+			return nil, fmt.Errorf("the argument %q is given more than once", name)
+		}
+		values[name] = value
 	}
-	return nil
+	return values, nil
 }
 
-// inputTypes are the types of a tool's arguments by name, as far as its schema says.
-func inputTypes(list []*mcp.Tool, name string) map[string]string {
-	types := make(map[string]string)
-	for _, tool := range list {
-		if tool.Name != name {
-			continue
-		}
-		raw, err := json.Marshal(tool.InputSchema)
-		var schema struct {
-			Properties map[string]struct {
-				Type any `json:"type"`
-			} `json:"properties"`
-		}
-		if err != nil || json.Unmarshal(raw, &schema) != nil {
-			continue
-		}
-		for property, p := range schema.Properties {
-			types[property], _ = p.Type.(string)
+// arguments takes each value as JSON where it is JSON, and as text elsewhere and where the schema of the tool wants text.
+func arguments(values map[string]string, schema any) map[string]any {
+	var known struct {
+		Properties map[string]struct {
+			Type any `json:"type"`
+		} `json:"properties"`
+	}
+	if raw, err := json.Marshal(schema); err == nil {
+		_ = json.Unmarshal(raw, &known) // of a schema that cannot be read no types are known
+	}
+	all := make(map[string]any, len(values))
+	for name, value := range values {
+		all[name] = value
+		if json.Valid([]byte(value)) && (known.Properties[name].Type != "string" || strings.HasPrefix(value, `"`)) {
+			all[name] = json.RawMessage(value)
 		}
 	}
-	return types
-}
-
-// parseArguments takes each value as JSON where it is JSON, and as text elsewhere and where the tool wants text.
-func parseArguments(pairs []string, types map[string]string) map[string]any {
-	arguments := make(map[string]any, len(pairs))
-	for _, pair := range pairs {
-		name, value, _ := strings.Cut(pair, "=")
-		arguments[name] = value
-		quoted := strings.HasPrefix(value, `"`)
-		if json.Valid([]byte(value)) && (types[name] != "string" || quoted) {
-			arguments[name] = json.RawMessage(value)
-		}
-	}
-	return arguments
+	return all
 }
 
 // printResult prints what a tool said: on stdout if it succeeded, else as an error.

@@ -106,7 +106,10 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 // tryTools uses LeadMagic for free, and says what came of it.
 func (ss *session) tryTools(ctx context.Context) error {
 	return ss.use(ctx, func(client *mcp.ClientSession, tools []*mcp.Tool) error {
-		if name := problem.BalanceToolIn(hasTool(tools)); name != "" {
+		has := func(name string) bool {
+			return slices.ContainsFunc(tools, func(t *mcp.Tool) bool { return t.Name == name })
+		}
+		if name := problem.BalanceToolIn(has); name != "" {
 			result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
 			switch {
 			case err != nil:
@@ -209,9 +212,23 @@ func hintUnless(not bool, hint string) string {
 }
 
 func logout(ctx context.Context, env *Env, keys *auth.Keys, tokens *signin.Tokens) error {
-	signedOut, err := signOut(ctx, env, tokens)
-	if err != nil {
-		return err
+	var signIns []string
+	if tokens != nil {
+		var revoked bool
+		var err error
+		signIns, revoked, err = tokens.Logout(ctx)
+		for _, place := range signIns {
+			fmt.Fprintf(env.Stdout, "the sign-in was removed from %s\n", place)
+		}
+		switch {
+		case err != nil:
+			return err
+		case len(signIns) == 0:
+		case revoked:
+			fmt.Fprintln(env.Stdout, "the authorization server has ended it")
+		default:
+			fmt.Fprintln(env.Stdout, "the authorization server was not asked to end it, or did not: it runs out by itself")
+		}
 	}
 	places, err := keys.Remove(ctx)
 	for _, place := range places {
@@ -220,33 +237,13 @@ func logout(ctx context.Context, env *Env, keys *auth.Keys, tokens *signin.Token
 	if err != nil {
 		return err
 	}
-	if len(places) == 0 && !signedOut {
+	if len(places) == 0 && len(signIns) == 0 {
 		fmt.Fprintln(env.Stdout, "no key was kept")
 	}
 	if above := keys.Above(); len(above) > 0 {
 		fmt.Fprintf(env.Stdout, "a session still takes one from %s\n", strings.Join(above, " or "))
 	}
 	return nil
-}
-
-// signOut removes the sign-in, and reports whether there was one.
-func signOut(ctx context.Context, env *Env, tokens *signin.Tokens) (bool, error) {
-	if tokens == nil {
-		return false, nil
-	}
-	places, revoked, err := tokens.Logout(ctx)
-	for _, place := range places {
-		fmt.Fprintf(env.Stdout, "the sign-in was removed from %s\n", place)
-	}
-	switch {
-	case err != nil || len(places) == 0:
-		return false, err
-	case revoked:
-		fmt.Fprintln(env.Stdout, "the authorization server has ended it")
-	default:
-		fmt.Fprintln(env.Stdout, "the authorization server was not asked to end it, or did not: it runs out by itself")
-	}
-	return true, nil
 }
 
 // maxLine is more than a key has.

@@ -53,7 +53,7 @@ func scan(ctx context.Context, env *Env, t keyscan.Targets, asJSON bool) error {
 		fmt.Fprintln(env.Stderr, problem.PrintableLine(note, 0))
 	}
 	if asJSON {
-		err = printFindings(env, s, rep)
+		err = printFindings(env, rep)
 	} else {
 		tellFindings(env, s, rep)
 	}
@@ -111,29 +111,13 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// A finding is one object of the JSON output. Its members are stable.
-type finding struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Name    string `json:"name,omitempty"`
-	Editor  string `json:"editor,omitempty"`
-	Git     string `json:"git"`
-	Instead string `json:"instead"`
-}
-
-func printFindings(env *Env, s editor.System, rep keyscan.Report) error {
-	out := struct {
-		Files    int       `json:"files"`
-		Findings []finding `json:"findings"`
-		Allowed  int       `json:"allowed"`
-		Skipped  []string  `json:"skipped"`
-	}{Files: rep.Files, Findings: []finding{}, Allowed: rep.Allowed, Skipped: []string{}}
-	for _, f := range rep.Findings {
-		out.Findings = append(out.Findings, finding{
-			File: f.Path, Line: f.Line, Column: f.Column, Name: f.Name, Editor: f.Editor, Git: string(f.Git), Instead: f.Instead,
-		})
-	}
+func printFindings(env *Env, rep keyscan.Report) error {
+	out := struct { // its members are stable
+		Files    int               `json:"files"`
+		Findings []keyscan.Finding `json:"findings"`
+		Allowed  int               `json:"allowed"`
+		Skipped  []string          `json:"skipped"`
+	}{rep.Files, append([]keyscan.Finding{}, rep.Findings...), rep.Allowed, []string{}}
 	for _, err := range rep.Skipped {
 		out.Skipped = append(out.Skipped, err.Error())
 	}

@@ -78,13 +78,19 @@ func (ss *session) upstream() proxy.Upstream {
 	ss.failover.Candidates = ss.candidates()
 	upstream := proxy.Upstream(ss.failover)
 	if s.maxCredits > 0 || s.logFile != "" {
-		budget := &proxy.Budget{Next: upstream, Limit: problem.ToCredits(s.maxCredits), Price: ss.prices()}
+		costs := rest.Costs()
+		budget := &proxy.Budget{Next: upstream, Limit: problem.ToCredits(s.maxCredits), Price: func(tool string, arguments []byte) (problem.Credits, bool) {
+			// The hosted server has the same tools, but may take other arguments, so until it is known what carries the session
+			// less is known of the costs.
+			hosted := s.upstream != "rest" && ss.failover.Status().Upstream != "rest"
+			return costs(tool, arguments, hosted)
+		}}
 		if s.logFile != "" {
 			budget.Spent = ss.logSpent
 		}
 		upstream = budget
 	}
-	if s.limits() {
+	if len(s.tools) > 0 || len(s.exclude) > 0 || s.readOnly || s.maxCredits > 0 {
 		ss.filter = &proxy.Filter{Next: upstream, Tools: s.tools, Exclude: s.exclude, ReadOnly: s.readOnly, Log: ss.log}
 		upstream = ss.filter
 	}
@@ -127,47 +133,39 @@ func (ss *session) startSandbox() error {
 }
 
 // candidates are the upstreams of the settings, in order.
-func (ss *session) candidates() []*proxy.Candidate {
+func (ss *session) candidates() (list []*proxy.Candidate) {
 	s := ss.settings
-	api := &proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead}
 	if s.upstream == "rest" {
 		return []*proxy.Candidate{{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Ready: ss.hasKey, Log: ss.log}}}
 	}
-	var list []*proxy.Candidate
 	if s.authScheme != "oauth" {
-		list = append(list, &proxy.Candidate{Name: "mcp", Upstream: ss.hosted(func() http.RoundTripper { return ss.transport(s.mcp, "x-leadmagic-key") })})
+		list = append(list, &proxy.Candidate{Name: "mcp", Upstream: ss.hosted("x-leadmagic-key", ss.keys)})
 	}
 	if ss.signIn != nil {
-		list = append(list, &proxy.Candidate{Name: "sign-in", Instead: ss.signInInstead, Upstream: ss.hosted(func() http.RoundTripper {
-			return ss.transportWith(s.mcp, "Authorization", ss.signIn)
-		})})
+		list = append(list, &proxy.Candidate{Name: "sign-in", Upstream: ss.hosted("Authorization", ss.signIn), Instead: ss.signInInstead})
 	}
 	if s.upstream == "auto" {
-		list = append(list, api)
+		list = append(list, &proxy.Candidate{Name: "rest", Upstream: &proxy.InProcess{Serve: ss.serveREST, Log: ss.log}, Instead: ss.restInstead})
 	}
 	return list
 }
 
 // hosted is LeadMagic's hosted server.
-func (ss *session) hosted(dial func() http.RoundTripper) proxy.Upstream {
+func (ss *session) hosted(header string, credentials auth.Credentials) proxy.Upstream {
 	return &streamable.Client{
 		URL:               ss.settings.mcp,
-		Dial:              dial,
+		Dial:              func() http.RoundTripper { return ss.transport(ss.settings.mcp, header, credentials) },
 		ToolTimeout:       ss.settings.toolTimeout,
 		ForwardClientMeta: ss.settings.forwardClientMeta,
 		Log:               ss.log,
 	}
 }
 
-// transport makes connections of its own, and puts the key on requests to origin.
-func (ss *session) transport(origin *url.URL, header string) http.RoundTripper {
+// transport makes connections of its own, and puts the key or the sign-in on requests to origin.
+func (ss *session) transport(origin *url.URL, header string, credentials auth.Credentials) http.RoundTripper {
 	if ss.settings.authScheme == "bearer" {
 		header = "Authorization"
 	}
-	return ss.transportWith(origin, header, ss.keys)
-}
-
-func (ss *session) transportWith(origin *url.URL, header string, credentials auth.Credentials) http.RoundTripper {
 	return &auth.Transport{
 		Base:      ss.base.dial(),
 		Origin:    origin,
@@ -186,7 +184,7 @@ func (ss *session) changed() bool {
 // apiClient calls the REST API, and follows no redirect.
 func (ss *session) apiClient() *http.Client {
 	return &http.Client{
-		Transport:     ss.transport(ss.settings.api, "X-API-Key"),
+		Transport:     ss.transport(ss.settings.api, "X-API-Key", ss.keys),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -387,20 +385,6 @@ func (ss *session) state() explain.State {
 // plainAddress is an address without what may be a secret in it.
 func plainAddress(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-}
-
-// limits reports whether the settings limit what may be called.
-func (s *settings) limits() bool {
-	return len(s.tools) > 0 || len(s.exclude) > 0 || s.readOnly || s.maxCredits > 0
-}
-
-// prices tells what a call costs at most. The hosted server has the same tools, but may take other arguments, so
-// until it is known what carries the session less is known of the costs.
-func (ss *session) prices() func(tool string, arguments []byte) (credits problem.Credits, known bool) {
-	costs := rest.Costs()
-	return func(tool string, arguments []byte) (problem.Credits, bool) {
-		return costs(tool, arguments, ss.settings.upstream != "rest" && ss.failover.Status().Upstream != "rest")
-	}
 }
 
 // logSpent writes a line for a paid call, whatever the level of the log: who asks for a log file wants to know.

@@ -63,17 +63,18 @@ type Report struct {
 	Notes []string
 }
 
-// A Finding is a key that is in a file.
+// A Finding is a key that is in a file. Its JSON form is stable.
 type Finding struct {
-	Path         string
-	Line, Column int // from 1
+	Path   string `json:"file"`
+	Line   int    `json:"line"` // from 1, as Column
+	Column int    `json:"column"`
 	// Name is the variable or header the key is the value of; empty: it has none.
-	Name string
+	Name string `json:"name,omitempty"`
 	// Editor is the id of the editor whose config file it is, or empty.
-	Editor string
-	Git    Status
+	Editor string `json:"editor,omitempty"`
+	Git    Status `json:"git"`
 	// Instead says what to do.
-	Instead string
+	Instead string `json:"instead"`
 }
 
 // maxConfig is how large a file may be that is looked at on the way, and maxFile one that is named or an editor's: Claude
