@@ -66,16 +66,15 @@ func run(dist, licenses string, out io.Writer) error {
 		texts = append(texts, packed{name, 0o644, text})
 	}
 	sums := make(map[string]string)
-	var bundles []bundle
+	var bundles []string
 	for _, binary := range built.binaries {
-		b := bundle{version: built.version, binary: binary, licenses: texts}
-		if b.sha256, err = b.write(filepath.Join(dist, b.name())); err != nil {
-			return fmt.Errorf("writing %s: %w", b.name(), err)
+		name := project + "_" + built.version + "_" + binary.OS + "_" + binary.Arch + ".mcpb"
+		if sums[name], err = writeBundle(filepath.Join(dist, name), built.version, binary, texts); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
 		}
-		sums[b.name()] = b.sha256
-		bundles = append(bundles, b)
+		bundles = append(bundles, name)
 	}
-	if sums["server.json"], err = writeServer("server.json", filepath.Join(dist, "server.json"), built.version, bundles); err != nil {
+	if sums["server.json"], err = writeServer("server.json", filepath.Join(dist, "server.json"), built.version, bundles, sums); err != nil {
 		return fmt.Errorf("writing server.json: %w", err)
 	}
 	if err := writeCask(filepath.Join(dist, "homebrew", "Casks", project+".rb"), built); err != nil {
@@ -85,6 +84,26 @@ func run(dist, licenses string, out io.Writer) error {
 		return fmt.Errorf("writing the packages for npm: %w", err)
 	}
 	return addSums(filepath.Join(dist, "checksums.txt"), sums, out)
+}
+
+// write writes a file to be published, and returns its SHA-256 in hex.
+func write(file string, body []byte) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]), os.WriteFile(file, body, 0o644) //nolint:gosec // it is to be published
+}
+
+// fill is a template with its data.
+func fill(text, left, right string, data any) ([]byte, error) {
+	t, err := template.New("").Delims(left, right).Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = t.Execute(&out, data)
+	return out.Bytes(), err
 }
 
 // addSums adds checksums to those of GoReleaser, as sha256sum reads them, and prints what it adds.
@@ -101,7 +120,8 @@ func addSums(file string, sums map[string]string, out io.Writer) error {
 		lines = append(lines, sums[name]+"  "+name+"\n")
 		fmt.Fprint(out, lines[len(lines)-1])
 	}
-	return os.WriteFile(file, []byte(strings.Join(lines, "")), 0o644) //nolint:gosec // a file to be published
+	_, err = write(file, []byte(strings.Join(lines, "")))
+	return err
 }
 
 // A dist is what GoReleaser says it has built.
@@ -119,27 +139,31 @@ type artifact struct {
 	Type string `json:"type"`
 }
 
+// program is what a program for the artifact's system is called.
+func (a artifact) program() string {
+	if a.OS == "windows" {
+		return project + ".exe"
+	}
+	return project
+}
+
 // readDist reads what GoReleaser leaves beside the files it builds: metadata.json and artifacts.json.
 func readDist(dir string) (built dist, err error) {
 	var metadata struct {
 		Version string `json:"version"`
 	}
 	var artifacts []artifact
-	read := func(name string, into any) error {
-		text, err := os.ReadFile(filepath.Join(dir, name))
+	for _, f := range []struct {
+		name string
+		into any
+	}{{"metadata.json", &metadata}, {"artifacts.json", &artifacts}} {
+		text, err := os.ReadFile(filepath.Join(dir, f.name))
 		if err == nil {
-			err = json.Unmarshal(text, into)
+			err = json.Unmarshal(text, f.into)
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", name, err)
+			return built, fmt.Errorf("reading %s: %w", f.name, err)
 		}
-		return nil
-	}
-	if err := read("metadata.json", &metadata); err != nil {
-		return built, err
-	}
-	if err := read("artifacts.json", &artifacts); err != nil {
-		return built, err
 	}
 	built.version = metadata.Version
 	for _, a := range artifacts {
@@ -185,22 +209,11 @@ func writeCask(file string, built dist) error {
 	for i, page := range pages {
 		pages[i] = filepath.Base(page)
 	}
-	var out bytes.Buffer
-	t, err := template.New("cask").Delims("[[", "]]").Parse(cask) // the cask has braces of its own
+	text, err := fill(cask, "[[", "]]", map[string]any{"Version": built.version, "Sums": sums, "Pages": pages}) // the cask has braces of its own
 	if err == nil {
-		err = t.Execute(&out, struct {
-			Version string
-			Sums    map[string]string
-			Pages   []string
-		}{built.version, sums, pages})
+		_, err = write(file, text)
 	}
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(file), 0o750)
-	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, out.Bytes(), 0o644) //nolint:gosec // a file to be published
+	return err
 }
 
 const (
@@ -210,7 +223,7 @@ const (
 
 // writeServer writes the repository's server.json for a version, and returns its SHA-256 in hex. Its package of type mcpb stands
 // for all bundles: identifier is where one is downloaded, and the registry takes it only with fileSha256.
-func writeServer(source, file, version string, bundles []bundle) (string, error) {
+func writeServer(source, file, version string, bundles []string, sums map[string]string) (string, error) {
 	var server struct {
 		Members  map[string]any
 		Packages []map[string]any `json:"packages"`
@@ -230,9 +243,9 @@ func writeServer(source, file, version string, bundles []bundle) (string, error)
 		case "npm":
 			p["version"] = version
 		case "mcpb":
-			for _, b := range bundles {
+			for _, name := range bundles {
 				p = maps.Clone(p)
-				p["identifier"], p["fileSha256"] = releases+version+"/"+b.name(), b.sha256
+				p["identifier"], p["fileSha256"] = releases+version+"/"+name, sums[name]
 				packages = append(packages, p)
 			}
 			continue
@@ -244,7 +257,5 @@ func writeServer(source, file, version string, bundles []bundle) (string, error)
 	if err != nil {
 		return "", err
 	}
-	text = append(text, '\n')
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), os.WriteFile(file, text, 0o644) //nolint:gosec // a file to be published
+	return write(file, append(text, '\n'))
 }

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,9 +25,6 @@ var inNode = strings.NewReplacer("windows", "win32", "amd64", "x64")
 // writePackages writes the packages for npm into a folder: one for each platform, with the program, and the main one, which
 // takes that of the platform as an optional dependency. None has a script that an installation would run.
 func writePackages(dir string, built dist, licenses []packed) error {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		return err
@@ -44,10 +42,6 @@ func writePackages(dir string, built dist, licenses []packed) error {
 		if err != nil {
 			return err
 		}
-		program := packed{"bin/" + project, 0o755, text}
-		if binary.OS == "windows" {
-			program.name += ".exe"
-		}
 		name := "@" + project + "/" + system + "-" + processor
 		platforms[name] = built.version
 		manifest := maps.Clone(common)
@@ -57,7 +51,7 @@ func writePackages(dir string, built dist, licenses []packed) error {
 			"os":          []string{system}, "cpu": []string{processor},
 			"preferUnplugged": true, // a program is not started from within a zip of Yarn's
 		})
-		if err := writePackage(filepath.Join(dir, project+"-"+system+"-"+processor+"-"+built.version+".tgz"), manifest, append(licenses, program)); err != nil {
+		if err := writePackage(filepath.Join(dir, project+"-"+system+"-"+processor+"-"+built.version+".tgz"), manifest, append(licenses, packed{"bin/" + binary.program(), 0o755, text})); err != nil {
 			return err
 		}
 	}
@@ -95,11 +89,9 @@ func writePackage(file string, manifest map[string]any, files []packed) error {
 			return err
 		}
 	}
-	if err := t.Close(); err != nil {
+	if err := errors.Join(t.Close(), z.Close()); err != nil {
 		return err
 	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	return os.WriteFile(file, out.Bytes(), 0o644) //nolint:gosec // a file to be published
+	_, err = write(file, out.Bytes())
+	return err
 }

@@ -201,7 +201,7 @@ func TestPackageManagersInstallAProgramThatWorks(t *testing.T) {
 	for _, line := range []string{"npm install --ignore-scripts", "pnpm add --ignore-scripts", "yarn add --ignore-scripts"} {
 		t.Run(line, func(t *testing.T) {
 			n := newNode(t, from, leadmagic.URL)
-			write(t, filepath.Join(n.home, "package.json"), "{}")
+			put(t, filepath.Join(n.home, "package.json"), "{}")
 			n.run(t, 0, append(strings.Fields(line), project)...)
 			program := filepath.Join(n.home, "node_modules", ".bin", project)
 			checkCredits(t, n.command(t.Context(), program))

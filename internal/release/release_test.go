@@ -279,8 +279,8 @@ func TestWhatIsNoBuildIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if tt.metadata != "" {
-				write(t, filepath.Join(dir, "metadata.json"), tt.metadata)
-				write(t, filepath.Join(dir, "artifacts.json"), tt.artifacts)
+				put(t, filepath.Join(dir, "metadata.json"), tt.metadata)
+				put(t, filepath.Join(dir, "artifacts.json"), tt.artifacts)
 			}
 			t.Chdir("../..")
 			err := run(dir, licenses(t), io.Discard)
@@ -316,14 +316,14 @@ func TestTheSchemasRefuse(t *testing.T) {
 func fakeDist(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "checksums.txt"), "0000  archive.tar.gz\n")
-	write(t, filepath.Join(dir, "metadata.json"), `{"project_name":"leadmagic-mcp-proxy","version":"`+version+`"}`)
+	put(t, filepath.Join(dir, "checksums.txt"), "0000  archive.tar.gz\n")
+	put(t, filepath.Join(dir, "metadata.json"), `{"project_name":"leadmagic-mcp-proxy","version":"`+version+`"}`)
 	artifacts := []map[string]string{{"type": "Checksum", "name": "checksums.txt", "path": "checksums.txt"}}
 	for _, system := range slices.Backward(systems) {
 		goos, arch, _ := strings.Cut(system, "_")
 		for kind, text := range map[string]string{"Binary": "program", "Archive": "archive"} {
 			file := filepath.Join(dir, kind+"_"+system)
-			write(t, file, text+" for "+system)
+			put(t, file, text+" for "+system)
 			artifacts = append(artifacts, map[string]string{"type": kind, "path": file, "goos": goos, "goarch": arch})
 		}
 	}
@@ -331,7 +331,7 @@ func fakeDist(t *testing.T, version string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "artifacts.json"), string(text))
+	put(t, filepath.Join(dir, "artifacts.json"), string(text))
 	return dir
 }
 
@@ -339,8 +339,8 @@ func fakeDist(t *testing.T, version string) string {
 func licenses(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "LICENSE"), "ours")
-	write(t, filepath.Join(dir, "THIRD-PARTY-LICENSES"), "theirs")
+	put(t, filepath.Join(dir, "LICENSE"), "ours")
+	put(t, filepath.Join(dir, "THIRD-PARTY-LICENSES"), "theirs")
 	return dir
 }
 
@@ -388,7 +388,7 @@ func read(t *testing.T, file string) []byte {
 	return text
 }
 
-func write(t *testing.T, file, text string) {
+func put(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

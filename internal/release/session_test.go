@@ -46,7 +46,7 @@ func TestABundleStartsASession(t *testing.T) {
 	}
 	built := artifact{OS: runtime.GOOS, Arch: runtime.GOARCH, Path: self}
 	file, dir := filepath.Join(t.TempDir(), "bundle.mcpb"), t.TempDir()
-	if _, err := (bundle{version: "1.2.3", binary: built}).write(file); err != nil {
+	if _, err := writeBundle(file, "1.2.3", built, nil); err != nil {
 		t.Fatal(err)
 	}
 	unpack(t, file, dir)
