@@ -85,7 +85,7 @@ func (b block) run(t *testing.T) {
 	exit := 0
 	var edits []edit
 	for _, st := range b.steps() {
-		for _, part := range parts(words(st.command)) {
+		for _, part := range commands(st.command) {
 			set := map[string]string{}
 			for len(part) > 1 && assignment.MatchString(part[0]) {
 				m := assignment.FindStringSubmatch(part[0])
@@ -142,15 +142,6 @@ const onLinux = runtime.GOOS == "linux"
 // steady is a text without what differs from one run to the next: times, dates, versions and processors.
 func steady(text string) string { return passing.ReplaceAllString(text, "~") }
 
-// words splits a line as a shell does, as far as pages go: quotes, and a comment at the end.
-func words(line string) []string {
-	all := word.FindAllString(remark.ReplaceAllString(line, ""), -1)
-	for i := range all {
-		all[i] = quoted.ReplaceAllString(all[i], "$1$2")
-	}
-	return all
-}
-
 // arguments are those of the program, if a command is one.
 func arguments(command []string) (args []string, ours bool) {
 	switch {
@@ -162,22 +153,22 @@ func arguments(command []string) (args []string, ours bool) {
 	return nil, false
 }
 
-// parts are the commands that a line is made of: what comes before a pipe, behind it, and behind &&. Where output
-// goes is left out.
-func parts(all []string) (out [][]string) {
-	var part []string
+// commands are those that a line is made of, each in its words: what comes before a pipe, behind it, and behind &&. Quotes are
+// a shell's, as far as pages go; where output goes, and a comment at the end, are left out.
+func commands(line string) (all [][]string) {
+	var command []string
 	redirected := false
-	for _, word := range append(all, "&&") {
+	for _, word := range append(word.FindAllString(remark.ReplaceAllString(line, ""), -1), "&&") {
 		switch {
 		case word == "|" || word == "&&":
-			out, part, redirected = append(out, part), nil, false
+			all, command, redirected = append(all, command), nil, false
 		case strings.HasPrefix(word, ">"):
 			redirected = true
 		case !redirected:
-			part = append(part, word)
+			command = append(command, quoted.ReplaceAllString(word, "$1$2"))
 		}
 	}
-	return out
+	return all
 }
 
 var (
@@ -361,8 +352,18 @@ func newStage(t *testing.T, options map[string]string) *stage {
 		t.Fatal(err)
 	}
 	for folder, name := range map[string]string{home: options["home"], s.folder: options["folder"]} {
-		if name != "" {
-			s.put(t, folder, name)
+		if name == "" {
+			continue
+		}
+		archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range archive.Files {
+			archive.Files[i].Data = bytes.ReplaceAll(f.Data, []byte("{{program}}"), []byte(filepath.ToSlash(binary(t))))
+		}
+		if err := txtar.Write(archive, folder); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if options["folder"] != "" {
@@ -370,21 +371,6 @@ func newStage(t *testing.T, options map[string]string) *stage {
 		s.run(t, "git", "add", ".")
 	}
 	return s
-}
-
-// put writes the files of testdata/NAME.txtar into a folder.
-func (s *stage) put(t *testing.T, folder, name string) {
-	t.Helper()
-	archive, err := txtar.ParseFile(filepath.Join("testdata", name+".txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, f := range archive.Files {
-		archive.Files[i].Data = bytes.ReplaceAll(f.Data, []byte("{{program}}"), []byte(filepath.ToSlash(binary(t))))
-	}
-	if err := txtar.Write(archive, folder); err != nil {
-		t.Fatal(err)
-	}
 }
 
 var (

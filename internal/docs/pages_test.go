@@ -2,6 +2,7 @@ package docs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -143,9 +144,11 @@ func TestEveryNameInProseExists(t *testing.T) {
 		}
 		for number, line := range p.prose() {
 			for _, m := range spans.FindAllStringSubmatch(line, -1) {
-				if args := words(m[1]); len(args) > 0 && args[0] == program {
-					if err := checkArguments(args[1:]); err != nil {
-						t.Errorf("%s:%d: %v", p.name, number, err)
+				for _, command := range commands(m[1]) {
+					if args, ours := arguments(command); ours {
+						if err := checkArguments(args); err != nil {
+							t.Errorf("%s:%d: %v", p.name, number, err)
+						}
 					}
 				}
 				if name := flagName.FindString(m[1]); name != "" && !slices.Contains(foreignFlags, name) && !regexp.MustCompile(name+`\b`).MatchString(known) {
@@ -161,7 +164,7 @@ func TestEveryNameInProseExists(t *testing.T) {
 func TestEveryConfigIsRead(t *testing.T) {
 	for _, p := range pages(t) {
 		for _, b := range p.blocks(t) {
-			value, err := parseConfig(b)
+			value, err := parse(b.language, b.text())
 			if err != nil {
 				t.Errorf("%s: %v", b.place(-1), err)
 			}
@@ -187,29 +190,28 @@ func TestEveryConfigIsRead(t *testing.T) {
 // hookEntry is what a pre-commit hook runs.
 var hookEntry = regexp.MustCompile(`entry: ` + program + ` ([^,}\n]*)`)
 
-// parseConfig reads a block in the language that it says it is in; nil if that is no config.
-func parseConfig(b block) (value any, err error) {
-	switch b.language {
+// parse reads a text in a language; nil if that is not one of configs.
+func parse(language, text string) (value any, err error) {
+	switch language {
 	case "json", "jsonc":
-		data, err := hujson.Standardize([]byte(b.text()))
-		if err != nil {
-			return nil, err
+		var data []byte
+		if data, err = hujson.Standardize([]byte(text)); err == nil {
+			err = json.Unmarshal(data, &value)
 		}
-		return value, json.Unmarshal(data, &value)
 	case "toml":
-		return value, toml.Unmarshal([]byte(b.text()), &value)
+		err = toml.Unmarshal([]byte(text), &value)
 	case "yaml":
-		for _, m := range hookEntry.FindAllStringSubmatch(b.text(), -1) {
-			if err := checkArguments(strings.Fields(m[1])); err != nil {
+		for _, m := range hookEntry.FindAllStringSubmatch(text, -1) {
+			if err := checkArguments(commands(m[1])[0]); err != nil {
 				return nil, err
 			}
 		}
-		return value, yaml.Unmarshal([]byte(b.text()), &value)
+		err = yaml.Unmarshal([]byte(text), &value)
 	case "", "sh", "console", "text", "go", "diff", "mermaid":
 	default:
-		return nil, fmt.Errorf("no test reads the language %s", b.language)
+		err = errors.New("no test reads the language " + language)
 	}
-	return nil, nil
+	return value, err
 }
 
 func member(value any, name string) any {
@@ -242,15 +244,8 @@ func installs(value any) bool {
 	prompted.Prompt = true
 	for _, e := range editor.All() {
 		for _, c := range []editor.Command{command(true), command(false), prompted} {
-			text, parse := e.Snippet(editor.Name, c), json.Unmarshal
-			switch language(text) {
-			case "toml":
-				parse = toml.Unmarshal
-			case "yaml":
-				parse = yaml.Unmarshal
-			}
-			var written any
-			if parse([]byte(text), &written) == nil && reflect.DeepEqual(written, value) {
+			text := e.Snippet(editor.Name, c)
+			if written, err := parse(language(text), text); err == nil && reflect.DeepEqual(written, value) {
 				return true
 			}
 		}

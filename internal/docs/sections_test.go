@@ -73,7 +73,13 @@ func table(rows ...[]string) string {
 	return b.String()
 }
 
-func inCode(s string) string { return "`" + s + "`" }
+// inCode is a text as code, and nothing if there is none.
+func inCode(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
 
 // fenced is a config, or a command, in a block.
 func fenced(text string) string {
@@ -186,10 +192,7 @@ func says(e editor.Editor) string {
 	if m := named.FindStringSubmatch(snippet); m != nil {
 		return inCode(m[1])
 	}
-	if m := listed.FindString(snippet); m != "" {
-		return inCode(m)
-	}
-	return "nothing"
+	return cmp.Or(inCode(listed.FindString(snippet)), "nothing")
 }
 
 // arrives is how the key gets from the shell to the program.
@@ -235,12 +238,8 @@ func editorTable(t *testing.T, folder string) string {
 		if len(file) > 80 {
 			file = "see its page"
 		}
-		team := teamFile(t, e)
-		if team != "" {
-			team = inCode(team)
-		}
 		link := fmt.Sprintf("[%s](%s)", strings.TrimSuffix(e.Title, " (VS Code extension)"), path.Join(folder, e.ID+".md"))
-		rows = append(rows, []string{link, file, cmp.Or(team, "–"), says(e), arrives(e)})
+		rows = append(rows, []string{link, file, cmp.Or(inCode(teamFile(t, e)), "–"), says(e), arrives(e)})
 	}
 	return table(rows...)
 }
@@ -266,27 +265,24 @@ var dated = regexp.MustCompile(` 20\d\d-\d\d-\d\d`)
 
 func describeEditor(t *testing.T, b *strings.Builder, e editor.Editor) {
 	t.Helper()
-	rows := [][]string{{"", ""}, {"your file", userFiles(t, e)}}
-	if also := files(true, e.Elsewhere); also != "" {
-		rows = append(rows, []string{"or", also})
+	rows := [][]string{{"", ""}}
+	row := func(name, text string) {
+		if text != "" {
+			rows = append(rows, []string{name, text})
+		}
 	}
-	team := teamFile(t, e)
-	if team == "" {
-		rows = append(rows, []string{"team's file", "none"})
-	} else {
-		rows = append(rows, []string{"team's file", inCode(team)})
-	}
-	delivery := e.Delivery(command(false))
-	rows = append(rows, []string{"the key", delivery})
-	if e.Waits != "" {
-		rows = append(rows, []string{"it waits", e.Waits})
-	}
+	team, delivery := teamFile(t, e), e.Delivery(command(false))
+	row("your file", userFiles(t, e))
+	row("or", files(true, e.Elsewhere))
+	row("team's file", cmp.Or(inCode(team), "none"))
+	row("the key", delivery)
+	row("it waits", e.Waits)
 	notes := slices.Concat(e.Notes(editor.User), e.Notes(editor.Project))
 	slices.Sort(notes)
 	for _, note := range slices.Compact(notes) {
-		rows = append(rows, []string{"note", note})
+		row("note", note)
 	}
-	rows = append(rows, []string{"known from", e.Facts})
+	row("known from", e.Facts)
 	if !dated.MatchString(e.Facts) {
 		t.Errorf("%s: nothing says when what is known of it was looked up", e.ID)
 	}
