@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -108,16 +109,23 @@ func (w *redactingWriter) Fd() uintptr {
 // A span is a part of a text.
 type span struct{ start, end int }
 
+// each is where a mark stands in text.
+func each(text []byte, mark string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for from := 0; ; {
+			i := bytes.Index(text[from:], []byte(mark))
+			if i < 0 || !yield(from+i) {
+				return
+			}
+			from += i + len(mark)
+		}
+	}
+}
+
 // findKey adds to found where key stands in text.
 func findKey(found []span, text []byte, key string) []span {
-	plain := []byte(key)
-	for from := 0; ; {
-		i := bytes.Index(text[from:], plain)
-		if i < 0 {
-			break
-		}
-		found = append(found, span{from + i, from + i + len(key)})
-		from += i + len(key)
+	for at := range each(text, key) {
+		found = append(found, span{at, at + len(key)})
 	}
 	found = findEscaped(found, text, key, `\u`)
 	found = findEscaped(found, text, key, "%")
@@ -130,13 +138,7 @@ func findKey(found []span, text []byte, key string) []span {
 // findEscaped adds to found where key stands in text and the first of its characters that is escaped is escaped so: as in
 // JSON, where text has \u, or as in a URL, where it has %.
 func findEscaped(found []span, text []byte, key, escape string) []span {
-	for at := 0; ; {
-		i := bytes.Index(text[at:], []byte(escape))
-		if i < 0 {
-			return found
-		}
-		start := at + i
-		at = start + len(escape)
+	for start := range each(text, escape) {
 		for start > 0 && text[start] == '\\' && text[start-1] == '\\' {
 			start--
 		}
@@ -150,6 +152,7 @@ func findEscaped(found []span, text []byte, key, escape string) []span {
 			}
 		}
 	}
+	return found
 }
 
 // matchEscaped reports whether text begins with key, escaped or not, and how long it is there.
@@ -207,19 +210,13 @@ func unescaped(text []byte) (c byte, size int) {
 
 // findCut adds to found where the beginning of key stands in text before an ellipsis: a text that was shortened there.
 func findCut(found []span, text []byte, key string) []span {
-	const ellipsis = "…"
-	for at := 0; ; {
-		i := bytes.Index(text[at:], []byte(ellipsis))
-		if i < 0 {
-			return found
-		}
-		at += i
+	for at := range each(text, "…") {
 		for n := len(key) - 1; n > len(Prefix); n-- {
 			if strings.HasSuffix(string(text[max(0, at-n):at]), key[:n]) {
 				found = append(found, span{at - n, at})
 				break
 			}
 		}
-		at += len(ellipsis)
 	}
+	return found
 }

@@ -16,13 +16,11 @@ type Report struct {
 	Odd bool
 	// Waiting is the source that is being waited for.
 	Waiting string
-	// NearMiss is a variable that is set and whose name is almost ours, when no source has a key.
-	NearMiss string
-	Sources  []Source
+	Sources []Source
 
+	missing  bool   // no source has a key, and none is broken
 	unfilled string // the variable in which a reference arrived
-	next     string // what to do about a source that is named and holds no key
-	told     bool   // the problem itself says what to do
+	next     string // what to do about what is set and holds no key
 }
 
 // Describe reports what the last reading found. It reads nothing itself except the names of variables.
@@ -40,13 +38,12 @@ func (k *Keys) Describe() Report {
 	}
 	switch first, _ := seen.decisive(); {
 	case first == nil:
-		if seen != nil {
-			report.NearMiss = k.nearMiss()
+		report.missing = seen != nil
+		if name := k.nearMiss(); name != "" {
+			report.next = "name it " + NearestVariable(name) + " instead of " + name
 		}
 	case first.State == Found:
 		report.Source, report.Odd = first.Name, first.key.odd()
-	default:
-		report.told = true
 	}
 	return report
 }
@@ -74,19 +71,13 @@ type Syntax struct {
 // problem says it itself or nothing is missing; then, and for an editor that is not known and nothing else to go by, the
 // usual fix holds.
 func (r Report) Advice(editor Syntax) string {
-	if r.told || r.Source != "" || r.Sources == nil {
+	if !r.missing {
 		return ""
 	}
-	switch {
-	case r.NearMiss != "":
-		return "name it " + NearestVariable(r.NearMiss) + " instead of " + r.NearMiss
-	case r.next != "":
+	if r.next != "" {
 		return r.next
 	}
-	name := variable
-	if r.unfilled != "" {
-		name = r.unfilled
-	}
+	name := cmp.Or(r.unfilled, variable)
 	const login = "run: leadmagic-mcp-proxy login"
 	switch {
 	case editor.Editor == "" && r.unfilled == "":

@@ -283,16 +283,15 @@ func (k *Keys) readKeychain(ctx context.Context) result {
 	}
 	late := make(chan answer, 1)
 	go func() { late <- answer{k.store().readChain(), time.Now()} }()
-	timer := time.NewTimer(cmp.Or(k.patience, keychainFor))
-	defer timer.Stop()
+	ctx, stop := context.WithTimeout(ctx, cmp.Or(k.patience, keychainFor))
+	defer stop()
 	select {
 	case k.keychain = <-late:
 		return k.keychain.result
-	case <-timer.C:
 	case <-ctx.Done():
+		k.late = late
+		return silent
 	}
-	k.late = late
-	return silent
 }
 
 // readChain is what the keychain holds.

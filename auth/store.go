@@ -146,21 +146,19 @@ func (s *Store) Files() []string {
 // configFolders are where a system keeps a user's settings. Editors pass on few variables, so none has to be
 // set.
 func configFolders(goos string, getenv func(string) string, home string) []string {
-	moved, usual := "XDG_CONFIG_HOME", []string{".config"}
+	moved, usual := getenv("XDG_CONFIG_HOME"), ".config"
 	switch goos {
 	case "windows":
-		moved, usual = "APPDATA", []string{"AppData", "Roaming"}
+		moved, usual = getenv("APPDATA"), "AppData/Roaming"
 	case "darwin":
-		moved, usual = "", []string{"Library", "Application Support"}
+		moved, usual = "", "Library/Application Support"
 	}
 	var dirs []string
-	if moved != "" {
-		if dir := getenv(moved); filepath.IsAbs(dir) {
-			dirs = append(dirs, dir)
-		}
+	if filepath.IsAbs(moved) {
+		dirs = append(dirs, moved)
 	}
 	if home != "" {
-		dirs = append(dirs, filepath.Join(append([]string{home}, usual...)...))
+		dirs = append(dirs, filepath.Join(home, usual))
 	}
 	return dirs
 }
