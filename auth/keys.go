@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -37,6 +38,7 @@ type Keys struct {
 	patience time.Duration // with the keychain; 0 is keychainFor
 
 	readings singleflight.Group // of all sources, one at a time, for all that wait for it
+	waiting  atomic.Value       // the name of the source that is being waited for, or empty
 
 	mu      sync.Mutex
 	key     Key      // the last that was found
@@ -44,7 +46,6 @@ type Keys struct {
 	seen    snapshot // what the sources held when they were last read
 	reading bool     // is under way
 	polled  time.Time
-	waiting string          // the source that is being waited for
 	ctx     context.Context //nolint:containedctx // ends a reading, by Close
 	cancel  context.CancelFunc
 

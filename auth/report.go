@@ -26,8 +26,9 @@ type Report struct {
 // Describe reports what the last reading found. It reads nothing itself except the names of variables.
 func (k *Keys) Describe() Report {
 	k.mu.Lock()
-	seen, waiting := k.seen, k.waiting
+	seen := k.seen
 	k.mu.Unlock()
+	waiting, _ := k.waiting.Load().(string)
 	report := Report{Hidden: seen.hidden(), Waiting: waiting}
 	for _, r := range seen {
 		report.Sources = append(report.Sources, r.Source)
@@ -119,9 +120,7 @@ func (k *Keys) problem(seen snapshot) *problem.Problem {
 
 // overdue says what was waited for when a caller could wait no longer.
 func (k *Keys) overdue(cause error) *problem.Problem {
-	k.mu.Lock()
-	waiting := k.waiting
-	k.mu.Unlock()
+	waiting, _ := k.waiting.Load().(string)
 	return &problem.Problem{
 		Code: problem.KeyMissing, Outcome: problem.NotSent, Cause: cause,
 		What: "there is no LeadMagic API key yet: " + cmp.Or(waiting, "its source") + " has not answered",

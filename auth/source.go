@@ -147,9 +147,9 @@ func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
 		case !p.asks:
 			r = p.read(ctx)
 		case ask && wanted:
-			k.waitFor(p.name)
+			k.waiting.Store(p.name)
 			r = p.read(ctx)
-			k.waitFor("")
+			k.waiting.Store("")
 		default:
 			r = unread("")
 		}
@@ -157,12 +157,6 @@ func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
 		seen = append(seen, r)
 	}
 	return seen
-}
-
-func (k *Keys) waitFor(name string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.waiting = name
 }
 
 // examineVariable takes the value of a variable for a key. One that is not there has nothing to be said of.

@@ -65,6 +65,7 @@ type Login struct {
 // Run signs a person in, stores the tokens, and returns the place. The error is a *problem.Problem where the network or a server is the
 // reason. When ctx ends, nothing is kept, and nothing left behind but a registration at the authorization server.
 func (l *Login) Run(ctx context.Context) (where string, err error) {
+	defer endedWith(ctx, &err)
 	// What cannot be kept is not asked for: the person would sign in for nothing.
 	if err := l.Tokens.lockable(); err != nil {
 		return "", err
@@ -105,7 +106,7 @@ func (l *Login) Run(ctx context.Context) (where string, err error) {
 	}
 	token, err := flow.Exchange(context.WithValue(ctx, oauth2.HTTPClient, l.client), code, oauth2.VerifierOption(verifier), resource)
 	if err != nil {
-		return "", l.failed(ctx, "the sign-in was not completed: ", err)
+		return "", reason("the sign-in was not completed: ", err)
 	}
 	if err := l.Tokens.take(g, token); err != nil {
 		return "", err
@@ -128,14 +129,11 @@ func NewClient(dial http.RoundTripper) *http.Client {
 	}
 }
 
-// failed is the problem of a request, with what was being done put in front of it.
-func (l *Login) failed(ctx context.Context, doing string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// endedWith replaces the error of what ended with ctx by the one of ctx.
+func endedWith(ctx context.Context, err *error) {
+	if *err != nil && ctx.Err() != nil {
+		*err = ctx.Err()
 	}
-	p := *reason(err)
-	p.What = doing + p.What
-	return &p
 }
 
 // A discovery is what is known of the server and its authorization server.
@@ -154,7 +152,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	l.nearest.Store(anywhere)
 	status, challenges, err := l.challenge(ctx)
 	if err != nil {
-		return nil, l.failed(ctx, "", err)
+		return nil, reason("", err)
 	}
 	named := ""
 	d := new(discovery)
@@ -189,8 +187,6 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	}
 	d.server, err = sdkauth.GetAuthServerMetadata(ctx, issuer, l.client)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
 	case err != nil:
 		return nil, unusable("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
 	case d.server == nil && (meta != nil || status != http.StatusUnauthorized):
@@ -206,6 +202,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 
 // Discover returns the issuer of the server's authorization server: what Run does first, and no more.
 func (l *Login) Discover(ctx context.Context) (issuer string, err error) {
+	defer endedWith(ctx, &err)
 	defer l.Dial.CloseIdleConnections()
 	d, err := l.discover(ctx)
 	if err != nil {
@@ -293,7 +290,7 @@ func (l *Login) resource(ctx context.Context, named string) (*oauthex.ProtectedR
 		}
 		meta, err := l.fetch(ctx, place)
 		if err != nil {
-			return nil, l.failed(ctx, "", err)
+			return nil, reason("", err)
 		}
 		if meta == nil {
 			continue
@@ -394,13 +391,11 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 	var refusal *oauthex.ClientRegistrationError
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case errors.As(err, &refusal):
 		return nil, problem.New(problem.Failed, problem.Refused,
 			"no client could be registered: "+refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "give the id of one that is registered with --oauth-client-id")
 	case isNetwork(err):
-		return nil, l.failed(ctx, "no client could be registered: ", err)
+		return nil, reason("no client could be registered: ", err)
 	default:
 		said, _, _ := strings.Cut(err.Error(), ": ") // the answer follows, with a secret perhaps
 		return nil, problem.New(problem.Failed, problem.Refused,

@@ -325,9 +325,9 @@ func (t *Tokens) refresh(ctx context.Context, g *grant) error {
 		g.Access, g.Refresh, g.Refused = "", "", refusalOf(refusal.ErrorCode, refusal.ErrorDescription)
 		return nil
 	}
-	p := *reason(err)
-	p.Outcome, p.What = problem.NotSent, "the sign-in could not be renewed yet: "+p.What
-	return &p
+	p := reason("the sign-in could not be renewed yet: ", err)
+	p.Outcome = problem.NotSent
+	return p
 }
 
 // final are the errors of a token endpoint after which another try makes no sense. Source: RFC 6749 §5.2.
@@ -369,18 +369,22 @@ func (g *grant) authStyle() oauth2.AuthStyle {
 	return oauth2.AuthStyleInParams
 }
 
-// reason is the problem that an error of a request to an authorization server stands for.
-func reason(err error) *problem.Problem {
+// reason is the problem that an error of a request to an authorization server stands for, with what was being done in front.
+func reason(doing string, err error) *problem.Problem {
 	var refusal *oauth2.RetrieveError
+	var p problem.Problem
 	switch {
 	case errors.As(err, &refusal) && refusal.ErrorCode != "":
-		return problem.New(problem.Failed, problem.Refused, refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "")
+		p = *problem.New(problem.Failed, problem.Refused, refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "")
 	case refusal != nil:
-		return unexpected(refusal.Response, refusal.Body)
+		p = *unexpected(refusal.Response, refusal.Body)
 	case isNetwork(err), problem.As(err) != nil:
-		return problem.FromError(err, false)
+		p = *problem.FromError(err, false)
+	default:
+		p = *problem.New(problem.BrokenAnswer, problem.Refused, "the authorization server gave a broken answer", "try again later")
 	}
-	return problem.New(problem.BrokenAnswer, problem.Refused, "the authorization server gave a broken answer", "try again later")
+	p.What = doing + p.What
+	return &p
 }
 
 func isNetwork(err error) bool {
