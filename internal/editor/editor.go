@@ -63,10 +63,10 @@ type Editor struct {
 	clients []string   // what its clientInfo may call it besides the id, in part and in lower case
 	second  string     // another form of the same editor, with a file of its own
 	format  format
-	shape   Object                       // an entry, with parts in place of what differs
-	refer   func(variable string) string // how a config value names a variable; nil: it cannot
-	lists   bool                         // names the variables to be passed in a list instead
-	always  bool                         // names the key's variable even though it may be inherited
+	shape   Object // an entry, with parts in place of what differs
+	refer   string // how a config value names the variable NAME; empty: it cannot
+	lists   bool   // names the variables to be passed in a list instead
+	always  bool   // names the key's variable even though it may be inherited
 	passes  rule
 	off     func(s System, scope Scope, name string) string // where its settings switch a server off; nil: nowhere
 	note    string                                          // what the user has to know or do
@@ -265,8 +265,8 @@ func (e Editor) Naming(variable string) string {
 	switch {
 	case e.Prompts:
 		value = "${input:" + InputID + "}"
-	case e.refer != nil:
-		value = e.refer(variable)
+	case e.refer != "":
+		value = e.reference(variable)
 	}
 	for _, m := range e.shape {
 		switch {
@@ -281,6 +281,11 @@ func (e Editor) Naming(variable string) string {
 		}
 	}
 	return ""
+}
+
+// reference is how a config value names a variable.
+func (e Editor) reference(variable string) string {
+	return strings.ReplaceAll(e.refer, "NAME", variable)
 }
 
 // Nearest is the id that was probably meant by a mistyped one, or empty.

@@ -69,8 +69,8 @@ func (e Editor) entry(name string, c Command) Object {
 			variables = append(variables, Member{variable, "${input:" + InputID + "}"})
 		case e.lists:
 			passed = append(passed, variable)
-		case e.refer != nil:
-			variables = append(variables, Member{variable, e.refer(variable)})
+		case e.refer != "":
+			variables = append(variables, Member{variable, e.reference(variable)})
 		}
 	}
 	if c.KeyFile != "" {
@@ -123,7 +123,7 @@ func (e Editor) Delivery(c Command) string {
 		return e.Title + " asks for it once and keeps it"
 	case !slices.Contains(names, KeyVariable):
 		return e.Title + " passes " + KeyVariable + " on"
-	case e.refer != nil || e.lists:
+	case e.refer != "" || e.lists:
 		return "the entry names " + KeyVariable + ", which " + e.Title + " fills in"
 	default:
 		return e.Title + " passes no variable of yours on and fills none in: keep the key with " + Program +
@@ -136,8 +136,8 @@ func (e Editor) Remedy(variable string, scope Scope) string {
 	switch {
 	case e.lists:
 		return fmt.Sprintf("add env_vars = [%q], or run: %s", variable, e.Replace(scope))
-	case e.refer != nil:
-		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.refer(variable), e.Replace(scope))
+	case e.refer != "":
+		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.reference(variable), e.Replace(scope))
 	case e.passes.inherits(variable):
 		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", variable, e.Title, e.Replace(scope))
 	default:
@@ -212,8 +212,8 @@ func (e Editor) instead(scope Scope, name string) string {
 		return "remove it and run: " + install
 	case e.lists:
 		return fmt.Sprintf("put env_vars = [%q] there, or run: %s", KeyVariable, install)
-	case e.refer != nil:
-		return fmt.Sprintf("put %q there, or run: %s", e.refer(KeyVariable), install)
+	case e.refer != "":
+		return fmt.Sprintf("put %q there, or run: %s", e.reference(KeyVariable), install)
 	case e.passes.inherits(KeyVariable):
 		return fmt.Sprintf("leave it out, since %s passes the variable on; or run: %s", e.Title, install)
 	default:

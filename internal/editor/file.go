@@ -282,10 +282,8 @@ func (f *configFile) remove(own string) error {
 	if err := os.Remove(f.real); err != nil {
 		return fmt.Errorf("removing %s: %w", f.path, file.Bare(err))
 	}
-	for dir := filepath.Dir(f.path); own != "" && strings.HasPrefix(dir, own); dir = filepath.Dir(dir) {
-		if linked(dir) || os.Remove(dir) != nil {
-			break
-		}
+	for dir := filepath.Dir(f.path); own != "" && strings.HasPrefix(dir, own) && !linked(dir); dir = filepath.Dir(dir) {
+		_ = os.Remove(dir) // it is not empty, or gone
 	}
 	return nil
 }

@@ -1,11 +1,5 @@
 package editor
 
-// Ways to name a variable in a config value.
-func asEnv(name string) string    { return "${env:" + name + "}" }
-func asDollar(name string) string { return "$" + name }
-func asBraced(name string) string { return "${" + name + "}" }
-func asCurly(name string) string  { return "{env:" + name + "}" }
-
 // All is the table of editors, one row each. Every cell is what was measured with the editor, or what its
 // source or documentation says.
 func All() []Editor {
@@ -33,7 +27,7 @@ func All() []Editor {
 				{"linux", "~/.var/app/" + flatpak + "/config/" + product + "/User/profiles/*", "mcp.json"},
 			},
 			// VS Code would pass the variable; the reference says in the file where the key comes from.
-			shape: standard(stdio), refer: asEnv, always: true, Prompts: true, passes: rule{expand: foldersExpand, unseen: vscodeAsks},
+			shape: standard(stdio), refer: "${env:NAME}", always: true, Prompts: true, passes: rule{expand: foldersExpand, unseen: vscodeAsks},
 			off: vscodeOff(product), reads: []readFile{{".mcp.json", "claude-code"}}, Dock: true,
 			Facts: "measured with 1.139 (code-server) on 2026-11-28",
 		}
@@ -48,7 +42,7 @@ func All() []Editor {
 			ID: "claude-code", Title: "Claude Code", program: "claude", Key: "mcpServers", project: []string{".mcp.json"},
 			keeps:  []string{"~/.claude/settings.json", "~/.claude/settings.local.json"},
 			places: []place{{"", "${CLAUDE_CONFIG_DIR:-~/.claude}", "${CLAUDE_CONFIG_DIR:-~}/.claude.json"}},
-			local:  "projects", shape: standard(stdio), refer: asBraced,
+			local:  "projects", shape: standard(stdio), refer: "${NAME}",
 			passes: rule{keep: claudeKeeps, expand: claudeExpand, set: []string{"CLAUDECODE=1"}},
 			off:    claudeOff, upwards: true,
 			Waits:  "30 seconds for a start (`MCP_TIMEOUT`); `MCP_TOOL_TIMEOUT` says how long a tool may run",
@@ -74,7 +68,7 @@ func All() []Editor {
 			ID: "cursor", Title: "Cursor", program: "cursor", Key: "mcpServers", project: []string{".cursor/mcp.json"},
 			places: []place{{"", "~/.cursor", "mcp.json"}},
 			// Started from a dock, Cursor has no shell's variables: the reference then is empty, not wrong.
-			shape: standard(stdio), refer: asEnv, always: true, passes: rule{expand: foldersExpand},
+			shape: standard(stdio), refer: "${env:NAME}", always: true, passes: rule{expand: foldersExpand},
 			Dock:  true,
 			Facts: "cursor.com/docs/mcp, looked up on 2026-11-23",
 		},
@@ -85,7 +79,7 @@ func All() []Editor {
 			keeps:  []string{"~/.codeium/mcp_config.json", "mcp_config.json"},
 			places: []place{{"", "~/.codeium/windsurf", "mcp_config.json"}},
 			// What Windsurf passes by itself is written nowhere.
-			shape: standard(), refer: asEnv, always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
+			shape: standard(), refer: "${env:NAME}", always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
 			Dock:  true,
 			Facts: "docs.windsurf.com, looked up on 2026-11-23",
 		},
@@ -108,7 +102,7 @@ func All() []Editor {
 			ID: "gemini", Title: "Gemini CLI", program: "gemini", Key: "mcpServers", project: []string{".gemini/settings.json"},
 			keeps:  []string{"~/.gemini/.env"},
 			places: []place{{"", "${GEMINI_CLI_HOME:-~}/.gemini", "settings.json"}},
-			shape:  standard(), refer: asDollar,
+			shape:  standard(), refer: "$NAME",
 			passes: rule{keep: geminiKeeps, expand: geminiExpand, set: []string{"GEMINI_CLI=1"}},
 			off:    geminiOff,
 			Waits:  "10 minutes for a start and for a tool (`timeout`)",
@@ -127,7 +121,7 @@ func All() []Editor {
 			ID: "copilot-cli", Title: "Copilot CLI", clients: []string{"copilot"}, program: "copilot", Key: "mcpServers", project: []string{".github/mcp.json"},
 			keeps:  []string{"mcp-config.json"},
 			places: []place{{"", "${COPILOT_HOME:-~/.copilot}", "mcp-config.json"}},
-			shape:  append(standard(Member{"type", "local"}), Member{"tools", []any{"*"}}), refer: asBraced, passes: rule{expand: copilotExpand},
+			shape:  append(standard(Member{"type", "local"}), Member{"tools", []any{"*"}}), refer: "${NAME}", passes: rule{expand: copilotExpand},
 			off: copilotOff, reads: []readFile{{name: ".mcp.json"}}, upwards: true,
 			inTeam: "Copilot CLI reads a project's file in trusted folders only",
 			Facts:  "measured with 1.0.102 on 2026-11-23",
@@ -136,7 +130,7 @@ func All() []Editor {
 			ID: "cline", Title: "Cline (VS Code extension)", Key: "mcpServers", second: "cline-cli",
 			keeps:  []string{"cline_mcp_settings.json"},
 			places: extension("saoudrizwan.claude-dev", "settings/cline_mcp_settings.json"),
-			shape:  standard(stdio), refer: asEnv, passes: rule{keep: sdkKeeps, expand: prefixedExpand},
+			shape:  standard(stdio), refer: "${env:NAME}", passes: rule{keep: sdkKeeps, expand: prefixedExpand},
 			Dock:  true,
 			Facts: "its source (McpHub.ts), looked up on 2026-11-23",
 		},
@@ -149,7 +143,7 @@ func All() []Editor {
 		{
 			ID: "opencode", Title: "opencode", program: "opencode", Key: "mcp", newer: "servers", project: []string{"opencode.jsonc", "opencode.json"},
 			places: []place{{"", "{config}/opencode", "opencode.jsonc|opencode.json"}},
-			shape:  opencode, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
+			shape:  opencode, refer: "{env:NAME}", passes: rule{expand: opencodeExpand, set: []string{"OPENCODE=1"}},
 			off: opencodeOff("opencode"), upwards: true,
 			Waits: "30 seconds for a start (`timeout`)",
 			Facts: "measured with 1.18.33 on 2026-11-23",
@@ -158,7 +152,7 @@ func All() []Editor {
 			ID: "kiro", Title: "Kiro", program: "kiro", Key: "mcpServers", project: []string{".kiro/settings/mcp.json"},
 			places: []place{{"", "~/.kiro", "settings/mcp.json"}},
 			// What Kiro passes by itself is written nowhere.
-			shape: standard(), refer: asBraced, always: true, passes: rule{keep: sdkKeeps, expand: bracedExpand}, Dock: true,
+			shape: standard(), refer: "${NAME}", always: true, passes: rule{keep: sdkKeeps, expand: bracedExpand}, Dock: true,
 			note:  "not every version of Kiro fills a variable in: if the key does not arrive, keep it with leadmagic-mcp-proxy login",
 			Facts: "kiro.dev/docs/mcp/configuration, and issues 3152 and 5060 of kirodotdev/Kiro, looked up on 2026-11-29",
 		},
@@ -182,7 +176,7 @@ func All() []Editor {
 			ID: "crush", Title: "Crush", program: "crush", Key: "mcp", project: []string{"crush.json", ".crush.json"},
 			keeps:  []string{"~/.config/crush/crushrc", "crushrc", ".crushrc"},
 			places: []place{{"", "${CRUSH_GLOBAL_CONFIG:-{config}/crush}", "crush.json"}},
-			shape:  standard(stdio), refer: asDollar, passes: rule{expand: geminiExpand, unseen: crushRuns}, upwards: true,
+			shape:  standard(stdio), refer: "$NAME", passes: rule{expand: geminiExpand, unseen: crushRuns}, upwards: true,
 			reads: []readFile{{name: "crush.json"}, {name: ".crush.json"}},
 			Waits: "10 seconds for a start (`timeout`)",
 			Facts: "its source (internal/config, internal/agent/tools/mcp) of 2026-08-21, looked up on 2026-11-29",
@@ -200,14 +194,14 @@ func All() []Editor {
 		{
 			ID: "qwen", Title: "Qwen Code", program: "qwen", Key: "mcpServers", project: []string{".qwen/settings.json"},
 			places: []place{{"", "${QWEN_HOME:-~/.qwen}", "settings.json"}},
-			shape:  standard(), refer: asDollar, passes: rule{expand: qwenExpand},
+			shape:  standard(), refer: "$NAME", passes: rule{expand: qwenExpand},
 			inTeam: "Qwen Code starts a project's server when you have approved it: qwen mcp approve leadmagic",
 			Facts:  "measured with 0.24.4 on 2026-11-29",
 		},
 		{
 			ID: "kilo", Title: "Kilo Code", program: "kilo", Key: "mcp", project: []string{".kilo/kilo.jsonc", ".kilo/kilo.json", "kilo.jsonc", "kilo.json"},
 			places: []place{{"", "{config}/kilo", "kilo.jsonc|kilo.json"}},
-			shape:  opencode, refer: asCurly, passes: rule{expand: opencodeExpand, set: []string{"KILO=1", "OPENCODE=1"}},
+			shape:  opencode, refer: "{env:NAME}", passes: rule{expand: opencodeExpand, set: []string{"KILO=1", "OPENCODE=1"}},
 			off: opencodeOff("kilo"),
 			reads: []readFile{
 				{name: ".kilo/kilo.jsonc"},
@@ -225,7 +219,7 @@ func All() []Editor {
 		{
 			ID: "amp", Title: "Amp", program: "amp", Key: "amp.mcpServers", project: []string{".amp/settings.json"},
 			places: []place{{"", "{config}/amp", "${AMP_SETTINGS_FILE:-{config}/amp/settings.json}"}},
-			shape:  standard(), refer: asBraced, passes: rule{expand: bracedExpand},
+			shape:  standard(), refer: "${NAME}", passes: rule{expand: bracedExpand},
 			inTeam: "Amp starts a project's server when you have approved it: amp mcp approve leadmagic",
 			Facts:  "measured with 0.0.1790142911 on 2026-11-29",
 		},
@@ -264,7 +258,7 @@ func All() []Editor {
 			ID: "roo-code", Title: "Roo Code", Key: "mcpServers", project: []string{".roo/mcp.json"}, clients: []string{"roo code"},
 			keeps:  []string{"mcp_settings.json"},
 			places: extension("rooveterinaryinc.roo-cline", "settings/mcp_settings.json"),
-			shape:  standard(stdio), refer: asEnv, passes: rule{keep: sdkKeeps, expand: rooExpand}, Dock: true,
+			shape:  standard(stdio), refer: "${env:NAME}", passes: rule{keep: sdkKeeps, expand: rooExpand}, Dock: true,
 			Waits: "60 seconds for a tool (`timeout`)",
 			Facts: "its source (src/services/mcp/McpHub.ts, src/utils/config.ts) of 2026-04-14, looked up on 2026-11-29",
 		},
