@@ -38,9 +38,9 @@ var (
 
 // tokens are where anything is in a text that begins like a key of LeadMagic, at the begin of a word. No length is
 // published; the shortest sample has 16.
-func tokens(text []byte) [][2]int {
+func tokens(text []byte) []hit {
 	const begin, least = "lm_", 16
-	var out [][2]int
+	var out []hit
 	to := 0
 	for from := range occurrences(text, begin) {
 		if from < to || from > 0 && isWord(text[from-1]) && !escaped.Match(text[max(0, from-len(`\u0000`)):from]) {
@@ -50,7 +50,7 @@ func tokens(text []byte) [][2]int {
 			to++
 		}
 		if to-from >= least {
-			out = append(out, [2]int{from, to})
+			out = append(out, hit{from: from, to: to, start: from})
 		}
 	}
 	return out
@@ -101,11 +101,11 @@ const (
 // hits finds the keys in a text, in order.
 func hits(text []byte, s suspicion) []hit {
 	var found []hit
-	for _, at := range tokens(text) {
-		v := string(text[at[0]:at[1]])
-		value := s == inConfig && !naming.Match(text[at[1]:])
+	for _, h := range tokens(text) {
+		v := string(text[h.from:h.to])
+		value := s == inConfig && !naming.Match(text[h.to:])
 		if !Sample(v) && (s == inEditor || random(v) || value && unlikeNames(v)) {
-			found = append(found, hit{from: at[0], to: at[1], start: at[0]})
+			found = append(found, h)
 		}
 	}
 	low := lower(text)
@@ -249,7 +249,7 @@ func Sample(v string) bool {
 // Allow is what a comment says that lets the keys of its line pass.
 const Allow = program + ": allow"
 
-var allows = lazyregexp.New(`^:[ \t]*(?i:allow)\b`)
+var allows = lazyregexp.New(`(?i)\b` + program + `:[ \t]*allow\b`)
 
 var (
 	part   = lazyregexp.New(`[A-Za-z0-9]{12,}`)
@@ -299,10 +299,8 @@ func keysIn(data []byte, degree suspicion) []located {
 		}
 		line := func(at int) int { return max(1, sort.SearchInts(lines, at+1)) }
 		allow := map[int]bool{}
-		for at := range occurrences(lower(text), program) {
-			if rest := text[at+len(program):]; allows.Match(rest) && (at == 0 || !isWord(text[at-1])) {
-				allow[line(at)] = true
-			}
+		for _, at := range allows.FindAllIndex(text, -1) {
+			allow[line(at[0])] = true
 		}
 		before := bytes.Count(data[:start], []byte("\n"))
 		for _, h := range all {
@@ -370,16 +368,15 @@ func narrow(data []byte, width, low int) []byte {
 
 // Replace is the text of an editor's config file with words in place of every key, and of every value that stands for one.
 func Replace(text []byte, words string) []byte {
-	for _, h := range slices.Backward(hits(text, inEditor)) {
-		text = slices.Concat(text[:h.from], []byte(words), text[h.to:])
-	}
-	return text
+	return replace(text, hits(text, inEditor), words)
 }
 
 // Hide is a message without anything that begins like a key.
-func Hide(text string) string {
-	for _, at := range slices.Backward(tokens([]byte(text))) {
-		text = text[:at[0]] + Hidden + text[at[1]:]
+func Hide(text string) string { return string(replace([]byte(text), tokens([]byte(text)), Hidden)) }
+
+func replace(text []byte, found []hit, words string) []byte {
+	for _, h := range slices.Backward(found) {
+		text = slices.Concat(text[:h.from], []byte(words), text[h.to:])
 	}
 	return text
 }
