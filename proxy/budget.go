@@ -70,8 +70,11 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	if request.Method != "tools/call" || isStatusCall(request) {
 		return b.next.Call(ctx, request)
 	}
-	r, paid := b.reservationFor(request)
-	if !paid {
+	r := &reservation{request: request, tool: request.Param("name"), decided: make(chan struct{})}
+	if b.Price != nil {
+		r.worst, r.known = b.Price(r.tool, jsonrpc.Get(request.Params, "arguments"))
+	}
+	if r.known && r.worst == 0 {
 		response := b.next.Call(ctx, request)
 		// Only LeadMagic's own account of the request counts here: what a free tool shows may speak of the cost of other calls.
 		if c := new(cost); c.readUsage(response.Result) && c.Credits > 0 {
@@ -83,15 +86,14 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		return jsonrpc.Failed(request, p)
 	}
 	if b.runsAlone(r) {
-		before, p := b.balance(ctx, request)
-		if p != nil {
+		var p *problem.Problem
+		if r.before, p = b.balance(ctx, request); p != nil {
 			b.settle(r, cost{unsent: true})
 			if ctx.Err() != nil {
 				return notSentResponse(ctx, request)
 			}
 			return jsonrpc.Failed(request, notSent(p, "the call was not sent, since what "+quoteName(r.tool)+" costs is not known, and the balance before it cannot be read: "))
 		}
-		r.before = before
 	}
 	response := b.next.Call(ctx, request)
 	r.cost = costOf(r, response)
@@ -105,9 +107,6 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 
 // Notify implements Upstream.
 func (b *Budget) Notify(ctx context.Context, m *jsonrpc.Message) {
-	if m.Method == "tools/call" && b.Limit > 0 {
-		return // no response would say what it cost
-	}
 	b.Next.Notify(ctx, m)
 }
 
@@ -127,19 +126,6 @@ func (b *Budget) Close(ctx context.Context) {
 	if r != nil {
 		b.settle(r, r.cost)
 	}
-}
-
-// reservationFor is what request costs at most, and whether it costs anything, as far as anybody wants to know.
-func (b *Budget) reservationFor(request *jsonrpc.Message) (r *reservation, paid bool) {
-	r = &reservation{request: request, tool: request.Param("name"), decided: make(chan struct{})}
-	if b.Price == nil {
-		return r, true
-	}
-	price, known := b.Price(r.tool, jsonrpc.Get(request.Params, "arguments"))
-	if known && price >= 0 { // neither negative nor NaN
-		r.worst, r.known = price, true
-	}
-	return r, !r.known || r.worst > 0
 }
 
 func (b *Budget) runsAlone(r *reservation) bool { return b.Limit > 0 && !r.known }
@@ -276,9 +262,18 @@ func (b *Budget) measure(r *reservation) {
 
 // balance is how many credits are left.
 func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Credits, *problem.Problem) {
-	tool, p := b.balanceTool(ctx, like)
-	if p != nil {
-		return 0, p
+	tool := balanceToolIn(b.next.like(like))
+	if tool == "" {
+		list := callInternal(ctx, &b.next, like, "tools/list", "")
+		if p := problemOf(list); p != nil {
+			return 0, p
+		}
+		tool = balanceToolIn(readTools(list.Result))
+	}
+	if tool == "" {
+		return 0, problem.New(problem.OverBudget, problem.NotSent,
+			"what the call costs is not known, and LeadMagic lists no tool that shows the balance; the call was not sent",
+			"ask the person to start the session without --max-credits (LEADMAGIC_MAX_CREDITS), or use other tools")
 	}
 	response := readBalance(ctx, &b.next, like, tool)
 	if p := problemOf(response); p != nil {
@@ -290,31 +285,17 @@ func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Cr
 	return 0, problem.New(problem.Failed, problem.NotSent, "LeadMagic's answer has no balance in it", "")
 }
 
+// balanceToolIn is the name of the balance tool, empty if it is not listed. While the session is explained it is not, and
+// calling it finds out whether LeadMagic can be used now.
+func balanceToolIn(tools map[string]bool) string {
+	has := func(name string) bool { _, ok := tools[name]; return ok }
+	if has(problem.StatusTool) {
+		return problem.BalanceTool
+	}
+	return problem.BalanceToolIn(has)
+}
+
 // readBalance calls the free tool that shows the balance.
 func readBalance(ctx context.Context, next Upstream, like *jsonrpc.Message, tool string) *jsonrpc.Message {
 	return callInternal(ctx, next, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool))+`,"arguments":{}`)
-}
-
-// balanceTool is the name of the balance tool for calls like this one.
-func (b *Budget) balanceTool(ctx context.Context, like *jsonrpc.Message) (string, *problem.Problem) {
-	nameIn := func(tools map[string]bool) string {
-		has := func(name string) bool { _, ok := tools[name]; return ok }
-		if has(problem.StatusTool) {
-			return problem.BalanceTool // there is none yet, and calling it finds out whether LeadMagic can be used now
-		}
-		return problem.BalanceToolIn(has)
-	}
-	if tool := nameIn(b.next.like(like)); tool != "" {
-		return tool, nil
-	}
-	list := callInternal(ctx, &b.next, like, "tools/list", "")
-	if p := problemOf(list); p != nil {
-		return "", p
-	}
-	if tool := nameIn(readTools(list.Result)); tool != "" {
-		return tool, nil
-	}
-	return "", problem.New(problem.OverBudget, problem.NotSent,
-		"what the call costs is not known, and LeadMagic lists no tool that shows the balance; the call was not sent",
-		"ask the person to start the session without --max-credits (LEADMAGIC_MAX_CREDITS), or use other tools")
 }

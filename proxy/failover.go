@@ -139,6 +139,10 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 		f.first = time.Now()
 	}
 	s := f.current
+	var c *Candidate
+	if s != nil {
+		c = s.candidate
+	}
 	f.mu.Unlock()
 	switch {
 	case request.Method == "initialize":
@@ -149,11 +153,9 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 		s.openFallback()
 		return f.Fallback.Call(ctx, request)
 	}
-	c, _ := f.candidateOf(s)
 	if c == f.fallback && needsLeadMagic(request) {
-		f.tryAgain(ctx, s, recoverFor)
 		var p *problem.Problem
-		switch c, p = f.candidateOf(s); {
+		switch c, p = f.tryAgain(ctx, s, recoverFor); {
 		case ctx.Err() != nil:
 			return notSentResponse(ctx, request)
 		case c == f.fallback:
@@ -174,13 +176,6 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 	response := f.call(ctx, c, request)
 	f.state.Answered(request, response)
 	return response
-}
-
-// candidateOf is who has the session, and why that is the fallback server.
-func (f *Failover) candidateOf(s *failoverSession) (*Candidate, *problem.Problem) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return s.candidate, s.problem
 }
 
 // call sends a request to a candidate, and keeps what its response says of LeadMagic itself: a problem that would meet
@@ -444,15 +439,17 @@ func (f *Failover) reconnect(s *failoverSession) {
 }
 
 // tryAgain makes another attempt to give an explained session to a candidate, or joins the one under way, and waits for
-// its end, or as long as limit unless that is 0.
-func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.Duration) {
-	var attempt <-chan struct{} = noWait
+// its end, or as long as limit unless that is 0. It returns who has the session then, and why that is the fallback server.
+func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.Duration) (*Candidate, *problem.Problem) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if s.problem != nil && !s.restart && s.ctx.Err() == nil {
-		attempt = f.startAttempt(s)
+		attempt := f.startAttempt(s)
+		f.mu.Unlock()
+		wait(ctx, attempt, limit)
+		f.mu.Lock()
 	}
-	f.mu.Unlock()
-	wait(ctx, attempt, limit)
+	return s.candidate, s.problem
 }
 
 // needsLeadMagic reports whether only LeadMagic can answer a request.

@@ -83,7 +83,7 @@ func (f *Filter) Close(ctx context.Context) {
 // what is read-only, and where something is excluded: a tool may have other names than the listed one.
 func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.Problem {
 	tool := request.Param("name")
-	if p := f.hiddenByName(tool); p != nil || !f.ReadOnly && len(f.Exclude) == 0 {
+	if p := f.hides(tool, true); p != nil || !f.ReadOnly && len(f.Exclude) == 0 {
 		return p
 	}
 	readOnly, listed := f.next.like(request)[tool]
@@ -99,7 +99,7 @@ func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.P
 			return hidden("LeadMagic does not list the tool %s, and "+setting+" hides what is not listed", tool)
 		}
 	}
-	return f.hiddenByHint(tool, readOnly)
+	return f.hides(tool, readOnly)
 }
 
 // list lists the tools, once for all calls that wait for it. The problem is why it cannot.
@@ -144,11 +144,13 @@ func (f *Filter) withoutHidden(response *jsonrpc.Message) *jsonrpc.Message {
 	total, shown := 0, 0
 	result := jsonrpc.Select(response.Result, "tools", func(tool []byte) bool {
 		total++
-		if !f.shows(tool) {
-			return false
+		name, isText := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
+		// The status tool is ours, and says what is wrong with a session.
+		show := name == problem.StatusTool || isText && f.hides(name, hasReadOnlyHint(tool)) == nil
+		if show {
+			shown++
 		}
-		shown++
-		return true
+		return show
 	})
 	if shown == 0 && total > 0 {
 		f.warned.Do(func() {
@@ -158,17 +160,8 @@ func (f *Filter) withoutHidden(response *jsonrpc.Message) *jsonrpc.Message {
 	return response.WithResult(result)
 }
 
-// shows reports whether a tool, as it is listed, is shown to the editor.
-func (f *Filter) shows(tool []byte) bool {
-	name, isText := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
-	if name == problem.StatusTool {
-		return true // it is ours, and says what is wrong with a session
-	}
-	return isText && f.hiddenByName(name) == nil && f.hiddenByHint(name, hasReadOnlyHint(tool)) == nil
-}
-
-// hiddenByName says which pattern hides a tool, nil if none does. A pattern that cannot be read hides.
-func (f *Filter) hiddenByName(tool string) *problem.Problem {
+// hides says what hides a tool, nil if nothing does. A pattern that cannot be read hides.
+func (f *Filter) hides(tool string, readOnly bool) *problem.Problem {
 	if len(f.Tools) > 0 && !slices.ContainsFunc(f.Tools, func(pattern string) bool {
 		ok, _ := matches(pattern, tool)
 		return ok
@@ -181,10 +174,6 @@ func (f *Filter) hiddenByName(tool string) *problem.Problem {
 	}) {
 		return hidden("the tool %s is hidden by --exclude-tools (LEADMAGIC_EXCLUDE_TOOLS)", tool)
 	}
-	return nil
-}
-
-func (f *Filter) hiddenByHint(tool string, readOnly bool) *problem.Problem {
 	if f.ReadOnly && !readOnly {
 		return hidden("the tool %s is hidden by --read-only (LEADMAGIC_READ_ONLY): LeadMagic does not list it as read-only", tool)
 	}
