@@ -153,6 +153,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"a file with a comment", "# your key\n" + canary, "inside (copied completely?)"},
 		{"a line of a .env file", "LEADMAGIC_API_KEY=" + canary, "has its variable's name before it"},
 		{"a JSON file", `{"api_key":"` + canary + `"}`, "is JSON"},
+		{"a JSON list", `["` + canary + `"]`, "is JSON"},
 		{"a whole book", "lm_" + strings.Repeat("a", maxKey), "is longer than any key"},
 	}
 	for _, tt := range tests {

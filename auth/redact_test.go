@@ -116,6 +116,16 @@ func TestWhatHasNoKeyIsNotCopied(t *testing.T) {
 	}
 }
 
+// A text may end within what could have become a key.
+func TestTheBeginningOfAKeyAtTheEndOfATextStays(t *testing.T) {
+	for _, end := range []string{"%", "%5", "%5f", `\`, `\\`, `\u`, `\u00`, `\u005`, `\u005f`, `%5C`, `%255f`, `\/`} {
+		text := canary[:2] + end
+		if got := string(redactorOf(t, canary).Redact([]byte(text))); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
 func TestAWriterShowsNoKey(t *testing.T) {
 	r := redactorOf(t)
 	var out bytes.Buffer

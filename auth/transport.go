@@ -95,8 +95,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, key Key) (*http.
 	out.Header = make(http.Header, len(req.Header)+2)
 	for name, values := range req.Header {
 		switch http.CanonicalHeaderKey(name) {
-		case "X-Leadmagic-Key", "X-Api-Key", "Authorization", http.CanonicalHeaderKey(t.Header):
-			// Where LeadMagic takes a key: what a caller put there is not for it.
+		case "X-Leadmagic-Key", "X-Api-Key", "Authorization": // where LeadMagic takes a key: what a caller put there is not for it
 		default:
 			out.Header[name] = values // the transport reads them and changes none
 		}

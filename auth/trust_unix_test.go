@@ -188,4 +188,9 @@ func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	m = newMachine(t)
+	m.values[fileVariable] = chmod(t, m.file(t, canary), 0o711) // to run it is not to read it
+	if got := m.Describe().Warnings(); len(got) > 0 {
+		t.Errorf("got %q, want no warning", got)
+	}
 }
