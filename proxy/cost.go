@@ -57,34 +57,30 @@ func costOf(r *reservation, response *jsonrpc.Message) cost {
 	if r.known {
 		c.Credits, c.Basis = r.worst, WorstCase
 	}
+	stated, isStated := statedCredits(response.Result)
 	switch p := problemOf(response); {
 	case p != nil:
 		c.RequestID = p.RequestID
 		if p.Outcome != problem.Unknown {
 			c.Credits, c.Basis, c.final, c.unsent = 0, Refused, true, p.Outcome == problem.NotSent
 		}
-	case response.Result != nil:
-		c.read(response.Result)
-	case slices.Contains(refusals, response.ErrorCode()):
+	case c.readUsage(response.Result):
+	case isStated:
+		c.Credits, c.Basis = stated, Stated
+	case isRefusal(response):
 		c.Credits, c.Basis = 0, Refused
 	}
 	return c
 }
 
-// read takes from a result what it says of the cost.
-func (c *cost) read(result []byte) {
-	if c.readUsage(result) {
-		return
+// isRefusal reports whether a response that states no cost says that the call was not carried out.
+func isRefusal(response *jsonrpc.Message) bool {
+	if response.Result == nil {
+		return slices.Contains(refusals, response.ErrorCode())
 	}
-	if stated, ok := statedCredits(result); ok {
-		c.Credits, c.Basis = stated, Stated
-		return
-	}
-	resultType, _ := jsonrpc.Unquote(jsonrpc.Get(result, "resultType"))
-	isError := string(jsonrpc.Get(result, "isError")) == "true"
-	if resultType == "input_required" || isError && !uncertain().Match(jsonrpc.Get(result, "content")) {
-		c.Credits, c.Basis = 0, Refused
-	}
+	resultType, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "resultType"))
+	isError := string(jsonrpc.Get(response.Result, "isError")) == "true"
+	return resultType == "input_required" || isError && !uncertain().Match(jsonrpc.Get(response.Result, "content"))
 }
 
 // uncertain finds a failure after which nobody knows whether LeadMagic carried the call out. Any other that a tool

@@ -47,9 +47,7 @@ type Failover struct {
 	KeyChanged func() bool
 	// Explained is called when a session begins without LeadMagic.
 	Explained func(*problem.Problem)
-	// Editor is asked for the editor's name.
-	Editor *Editor
-	Log    *slog.Logger
+	Log       *slog.Logger
 
 	notify     func(*jsonrpc.Message)
 	ctx        context.Context //nolint:containedctx // the life of all sessions, ended by Close
@@ -384,7 +382,7 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 		case version != f.state.Version():
 			s.restart = true
 			s.problem = problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
-				"restart leadmagic in "+cmp.Or(f.Editor.Name(), "the editor"))
+				"restart leadmagic in "+cmp.Or(s.initialize.EditorName(), "the editor"))
 			f.mu.Unlock()
 			return
 		case len(missed) == 0:
@@ -433,7 +431,7 @@ func (f *Failover) reconnect(s *failoverSession) {
 		}
 		if needsKey && f.KeyChanged() || passes {
 			pause = min(2*pause, longestPause)
-			f.tryAgain(s.ctx, s, 0)
+			_, _ = f.tryAgain(s.ctx, s, 0)
 		}
 	}
 }

@@ -249,7 +249,6 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 				c := tt.choose(up)
 				c.Fallback, c.Log = &scripted{answer: says("standby", "2025-11-25")}, slog.New(slog.DiscardHandler)
 				c.KeyChanged, c.Explained = func() bool { return false }, func(*problem.Problem) {}
-				c.Editor = new(Editor)
 				l := &limits{MaxCredits: 2}
 				a := newClient(t, tt.era, c, l)
 				id := a.beginCall("priced", "{}")

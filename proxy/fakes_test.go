@@ -159,7 +159,6 @@ func ping(id any) string { return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method"
 func newEditor(t *testing.T, f *Failover) *proxytest.Editor {
 	t.Helper()
 	f.Log = slog.New(slog.DiscardHandler)
-	f.Editor = new(Editor)
 	if f.Explained == nil {
 		f.Explained = func(*problem.Problem) {}
 	}
@@ -167,7 +166,7 @@ func newEditor(t *testing.T, f *Failover) *proxytest.Editor {
 		f.KeyChanged = func() bool { return false }
 	}
 	return proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
-		return Run(t.Context(), Options{In: in, Out: out, Upstream: f, Editor: f.Editor, Log: f.Log})
+		return Run(t.Context(), Options{In: in, Out: out, Upstream: f, Log: f.Log})
 	})
 }
 

@@ -30,8 +30,8 @@ type InProcess struct {
 	running sync.WaitGroup
 	state   jsonrpc.SessionState
 
-	mu                 sync.Mutex
-	session, stateless *serverSession
+	mu       sync.Mutex
+	sessions map[bool]*serverSession // by whether it is stateless
 }
 
 // A serverSession is our end of one session.
@@ -52,6 +52,7 @@ const lateFor = 30 * time.Second
 func (p *InProcess) Start(notify func(*jsonrpc.Message)) {
 	p.notify = notify
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.sessions = make(map[bool]*serverSession)
 }
 
 // Call implements Upstream.
@@ -82,13 +83,12 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 	}
 	s.send(cancel, nil)
 	if byEditor {
-		timer := time.NewTimer(lateFor)
-		defer timer.Stop()
+		late, stop := context.WithTimeout(p.ctx, lateFor)
+		defer stop()
 		select {
 		case m := <-response:
 			return m
-		case <-timer.C:
-		case <-p.ctx.Done():
+		case <-late.Done():
 		}
 	}
 	s.remove(request.ID, response)
@@ -106,10 +106,8 @@ func (p *InProcess) Notify(ctx context.Context, m *jsonrpc.Message) {
 func (p *InProcess) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.cancel()
-	for _, s := range []*serverSession{p.session, p.stateless} {
-		if s != nil {
-			_ = s.in.Close()
-		}
+	for _, s := range p.sessions {
+		_ = s.in.Close()
 	}
 	p.mu.Unlock()
 	jsonrpc.WaitFor(ctx, &p.running)
@@ -124,29 +122,28 @@ func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan 
 		return nil
 	}
 	p.state.Sent(m)
-	at := &p.session
-	if m.Stateless() {
-		at = &p.stateless
-	}
-	if *at != nil && m.Method == "initialize" {
-		_ = (*at).in.Close()
-		*at = nil
+	mode := m.Stateless()
+	s := p.sessions[mode]
+	if s != nil && m.Method == "initialize" {
+		_ = s.in.Close()
+		s = nil
 	}
 	for range 2 { // it may have ended, but not twice
-		if *at == nil {
-			*at = p.open()
-			if opened := p.state.Initialize(); opened != nil && opened != m && !m.Stateless() {
+		if s == nil {
+			s = p.open()
+			p.sessions[mode] = s
+			if opened := p.state.Initialize(); opened != nil && opened != m && !mode {
 				for _, earlier := range append([]*jsonrpc.Message{opened}, p.state.AfterInitialize()...) {
 					if earlier != m {
-						(*at).send(earlier, make(chan *jsonrpc.Message, 1))
+						s.send(earlier, make(chan *jsonrpc.Message, 1))
 					}
 				}
 			}
 		}
-		if (*at).send(m, response) {
-			return *at
+		if s.send(m, response) {
+			return s
 		}
-		*at = nil
+		s = nil
 	}
 	return nil
 }
@@ -165,7 +162,7 @@ func (p *InProcess) open() *serverSession {
 		_ = serverOut.CloseWithError(errors.Join(err, io.EOF))
 	})
 	p.running.Go(func() {
-		p.read(s, out)
+		p.read(s, jsonrpc.NewLineReader(out))
 		_ = out.Close()
 		s.end()
 	})
@@ -173,8 +170,7 @@ func (p *InProcess) open() *serverSession {
 }
 
 // read takes what the server says until its session ends.
-func (p *InProcess) read(s *serverSession, out io.Reader) {
-	lines := jsonrpc.NewLineReader(out)
+func (p *InProcess) read(s *serverSession, lines *jsonrpc.LineReader) {
 	for {
 		line, err := lines.ReadLine()
 		if err != nil {

@@ -18,7 +18,6 @@ func TestInternalInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 		var called []string
 		standby := toolbox(func() string { return `{"name":"` + problem.StatusTool + `"}` }, &called)
 		up := &Failover{
-			Editor:  new(Editor),
 			Refusal: missing, Fallback: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 			Log: slog.New(slog.DiscardHandler),
 		}
@@ -49,7 +48,6 @@ func TestInternalCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 		t.Run(string(code), func(t *testing.T) {
 			fails := problem.New(code, problem.Unknown, "the opening went wrong", "")
 			up := &Failover{
-				Editor:     new(Editor),
 				Candidates: []*Candidate{{Upstream: &scripted{answer: refuses(fails)}}},
 				Fallback:   &scripted{answer: says("standby", "2025-11-25")},
 				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},

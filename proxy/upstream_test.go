@@ -178,7 +178,7 @@ func failover(u proxy.Upstream) proxy.Upstream {
 			return err
 		}},
 		KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
-		Editor: new(proxy.Editor), Log: quiet,
+		Log: quiet,
 	}
 }
 

@@ -69,7 +69,6 @@ func (ss *session) upstream() proxy.Upstream {
 		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
 		KeyChanged: ss.changed,
 		Explained:  ss.sayExplained,
-		Editor:     &ss.editor,
 		Log:        ss.log,
 	}
 	if ss.refusal != nil {

@@ -133,7 +133,7 @@ func TestRule9ALateAnswerToTheProbeIsNotOneToInitialize(t *testing.T) {
 		"as a choice": func(t *testing.T, r *streamable.Client) *proxytest.Editor {
 			return openEditor(t, &proxy.Failover{
 				Candidates: []*proxy.Candidate{{Upstream: r}}, Fallback: &proxy.InProcess{Serve: silentServer, Log: r.Log},
-				Editor: new(proxy.Editor), Explained: func(*problem.Problem) {}, KeyChanged: func() bool { return false }, Log: r.Log,
+				Explained: func(*problem.Problem) {}, KeyChanged: func() bool { return false }, Log: r.Log,
 			})
 		},
 	} {
