@@ -81,19 +81,22 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what stays is in the folder for such things
-	f, err := goList(ctx, pkg)
+	p := &tested{scratch: dir, timeout: time.Minute}
+	text, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,ImportPath,GoFiles,TestGoFiles,XTestGoFiles,Module", pkg).Output()
+	if err == nil {
+		err = json.Unmarshal(text, p)
+	}
 	if err != nil {
 		return 0, err
 	}
-	if len(f.TestGoFiles)+len(f.XTestGoFiles) == 0 {
+	if len(p.TestGoFiles)+len(p.XTestGoFiles) == 0 {
 		fmt.Fprintf(r.out, "%s: no tests\n", pkg)
 		return 100, nil
 	}
-	mutants, err := r.mutants(f)
+	mutants, err := r.mutants(p)
 	if err != nil {
 		return 0, err
 	}
-	p := &trial{pkg: pkg, folder: f.Dir, scratch: dir, timeout: time.Minute}
 	start := time.Now()
 	if got, out := p.try(ctx, "whole", nil); got != survived {
 		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
@@ -135,34 +138,29 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	return score, ctx.Err()
 }
 
-// A folder is what the go command knows of a package.
-type folder struct {
-	Dir                                string
+// A tested package is what the go command knows of it, and how its tests are run.
+type tested struct {
+	Dir, ImportPath                    string
 	GoFiles, TestGoFiles, XTestGoFiles []string
 	Module                             struct{ Dir string }
-}
 
-func goList(ctx context.Context, pkg string) (f folder, err error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles,TestGoFiles,XTestGoFiles,Module", pkg).Output()
-	if err != nil {
-		return f, err
-	}
-	return f, json.Unmarshal(out, &f)
+	scratch string        // a folder
+	timeout time.Duration // of its tests
 }
 
 // mutants are those of the files that this system compiles, but not those that are known to change nothing.
-func (r *run) mutants(f folder) (list []mutant, err error) {
+func (r *run) mutants(p *tested) (list []mutant, err error) {
 	equivalent, err := r.equivalent()
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range f.GoFiles {
-		file := filepath.Join(f.Dir, name)
+	for _, name := range p.GoFiles {
+		file := filepath.Join(p.Dir, name)
 		source, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		shown, err := filepath.Rel(f.Module.Dir, file)
+		shown, err := filepath.Rel(p.Module.Dir, file)
 		if err != nil {
 			return nil, err
 		}
@@ -200,17 +198,11 @@ func (r *run) equivalent() (map[string]bool, error) {
 	return known, err
 }
 
-// A trial runs the tests of one package.
-type trial struct {
-	pkg, folder, scratch string
-	timeout              time.Duration
-}
-
 // try runs the tests with a mutant, or without one if m is nil. worker is a name for its files.
-func (p *trial) try(ctx context.Context, worker string, m *mutant) (outcome, string) {
+func (p *tested) try(ctx context.Context, worker string, m *mutant) (outcome, string) {
 	overlay := map[string]string{}
 	if m != nil {
-		name := filepath.Join(p.folder, filepath.Base(m.file))
+		name := filepath.Join(p.Dir, filepath.Base(m.file))
 		source, err := os.ReadFile(name)
 		if err != nil {
 			return notTried, err.Error()
@@ -226,7 +218,7 @@ func (p *trial) try(ctx context.Context, worker string, m *mutant) (outcome, str
 	if err := os.WriteFile(list, raw, 0o600); err != nil {
 		return notTried, err.Error()
 	}
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, p.pkg).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, p.ImportPath).CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return notTried, ""
 		}
@@ -236,7 +228,7 @@ func (p *trial) try(ctx context.Context, worker string, m *mutant) (outcome, str
 	limited, cancel := context.WithTimeout(ctx, p.timeout+10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(limited, "sh", "-c", `ulimit -v 6000000; exec "$0" "$@"`, program, "-test.failfast", "-test.timeout", p.timeout.String())
-	cmd.Dir = p.folder
+	cmd.Dir = p.Dir
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	switch {
