@@ -295,9 +295,9 @@ func (t *Tool) request(ctx context.Context, base string, a arguments) (*http.Req
 	method, path, _ := strings.Cut(t.Route, " ")
 	query, body := url.Values{}, make(map[string]json.RawMessage)
 	for _, p := range t.params {
-		value := a.value(p)
+		value := a.value(p.name)
 		switch {
-		case value == nil:
+		case value == nil, !p.send && !a.given(p.name):
 		case p.place == inPath:
 			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(text(value)))
 		case p.place == atEnd:

@@ -16,19 +16,22 @@ import (
 // arguments are what a call gives, as JSON: values are passed on as they came, so that no number loses a
 // digit. A null or an empty text is an argument that is not given; models fill in forms.
 type arguments struct {
-	tool   *Tool
-	values map[string]json.RawMessage
+	values  map[string]json.RawMessage // those that are given
+	presets map[string]json.RawMessage // what holds of the others
 }
 
 // read takes the arguments of a call and says what is wrong with them. Nothing is sent when something is.
 func (t *Tool) read(raw json.RawMessage) (arguments, []fault) {
-	a := arguments{tool: t}
+	a := arguments{presets: make(map[string]json.RawMessage)}
 	if len(raw) > 0 && json.Unmarshal(raw, &a.values) != nil {
 		return a, []fault{{"arguments", "must be an object"}}
 	}
 	for _, p := range t.params {
 		if value, ok := a.values[p.name]; ok && blank(value) {
 			delete(a.values, p.name)
+		}
+		if p.preset != nil && !a.given(p.name) {
+			a.presets[p.name], _ = json.Marshal(p.preset) // an int, a bool or a string
 		}
 	}
 	faults := readFields("", a.values, t.params)
@@ -53,45 +56,24 @@ func blank(raw json.RawMessage) bool {
 
 func (a arguments) given(name string) bool { return a.values[name] != nil }
 
-// value is an argument, or what is sent in its stead when it is not given; nil if that is nothing.
-func (a arguments) value(p param) json.RawMessage {
-	if v := a.values[p.name]; v != nil || !p.send {
+// value is an argument, or its preset, or nil.
+func (a arguments) value(name string) json.RawMessage {
+	if v := a.values[name]; v != nil {
 		return v
 	}
-	preset, _ := json.Marshal(p.preset) // an int, a bool or a string
-	return preset
+	return a.presets[name]
 }
 
-// text is a text argument, or its preset, or "".
-func (a arguments) text(name string) string {
-	if v := a.values[name]; v != nil {
-		return text(v)
-	}
-	preset, _ := a.preset(name).(string)
-	return preset
-}
+func (a arguments) text(name string) string { return text(a.value(name)) }
 
-// number is an integer argument, or its preset, or 0.
+// number is an integer argument, or 0.
 func (a arguments) number(name string) float64 {
-	if v := a.values[name]; v != nil {
-		n, _ := strconv.ParseFloat(string(v), 64) // checked before
-		return n
-	}
-	preset, _ := a.preset(name).(int)
-	return float64(preset)
+	n, _ := strconv.ParseFloat(string(a.value(name)), 64) // checked before
+	return n
 }
 
 // flag is a boolean argument; one that is not given is false.
 func (a arguments) flag(name string) bool { return string(a.values[name]) == "true" }
-
-func (a arguments) preset(name string) any {
-	for _, p := range a.tool.params {
-		if p.name == name {
-			return p.preset
-		}
-	}
-	return nil
-}
 
 // text is the value of a JSON string, or a number or boolean as it is written.
 func text(raw json.RawMessage) string {
