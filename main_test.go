@@ -222,7 +222,6 @@ func server(ts *testscript.TestScript) *faults.Server { return ts.Value(stage{})
 
 func begin(ts *testscript.TestScript, _ bool, args []string) {
 	o := faults.Options{Key: canary}
-	begin := faults.Start
 	for _, option := range args {
 		switch option {
 		case "oauth-only":
@@ -232,7 +231,7 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 		case "stateless-only":
 			o.StatelessOnly = true
 		case "tls":
-			begin = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }
+			o.TLS = new(faults.Leaf)
 		case "down":
 		default:
 			ts.Fatalf("unknown option %q", option)
@@ -245,7 +244,7 @@ func begin(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	var err error
-	s.server, err = begin(o)
+	s.server, err = faults.Start(o)
 	ts.Check(err)
 	point(ts.Setenv, s.server.URL)
 	if s.server.Authority != nil {

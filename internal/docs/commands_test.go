@@ -308,11 +308,11 @@ func binary(t *testing.T) string {
 
 func newStage(t *testing.T, options map[string]string) *stage {
 	t.Helper()
-	start, o := faults.Start, faults.Options{Key: canary, OAuthOnly: options["sandbox"] == "oauth-only"}
+	o := faults.Options{Key: canary, OAuthOnly: options["sandbox"] == "oauth-only"}
 	if options["sandbox"] == "tls" {
-		start = func(o faults.Options) (*faults.Server, error) { return faults.StartTLS(o, faults.Leaf{}) }
+		o.TLS = new(faults.Leaf)
 	}
-	server, err := start(o)
+	server, err := faults.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type wire struct {
 // secured is a LeadMagic with a certificate of an authority that only those know who are told.
 func secured(t *testing.T, leaf faults.Leaf) (*faults.Server, *x509.CertPool) {
 	t.Helper()
-	server, err := faults.StartTLS(faults.Options{Key: canary}, leaf)
+	server, err := faults.Start(faults.Options{Key: canary, TLS: &leaf})
 	if err != nil {
 		t.Fatal(err)
 	}

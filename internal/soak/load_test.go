@@ -94,8 +94,8 @@ func asked(s *faults.Server, method string) (n int) {
 // startTLS starts a sandbox with TLS, under an authority that the variables name.
 func startTLS(t *testing.T, o faults.Options) (*faults.Server, []string) {
 	t.Helper()
-	o.Key, o.Credits = canary, 10_000_000
-	s, err := faults.StartTLS(o, faults.Leaf{})
+	o.Key, o.Credits, o.TLS = canary, 10_000_000, new(faults.Leaf)
+	s, err := faults.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestOnlyTrustedCertificates(t *testing.T) {
 
 func startTLSWith(t *testing.T, leaf faults.Leaf) *faults.Server {
 	t.Helper()
-	s, err := faults.StartTLS(faults.Options{Key: canary, AnyHost: true}, leaf)
+	s, err := faults.Start(faults.Options{Key: canary, AnyHost: true, TLS: &leaf})
 	if err != nil {
 		t.Fatal(err)
 	}

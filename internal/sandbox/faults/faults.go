@@ -28,6 +28,7 @@ type Options struct {
 	Credits   float64
 	OAuthOnly bool
 	TokenLife time.Duration
+	TLS       *Leaf // over TLS with HTTP/2, with such a certificate by an authority made for it
 
 	SessionsOnly  bool // no stateless protocol
 	StatelessOnly bool // no sessions
@@ -78,10 +79,23 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a sandbox: %w", err)
 	}
-	return StartOn(listener, opts), nil
+	if opts.TLS == nil {
+		return StartOn(listener, opts), nil
+	}
+	authority, err := NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := authority.Issue(*opts.TLS)
+	if err != nil {
+		return nil, err
+	}
+	s := StartOn(TLSListener(listener, certificate), opts)
+	s.URL, s.Authority = "https://"+listener.Addr().String(), authority
+	return s, nil
 }
 
-// StartOn serves a new sandbox on a listener.
+// StartOn serves a new sandbox on a listener, which has TLS already if it is to have it.
 func StartOn(listener net.Listener, opts Options) *Server {
 	s := &Server{opts: opts, cleared: make(chan struct{}), lost: make(map[string]int)}
 	s.Sandbox = sandbox.StartOn(listener, sandbox.Options{

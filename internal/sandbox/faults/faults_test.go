@@ -340,7 +340,7 @@ func TestHalfAnAnswer(t *testing.T) {
 }
 
 func TestHTTP2OverTLS(t *testing.T) {
-	s, err := faults.StartTLS(faults.Options{}, faults.Leaf{})
+	s, err := faults.Start(faults.Options{TLS: new(faults.Leaf)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestCertificatesNoClientTakes(t *testing.T) {
 		{"for another name", faults.Leaf{Hosts: []string{"a.example"}}, nil, new(x509.HostnameError)},
 		{"of an unknown authority", faults.Leaf{}, other, new(x509.UnknownAuthorityError)},
 	} {
-		s, err := faults.StartTLS(faults.Options{}, test.leaf)
+		s, err := faults.Start(faults.Options{TLS: &test.leaf})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,25 +13,6 @@ import (
 	"net"
 	"time"
 )
-
-// StartTLS is [Start] over TLS with HTTP/2, under an authority made for it.
-func StartTLS(opts Options, leaf Leaf) (*Server, error) {
-	authority, err := NewAuthority()
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := authority.Issue(leaf)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("starting a sandbox: %w", err)
-	}
-	s := StartOn(TLSListener(listener, certificate), opts)
-	s.URL, s.Authority = "https://"+listener.Addr().String(), authority
-	return s, nil
-}
 
 // TLSListener is listener with TLS, and with HTTP/2 for clients that ask for it.
 func TLSListener(listener net.Listener, certificate tls.Certificate) net.Listener {
