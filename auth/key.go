@@ -111,39 +111,41 @@ func around(r rune) bool {
 
 // fault is why s cannot be a key of LeadMagic, and what to do if that is not to copy it again.
 func fault(s string) (wrong, fix string) {
-	const copied = " (copied completely?)"
-	switch words := strings.Fields(s); {
-	case len(words) == 2 && strings.EqualFold(words[0], "bearer"):
-		return "has the word Bearer before it", "give the key alone, without Bearer"
-	case len(words) > 1 && strings.HasSuffix(words[0], ":"):
-		return "has a name before it", "give the key alone, without NAME:"
-	}
-	if name, _, found := strings.Cut(s, "="); found && strings.Contains(strings.ToUpper(name), "LEADMAGIC") {
-		return "has its variable's name before it", "give the key alone, without NAME="
-	}
-	switch {
-	case strings.HasPrefix(s, "{"), strings.HasPrefix(s, "["):
-		return "is JSON, not the key alone", "give the key alone"
-	case len(s) > maxKey:
-		return "is longer than any key", ""
-	case isForeign(s):
-		return "is a secret of another service and was not sent; LeadMagic keys start with " + Prefix,
-			"put the LeadMagic key there, from app.leadmagic.io, Settings → API"
+	words := strings.Fields(s)
+	name, _, assigned := strings.Cut(s, "=")
+	for _, rule := range []struct {
+		broken     bool
+		wrong, fix string
+	}{
+		{len(words) == 2 && strings.EqualFold(words[0], "bearer"), "has the word Bearer before it", "give the key alone, without Bearer"},
+		{len(words) > 1 && strings.HasSuffix(words[0], ":"), "has a name before it", "give the key alone, without NAME:"},
+		{assigned && strings.Contains(strings.ToUpper(name), "LEADMAGIC"), "has its variable's name before it", "give the key alone, without NAME="},
+		{strings.HasPrefix(s, "{") || strings.HasPrefix(s, "["), "is JSON, not the key alone", "give the key alone"},
+		{len(s) > maxKey, "is longer than any key", ""},
+		{
+			isForeign(s), "is a secret of another service and was not sent; LeadMagic keys start with " + Prefix,
+			"put the LeadMagic key there, from app.leadmagic.io, Settings → API",
+		},
+	} {
+		if rule.broken {
+			return rule.wrong, rule.fix
+		}
 	}
 	for _, r := range s {
+		odd := "a character other than letters, digits, _ and -"
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+			continue
 		case r == '\n', r == '\r':
-			return "has a line break inside" + copied, ""
+			odd = "a line break"
 		case unicode.IsSpace(r):
-			return "has a blank inside" + copied, ""
+			odd = "a blank"
 		case unicode.IsControl(r):
-			return "has a control character inside" + copied, ""
+			odd = "a control character"
 		case r > unicode.MaxASCII:
-			return "has a non-ASCII character inside" + copied, ""
-		default:
-			return "has a character other than letters, digits, _ and - inside" + copied, ""
+			odd = "a non-ASCII character"
 		}
+		return "has " + odd + " inside (copied completely?)", ""
 	}
 	return "", ""
 }

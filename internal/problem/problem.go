@@ -4,6 +4,7 @@
 package problem
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,10 +109,14 @@ func (p *Problem) Unwrap() error { return p.Cause }
 
 // Fix is what to do next: what the problem itself says, or the default of its kind.
 func (p *Problem) Fix() string {
-	if p.Next != "" {
+	switch line := advice[p.Code].next; {
+	case p.Next != "":
 		return p.Next
+	case line == recheck && p.Outcome != Unknown:
+		return retry
+	default:
+		return line
 	}
-	return p.next()
 }
 
 // Line is the problem and its fix in one line, for a log or a JSON-RPC error message.
@@ -155,28 +160,22 @@ func (p *Problem) reference() string {
 
 // Data is the `data` member of a JSON-RPC error. RetryAfter is in seconds, rounded up.
 func (p *Problem) Data() json.RawMessage {
-	code := string(p.Code)
-	if p.Upstream != "" {
-		code = p.Upstream
-	}
 	raw, _ := json.Marshal(struct {
 		Source     string `json:"source"`
 		HTTPStatus int    `json:"httpStatus,omitempty"`
 		Code       string `json:"code"`
 		RequestID  string `json:"requestId,omitempty"`
 		RetryAfter int    `json:"retryAfter,omitempty"`
-	}{Source, p.HTTPStatus, code, p.RequestID, int(math.Ceil(p.RetryAfter.Seconds()))})
+	}{Source, p.HTTPStatus, cmp.Or(p.Upstream, string(p.Code)), p.RequestID, int(math.Ceil(p.RetryAfter.Seconds()))})
 	return raw
 }
 
 // BalanceToolIn is the name of the balance tool in the list of tools that has reports on, or "". A nil has is an
 // empty list.
 func BalanceToolIn(has func(string) bool) string {
-	if has != nil {
-		for _, name := range []string{BalanceTool, OlderBalanceTool} {
-			if has(name) {
-				return name
-			}
+	for _, name := range []string{BalanceTool, OlderBalanceTool} {
+		if has != nil && has(name) {
+			return name
 		}
 	}
 	return ""
@@ -250,12 +249,4 @@ func (p *Problem) agent() string {
 		return line
 	}
 	return harmless
-}
-
-// next is what to do about the problem where it does not say that itself.
-func (p *Problem) next() string {
-	if line := advice[p.Code].next; line != recheck || p.Outcome == Unknown {
-		return line
-	}
-	return retry
 }

@@ -61,7 +61,11 @@ func FromAnswer(a Answer) *Problem {
 	p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
-		p.describeUnreadable(a, d)
+		p.Code = BrokenAnswer
+		p.What = "LeadMagic's answer is broken: it is not a complete answer to this call" + d.suffix()
+		if a.Paid {
+			p.Outcome = Unknown
+		}
 	case s >= 300 && s < 400:
 		p.describeRedirect(a)
 	case s == http.StatusUnauthorized && bearerChallenge(a.Header):
@@ -111,14 +115,6 @@ func FromAnswer(a Answer) *Problem {
 var aboutArguments = map[int]bool{
 	http.StatusBadRequest: true, http.StatusConflict: true, http.StatusRequestEntityTooLarge: true,
 	http.StatusRequestURITooLong: true, http.StatusUnprocessableEntity: true,
-}
-
-func (p *Problem) describeUnreadable(a Answer, d detail) {
-	p.Code = BrokenAnswer
-	p.What = "LeadMagic's answer is broken: it is not a complete answer to this call" + d.suffix()
-	if a.Paid {
-		p.Outcome = Unknown
-	}
 }
 
 func (p *Problem) describeRedirect(a Answer) {
