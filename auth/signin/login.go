@@ -266,10 +266,7 @@ func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex
 	if res.StatusCode/100 == 3 || res.StatusCode >= 500 {
 		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
 	}
-	challenges, err = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate"))
-	if err != nil {
-		challenges = nil // then what is standard is asked for
-	}
+	challenges, _ = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate")) // none: what is standard is asked for
 	return res.StatusCode, challenges, nil
 }
 
@@ -434,15 +431,13 @@ func (l *Login) authorize(ctx context.Context, address string, listener net.List
 			}
 		}()
 	}
-	timer := time.NewTimer(signInFor)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, signInFor, fmt.Errorf("nobody has signed in within %s", signInFor))
+	defer cancel()
 	var answer url.Values
 	select {
 	case answer = <-answers:
 	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-timer.C:
-		return "", fmt.Errorf("nobody has signed in within %s", signInFor)
+		return "", context.Cause(ctx)
 	}
 	code, issuer := answer.Get("code"), answer.Get("iss")
 	l.Tokens.hide(code)
