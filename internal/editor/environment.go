@@ -53,7 +53,7 @@ func (r rule) inherits(name string) bool { return r.keep == nil || r.keep("", na
 // process is a Process with its variables looked up by name, regardless of case on Windows.
 type process struct {
 	Process
-	env map[string]string
+	env map[string]string // NAME=value
 }
 
 func (p process) key(name string) string {
@@ -64,8 +64,9 @@ func (p process) key(name string) string {
 }
 
 func (p process) get(name string) (string, bool) {
-	v, ok := p.env[p.key(name)]
-	return v, ok
+	kv, ok := p.env[p.key(name)]
+	_, value, _ := strings.Cut(kv, "=")
+	return value, ok
 }
 
 func (p process) file(path string) string {
@@ -83,23 +84,21 @@ func (p process) file(path string) string {
 // started it. Where it is not known what an editor passes, it passes nothing.
 func (e Editor) Environment(s Server, run Process) Passed {
 	p := process{Process: run, env: map[string]string{}}
-	names := map[string]string{} // as the editor spells them
 	for _, kv := range run.Environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && name != "" {
-			p.env[p.key(name)] = value
-			names[p.key(name)] = name
+		if name, _, ok := strings.Cut(kv, "="); ok && name != "" {
+			p.env[p.key(name)] = kv
 		}
 	}
 	out := map[string]string{}
 	put := func(name, value string) {
-		if _, ok := names[p.key(name)]; !ok {
-			names[p.key(name)] = name
+		if kv, ok := p.env[p.key(name)]; ok { // as the editor spells it
+			name, _, _ = strings.Cut(kv, "=")
 		}
-		out[p.key(name)] = value
+		out[p.key(name)] = name + "=" + value
 	}
 	if len(s.Env) == 0 || e.passes.replaces != run.GOOS {
-		for key, value := range p.env {
-			if e.passes.keep == nil || e.passes.keep(run.GOOS, key, value) {
+		for key := range p.env {
+			if value, _ := p.get(key); e.passes.keep == nil || e.passes.keep(run.GOOS, key, value) {
 				put(key, value)
 			}
 		}
@@ -135,7 +134,7 @@ func (e Editor) Environment(s Server, run Process) Passed {
 		passed.Args = append(passed.Args, e.expand(arg, p))
 	}
 	for _, key := range slices.Sorted(maps.Keys(out)) {
-		passed.Environ = append(passed.Environ, names[key]+"="+out[key])
+		passed.Environ = append(passed.Environ, out[key])
 	}
 	return passed
 }

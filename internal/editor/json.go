@@ -79,27 +79,10 @@ func tooDeep(doc []byte) (offset int, deep bool) {
 	return 0, false
 }
 
-// kindOf names a value's type in a user's words.
-func kindOf(v hujson.ValueTrimmed) string {
-	switch v.Kind() {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a text"
-	case '0':
-		return "a number"
-	case 'n':
-		return "null"
-	default:
-		return "true or false"
-	}
-}
-
 // notA is the error that a value, whose name is as people write it, is of another kind.
 func notA(doc []byte, v hujson.Value, name, due string) error {
-	return syntaxError(doc, v.StartOffset, "%s is %s, where %s is due", name, kindOf(v.Value), due)
+	kinds := map[hujson.Kind]string{'{': "an object", '[': "a list", '"': "a text", '0': "a number", 'n': "null", 't': "true or false", 'f': "true or false"}
+	return syntaxError(doc, v.StartOffset, "%s is %s, where %s is due", name, kinds[v.Value.Kind()], due)
 }
 
 // member is the member of an object with a name, or -1. Editors differ in which of two they take, so two

@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -70,6 +71,14 @@ func last(files []settingsFile, names ...string) (value any, path string) {
 		}
 	}
 	return value, path
+}
+
+// switched says which of some files gives a setting a value in the end.
+func switched(files []settingsFile, value any, names ...string) string {
+	if have, path := last(files, names...); have == value {
+		return fmt.Sprintf("%s in %s is %v", strings.Join(names, "."), path, value)
+	}
+	return ""
 }
 
 // listed says which of some files has a name in a list.
@@ -145,8 +154,8 @@ func geminiOff(s System, _ Scope, name string) string {
 	has := func(list any) bool {
 		return slices.ContainsFunc(texts(list), func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), name) })
 	}
-	if on, path := last(files, "admin", "mcp", "enabled"); on == false {
-		return "admin.mcp.enabled in " + path + " is false"
+	if off := switched(files, false, "admin", "mcp", "enabled"); off != "" {
+		return off
 	}
 	if allowed, path := last(files, "mcp", "allowed"); len(texts(allowed)) > 0 && !has(allowed) {
 		return "mcp.allowed in " + path + " does not name it"
@@ -167,15 +176,7 @@ func geminiOff(s System, _ Scope, name string) string {
 func vscodeOff(product string) func(System, Scope, string) string {
 	return func(s System, _ Scope, _ string) string {
 		files := s.settingsFiles("{appData}/"+product+"/User/settings.json", "./.vscode/settings.json")
-		for _, off := range []struct {
-			name  string
-			value any
-		}{{"chat.mcp.access", "none"}, {"chat.mcp.enabled", false}, {"chat.disableAIFeatures", true}} {
-			if value, path := last(files, off.name); value == off.value {
-				return fmt.Sprintf("%s in %s is %v", off.name, path, value)
-			}
-		}
-		return ""
+		return cmp.Or(switched(files, "none", "chat.mcp.access"), switched(files, false, "chat.mcp.enabled"), switched(files, true, "chat.disableAIFeatures"))
 	}
 }
 
@@ -183,11 +184,7 @@ func vscodeOff(product string) func(System, Scope, string) string {
 func zedOff(s System, _ Scope, _ string) string {
 	zed, _ := Lookup("zed")
 	own, _ := zed.file(s)
-	files := s.settingsFiles(own, "./.zed/settings.json")
-	if value, path := last(files, "disable_ai"); value == true {
-		return "disable_ai in " + path + " is true"
-	}
-	return ""
+	return switched(s.settingsFiles(own, "./.zed/settings.json"), true, "disable_ai")
 }
 
 // copilotOff looks at what /mcp disable has kept. Source: github/app#290.
