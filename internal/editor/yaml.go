@@ -228,18 +228,15 @@ func (f yamlFormat) open(doc []byte, path []string) (*yamlLines, error) {
 
 // before is how many blanks stand before what begins a line; -1 if something else does.
 func (f yamlFormat) before(n *yaml.Node, line string) int {
-	head := line[:min(n.Column-1, len(line))]
+	head, dash := line[:min(n.Column-1, len(line))], ""
 	if f.list {
-		rest := strings.TrimLeft(head, " ")
-		if strings.TrimRight(rest, " ") != "-" {
-			return -1
-		}
-		return len(head) - len(rest)
+		dash = "-"
 	}
-	if strings.Trim(head, " ") != "" {
+	rest := strings.TrimLeft(head, " ")
+	if strings.TrimRight(rest, " ") != dash {
 		return -1
 	}
-	return len(head)
+	return len(head) - len(rest)
 }
 
 func indentOf(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }

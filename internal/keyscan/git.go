@@ -92,17 +92,33 @@ var hardened = []string{
 	"GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_PAGER=cat", "GIT_EDITOR=false", "LC_ALL=C",
 }
 
-// command is git with some arguments, started at the top of a repository, in a git folder that holds the configuration.
-func (g git) command(ctx context.Context, r repository, gitDir string, args ...string) *exec.Cmd {
+// run returns what git says to some arguments, started at the top of a repository, with a git folder that holds the
+// configuration and with more variables.
+func (g git) run(ctx context.Context, r repository, gitDir string, variables []string, stdin string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, g.program, append([]string{
 		"--no-pager", "--literal-pathspecs", "--git-dir=" + gitDir, "--work-tree=" + r.top,
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.untrackedCache=false", "-c", "core.sshCommand=false",
 		"-c", "core.askPass=", "-c", "credential.helper=", "-c", "protocol.allow=never", "-c", "safe.bareRepository=explicit",
 	}, args...)...)
 	cmd.Dir = r.start
-	cmd.Env = append(slices.Clone(g.environ), hardened...)
+	cmd.Env = slices.Concat(g.environ, hardened, variables)
 	cmd.WaitDelay = time.Second
-	return cmd
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.Output()
+	exit, ended := errors.AsType[*exec.ExitError](err)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		err = fmt.Errorf("git did not answer: %w", ctx.Err())
+	case ended:
+		line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+		err = fmt.Errorf("%w: %s", errEnded, cmp.Or(line, err.Error()))
+	default:
+		err = fmt.Errorf("starting git: %w", err)
+	}
+	return string(out), err
 }
 
 // ask returns what git says in an empty repository with the work tree, the index and the objects of another.
@@ -110,40 +126,20 @@ func (g git) ask(ctx context.Context, r repository, stdin string, args ...string
 	if g.program == "" {
 		return "", errNoGit
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	own, err := r.stripped()
 	defer os.RemoveAll(own) //nolint:errcheck // it is in the folder for what is temporary
 	if err != nil {
 		return "", err
 	}
-	cmd := g.command(ctx, r, own, args...)
-	cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+cmp.Or(r.index, filepath.Join(own, "index")))
+	variables := []string{"GIT_INDEX_FILE=" + cmp.Or(r.index, filepath.Join(own, "index"))}
 	if r.common != "" {
-		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+filepath.Join(r.common, "objects"))
+		variables = append(variables, "GIT_OBJECT_DIRECTORY="+filepath.Join(r.common, "objects"))
 	}
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.Output()
-	return string(out), failure(ctx, err)
+	return g.run(ctx, r, own, variables, stdin, args...)
 }
 
 // errEnded says that git has ended and done nothing.
 var errEnded = errors.New("git says")
-
-// failure is why git did not do what it was started for.
-func failure(ctx context.Context, err error) error {
-	exit, ended := errors.AsType[*exec.ExitError](err)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("git did not answer: %w", ctx.Err())
-	case ended:
-		line, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-		return fmt.Errorf("%w: %s", errEnded, cmp.Or(line, err.Error()))
-	}
-	return fmt.Errorf("starting git: %w", err)
-}
 
 // words are what git lists, each ended by a zero byte.
 func words(list string) []string {
@@ -196,10 +192,7 @@ type blob struct {
 
 // staged lists what differs between the last commit and the index, below some paths, if there are any.
 func (g git) staged(ctx context.Context, r repository, paths []string) ([]blob, error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	last, err := g.command(limited, r, r.dir, "rev-parse", "--verify", "--quiet", "HEAD^{tree}").Output()
-	tree, err := strings.TrimSpace(string(last)), failure(limited, err)
+	tree, err := g.run(ctx, r, r.dir, nil, "", "rev-parse", "--verify", "--quiet", "HEAD^{tree}")
 	switch {
 	case errors.Is(err, errEnded) && r.sha256(): // without a commit, it is the empty tree
 		tree = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
@@ -210,7 +203,7 @@ func (g git) staged(ctx context.Context, r repository, paths []string) ([]blob, 
 	}
 	list, err := g.ask(ctx, r, "", append([]string{
 		"diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--no-ext-diff", "--no-textconv", "--diff-filter=ACMT",
-		tree, "--",
+		strings.TrimSpace(tree), "--",
 	}, paths...)...)
 	var out []blob
 	for pair := range slices.Chunk(words(list), 2) {
