@@ -264,7 +264,7 @@ func TestNewJSONOfParts(t *testing.T) {
 	}
 	outer := []byte(`{"a":12,"b":{"c":3}}`)
 	for name, want := range map[string]string{"a": `{"a":X,"b":{"c":3}}`, "b": `{"a":12,"b":X}`, "b c": `{"a":12,"b":{"c":X}}`} {
-		for _, with := range []string{"", "7", "twenty"} {
+		for _, with := range []string{"", "7", "twenty", strings.Repeat("a hundred", 12)} {
 			got := Splice(outer, Get(outer, strings.Fields(name)...), []byte(with))
 			if string(got) != strings.ReplaceAll(want, "X", with) {
 				t.Errorf("with %q at %s: %s", with, name, got)
