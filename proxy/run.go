@@ -229,17 +229,29 @@ func (s *session) takeBatch(line []byte) {
 // take passes on one message of the editor's, or says why it cannot be.
 func (s *session) take(line []byte, b *batch) {
 	m, err := jsonrpc.Parse(line)
+	code, wrong := jsonrpc.CodeInvalidRequest, ""
 	switch {
+	case err != nil && bytes.HasPrefix(line, []byte("Content-Length:")):
+		code, wrong = jsonrpc.CodeParseError, "Content-Length framing is not spoken here: one line is one message"
+	case errors.Is(err, jsonrpc.ErrNotJSON):
+		code, wrong = jsonrpc.CodeParseError, "not valid JSON: one line is one message"
+	case err != nil && line[0] == '[' && b == nil:
+		wrong = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
 	case err != nil:
+		wrong = err.Error()
 	case m.Kind == jsonrpc.Request && !utf8.Valid(line):
-		err = errors.New("not valid UTF-8")
+		wrong = "not valid UTF-8"
 	case m.Method == "initialize" && m.Kind != jsonrpc.Request:
-		err = errors.New("initialize needs an id")
+		wrong = "initialize needs an id"
 	case b != nil && m.Method == "initialize":
-		err = errors.New("initialize cannot stand in a batch")
+		wrong = "initialize cannot stand in a batch"
 	}
-	if err != nil {
-		s.reject(m, b, err)
+	if wrong != "" {
+		id := m.ID
+		if !jsonrpc.ValidID(id) || !utf8.Valid(id) {
+			id = nil
+		}
+		s.respond(b, jsonrpc.NewError(id, code, wrong, nil).Raw)
 		return
 	}
 	s.Editor.sent(m)
@@ -255,24 +267,6 @@ func (s *session) take(line []byte, b *batch) {
 		s.notification = s.send(m, s.initialize, s.notification)
 	}
 	s.respond(b, nil)
-}
-
-// reject answers what is not a message. The response has no id if that of the message cannot be used.
-func (s *session) reject(m *jsonrpc.Message, b *batch, why error) {
-	code, text := jsonrpc.CodeInvalidRequest, why.Error()
-	switch {
-	case bytes.HasPrefix(m.Raw, []byte("Content-Length:")):
-		code, text = jsonrpc.CodeParseError, "Content-Length framing is not spoken here: one line is one message"
-	case errors.Is(why, jsonrpc.ErrNotJSON):
-		code, text = jsonrpc.CodeParseError, "not valid JSON: one line is one message"
-	case len(m.Raw) > 0 && m.Raw[0] == '[' && b == nil:
-		text = "batches are spoken only where protocol version " + batchVersion + " was agreed on"
-	}
-	id := m.ID
-	if !jsonrpc.ValidID(id) || !utf8.Valid(id) {
-		id = nil
-	}
-	s.respond(b, jsonrpc.NewError(id, code, text, nil).Raw)
 }
 
 // call sends a request and writes its response. Requests run side by side, but each after the notifications before it,

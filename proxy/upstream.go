@@ -89,9 +89,8 @@ func internalMeta(like *jsonrpc.Message) []byte {
 type toolLists struct {
 	Upstream
 
-	mu      sync.Mutex
-	listed  map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
-	edition int                      // of the tools; a list that was asked for before it changed is not kept
+	mu     sync.Mutex
+	listed map[bool]map[string]bool // by whether it is stateless: the tools of the last list, and whether each is read-only
 }
 
 // Start implements Upstream.
@@ -112,11 +111,11 @@ func (l *toolLists) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		l.forget()
 	case "tools/list":
 		l.mu.Lock()
-		edition := l.edition
+		listed := l.listed // if the tools change before the response, it is kept where nobody reads any more
 		l.mu.Unlock()
 		response := l.Upstream.Call(ctx, request)
 		if response.Result != nil {
-			l.keep(request, readTools(response.Result), edition)
+			l.keep(listed, request, readTools(response.Result))
 		}
 		return response
 	}
@@ -127,23 +126,20 @@ func (l *toolLists) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listed = make(map[bool]map[string]bool)
-	l.edition++
 }
 
-func (l *toolLists) keep(request *jsonrpc.Message, tools map[string]bool, edition int) {
+func (l *toolLists) keep(listed map[bool]map[string]bool, request *jsonrpc.Message, tools map[string]bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, explained := tools[problem.StatusTool]
-	switch mode := request.Stateless(); {
-	case explained:
-		delete(l.listed, mode) // they are not LeadMagic's
-	case edition == l.edition:
-		all := make(map[string]bool)
-		if request.HasCursor() {
-			maps.Copy(all, l.listed[mode])
-		}
-		maps.Copy(all, tools)
-		l.listed[mode] = all
+	mode := request.Stateless()
+	all := make(map[string]bool)
+	if request.HasCursor() {
+		maps.Copy(all, listed[mode])
+	}
+	maps.Copy(all, tools)
+	listed[mode] = all
+	if _, explained := tools[problem.StatusTool]; explained {
+		delete(listed, mode) // they are not LeadMagic's
 	}
 }
 
