@@ -194,3 +194,28 @@ func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 		t.Errorf("got %q, want no warning", got)
 	}
 }
+
+// What cannot be trusted afterwards is not left there, and what was there before stays.
+func TestAPrivateFileInAFolderOfOthersIsNotWritten(t *testing.T) {
+	m := newMachine(t)
+	path, err := m.Keep(t.Context(), mustParse(t, canary), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chmod(t, filepath.Dir(path), 0o777)
+	for _, err := range []error{
+		m.store().Reach(t.Context(), true),
+		func() error { _, err := m.Keep(t.Context(), mustParse(t, newer), true); return err }(),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "the private file cannot be read back: it lies in a folder that others can write to") || leaks(err.Error()) {
+			t.Errorf("got %v", err)
+		}
+	}
+	chmod(t, filepath.Dir(path), 0o700)
+	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+		t.Errorf("the key before is gone: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".key-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q is left behind", left)
+	}
+}
