@@ -246,23 +246,16 @@ func (d *Doctor) report(checks []Check) *Report {
 		Program: Program{Name: editor.Program, Version: d.Version, OS: d.System.GOOS, Arch: runtime.GOARCH},
 		Checks:  checks,
 	}
+	counts := map[Status]int{}
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		if d.System.GOOS == "windows" {
 			c.Hint = forPowerShell(c.Hint)
 		}
 		c.Name, c.Detail, c.Hint = d.tidy(c.Name), d.tidy(c.Detail), d.tidy(c.Hint)
-		switch c.Status {
-		case OK:
-			r.Summary.OK++
-		case Warn:
-			r.Summary.Warn++
-		case Fail:
-			r.Summary.Fail++
-		case Skipped:
-			r.Summary.Skipped++
-		}
+		counts[c.Status]++
 	}
+	r.Summary = Summary{OK: counts[OK], Warn: counts[Warn], Fail: counts[Fail], Skipped: counts[Skipped]}
 	r.Healthy = r.Summary.Fail == 0
 	return r
 }
@@ -288,15 +281,15 @@ func (d *Doctor) tidy(s string) string {
 
 // shorten writes ~ for the home folder and a dot for the current one, wherever s names them or something in them.
 func (d *Doctor) shorten(s string) string {
-	type folder struct{ path, name string }
-	folders := []folder{{d.System.Folder, "."}}
-	for _, home := range d.Homes {
-		folders = append(folders, folder{home, "~"})
-	}
+	folders := append([]string{d.System.Folder}, d.Homes...)
 	// The longer path first: one may be part of the other.
-	slices.SortStableFunc(folders, func(a, b folder) int { return len(b.path) - len(a.path) })
-	for _, f := range folders {
-		path := strings.TrimRight(filepath.ToSlash(f.path), `/\`)
+	slices.SortStableFunc(folders, func(a, b string) int { return len(b) - len(a) })
+	for _, folder := range folders {
+		name := "~"
+		if folder == d.System.Folder {
+			name = "."
+		}
+		path := strings.TrimRight(filepath.ToSlash(folder), `/\`)
 		if path == "" {
 			continue
 		}
@@ -304,7 +297,7 @@ func (d *Doctor) shorten(s string) string {
 		path = strings.ReplaceAll(regexp.QuoteMeta(path), "/", `[/\\]`) // on Windows either sign stands between names
 		named := regexp.MustCompile(`(^|` + other + `)` + path + `($|` + other + `)`)
 		for range 2 { // one that begins where another ends is found the second time
-			s = named.ReplaceAllString(s, "${1}"+f.name+"${2}")
+			s = named.ReplaceAllString(s, "${1}"+name+"${2}")
 		}
 	}
 	return s

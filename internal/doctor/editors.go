@@ -26,13 +26,13 @@ func (d *Doctor) editors(ctx context.Context, n *notes, keyed, signedIn bool) {
 	n.stage = atEditors
 	var all []*editorCheck
 	var work sync.WaitGroup
-	kept := d.kept(ctx)
+	kept, shell := d.kept(ctx), d.Settings(nil, d.System.Getenv)
 	for _, e := range d.Editors {
 		if !d.Named && !e.Found(d.System) {
 			continue
 		}
-		x := &editorCheck{doctor: d, editor: e, keyed: keyed, signedIn: signedIn, kept: kept}
-		x.notes = notes{stage: atEditors, editor: e.ID, named: x.name}
+		x := &editorCheck{doctor: d, editor: e, keyed: keyed, signedIn: signedIn, kept: kept, shell: shell}
+		x.notes, x.entry.Name = notes{stage: atEditors, editor: e.ID, named: x.name}, editor.Name
 		all = append(all, x)
 		work.Go(func() { x.run(ctx) })
 	}
@@ -86,7 +86,8 @@ type editorCheck struct {
 	// signedIn says that calls can do without a key.
 	signedIn bool
 	kept     keptKey
-	found    bool // an entry for LeadMagic
+	shell    Settings // what this program makes of the shell's variables alone
+	found    bool     // an entry for LeadMagic
 
 	scope    editor.Scope
 	form     editor.Editor // as it reads the file that is looked at
@@ -111,21 +112,18 @@ func (x *editorCheck) run(ctx context.Context) {
 		x.scope, x.form = list.Scope, list.Editor
 		entries, err := list.Entries(x.doctor.System, x.concerns)
 		if err != nil && !broken[err.Error()] { // the same file may have several lists
-			broken[err.Error()] = true
-			x.entry = editor.Installed{Name: editor.Name}
+			broken[err.Error()], x.found = true, true
 			x.fail("entry", err.Error(), "correct the file by hand, or put it aside")
-			x.found = true
 		}
-		for i, entry := range entries {
-			if i == mostEntries {
-				x.entry.Name = editor.Name
-				x.warn("entries", fmt.Sprintf("%d more of %s were not looked at", len(entries)-i, entry.Path), "take out those that you do not know")
-				break
-			}
+		for _, entry := range entries[:min(len(entries), mostEntries)] {
 			x.found = x.server(ctx, entry) || x.found
 		}
+		x.entry.Name = editor.Name // what follows is about the file
+		if more := len(entries) - mostEntries; more > 0 {
+			x.warn("entries", fmt.Sprintf("%d more of %s were not looked at", more, entries[mostEntries].Path), "take out those that you do not know")
+		}
 		if x.files > mostFiles {
-			x.files, x.entry.Name = 0, editor.Name
+			x.files = 0
 			x.warn("files", fmt.Sprintf("the entries of %s name more than %d files, and not all of them were read", list.Path, mostFiles), "take out those that you do not know")
 		}
 	}
@@ -430,16 +428,11 @@ func (x *editorCheck) missing() {
 // project's.
 func (x *editorCheck) address(setting string, u *url.URL) {
 	from := x.settings.From[setting]
-	if u == nil || from == "" || x.settings.Value[setting] == strings.TrimSpace(x.doctor.System.Getenv(variable(setting))) ||
+	if u == nil || from == "" || x.settings.Value[setting] == x.shell.Value[setting] ||
 		isLeadMagic(u) || isHere(u) && x.scope != editor.Project {
 		return
 	}
 	x.warn(setting, "its entry sends the key to "+shown(u)+", which is not an address of LeadMagic", "take "+from+" out of it unless you trust it")
-}
-
-// variable is that of a setting.
-func variable(setting string) string {
-	return "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
 }
 
 // overrides names what else in a project's file changes where the key comes from or goes to.
@@ -447,7 +440,7 @@ func (x *editorCheck) overrides() {
 	shell := lookup(x.doctor.System.GOOS, x.doctor.Environ)
 	var found []string
 	for _, setting := range []string{"http-proxy", "ca-file"} {
-		if from := x.settings.From[setting]; from == "--"+setting && x.settings.Value[setting] != strings.TrimSpace(shell(variable(setting))) {
+		if from := x.settings.From[setting]; from == "--"+setting && x.settings.Value[setting] != x.shell.Value[setting] {
 			found = append(found, from)
 		}
 	}
@@ -526,7 +519,7 @@ func (x *editorCheck) key(ctx context.Context) {
 		Environ:  func() []string { return environ },
 		Keychain: x.kept,
 		Run: func(_ context.Context, command []string, _ io.Writer) ([]byte, error) {
-			if !x.starts(command[0]) {
+			if !strings.ContainsAny(command[0], `/\`) && x.system().Program(command[0]) == "" { // with the PATH that the editor passes on
 				return nil, fs.ErrNotExist
 			}
 			ran = true
@@ -572,11 +565,6 @@ func (x *editorCheck) lost(err error, getenv func(string) string) {
 		status = Warn // calls go on with it
 	}
 	x.add("key", status, "the key would not arrive: "+what, fix)
-}
-
-// starts reports whether a key command is found with the PATH that the editor passes on.
-func (x *editorCheck) starts(program string) bool {
-	return strings.ContainsAny(program, `/\`) || x.system().Program(program) != ""
 }
 
 // another reports whether key is not the one that this shell has. A project's file has no business with any other key

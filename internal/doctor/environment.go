@@ -214,7 +214,11 @@ func (d *Doctor) files(ctx context.Context, n *notes) {
 			n.fail(name, fmt.Sprintf("%d more", len(found.Findings)-i), editor.Program+" scan lists them all")
 			break
 		}
-		n.fail(name, fmt.Sprintf("%s holds a key%s (git: %s)", place(f.Path, f.Line), under(f.Name), f.Git),
+		under := ""
+		if f.Name != "" {
+			under = " under " + f.Name
+		}
+		n.fail(name, fmt.Sprintf("%s holds a key%s (git: %s)", place(f.Path, f.Line), under, f.Git),
 			f.Instead+"; then create a new key at app.leadmagic.io, Settings → API, and delete this one")
 	}
 	switch {
@@ -228,13 +232,6 @@ func (d *Doctor) files(ctx context.Context, n *notes) {
 	if len(found.Skipped) > 0 {
 		n.warn("unread files", unread(found.Skipped), "make them readable, or remove them")
 	}
-}
-
-func under(name string) string {
-	if name == "" {
-		return ""
-	}
-	return " under " + name
 }
 
 // unread names the first of the files that could not be read.

@@ -83,7 +83,8 @@ func readSettings(args []string, getenv func(string) string) Settings {
 	flags.VisitAll(func(f *pflag.Flag) {
 		s.From[f.Name], s.Value[f.Name] = "--"+f.Name, f.Value.String()
 		if !f.Changed {
-			s.From[f.Name], s.Value[f.Name] = variable(f.Name), strings.TrimSpace(getenv(variable(f.Name)))
+			variable := "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			s.From[f.Name], s.Value[f.Name] = variable, strings.TrimSpace(getenv(variable))
 		}
 		if s.Value[f.Name] == "" {
 			delete(s.From, f.Name)
