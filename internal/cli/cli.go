@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
@@ -42,6 +44,15 @@ func (env *Env) redacting() *Env {
 	own.redactor = &auth.Redactor{}
 	own.Stdout, own.Stderr = own.redactor.Writer(env.Stdout), own.redactor.Writer(env.Stderr)
 	return &own
+}
+
+// system is the machine. If the current folder has been deleted, there is none and an error.
+func (env *Env) system() (editor.System, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		folder = ""
+	}
+	return editor.System{GOOS: runtime.GOOS, Getenv: env.Getenv, Folder: folder}, err
 }
 
 // Run runs the command that args name and returns the exit code: 0 done, 1 failed or found, 2 misuse.

@@ -108,15 +108,11 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 }
 
 func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		folder = "" // it has been deleted: no project's files are there
-	}
+	system, _ := env.system() // if the current folder has been deleted, no project's files are there
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	system := editor.System{GOOS: runtime.GOOS, Getenv: env.Getenv, Folder: folder}
 	return &doctor.Doctor{
 		Version:    env.Version,
 		Executable: exe,
@@ -137,6 +133,20 @@ func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
 
 // route is where the settings send calls.
 func (ss *session) route() *doctor.Route {
+	open := func(ctx context.Context, s *settings, protocol string) (*doctor.Session, error) {
+		other := ss.again(s)
+		client, end, err := other.connect(ctx, protocol)
+		if err != nil {
+			return nil, err
+		}
+		return &doctor.Session{
+			ClientSession: client,
+			Upstream:      other.failover.Status().Upstream,
+			Refused:       other.passed.Load(),
+			Unmatched:     other.unmatched,
+			End:           end,
+		}, nil
+	}
 	return &doctor.Route{
 		MCP:      ss.settings.mcp,
 		API:      ss.settings.api,
@@ -150,29 +160,16 @@ func (ss *session) route() *doctor.Route {
 			return (&signin.Login{Tokens: ss.signIn, Dial: ss.base.dial()}).Discover(ctx)
 		},
 		SignedIn: func(ctx context.Context) error {
-			other := ss.again()
 			alone := *ss.settings
 			alone.authScheme, alone.upstream = "oauth", "mcp"
-			other.settings = &alone
-			_, end, err := other.connect(ctx, "")
+			session, err := open(ctx, &alone, "")
 			if err == nil {
-				end()
+				session.End()
 			}
 			return err
 		},
 		Open: func(ctx context.Context, protocol string) (*doctor.Session, error) {
-			other := ss.again()
-			client, end, err := other.connect(ctx, protocol)
-			if err != nil {
-				return nil, err
-			}
-			return &doctor.Session{
-				ClientSession: client,
-				Upstream:      other.failover.Status().Upstream,
-				Refused:       other.passed.Load(),
-				Unmatched:     other.unmatched,
-				End:           end,
-			}, nil
+			return open(ctx, ss.settings, protocol)
 		},
 	}
 }

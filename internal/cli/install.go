@@ -171,10 +171,8 @@ func (i *installer) check() error {
 
 // locate finds out what the process can say of itself.
 func (i *installer) locate() (err error) {
-	i.system = editor.System{GOOS: runtime.GOOS, Getenv: i.env.Getenv}
-	if i.system.Folder, err = os.Getwd(); err != nil {
-		// It has been deleted: the user's own files are elsewhere.
-		switch i.system.Folder = ""; {
+	if i.system, err = i.env.system(); err != nil {
+		switch { // the user's own files are elsewhere
 		case i.project:
 			return hinted(errors.New("the current folder is gone, so there is no project here"), "change to another folder")
 		case i.keyFile != "" && !filepath.IsAbs(file.BelowHome(i.keyFile, i.env.Getenv)):

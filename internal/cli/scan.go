@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,13 +32,12 @@ func newScanCommand(env *Env) *cobra.Command {
 }
 
 func scan(ctx context.Context, env *Env, t keyscan.Targets, asJSON bool) error {
-	folder, err := os.Getwd()
+	s, err := env.system()
 	if err != nil {
 		return fmt.Errorf("finding the current folder: %w", err)
 	}
-	s := editor.System{GOOS: runtime.GOOS, Getenv: env.Getenv, Folder: folder}
 	if t.User {
-		t.Paths = []string{folder}
+		t.Paths = []string{s.Folder}
 	}
 	rep, err := editor.Scanner(s, env.Environ()).Scan(ctx, t)
 	if err != nil {

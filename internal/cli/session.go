@@ -55,9 +55,9 @@ func newSession(env *Env, s *settings) *session {
 	return ss
 }
 
-// again is another session with the same settings, key and LeadMagic. It is usable until ss is closed.
-func (ss *session) again() *session {
-	return &session{env: ss.env, settings: ss.settings, keys: ss.keys, signIn: ss.signIn, base: ss.base, log: ss.log}
+// again is another session with the same key and LeadMagic. It is usable until ss is closed.
+func (ss *session) again(s *settings) *session {
+	return &session{env: ss.env, settings: s, keys: ss.keys, signIn: ss.signIn, base: ss.base, log: ss.log}
 }
 
 // upstream joins what answers the editor's requests: Filter → Budget → Failover → LeadMagic's hosted server or its REST

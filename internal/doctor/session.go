@@ -140,14 +140,10 @@ func (d *Doctor) calls(ctx context.Context, n *notes, keyed, signedIn bool) (why
 	c := d.connect(ctx, keyed, signedIn)
 	worked := c.best != nil && c.fault() == nil
 	for i, host := range c.hosts {
-		before := len(n.checks)
+		n.mild = i > 0 && worked
 		host.report(n, i == 0 && worked)
-		for j := range n.checks[before:] {
-			if c := &n.checks[before+j]; i > 0 && worked && c.Status == Fail {
-				c.Status = Warn // calls can do without it
-			}
-		}
 	}
+	n.mild = false
 	clock(n, c.hosts)
 	first, notReached := c.hosts[0], ""
 	if first.err != nil {
