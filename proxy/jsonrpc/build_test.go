@@ -75,18 +75,18 @@ func TestPartsOfAMessage(t *testing.T) {
 	if m.Method != "mA" || m.Param("name") != "nA" || m.Param("cursor") != "c" || m.Param("x") != "" || string(m.Meta) != meta || string(m.ProgressToken) != `"p"` {
 		t.Errorf("got %q, %q, %s, %s", m.Method, m.Param("name"), m.Meta, m.ProgressToken)
 	}
-	if !m.Stateless() || m.Version() != "2026-07-28" || m.EditorName() != "edA" {
-		t.Errorf("got version %q of %q", m.Version(), m.EditorName())
+	if !m.Stateless() || m.Version != "2026-07-28" || m.EditorName() != "edA" {
+		t.Errorf("got version %q of %q", m.Version, m.EditorName())
 	}
 	// The last _meta counts, with all that it has not.
 	m = parse(t, `{"method":"a","params":{"_meta":`+meta+`,"_meta":{}}}`)
-	if m.Stateless() || m.Version() != "" || m.ProgressToken != nil || string(m.Meta) != "{}" || m.EditorName() != "" {
-		t.Errorf("got %q, %s, %s", m.Version(), m.ProgressToken, m.Meta)
+	if m.Stateless() || m.Version != "" || m.ProgressToken != nil || string(m.Meta) != "{}" || m.EditorName() != "" {
+		t.Errorf("got %q, %s, %s", m.Version, m.ProgressToken, m.Meta)
 	}
 	// So do the last params.
 	m = parse(t, `{"method":"a","params":{"_meta":`+meta+`},"params":{"name":"b"}}`)
-	if m.Version() != "" || m.Meta != nil || m.Param("name") != "b" {
-		t.Errorf("got %q, %s", m.Version(), m.Meta)
+	if m.Version != "" || m.Meta != nil || m.Param("name") != "b" {
+		t.Errorf("got %q, %s", m.Version, m.Meta)
 	}
 	m = parse(t, `{"id":1,"method":"initialize","params":{"clientInfo":{"name":"e"},"_meta":`+meta+`}}`)
 	if m.Stateless() || m.EditorName() != "e" {

@@ -26,58 +26,49 @@ type Member struct {
 
 // Members yields the members of the JSON object b, in order, as far as b is valid. It yields nothing if b is not an object.
 func Members(b []byte) iter.Seq[Member] {
-	return func(yield func(Member) bool) { scanObject(b, yield) }
+	return func(yield func(Member) bool) { scan(b, '{', yield) }
 }
 
-// scanObject yields the members of the object that b begins with and returns the index after the object. It is -1 if
-// there is no object or an invalid one, whose members before the fault have been yielded, or if yield returned false.
-func scanObject(b []byte, yield func(Member) bool) (end int) {
+// Elements yields the elements of the JSON array b, in order, as far as b is valid. It yields nothing if b is not an array.
+func Elements(b []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		scan(b, '[', func(m Member) bool { return yield(m.Value) })
+	}
+}
+
+// scan yields the members of the object, or the elements of the array, that b begins with, as its bracket says, and
+// returns the index after it. That is -1 if there is none or an invalid one, whose members before the fault have been
+// yielded, or if yield returned false.
+func scan(b []byte, bracket byte, yield func(Member) bool) (end int) {
 	i := skipBlanks(b, 0)
-	if i >= len(b) || b[i] != '{' {
+	if i >= len(b) || b[i] != bracket {
 		return -1
 	}
-	if i = skipBlanks(b, i+1); i < len(b) && b[i] == '}' {
+	closing := bracket + 2 // in ASCII
+	if i = skipBlanks(b, i+1); i < len(b) && b[i] == closing {
 		return i + 1
 	}
 	for {
-		from := i
-		start := skipName(b, from)
-		if start < 0 {
-			return -1
+		from, start := i, i
+		var name []byte
+		if bracket == '{' {
+			if start = skipName(b, from); start < 0 {
+				return -1
+			}
+			start = skipBlanks(b, start)
+			name = unquoteName(b[from:skipString(b, from)])
 		}
-		start = skipBlanks(b, start)
 		end := skipValue(b, start)
-		if end < 0 || !yield(Member{unquoteName(b[from:skipString(b, from)]), b[start:end], b[from:end]}) {
+		if end < 0 || !yield(Member{name, b[start:end], b[from:end]}) {
 			return -1
 		}
 		switch i = skipBlanks(b, end); {
 		case i < len(b) && b[i] == ',':
 			i = skipBlanks(b, i+1)
-		case i < len(b) && b[i] == '}':
+		case i < len(b) && b[i] == closing:
 			return i + 1
 		default:
 			return -1
-		}
-	}
-}
-
-// Elements yields the elements of the valid JSON array b. It yields nothing if b is not an array.
-func Elements(b []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		i := skipBlanks(b, 0)
-		if i >= len(b) || b[i] != '[' {
-			return
-		}
-		for {
-			start := skipBlanks(b, i+1)
-			end := skipValue(b, start)
-			if end < 0 || !yield(b[start:end]) {
-				return
-			}
-			i = skipBlanks(b, end)
-			if i >= len(b) || b[i] != ',' {
-				return
-			}
 		}
 	}
 }
@@ -110,7 +101,7 @@ func skipBlanks(b []byte, i int) int {
 
 // skipValue is the index after the value at b[i:], or -1. Nesting costs one bit a level and no stack.
 func skipValue(b []byte, i int) int {
-	var open nesting
+	open := nesting{objects: make([]uint64, 4)} // on the stack: no real message is nested deeper
 	for {
 		i = skipBlanks(b, i)
 		if i >= len(b) {
@@ -119,7 +110,7 @@ func skipValue(b []byte, i int) int {
 		switch c := b[i]; {
 		case c == '{':
 			i = skipBlanks(b, i+1)
-			open.push(true)
+			open = open.push(true)
 			if i < len(b) && b[i] == '}' {
 				break
 			}
@@ -129,7 +120,7 @@ func skipValue(b []byte, i int) int {
 			continue
 		case c == '[':
 			i = skipBlanks(b, i+1)
-			open.push(false)
+			open = open.push(false)
 			if i < len(b) && b[i] == ']' {
 				break
 			}
@@ -144,67 +135,53 @@ func skipValue(b []byte, i int) int {
 		if i < 0 {
 			return -1
 		}
-		if i = open.closeAt(b, i); i < 0 || open.depth == 0 {
+		if i, open.depth = open.closeAt(b, i); i < 0 || open.depth == 0 {
 			return i
 		}
 	}
 }
 
-// nesting remembers for each open level whether it is an object.
+// nesting remembers for each open level whether it is an object. Methods have it by value, which keeps it on the stack.
 type nesting struct {
-	depth int
-	low   [4]uint64 // the first 256 levels, so that no real message allocates
-	high  []uint64
+	depth   int
+	objects []uint64 // a bit for each level
 }
 
-func (n *nesting) push(object bool) {
+func (n nesting) push(object bool) nesting {
 	word, bit := n.depth/64, uint64(1)<<(n.depth%64)
 	n.depth++
-	w := n.word(word)
+	if word == len(n.objects) {
+		n.objects = append(n.objects, 0)
+	}
+	n.objects[word] &^= bit
 	if object {
-		*w |= bit
-	} else {
-		*w &^= bit
+		n.objects[word] |= bit
 	}
-}
-
-func (n *nesting) object() bool {
-	top := n.depth - 1
-	return *n.word(top / 64)&(1<<(top%64)) != 0
-}
-
-func (n *nesting) word(i int) *uint64 {
-	if i < len(n.low) {
-		return &n.low[i]
-	}
-	i -= len(n.low)
-	if i == len(n.high) {
-		n.high = append(n.high, 0)
-	}
-	return &n.high[i]
+	return n
 }
 
 // closeAt goes on after a value that ended at b[i]: over closing brackets to the place where the next
 // value is due, or to the end of the outermost one, where depth is 0. It is -1 if neither is there.
-func (n *nesting) closeAt(b []byte, i int) int {
+func (n nesting) closeAt(b []byte, i int) (next, depth int) {
 	for n.depth > 0 {
 		if i = skipBlanks(b, i); i >= len(b) {
-			return -1
+			return -1, n.depth
 		}
-		object := n.object()
+		top := n.depth - 1
+		object := n.objects[top/64]&(1<<(top%64)) != 0
 		switch {
 		case b[i] == ',' && object:
-			return skipName(b, skipBlanks(b, i+1))
+			return skipName(b, skipBlanks(b, i+1)), n.depth
 		case b[i] == ',':
-			return i + 1
+			return i + 1, n.depth
 		case b[i] == '}' && object, b[i] == ']' && !object:
 			n.depth--
 			i++
 		default:
-			return -1
+			return -1, n.depth
 		}
 	}
-	return i
+	return i, 0
 }
 
 // skipName is the index after the name and colon at b[i:], or -1.
@@ -254,13 +231,10 @@ func skipNumber(b []byte, i int) int {
 	if i < len(b) && b[i] == '-' {
 		i++
 	}
-	switch {
-	case i < len(b) && b[i] == '0':
+	if i < len(b) && b[i] == '0' {
 		i++
-	default:
-		if i = skipDigits(b, i); i < 0 {
-			return -1
-		}
+	} else if i = skipDigits(b, i); i < 0 {
+		return -1
 	}
 	if i < len(b) && b[i] == '.' {
 		if i = skipDigits(b, i+1); i < 0 {

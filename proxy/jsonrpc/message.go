@@ -6,7 +6,9 @@ package jsonrpc
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -47,9 +49,9 @@ type Message struct {
 
 	// Meta is params._meta, the last one if there are several, and ProgressToken the member of it; nil if not there.
 	Meta, ProgressToken []byte
+	Version             string // the protocol version in Meta, empty if there is none
 
-	metas   [][]byte // every _meta in params
-	version string   // the protocol version in Meta
+	metas [][]byte // every _meta in params
 }
 
 // Keys of params._meta. Source: MCP 2026-07-28, Versioning.
@@ -71,7 +73,7 @@ var (
 func Parse(raw []byte) (*Message, error) {
 	m := &Message{Raw: raw}
 	var method []byte
-	end := scanObject(raw, func(v Member) bool {
+	end := scan(raw, '{', func(v Member) bool {
 		switch string(v.Name) {
 		case "id":
 			m.ID = v.Value
@@ -114,17 +116,17 @@ func Parse(raw []byte) (*Message, error) {
 
 // parseMeta reads params._meta. If it occurs twice the last one counts, as with all members.
 func (m *Message) parseMeta() {
-	m.Meta, m.version, m.ProgressToken = nil, "", nil
+	m.Meta, m.Version, m.ProgressToken = nil, "", nil
 	for p := range Members(m.Params) {
 		if string(p.Name) != "_meta" {
 			continue
 		}
 		m.metas = append(m.metas, p.Value)
-		m.Meta, m.version, m.ProgressToken = p.Value, "", nil
+		m.Meta, m.Version, m.ProgressToken = p.Value, "", nil
 		for v := range Members(p.Value) {
 			switch string(v.Name) {
 			case versionKey:
-				m.version, _ = Unquote(v.Value)
+				m.Version, _ = Unquote(v.Value)
 			case "progressToken":
 				m.ProgressToken = v.Value
 			}
@@ -169,12 +171,11 @@ func NewResult(request *Message, result []byte) *Message {
 func NewError(id []byte, code int, message string, data []byte) *Message {
 	raw := []byte(`{"jsonrpc":"2.0",`)
 	if id != nil {
-		raw = append(append(append(raw, `"id":`...), id...), ',')
+		raw = fmt.Appendf(raw, `"id":%s,`, id)
 	}
-	raw = append(strconv.AppendInt(append(raw, `"error":{"code":`...), int64(code), 10), `,"message":`...)
-	raw = append(raw, Quote(message)...)
+	raw = fmt.Appendf(raw, `"error":{"code":%d,"message":%s`, code, Quote(message))
 	if data != nil {
-		raw = append(append(raw, `,"data":`...), data...)
+		raw = fmt.Appendf(raw, `,"data":%s`, data)
 	}
 	m, _ := Parse(append(raw, `}}`...))
 	return m
@@ -206,14 +207,11 @@ func (m *Message) WithResult(result []byte) *Message {
 // WithMeta is m with each params._meta changed by change, and m itself if nothing changes.
 func (m *Message) WithMeta(change func(meta []byte) []byte) *Message {
 	raw := m.Raw
-	for _, meta := range m.metas {
-		changed := change(meta)
-		if len(changed) == len(meta) {
-			continue
+	for _, meta := range slices.Backward(m.metas) { // so that the places of the others stay
+		at := cap(m.Raw) - cap(meta)
+		if changed := change(meta); len(changed) != len(meta) {
+			raw = slices.Concat(raw[:at], changed, raw[at+len(meta):])
 		}
-		// What follows a place keeps its distance from the end, so the later ones are still found after a change.
-		from := len(raw) - (len(m.Raw) - (cap(m.Raw) - cap(meta)))
-		raw = append(append(append(make([]byte, 0, len(raw)+1), raw[:from]...), changed...), raw[from+len(meta):]...)
 	}
 	if len(raw) == len(m.Raw) {
 		return m
@@ -223,10 +221,7 @@ func (m *Message) WithMeta(change func(meta []byte) []byte) *Message {
 
 // Stateless reports whether the message belongs to no session: it has a protocol version of its own.
 // Source: MCP 2026-07-28, Versioning.
-func (m *Message) Stateless() bool { return m.version != "" && m.Method != "initialize" }
-
-// Version is the protocol version in params._meta, empty if there is none.
-func (m *Message) Version() string { return m.version }
+func (m *Message) Stateless() bool { return m.Version != "" && m.Method != "initialize" }
 
 // EditorName is how the editor names itself in m, empty if it does not.
 func (m *Message) EditorName() string {

@@ -62,7 +62,7 @@ func FuzzParse(f *testing.F) {
 		if m.Method != *method {
 			t.Errorf("the method of %q is %q, want %q", raw, m.Method, *method)
 		}
-		if got, want := m.Version(), versionIn(members["params"]); got != want {
+		if got, want := m.Version, versionIn(members["params"]); got != want {
 			t.Errorf("the version of %q is %q, want %q", raw, got, want)
 		}
 	})

@@ -37,11 +37,6 @@ func (s *SessionState) Answered(request, response *Message) {
 	if response.Result == nil || request.Stateless() {
 		return
 	}
-	switch request.Method {
-	case "initialize", "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
-	default:
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch request.Method {

@@ -20,7 +20,7 @@ func setHeaders(h http.Header, m *jsonrpc.Message, s *session) {
 		s.setHeaders(h)
 		return
 	}
-	h.Set("Mcp-Protocol-Version", headerValue(m.Version()))
+	h.Set("Mcp-Protocol-Version", headerValue(m.Version))
 	h.Set("Mcp-Method", headerValue(m.Method))
 	if name := subject(m); name != "" {
 		h.Set("Mcp-Name", headerValue(name))
