@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // This file finds values in JSON text without decoding it. The grammar is that of RFC 8259, except that the encoding
@@ -331,7 +332,29 @@ func Quote(s string) []byte {
 
 // Array is the JSON array of elements that are JSON.
 func Array(elements [][]byte) []byte {
-	return bytes.Join([][]byte{{'['}, bytes.Join(elements, []byte(",")), {']'}}, nil)
+	return slices.Concat([]byte{'['}, bytes.Join(elements, []byte{','}), []byte{']'})
+}
+
+// Edit is object with the values that value returns for its members, and without those for which that is nil; object
+// itself if nothing differs.
+func Edit(object []byte, value func(m Member) []byte) []byte {
+	var members [][]byte
+	edited := false
+	for m := range Members(object) {
+		v := value(m)
+		switch {
+		case bytes.Equal(v, m.Value):
+			members = append(members, m.Raw)
+			continue
+		case v != nil:
+			members = append(members, slices.Concat(m.Raw[:len(m.Raw)-len(m.Value)], v))
+		}
+		edited = true
+	}
+	if !edited {
+		return object
+	}
+	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'})
 }
 
 // Select is object with only those elements of its member name, an array, that keep reports true for; object itself if

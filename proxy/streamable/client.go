@@ -7,10 +7,12 @@ package streamable
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,13 +47,14 @@ type Client struct {
 
 	connections connections
 	limit       ratelimit.Limiter
-	params      paramHeaders
-	sessions    sessions
+	params      sync.Map // the arguments of each tool that are headers too: []paramHeader by its name
 	state       jsonrpc.SessionState
 	memory      memory
 
 	mu      sync.Mutex
 	closed  bool
+	session *session               // the current one
+	renewal *renewal               // the last one, nil if there was none
 	sends   sync.WaitGroup         // what is sent besides, such as cancellations
 	reads   sync.WaitGroup         // streams that are read on
 	waiting map[string][]*exchange // requests without a response, by id
@@ -81,10 +84,9 @@ type exchange struct {
 	sessionID string // that came with the response
 	reading   bool   // the stream is read on in the background, which ends ctx
 
-	mu        sync.Mutex
-	attempt   *attempt // the POST that LeadMagic may be working on, nil if there is none
-	cancelled bool     // nobody needs the response
-	done      bool     // the response is there
+	mu      sync.Mutex
+	attempt *attempt // the POST that LeadMagic may be working on, nil if there is none
+	over    bool     // nobody needs the response: it is there, or the request is cancelled
 }
 
 var (
@@ -94,11 +96,10 @@ var (
 
 // Call sends a request and returns its response. See proxy.Upstream.
 func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	x := c.exchange(c.outgoing(request), c.timeout(request))
 	if ctx.Err() != nil {
-		x.stop(nil)
-		return jsonrpc.Failed(request, endedProblem(request, context.Cause(ctx), false))
+		return jsonrpc.Failed(request, neverSent(ctx))
 	}
+	x := c.exchange(c.outgoing(request), c.timeout(request))
 	c.state.Sent(request)
 	x.written = ctx.Done()
 	c.register(x)
@@ -108,10 +109,10 @@ func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	c.unregister(x)
 	switch {
 	case request.Method == "initialize" && response.Result != nil:
-		c.open(x, response)
+		c.begin(x, response)
 	case request.Method == "tools/list":
 		unwatch = context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })
-		response = c.allPages(x, response)
+		response = c.allPages(x, x.message, response)
 		unwatch()
 	}
 	if !x.reading {
@@ -130,21 +131,25 @@ func (c *Client) Notify(ctx context.Context, m *jsonrpc.Message) {
 		return
 	}
 	c.state.Sent(m)
-	x := c.exchange(c.outgoing(m), notifyFor)
-	unwatch := context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })
-	c.inform(x)
-	unwatch()
+	c.inform(ctx, c.exchange(c.outgoing(m), notifyFor))
 }
 
 // inform sends a message that has no response.
-func (c *Client) inform(x *exchange) {
-	if m := c.send(x); m != nil && m.Result == nil {
+func (c *Client) inform(ctx context.Context, x *exchange) {
+	if m := c.sendWithin(ctx, x); m != nil && m.Result == nil {
 		c.Log.Debug("LeadMagic did not take a message", "method", x.message.Method, "problem", m.Err)
 	}
+}
+
+// sendWithin sends x, whose response only we need, unless ctx ends before.
+func (c *Client) sendWithin(ctx context.Context, x *exchange) *jsonrpc.Message {
+	defer context.AfterFunc(ctx, func() { x.stop(context.Cause(ctx)) })()
+	response := c.send(x)
 	x.held.release()
 	if !x.reading {
 		x.stop(nil)
 	}
+	return response
 }
 
 // Close ends the session: what is being sent has half of the time, LeadMagic is told, and what is still on its way is
@@ -154,7 +159,7 @@ func (c *Client) Close(ctx context.Context) {
 	c.closed = true
 	c.mu.Unlock()
 	jsonrpc.WaitHalf(ctx, &c.sends)
-	c.delete(ctx, c.sessions.current())
+	c.delete(ctx, c.currentSession())
 	c.cancel(jsonrpc.ErrSessionEnded)
 	jsonrpc.WaitFor(ctx, &c.sends)
 	jsonrpc.WaitFor(ctx, &c.reads)
@@ -192,6 +197,30 @@ func (c *Client) outgoing(m *jsonrpc.Message) *jsonrpc.Message {
 		return m
 	}
 	return m.WithMeta(withoutClientMeta)
+}
+
+// withoutClientMeta is params._meta without the members that concern nobody but the editor; some editors put folder names
+// and git remotes there. It is meta itself if there are none.
+func withoutClientMeta(meta []byte) []byte {
+	return jsonrpc.Edit(meta, func(m jsonrpc.Member) []byte {
+		if isProtocolMeta(string(m.Name)) {
+			return m.Value
+		}
+		return nil
+	})
+}
+
+// isProtocolMeta reports whether a member of _meta is part of a protocol: of MCP, whose reserved prefixes have
+// modelcontextprotocol or mcp for their second label, or of W3C trace context.
+// Source: MCP 2026-07-28, Overview, _meta.
+func isProtocolMeta(name string) bool {
+	switch name {
+	case "progressToken", "traceparent", "tracestate", "baggage":
+		return true
+	}
+	prefix, _, found := strings.Cut(name, "/")
+	labels := strings.Split(prefix, ".")
+	return found && len(labels) > 1 && (labels[1] == "modelcontextprotocol" || labels[1] == "mcp")
 }
 
 // timeout is how long a request may take, 0 for no bound.
@@ -236,19 +265,17 @@ func (c *Client) send(x *exchange) *jsonrpc.Message {
 
 // try makes one attempt.
 func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
-	s, p := c.sessions.of(x)
+	s, p := c.sessionFor(x)
 	if p != nil {
 		return nil, &failure{problem: p, final: true}
 	}
 	if s != nil && x.message.Method == "notifications/initialized" {
-		c.openGETStream(s)
-		s.awaitGETStream(x.ctx)
+		c.openGETStream(x.ctx, s)
 	}
 	c.waitForLimit(x, r)
-	a := x.begin()
-	if a == nil || x.ctx.Err() != nil {
-		x.endAttempt()
-		return nil, &failure{problem: endedProblem(x.message, context.Cause(x.ctx), false), final: true}
+	a := x.beginAttempt()
+	if a == nil {
+		return nil, &failure{problem: neverSent(x.ctx)}
 	}
 	res, fail := c.post(x, s, a)
 	if fail != nil {
@@ -278,7 +305,7 @@ func (c *Client) register(x *exchange) {
 // unregister records that it does not wait any more.
 func (c *Client) unregister(x *exchange) {
 	x.mu.Lock()
-	x.done = true
+	x.over = true
 	x.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -311,11 +338,11 @@ func (c *Client) deliver(response *jsonrpc.Message) {
 	c.Log.Debug("a response that nobody waits for was dropped")
 }
 
-// begin is a new attempt, nil if nobody needs the response any more.
-func (x *exchange) begin() *attempt {
+// beginAttempt is a new attempt, nil if nobody needs the response any more.
+func (x *exchange) beginAttempt() *attempt {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.cancelled {
+	if x.over || x.ctx.Err() != nil {
 		return nil
 	}
 	x.attempt = &attempt{raw: x.message.Raw}
@@ -329,10 +356,10 @@ func (x *exchange) endAttempt() {
 	x.attempt = nil
 }
 
-func (x *exchange) isCancelled() bool {
+func (x *exchange) isOver() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.cancelled
+	return x.over
 }
 
 // mayBeKnown reports whether LeadMagic may know of the message. If not, it never will. The caller holds the mutex.
@@ -342,20 +369,16 @@ func (x *exchange) mayBeKnown() bool { return x.attempt != nil && !x.attempt.pre
 // by the end of the stream. Source: MCP 2025-11-25 and 2026-07-28, Cancellation.
 func (c *Client) cancelExchange(x *exchange, cause error) {
 	x.mu.Lock()
-	x.cancelled = true
-	known, done := x.mayBeKnown(), x.done
+	known, over := x.mayBeKnown(), x.over
+	x.over = true
 	x.mu.Unlock()
 	byEditor, isByEditor := errors.AsType[*jsonrpc.Cancelled](cause)
 	switch {
-	case done:
+	case over:
 	case !known, x.message.Stateless(), errors.Is(cause, jsonrpc.ErrSessionEnded):
 		x.stop(cause)
 	case isByEditor:
-		c.start(&c.reads, func() {
-			if ratelimit.Sleep(x.ctx, lateFor) == nil {
-				x.stop(cause)
-			}
-		})
+		time.AfterFunc(lateFor, func() { x.stop(cause) })
 		c.start(&c.sends, func() { c.Notify(c.ctx, byEditor.Notification) })
 	default:
 		x.stop(cause)
@@ -386,22 +409,15 @@ func (c *Client) notifyCancelled(x *exchange, reason string) {
 	if x.message.Method == "initialize" {
 		return
 	}
-	params := append(append([]byte(`{"requestId":`), x.message.ID...), `,"reason":`...)
-	params = append(append(params, jsonrpc.Quote(reason)...), '}')
+	params := fmt.Appendf(nil, `{"requestId":%s,"reason":%s}`, x.message.ID, jsonrpc.Quote(reason))
 	c.start(&c.sends, func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
 }
 
-// endedProblem is why a message whose context has ended has no response.
-func endedProblem(m *jsonrpc.Message, cause error, sent bool) *problem.Problem {
-	what, before := "the call was cancelled", " before it was sent"
-	if errors.Is(cause, jsonrpc.ErrSessionEnded) {
-		what, before = "the session ended before LeadMagic answered", ""
-		if !sent {
-			what = "the session ended before the call was sent"
-		}
+// neverSent is why a message was not sent before its context ended.
+func neverSent(ctx context.Context) *problem.Problem {
+	what := "the call was cancelled before it was sent"
+	if errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
+		what = "the session ended before the call was sent"
 	}
-	if !sent {
-		return problem.New(problem.Unreachable, problem.NotSent, what+before, "")
-	}
-	return problem.New(problem.Cut, outcomeOf(m), what, "")
+	return problem.New(problem.Unreachable, problem.NotSent, what, "")
 }

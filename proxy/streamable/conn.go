@@ -140,8 +140,7 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 			"Accept":       {"application/json, text/event-stream"},
 		},
 	}).WithContext(httptrace.WithClientTrace(x.ctx, &httptrace.ClientTrace{WroteHeaders: a.write}))
-	setHeaders(req.Header, x.message, s)
-	c.params.set(req.Header, x.message)
+	c.setHeaders(req.Header, x.message, s)
 	res, err := c.connections.roundTrip(req)
 	switch {
 	case err == nil:
@@ -149,23 +148,18 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 	case !a.prevent():
 		return nil, incomplete(x, err)
 	case x.ctx.Err() != nil:
-		return nil, &failure{problem: endedProblem(x.message, context.Cause(x.ctx), false)}
+		return nil, &failure{problem: neverSent(x.ctx)}
 	}
 	return nil, &failure{problem: problem.FromError(err, false)}
 }
 
 // get opens an event stream: the GET stream, or the rest of one that was cut.
 func (c *Client) get(ctx context.Context, s *session, lastID string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "text/event-stream")
+	h := http.Header{"Accept": {"text/event-stream"}}
 	if lastID != "" {
-		req.Header.Set("Last-Event-Id", lastID)
+		h.Set("Last-Event-Id", lastID)
 	}
-	s.setHeaders(req.Header)
-	return c.connections.roundTrip(req)
+	return c.request(ctx, http.MethodGet, s, h)
 }
 
 // delete ends a session, so that LeadMagic need not keep it.
@@ -174,17 +168,18 @@ func (c *Client) delete(ctx context.Context, s *session) {
 		return
 	}
 	s.end()
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, c.URL.String(), nil)
-	if err != nil {
-		return
-	}
-	s.setHeaders(req.Header)
-	res, err := c.connections.roundTrip(req)
+	res, err := c.request(ctx, http.MethodDelete, s, make(http.Header))
 	if err != nil {
 		c.Log.Debug("the session was not deleted", "reason", err)
 		return
 	}
 	_ = res.Body.Close()
+}
+
+// request sends a request of a session that has no body.
+func (c *Client) request(ctx context.Context, method string, s *session, h http.Header) (*http.Response, error) {
+	s.setHeaders(h)
+	return c.connections.roundTrip((&http.Request{Method: method, URL: c.URL, Header: h}).WithContext(ctx))
 }
 
 // outcomeOf is what became of a message that was sent and has no response. A read has no effect, so its outcome counts as

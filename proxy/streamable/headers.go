@@ -4,26 +4,36 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
 // setHeaders sets the headers that the protocol wants of a message: those of its session, or of a stateless one its version
 // and what it is about, so that servers on the way need not read the body.
-// Source: MCP 2026-07-28, Streamable HTTP, Request Metadata.
-func setHeaders(h http.Header, m *jsonrpc.Message, s *session) {
+// Source: MCP 2026-07-28, Streamable HTTP, Request Metadata, Custom Headers from Tool Parameters.
+func (c *Client) setHeaders(h http.Header, m *jsonrpc.Message, s *session) {
 	if !m.Stateless() {
 		s.setHeaders(h)
 		return
 	}
 	h.Set("Mcp-Protocol-Version", headerValue(m.Version))
 	h.Set("Mcp-Method", headerValue(m.Method))
-	if name := subject(m); name != "" {
+	name := subject(m)
+	if name != "" {
 		h.Set("Mcp-Name", headerValue(name))
+	}
+	if m.Method != "tools/call" {
+		return
+	}
+	headers, _ := c.params.Load(name)
+	list, _ := headers.([]paramHeader)
+	for _, header := range list {
+		if text, ok := primitive(jsonrpc.Get(m.Params, header.path...)); ok {
+			h.Set("Mcp-Param-"+header.name, headerValue(text))
+		}
 	}
 }
 
@@ -56,75 +66,29 @@ func headerValue(s string) string {
 
 // isHeaderSafe reports whether s arrives as it is when it is the value of a header.
 func isHeaderSafe(s string) bool {
-	if s != strings.Trim(s, " \t") {
-		return false
-	}
-	for i := range len(s) {
-		if (s[i] < ' ' || s[i] > '~') && s[i] != '\t' {
-			return false
-		}
-	}
-	return true
-}
-
-// paramHeaders knows which arguments of which tool are mirrored into headers, from the tool lists that
-// passed by. Source: MCP 2026-07-28, Streamable HTTP, Custom Headers from Tool Parameters.
-type paramHeaders struct {
-	mu    sync.Mutex
-	tools map[string][]paramHeader
+	return s == strings.Trim(s, " \t") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return (r < ' ' || r > '~') && r != '\t' })
 }
 
 var annotationKey = []byte("x-mcp-header")
 
+// A paramHeader is an argument of a tool that is mirrored into a header.
 type paramHeader struct {
 	name string   // the part after Mcp-Param-
-	path []string // the names that lead to the argument
+	path []string // the names that lead from params to the argument
 }
 
-// record keeps the annotations in the result of a stateless tools/list, and returns the result without the
-// tools whose annotations are invalid. What is known of tools on other pages stays: they may be called meanwhile.
-func (p *paramHeaders) record(result []byte, log *slog.Logger) []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.tools) == 0 && !bytes.Contains(result, annotationKey) {
-		return result
+// recordHeaders keeps the annotations of a tool in a stateless list, and reports whether they are valid. What is known of
+// tools on other pages stays: they may be called meanwhile.
+func (c *Client) recordHeaders(tool []byte) bool {
+	name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
+	headers, err := annotations(jsonrpc.Get(tool, "inputSchema"))
+	if err != nil {
+		c.Log.Warn("a tool is left out: its x-mcp-header is invalid", "tool", name, "reason", err)
+		headers = nil
 	}
-	if p.tools == nil {
-		p.tools = make(map[string][]paramHeader)
-	}
-	return jsonrpc.Select(result, "tools", func(tool []byte) bool {
-		name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name"))
-		delete(p.tools, name)
-		headers, err := annotations(jsonrpc.Get(tool, "inputSchema"))
-		if err != nil {
-			log.Warn("a tool is left out: its x-mcp-header is invalid", "tool", name, "reason", err)
-			return false
-		}
-		if len(headers) > 0 {
-			p.tools[name] = headers
-		}
-		return true
-	})
-}
-
-// set puts the arguments of a tools/call into the headers that its tool asks for.
-func (p *paramHeaders) set(h http.Header, m *jsonrpc.Message) {
-	if m.Method != "tools/call" || !m.Stateless() {
-		return
-	}
-	p.mu.Lock()
-	headers := p.tools[m.Param("name")]
-	p.mu.Unlock()
-	arguments := jsonrpc.Get(m.Params, "arguments")
-	for _, header := range headers {
-		value := arguments
-		for _, name := range header.path {
-			value = jsonrpc.Get(value, name)
-		}
-		if text, ok := primitive(value); ok {
-			h.Set("Mcp-Param-"+header.name, headerValue(text))
-		}
-	}
+	c.params.Store(name, headers)
+	return err == nil
 }
 
 // primitive is the header form of a string, a number or a boolean.
@@ -142,52 +106,43 @@ func primitive(value []byte) (string, bool) {
 }
 
 // annotations are the x-mcp-header annotations of an input schema, or why one of them is invalid.
-func annotations(schema []byte) ([]paramHeader, error) {
-	var found []paramHeader
-	seen := make(map[string]bool)
-	var visit func(schema []byte, path []string, depth int, reachable bool) error
-	visit = func(schema []byte, path []string, depth int, reachable bool) error {
+func annotations(schema []byte) (found []paramHeader, err error) {
+	var visit func(schema []byte, path []string, depth int, reachable bool)
+	visit = func(schema []byte, path []string, depth int, reachable bool) {
 		switch {
-		case !bytes.Contains(schema, annotationKey):
-			return nil
+		case err != nil || !bytes.Contains(schema, annotationKey):
+			return
 		case depth > maxSchemaDepth:
-			return fmt.Errorf("it is more than %d levels deep", maxSchemaDepth)
+			err = fmt.Errorf("it is more than %d levels deep", maxSchemaDepth)
+			return
 		}
 		for m := range jsonrpc.Members(schema) {
 			name := string(m.Name)
 			switch {
+			case err != nil:
+				return
 			case name == string(annotationKey):
-				header, err := annotation(schema, m.Value, reachable && len(path) > 0)
-				if err != nil {
-					return err
+				header := paramHeader{path: path}
+				header.name, err = annotation(schema, m.Value, reachable && depth > 0)
+				if slices.ContainsFunc(found, func(other paramHeader) bool { return strings.EqualFold(other.name, header.name) }) {
+					err = fmt.Errorf("%q is there twice", header.name)
 				}
-				if seen[strings.ToLower(header)] {
-					return fmt.Errorf("%q is there twice", header)
-				}
-				seen[strings.ToLower(header)] = true
-				found = append(found, paramHeader{header, append([]string(nil), path...)})
+				found = append(found, header)
 			case name == "properties":
 				for property := range jsonrpc.Members(m.Value) {
-					if err := visit(property.Value, append(path, string(property.Name)), depth+1, reachable); err != nil {
-						return err
-					}
+					visit(property.Value, append(slices.Clip(path), string(property.Name)), depth+1, reachable)
 				}
 			case literalKeywords[name]:
 				// Values to compare with, not schemas: what looks like an annotation here is not one.
 			default:
-				if err := visit(m.Value, path, depth+1, false); err != nil {
-					return err
-				}
+				visit(m.Value, path, depth+1, false)
 			}
 		}
 		for element := range jsonrpc.Elements(schema) {
-			if err := visit(element, path, depth+1, false); err != nil {
-				return err
-			}
+			visit(element, path, depth+1, false)
 		}
-		return nil
 	}
-	err := visit(schema, nil, 0, true)
+	visit(schema, []string{"arguments"}, 0, true)
 	return found, err
 }
 
@@ -201,10 +156,8 @@ func annotation(schema, value []byte, reachable bool) (string, error) {
 	if !ok || name == "" {
 		return "", fmt.Errorf("its value is %s, not a name", value)
 	}
-	for i := range len(name) {
-		if !tokenChar(name[i]) {
-			return "", fmt.Errorf("%q is not a header name", name)
-		}
+	if strings.Trim(name, nameChars) != "" {
+		return "", fmt.Errorf("%q is not a header name", name)
 	}
 	switch kind, _ := jsonrpc.Unquote(jsonrpc.Get(schema, "type")); kind {
 	case "string", "integer", "boolean":
@@ -217,7 +170,5 @@ func annotation(schema, value []byte, reachable bool) (string, error) {
 	return name, nil
 }
 
-// tokenChar reports whether c may stand in a header name. Source: RFC 9110 §5.6.2.
-func tokenChar(c byte) bool {
-	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
+// nameChars are what a header name is made of. Source: RFC 9110 §5.6.2.
+const nameChars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

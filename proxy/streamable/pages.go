@@ -2,7 +2,7 @@ package streamable
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -14,21 +14,20 @@ import (
 const maxPages = 20
 
 // allPages is the response to a tools/list as the editor gets it: several editors read only the first page, so an editor
-// that asks for that gets all in one. A page that does not come is left to the editor to ask for.
-func (c *Client) allPages(x *exchange, first *jsonrpc.Message) *jsonrpc.Message {
-	first = c.recordTools(x.message, first)
-	if x.message.HasCursor() {
-		return first
-	}
+// that asks for that gets all in one. A page that does not come is left to the editor to ask for. Requests for the others
+// last as long as x, which holds the memory for all.
+func (c *Client) allPages(x *exchange, request, first *jsonrpc.Message) *jsonrpc.Message {
+	first = c.recordTools(request, first)
 	list := jsonrpc.Get(first.Result, "tools")
-	if list == nil || list[0] != '[' {
+	if request.HasCursor() || list == nil || list[0] != '[' {
 		return first
 	}
-	tools, size := [][]byte{inner(list)}, len(first.Raw)
+	tools, size := appendElements(nil, list), len(first.Raw)
 	ttl := lifetime(first.Result)
 	next := nextCursor(first.Result)
 	seen := make(map[string]bool)
-	for len(tools) < maxPages {
+	pages := 1
+	for pages < maxPages {
 		cursor, _ := jsonrpc.Unquote(next)
 		if cursor == "" {
 			break // some servers mean the end by it, and to others it is a cursor: the editor sees it
@@ -38,23 +37,46 @@ func (c *Client) allPages(x *exchange, first *jsonrpc.Message) *jsonrpc.Message 
 			break
 		}
 		seen[cursor] = true
-		call := withCursor(x.message, next)
+		call := withCursor(request, next)
 		if call == nil {
 			break
 		}
-		page := c.recordTools(call, c.sendAlong(x, call))
+		page := c.recordTools(call, c.sendWithin(x.ctx, c.exchange(call, readFor)))
 		size += len(page.Raw)
 		if page.Result == nil || x.held.grow(size, false) != nil { // together they are one message
 			break
 		}
-		tools = append(tools, inner(jsonrpc.Get(page.Result, "tools")))
+		pages++
+		tools = appendElements(tools, jsonrpc.Get(page.Result, "tools"))
 		ttl = min(ttl, lifetime(page.Result))
 		next = nextCursor(page.Result)
 	}
-	if len(tools) == 1 {
+	if pages == 1 {
 		return first
 	}
-	return first.WithResult(joined(first.Result, tools, next, ttl))
+	return first.WithResult(jsonrpc.Edit(first.Result, func(m jsonrpc.Member) []byte {
+		switch string(m.Name) {
+		case "tools":
+			return jsonrpc.Array(tools)
+		case "nextCursor":
+			return next
+		case "ttlMs":
+			if ttl < lifetime(first.Result) {
+				return strconv.AppendInt(nil, ttl, 10)
+			}
+		}
+		return m.Value
+	}))
+}
+
+// appendElements adds to list what is between the brackets of an array, as it is written, if there is anything.
+func appendElements(list [][]byte, array []byte) [][]byte {
+	if len(array) > 1 && array[0] == '[' {
+		if inner := bytes.TrimSpace(array[1 : len(array)-1]); len(inner) > 0 {
+			return append(list, inner)
+		}
+	}
+	return list
 }
 
 // nextCursor is where the list goes on, nil if this is its last page.
@@ -64,48 +86,6 @@ func nextCursor(result []byte) []byte {
 		return nil
 	}
 	return next
-}
-
-// joined is the result of the first page with the tools of all, and with the cursor after the last.
-func joined(first []byte, tools [][]byte, next []byte, ttl int64) []byte {
-	var parts [][]byte
-	for m := range jsonrpc.Members(first) {
-		part := m.Raw
-		switch string(m.Name) {
-		case "tools":
-			list := bytes.Join(nonEmpty(tools), []byte(","))
-			part = append(append([]byte(`"tools":[`), list...), ']')
-		case "nextCursor":
-			if next == nil {
-				continue
-			}
-			part = append([]byte(`"nextCursor":`), next...)
-		case "ttlMs":
-			if ttl < lifetime(first) {
-				part = strconv.AppendInt([]byte(`"ttlMs":`), ttl, 10)
-			}
-		}
-		parts = append(parts, part)
-	}
-	return append(append([]byte{'{'}, bytes.Join(parts, []byte(","))...), '}')
-}
-
-// inner is what is between the brackets of an array.
-func inner(array []byte) []byte {
-	if len(array) < 2 || array[0] != '[' {
-		return nil
-	}
-	return bytes.TrimSpace(array[1 : len(array)-1])
-}
-
-func nonEmpty(lists [][]byte) [][]byte {
-	kept := lists[:0:0]
-	for _, list := range lists {
-		if len(list) > 0 {
-			kept = append(kept, list)
-		}
-	}
-	return kept
 }
 
 // lifetime is how long a list may be kept, in milliseconds. One that does not say is stale at once.
@@ -123,18 +103,17 @@ func (c *Client) recordTools(request, response *jsonrpc.Message) *jsonrpc.Messag
 	if response.Result == nil {
 		return response
 	}
-	// A call of a tool that has the name of ours never reaches LeadMagic, and a list that has it is taken for ours.
-	result := jsonrpc.Select(response.Result, "tools", func(tool []byte) bool { return !isReserved(tool) })
-	if len(result) != len(response.Result) {
-		c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)
-	}
-	if request.Stateless() {
-		result = c.params.record(result, c.Log)
-	}
-	return response.WithResult(result)
+	return response.WithResult(jsonrpc.Select(response.Result, "tools", func(tool []byte) bool {
+		if isReserved(tool) {
+			c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)
+			return false
+		}
+		return !request.Stateless() || c.recordHeaders(tool)
+	}))
 }
 
-// isReserved reports whether any reader may take tool for ours.
+// isReserved reports whether any reader may take tool for ours: a call of it would never reach LeadMagic, and a list that
+// has it is taken for ours.
 func isReserved(tool []byte) bool {
 	for m := range jsonrpc.Members(tool) {
 		if name, _ := jsonrpc.Unquote(m.Value); name == problem.StatusTool && strings.EqualFold(string(m.Name), "name") {
@@ -144,33 +123,20 @@ func isReserved(tool []byte) bool {
 	return false
 }
 
-// sendAlong sends a request of our own for as long as x lasts, and returns its response.
-func (c *Client) sendAlong(x *exchange, request *jsonrpc.Message) *jsonrpc.Message {
-	own := c.exchange(request, readFor)
-	defer context.AfterFunc(x.ctx, func() { own.stop(context.Cause(x.ctx)) })()
-	response := c.send(own)
-	if !own.reading {
-		own.stop(nil)
-	}
-	own.held.release()
-	return response
-}
-
 // withCursor is call for another page, nil if its params are no object. It has the id of call, which has its response
 // already, so that the id is free.
 func withCursor(call *jsonrpc.Message, cursor []byte) *jsonrpc.Message {
-	params := call.Params
+	params, member := call.Params, append([]byte(`{"cursor":`), cursor...)
 	switch {
 	case params == nil:
 		end := bytes.LastIndexByte(call.Raw, '}')
-		return jsonrpc.Compose(call.Raw[:end], []byte(`,"params":{"cursor":`), cursor, []byte(`}}`))
+		return jsonrpc.Compose(call.Raw[:end], []byte(`,"params":`), member, []byte(`}}`))
 	case params[0] != '{':
 		return nil
 	}
 	if old := jsonrpc.Get(params, "cursor"); old != nil {
 		return jsonrpc.Compose(jsonrpc.Splice(call.Raw, old, cursor))
 	}
-	member := append([]byte(`{"cursor":`), cursor...)
 	if rest := bytes.TrimSpace(params[1 : len(params)-1]); len(rest) > 0 {
 		member = append(append(member, ','), rest...)
 	}
@@ -179,10 +145,6 @@ func withCursor(call *jsonrpc.Message, cursor []byte) *jsonrpc.Message {
 
 // listAgain lists the tools after LeadMagic has found the headers of a call out of date.
 func (c *Client) listAgain(x *exchange) bool {
-	list := jsonrpc.NewRequest(x.message.ID, "tools/list", append(append([]byte(`{"_meta":`), x.message.Meta...), '}'))
-	own := c.exchange(list, readFor)
-	defer context.AfterFunc(x.ctx, func() { own.stop(context.Cause(x.ctx)) })()
-	defer func() { own.stop(nil) }()
-	defer own.held.release()
-	return c.allPages(own, c.send(own)).Result != nil
+	list := jsonrpc.NewRequest(x.message.ID, "tools/list", fmt.Appendf(nil, `{"_meta":%s}`, x.message.Meta))
+	return c.allPages(x, list, c.sendWithin(x.ctx, c.exchange(list, readFor))).Result != nil
 }

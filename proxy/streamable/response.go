@@ -47,7 +47,8 @@ func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jso
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 	body, err := c.readBody(res, &x.held)
-	got := c.dispatch(x.message, body)
+	got := received{request: x.message}
+	c.dispatch(&got, body)
 	switch response := got.best(); {
 	case response != nil:
 		return response, nil
@@ -61,7 +62,8 @@ func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jso
 func (c *Client) refusal(x *exchange, s *session, res *http.Response, waited time.Duration) *failure {
 	body, _ := c.readBody(res, &x.held)
 	fail := &failure{problem: c.describe(x.message, res, body, waited)}
-	own, named := ownError(x.message, body)
+	m, _ := jsonrpc.Parse(toText(body))
+	own, named := ownError(x.message, m)
 	switch status := res.StatusCode; {
 	case status < 400, status == http.StatusUnauthorized, status == http.StatusPaymentRequired,
 		status == http.StatusForbidden, status == http.StatusTooManyRequests:
@@ -91,13 +93,12 @@ func isLostSession(status int, body []byte, own *jsonrpc.Message) bool {
 	return false
 }
 
-// ownError is the JSON-RPC error in body, if it is about request: it has the request's id, or none, as when a server did
+// ownError is the JSON-RPC error m, if it is one and about request: it has the request's id, or none, as when a server did
 // not read as far as the id. In that case it is not named, and the request's id is put in: without it the editor would
 // wait for ever.
-func ownError(request *jsonrpc.Message, body []byte) (own *jsonrpc.Message, named bool) {
-	m, err := jsonrpc.Parse(toText(body))
+func ownError(request, m *jsonrpc.Message) (own *jsonrpc.Message, named bool) {
 	switch {
-	case err != nil || m.Kind != jsonrpc.Response || !m.HasError():
+	case m.Kind != jsonrpc.Response || !m.HasError():
 		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
 		return jsonrpc.Compose([]byte(`{"jsonrpc":"2.0","id":`), request.ID, []byte(`,"error":`), m.Error, []byte(`}`)), false
@@ -145,7 +146,11 @@ func incomplete(x *exchange, err error) *failure {
 	case errors.Is(err, errNotMessage):
 		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
 	case x.ctx.Err() != nil:
-		return &failure{problem: endedProblem(m, context.Cause(x.ctx), true)}
+		what := "the call was cancelled"
+		if errors.Is(context.Cause(x.ctx), jsonrpc.ErrSessionEnded) {
+			what = "the session ended before LeadMagic answered"
+		}
+		return &failure{problem: problem.New(problem.Cut, outcomeOf(m), what, "")}
 	case m.IsSubscription():
 		return &failure{problem: problem.New(problem.Cut, problem.Refused, "the stream of the subscription broke", "subscribe again")}
 	}
@@ -156,22 +161,11 @@ func incomplete(x *exchange, err error) *failure {
 
 // received is what LeadMagic has sent where it was to respond to a request.
 type received struct {
+	request  *jsonrpc.Message // nil where LeadMagic responds to none
 	response *jsonrpc.Message // nil if it is not there
 	likely   *jsonrpc.Message // the response if it is the only one: its id is the request's as text, or as a number
 	other    bool             // there was a response to something else
 	broken   bool             // there was something that is no message
-}
-
-// add adds what came later.
-func (r *received) add(later received) {
-	if r.response == nil {
-		r.response = later.response
-	}
-	r.other = r.other || later.other || r.likely != nil && later.likely != nil
-	if later.likely != nil {
-		r.likely = later.likely
-	}
-	r.broken = r.broken || later.broken
 }
 
 // best is the response, nil if there is none.
@@ -182,39 +176,48 @@ func (r *received) best() *jsonrpc.Message {
 	return r.response
 }
 
-// dispatch reads what LeadMagic sent, one message or an array of them, and passes on what is not the response to request.
-func (c *Client) dispatch(request *jsonrpc.Message, text []byte) (all received) {
+// dispatch reads what LeadMagic sent, one message or an array of them, and passes on what is not the response to the
+// request of got.
+func (c *Client) dispatch(got *received, text []byte) {
 	text = toText(text)
 	if len(text) > 0 && text[0] == '[' && jsonrpc.Valid(text) {
 		for element := range jsonrpc.Elements(text) {
-			all.add(c.dispatch(request, bytes.Clone(element)))
+			c.dispatch(got, bytes.Clone(element))
 		}
-		return all
+		return
 	}
 	m, err := jsonrpc.Parse(text)
 	switch {
 	case err != nil:
 		c.Log.Debug("LeadMagic sent something that is no message", "reason", err)
-		return received{broken: true}
+		got.broken = true
+		return
 	case m.Kind != jsonrpc.Response:
 		c.notify(m)
-		return received{}
+		return
 	case m.Result == nil && !m.HasError():
 		c.Log.Debug("LeadMagic sent a response that has neither a result nor an error of JSON-RPC")
-		return received{broken: true}
-	case request.Kind == jsonrpc.Request:
-		if jsonrpc.SameID(m.ID, request.ID) {
-			return received{response: m}
+		got.broken = true
+		return
+	case got.request != nil:
+		own := m
+		if !jsonrpc.SameID(m.ID, got.request.ID) {
+			own, _ = ownError(got.request, m)
 		}
-		if own, _ := ownError(request, text); own != nil {
-			return received{response: own}
+		if own != nil {
+			if got.response == nil {
+				got.response = own
+			}
+			return
 		}
-		if jsonrpc.IsRetypedID(m.ID, request.ID) && !c.isWaiting(m.ID) {
-			return received{likely: m}
+		if jsonrpc.IsRetypedID(m.ID, got.request.ID) && !c.isWaiting(m.ID) {
+			got.other = got.other || got.likely != nil
+			got.likely = m
+			return
 		}
 	}
+	got.other = true
 	c.deliver(m) // a server may mix its streams up
-	return received{other: true}
 }
 
 // toText is b as UTF-8 in one line: what is not UTF-8 has a replacement character in its place. A reader that does not
@@ -226,27 +229,18 @@ func toText(b []byte) []byte {
 	return jsonrpc.OneLine(b)
 }
 
-// noRequest stands for the request where a stream responds to none.
-var noRequest = &jsonrpc.Message{Kind: jsonrpc.Notification}
-
 // readRest passes on what LeadMagic says where nothing is to respond to.
 func (c *Client) readRest(x *exchange, res *http.Response) {
-	if !isEventStream(res) {
-		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-		if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
-			c.dispatch(noRequest, body)
-		}
+	if isEventStream(res) {
+		st := &stream{}
+		st.open(c, res.Body, &reservation{memory: &c.memory, ctx: x.ctx})
+		c.readOn(x, st) // the next message does not wait for the end of a stream
 		return
 	}
-	x.reading = true // the next message does not wait for the end of a stream
-	c.start(&c.reads, func() {
-		defer x.stop(nil)
-		held := &reservation{memory: &c.memory, ctx: x.ctx}
-		defer held.release()
-		st := &stream{request: noRequest}
-		st.open(c, res.Body, held)
-		_, _ = c.readStream(st)
-	})
+	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+	if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
+		c.dispatch(&received{}, body)
+	}
 }
 
 // readBody reads a response in one piece, with room for a line break after it.
@@ -277,13 +271,12 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 
 // A stream is the event stream that responds to a request, over as many connections as it takes.
 type stream struct {
-	request *jsonrpc.Message
-	body    io.ReadCloser
-	events  *events
-	lastID  string        // of the last event, where the stream goes on
-	retry   time.Duration // how long LeadMagic wants us to wait before that
-	said    bool          // the last connection brought a message
-	got     received
+	body   io.ReadCloser
+	events *events
+	lastID string        // of the last event, where the stream goes on
+	retry  time.Duration // how long LeadMagic wants us to wait before that
+	said   bool          // the last connection brought a message
+	got    received
 }
 
 func (st *stream) open(c *Client, body io.ReadCloser, held *reservation) {
@@ -296,19 +289,24 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 	if s == nil {
 		s = &session{id: x.sessionID}
 	}
-	st := &stream{request: x.message}
+	st := &stream{got: received{request: x.message}}
 	for pause := resumePause; ; pause = min(2*pause, longestResumePause) {
 		st.open(c, body, &x.held)
 		response, err := c.readStream(st)
 		if response != nil {
-			c.linger(x, st)
+			if st.events.end != nil {
+				_ = body.Close()
+				return response, nil
+			}
+			st.got, st.events.held = received{}, &reservation{memory: &c.memory, ctx: x.ctx}
+			c.readOn(x, st)
 			return response, nil
 		}
 		_ = body.Close()
 		switch {
 		case st.got.broken && errors.Is(err, io.EOF):
 			return nil, incomplete(x, errNotMessage)
-		case st.lastID == "", x.message.Stateless(), x.isCancelled(), errors.Is(err, errTooLarge), errors.Is(err, errNoMemory):
+		case st.lastID == "", x.message.Stateless(), x.isOver(), errors.Is(err, errTooLarge), errors.Is(err, errNoMemory):
 			return nil, incomplete(x, err)
 		}
 		if st.said {
@@ -326,7 +324,7 @@ func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 	for {
 		ev, err := st.events.next()
 		if err != nil {
-			if response := completed(st.request, ev.data); response != nil {
+			if response := completed(st.got.request, ev.data); response != nil {
 				return response, err
 			}
 			return st.got.best(), err
@@ -342,7 +340,7 @@ func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 		}
 		st.said = true
 		before := st.got.likely
-		st.got.add(c.dispatch(st.request, ev.data))
+		c.dispatch(&st.got, ev.data)
 		if st.got.response != nil {
 			return st.got.response, nil
 		}
@@ -354,26 +352,23 @@ func (c *Client) readStream(st *stream) (*jsonrpc.Message, error) {
 	}
 }
 
-// linger reads a stream on after its response, in the background. What follows the response is passed on after it.
-func (c *Client) linger(x *exchange, st *stream) {
-	if st.events.end != nil {
-		_ = st.body.Close()
-		return
-	}
+// readOn reads a stream on in the background: what follows the response, which is passed on after it, or what comes where
+// nothing is to respond to.
+func (c *Client) readOn(x *exchange, st *stream) {
 	x.reading = true
-	held := &reservation{memory: &c.memory, ctx: x.ctx}
-	st.request, st.got, st.events.held = noRequest, received{}, held
 	c.start(&c.reads, func() {
 		defer x.stop(nil)
-		defer held.release()
+		defer st.events.held.release()
 		if x.written != nil {
 			select {
 			case <-x.written:
 			case <-x.ctx.Done():
 			}
 		}
-		timer := time.AfterFunc(lingerFor, func() { _ = st.body.Close() })
-		defer timer.Stop()
+		if x.message.Kind == jsonrpc.Request {
+			timer := time.AfterFunc(lingerFor, func() { _ = st.body.Close() })
+			defer timer.Stop()
+		}
 		_, _ = c.readStream(st)
 		_ = st.body.Close()
 	})
@@ -382,7 +377,7 @@ func (c *Client) linger(x *exchange, st *stream) {
 // completed is the response to request in an event that the end of the stream has cut off, if all of it was there.
 func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
 	m, err := jsonrpc.Parse(toText(data))
-	if err == nil && m.Kind == jsonrpc.Response && (m.Result != nil || m.HasError()) && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
+	if err == nil && request != nil && m.Kind == jsonrpc.Response && (m.Result != nil || m.HasError()) && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
 		return m
 	}
 	return nil
@@ -392,7 +387,7 @@ func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
 // Source: MCP 2025-11-25, Resumability and Redelivery.
 func (c *Client) resume(x *exchange, s *session, st *stream, pause time.Duration) io.ReadCloser {
 	start := time.Now()
-	for pause = askedPause(st.retry, pause); ratelimit.Sleep(x.ctx, pause) == nil && !x.isCancelled(); pause = min(2*pause, longestPause) {
+	for pause = askedPause(st.retry, pause); ratelimit.Sleep(x.ctx, pause) == nil && !x.isOver(); pause = min(2*pause, longestPause) {
 		res, err := c.get(x.ctx, s, st.lastID)
 		if err == nil && isEventStream(res) {
 			return res.Body

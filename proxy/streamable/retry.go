@@ -42,7 +42,7 @@ type failure struct {
 	lost     *session         // the session that LeadMagic does not know any more, nil otherwise
 	stale    bool             // LeadMagic wants headers from a tool list newer than ours
 	broken   bool             // the connection broke before the response was complete
-	final    bool             // nothing is to be tried again
+	final    bool             // there is no session to try it again with
 	response *jsonrpc.Message // LeadMagic's own JSON-RPC error, given to the editor if nothing is tried again
 }
 
@@ -65,7 +65,7 @@ func (c *Client) retry(x *exchange, r *retries, fail *failure) bool {
 		r.since = time.Time{}
 	}
 	switch {
-	case fail.final, x.ctx.Err() != nil, x.isCancelled():
+	case fail.final, x.ctx.Err() != nil, x.isOver():
 		return false
 	case fail.lost != nil:
 		// A response to what a lost session asked is of no use to the next one, and that was told initialized.
@@ -108,7 +108,7 @@ func (c *Client) renewOnce(x *exchange, r *retries, fail *failure) bool {
 		return false
 	}
 	r.renewed = true
-	if p := c.renew(x, fail.lost, r.sent); p != nil {
+	if p := c.renew(x.ctx, fail.lost, r.sent); p != nil {
 		fail.problem, fail.response = p, nil
 		return false
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/ratelimit"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
@@ -15,25 +17,29 @@ const (
 	renewFor = 30 * time.Second
 	// deleteFor bounds the end of a session that another has followed.
 	deleteFor = time.Second
+	// getStreamFor is how long initialized waits for the GET stream: reference servers drop what they ask an editor while
+	// there is none.
+	getStreamFor = 500 * time.Millisecond
 )
 
 // A session is one session with LeadMagic. Its id is empty if LeadMagic keeps no state. A nil session is that of a message
 // that has none: stateless, or sent before initialize.
 type session struct {
 	id, version string
-	answered    chan struct{} // closed when the first response to the GET for its stream has come, or failed
 
-	// The GET stream.
-	mu      sync.Mutex
-	stop    context.CancelFunc // nil before it was first asked for
-	lastID  string             // of the last event on it
-	wasOpen bool               // at least once
-	refused bool               // LeadMagic does not offer one
+	// The GET stream, on which LeadMagic says what belongs to no request.
+	ctx       context.Context //nolint:containedctx // the life of the stream
+	end       context.CancelFunc
+	open      sync.Once
+	answered  chan struct{}                      // closed when the first response to the GET has come, or failed
+	reconnect atomic.Pointer[context.CancelFunc] // ends its connection, or the pause before the next one; nil before the first
 }
 
-func newSession(id string, result []byte) *session {
-	s := &session{id: id, answered: make(chan struct{})}
-	if v, _ := jsonrpc.Unquote(jsonrpc.Get(result, "protocolVersion")); isHeaderSafe(v) {
+// newSession is the session that the response to x, an initialize, has opened.
+func (c *Client) newSession(x *exchange, response *jsonrpc.Message) *session {
+	s := &session{id: x.sessionID, answered: make(chan struct{})}
+	s.ctx, s.end = context.WithCancel(c.ctx)
+	if v, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "protocolVersion")); isHeaderSafe(v) {
 		s.version = v
 	}
 	return s
@@ -52,20 +58,93 @@ func (s *session) setHeaders(h http.Header) {
 	}
 }
 
-// end closes the GET stream.
-func (s *session) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stop != nil {
-		s.stop()
+// openGETStream opens the GET stream of a session, unless that was done before, and waits until LeadMagic has answered.
+func (c *Client) openGETStream(ctx context.Context, s *session) {
+	s.open.Do(func() { c.start(&c.reads, func() { c.keepGETStream(s) }) })
+	ctx, stop := context.WithTimeout(ctx, getStreamFor)
+	defer stop()
+	select {
+	case <-s.answered:
+	case <-ctx.Done():
 	}
 }
 
-// sessions knows the current session. While it is being renewed, those who ask for it wait.
-type sessions struct {
-	mu      sync.Mutex
-	now     *session
-	renewal *renewal // the last one, nil if there was none
+// reopenGETStream replaces the GET stream of the current session, whose connection may be dead.
+func (c *Client) reopenGETStream() {
+	if s := c.currentSession(); s != nil {
+		if reconnect := s.reconnect.Load(); reconnect != nil {
+			(*reconnect)()
+		}
+	}
+}
+
+// keepGETStream keeps the stream open. One that was cut is opened again for as long as the session lasts; a refusal means
+// that LeadMagic does not offer one.
+func (c *Client) keepGETStream(s *session) {
+	answered := sync.OnceFunc(func() { close(s.answered) })
+	st := &stream{}
+	wasOpen := false
+	for pause := resumePause; ; {
+		ctx, stop := context.WithCancel(s.ctx)
+		s.reconnect.Store(&stop)
+		res, err := c.get(ctx, s, st.lastID)
+		answered()
+		wait := pause
+		switch {
+		case err != nil:
+		case isEventStream(res):
+			start := time.Now()
+			wasOpen = true
+			c.readGETStream(ctx, st, res)
+			if st.said || time.Since(start) > pause {
+				pause = resumePause
+			}
+			wait = askedPause(st.retry, pause)
+		default:
+			_ = res.Body.Close()
+			if !c.mayReopen(s, res.StatusCode, wasOpen) {
+				stop()
+				return
+			}
+			asked, ok := ratelimit.RetryAfter(res.Header, time.Now())
+			if !ok {
+				asked = ratelimit.Reset(res.Header, time.Now())
+			}
+			wait = max(pause, min(asked, longestPause))
+		}
+		err = ratelimit.Sleep(ctx, ratelimit.Jitter(wait))
+		stop()
+		switch {
+		case s.ctx.Err() != nil:
+			return
+		case err != nil: // it is to be opened anew
+			pause = resumePause
+		default:
+			pause = min(2*pause, longestPause)
+		}
+	}
+}
+
+// readGETStream passes on what comes on one connection of a GET stream until it ends.
+func (c *Client) readGETStream(ctx context.Context, st *stream, res *http.Response) {
+	held := &reservation{memory: &c.memory, ctx: ctx}
+	defer held.release()
+	st.open(c, res.Body, held)
+	_, _ = c.readStream(st)
+	_ = res.Body.Close()
+}
+
+// mayReopen reports whether a GET stream that was refused is worth another try.
+func (c *Client) mayReopen(s *session, status int, wasOpen bool) bool {
+	if status == http.StatusNotFound && s.id != "" && wasOpen {
+		// Somebody must notice that the session is lost, or nothing more would come until the next request.
+		if p := c.renew(c.ctx, s, time.Now()); p != nil {
+			c.Log.Debug("the session is lost", "problem", p.Line())
+		}
+		return false
+	}
+	// With 409 the stream before this one has not ended yet for LeadMagic.
+	return status == http.StatusConflict && wasOpen || status == http.StatusTooManyRequests || status >= 500
 }
 
 // A renewal is the opening of a session in place of a lost one. It ends when the new one has been told all that the lost
@@ -76,117 +155,89 @@ type renewal struct {
 	done chan struct{} // closed at the end, when what follows is set
 	// problem is why it did not succeed, for all who began to wait before it ended.
 	problem *problem.Problem
-	ended   time.Time
+	ended   time.Time // zero before
 }
 
-func (re *renewal) wait(x *exchange) *problem.Problem {
+func (re *renewal) wait(ctx context.Context) *problem.Problem {
 	select {
 	case <-re.done:
 		return re.problem
-	case <-x.ctx.Done():
-		return endedProblem(x.message, context.Cause(x.ctx), false)
+	case <-ctx.Done():
+		return neverSent(ctx)
 	}
 }
 
-// concerns reports whether the outcome applies to a message that was sent at that time.
-func (re *renewal) concerns(sent time.Time) bool {
-	select {
-	case <-re.done:
-		return re.problem != nil && !sent.After(re.ended)
-	default:
-		return true
-	}
+func (c *Client) currentSession() *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session
 }
 
-func (ss *sessions) current() *session {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return ss.now
-}
-
-// of is the session to send a message with. The problem is why there is none any more.
-func (ss *sessions) of(x *exchange) (*session, *problem.Problem) {
+// sessionFor is the session to send x with. The problem is why there is none any more. While the session is renewed, x
+// waits; if that does not succeed, LeadMagic may answer differently to those who come later.
+func (c *Client) sessionFor(x *exchange) (*session, *problem.Problem) {
 	switch {
 	case x.session != nil:
 		return x.session, nil
 	case x.message.Stateless(), x.message.Method == "initialize":
 		return nil, nil
 	}
-	ss.mu.Lock()
-	s, re := ss.now, ss.renewal
-	waits := re != nil && (s == re.lost || s == re.next && x.message.Kind != jsonrpc.Response)
-	ss.mu.Unlock()
+	c.mu.Lock()
+	s, re := c.session, c.renewal
+	waits := re != nil && re.ended.IsZero() && (s == re.lost || s == re.next && x.message.Kind != jsonrpc.Response)
+	c.mu.Unlock()
 	if !waits {
 		return s, nil
 	}
-	select {
-	case <-re.done: // if it did not succeed, perhaps LeadMagic will answer differently now
-		return s, nil
-	default:
-	}
-	if p := re.wait(x); p != nil {
+	if p := re.wait(x.ctx); p != nil {
 		return nil, p
 	}
-	return ss.current(), nil
+	return c.currentSession(), nil
 }
 
-// open makes the session that the response to the editor's initialize opened the current one, and ends the one before it.
-func (c *Client) open(x *exchange, response *jsonrpc.Message) {
-	s := newSession(x.sessionID, response.Result)
-	c.sessions.mu.Lock()
-	old := c.sessions.now
-	c.sessions.now = s
-	c.sessions.mu.Unlock()
-	if old == nil {
-		return
+// begin makes the session that the response to the editor's initialize opened the current one, and ends the one before it.
+func (c *Client) begin(x *exchange, response *jsonrpc.Message) {
+	s := c.newSession(x, response)
+	c.mu.Lock()
+	old := c.session
+	c.session = s
+	c.mu.Unlock()
+	if old != nil {
+		old.end()
+		c.start(&c.sends, func() {
+			ctx, stop := context.WithTimeout(c.ctx, deleteFor)
+			defer stop()
+			c.delete(ctx, old)
+		})
 	}
-	old.end()
-	c.start(&c.sends, func() {
-		ctx, stop := context.WithTimeout(c.ctx, deleteFor)
-		defer stop()
-		c.delete(ctx, old)
-	})
 }
 
 // renew opens a session in place of a lost one: once for all who find it lost. sent is when the message went out that
 // found it lost.
-func (c *Client) renew(x *exchange, lost *session, sent time.Time) *problem.Problem {
-	ss := &c.sessions
-	ss.mu.Lock()
-	re := ss.renewal
-	if ss.now != lost {
-		opening := re != nil && re.next == ss.now
-		ss.mu.Unlock()
-		if opening {
-			return re.wait(x)
-		}
-		return nil
+func (c *Client) renew(ctx context.Context, lost *session, sent time.Time) *problem.Problem {
+	c.mu.Lock()
+	re := c.renewal
+	if c.session != lost {
+		c.mu.Unlock()
+		return nil // another has been opened, or is being told what the lost one was, and sessionFor waits for that
 	}
-	if re == nil || re.lost != lost || !re.concerns(sent) {
+	began := re == nil || re.lost != lost || !re.ended.IsZero() && sent.After(re.ended)
+	if began {
 		re = &renewal{lost: lost, done: make(chan struct{})}
-		ss.renewal = re
+		c.renewal = re
+	}
+	c.mu.Unlock()
+	if began {
 		// The request that has found the session lost may be cancelled; the others still need a new one.
 		c.start(&c.reads, func() {
-			re.problem = c.replace(re)
-			re.ended = time.Now()
+			p := c.replace(re)
+			c.mu.Lock()
+			re.problem, re.ended = p, time.Now()
+			c.mu.Unlock()
 			close(re.done)
 		})
 	}
-	ss.mu.Unlock()
-	return re.wait(x)
-}
-
-// succeed makes s the current session in place of the one that re renews. If that is no longer current, the editor has
-// begun anew in the meantime, and goes on with what it has begun.
-func (ss *sessions) succeed(re *renewal, s *session) bool {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if ss.now != re.lost {
-		return false
-	}
-	re.next, ss.now = s, s
-	re.lost.end()
-	return true
+	return re.wait(ctx)
 }
 
 // replace opens a session as the editor has opened the lost one.
@@ -197,9 +248,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 		return problem.New(problem.NotFound, problem.Refused, "LeadMagic does not know the session any more", next)
 	}
 	x := c.exchange(c.outgoing(initialize), renewFor)
-	defer func() { x.stop(nil) }()
-	response := c.send(x)
-	defer x.held.release()
+	response := c.sendWithin(c.ctx, x)
 	switch p := problem.As(response.Err); {
 	case p != nil:
 		lost := *p
@@ -208,18 +257,27 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	case response.Result == nil:
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and did not open another", next)
 	}
-	s := newSession(x.sessionID, response.Result)
+	s := c.newSession(x, response)
 	if s.version != re.lost.version {
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}
-	if !c.sessions.succeed(re, s) {
-		c.delete(x.ctx, s)
+	c.mu.Lock()
+	current := c.session == re.lost
+	if current {
+		re.next, c.session = s, s
+	}
+	c.mu.Unlock()
+	if !current { // the editor has begun anew in the meantime, and goes on with what it has begun
+		ctx, stop := context.WithTimeout(c.ctx, renewFor)
+		defer stop()
+		c.delete(ctx, s)
 		return nil
 	}
+	re.lost.end()
 	for _, m := range c.state.AfterInitialize() {
 		next := c.exchange(c.outgoing(m), renewFor)
 		next.session = s
-		c.inform(next)
+		c.inform(c.ctx, next)
 	}
 	c.Log.Debug("LeadMagic lost the session; another was opened in its place")
 	return nil
