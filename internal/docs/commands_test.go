@@ -23,35 +23,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
 
-// A step is one command of a block and what the page says that it prints: the lines from … to of the block.
-type step struct {
-	command        string
-	line, from, to int
-}
-
-// steps are the commands of a block. In console blocks they follow a prompt, and their output follows them; in sh
-// blocks every line is one.
-func (b block) steps() (all []step) {
-	lines := b.lines()
-	for i := 0; i < len(lines); i++ {
-		command, prompted := strings.CutPrefix(lines[i], "$ ")
-		if b.language == "console" && !prompted || strings.TrimSpace(command) == "" || strings.HasPrefix(command, "#") {
-			continue
-		}
-		s := step{line: i}
-		for strings.HasSuffix(command, `\`) && i+1 < len(lines) {
-			i++
-			command = strings.TrimSuffix(command, `\`) + strings.TrimSpace(lines[i])
-		}
-		s.command, s.from, s.to = command, i+1, i+1
-		for b.language == "console" && s.to < len(lines) && !strings.HasPrefix(lines[s.to], "$ ") {
-			s.to++
-		}
-		all = append(all, s)
-	}
-	return all
-}
-
 // TestEveryCommandRuns runs the commands of every page, and compares what they print. Outputs are those of Linux; on
 // other systems paths differ, and only the exit code counts.
 func TestEveryCommandRuns(t *testing.T) {
@@ -71,54 +42,64 @@ func TestEveryCommandRuns(t *testing.T) {
 	}
 }
 
-// An edit replaces lines of a block with what a command has printed.
-type edit struct {
-	step
-	output string
-}
-
 var assignment = regexp.MustCompile(`^([A-Z_]+)=(.*)$`)
 
-// run runs the commands of a block, one after the other.
+// run runs the commands of a block, one after the other. In console blocks they follow a prompt, and their output follows
+// them; in sh blocks every line is one.
 func (b block) run(t *testing.T) {
-	s := newStage(t, b.options)
-	exit := 0
-	var edits []edit
-	for _, st := range b.steps() {
-		for _, part := range commands(st.command) {
+	s, exit := newStage(t, b.options), 0
+	lines := b.lines()
+	var shown []string // the block as it should be
+	for i := 0; i < len(lines); {
+		place, first := b.place(i), i
+		line, prompted := strings.CutPrefix(lines[i], "$ ")
+		i++
+		if b.language == "console" && !prompted || strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
+			shown = append(shown, lines[first])
+			continue
+		}
+		for ; strings.HasSuffix(line, `\`) && i < len(lines); i++ {
+			line = strings.TrimSuffix(line, `\`) + strings.TrimSpace(lines[i])
+		}
+		shown = append(shown, lines[first:i]...)
+		first = i
+		for b.language == "console" && i < len(lines) && !strings.HasPrefix(lines[i], "$ ") {
+			i++
+		}
+		printed := lines[first:i]
+		for _, command := range commands(line) {
 			set := map[string]string{}
-			for len(part) > 1 && assignment.MatchString(part[0]) {
-				m := assignment.FindStringSubmatch(part[0])
-				set[m[1]], part = m[2], part[1:]
+			for len(command) > 1 && assignment.MatchString(command[0]) {
+				m := assignment.FindStringSubmatch(command[0])
+				set[m[1]], command = m[2], command[1:]
 			}
-			args, ours := arguments(part)
-			if !ours || b.options["skip"] != "" {
-				check := checkForeign
-				if ours {
-					check = func(*testing.T, *stage, []string) error { return checkArguments(args) }
+			var err error
+			switch args, ours := arguments(command); {
+			case !ours:
+				err = checkForeign(t, s, command)
+			case b.options["skip"] != "":
+				err = checkArguments(args)
+			default:
+				maps.Copy(s.env, set)
+				var output string
+				output, exit = s.run(t, binary(t), args...)
+				want := strings.Join(printed, "\n")
+				if exit != 0 && b.options["exit"] == "" {
+					err = fmt.Errorf("%s ends with %d: %s", line, exit, output)
+				} else if b.language == "console" && onLinux && !alike(want, output) {
+					keep(t, place+": what "+line+" prints", want, output, func() { printed = strings.Split(output, "\n") })
 				}
-				if err := check(t, s, part); err != nil {
-					t.Errorf("%s: %v", b.place(st.line), err)
-				}
-				continue
 			}
-			maps.Copy(s.env, set)
-			var output string
-			output, exit = s.run(t, binary(t), args...)
-			switch want := strings.Join(b.lines()[st.from:st.to], "\n"); {
-			case exit != 0 && b.options["exit"] == "":
-				t.Errorf("%s: %s ends with %d: %s", b.place(st.line), st.command, exit, output)
-			case b.language == "console" && onLinux && !alike(want, output):
-				keep(t, b.place(st.line)+": what "+st.command+" prints", want, output, func() { edits = append(edits, edit{st, output}) })
+			if err != nil {
+				t.Errorf("%s: %v", place, err)
 			}
 		}
+		shown = append(shown, printed...)
 	}
 	if want := b.options["exit"]; want != "" && fmt.Sprint(exit) != want {
 		t.Errorf("%s: the last command ends with %d, want %s", b.place(-1), exit, want)
 	}
-	for _, e := range slices.Backward(edits) {
-		b.page.lines = slices.Replace(b.page.lines, b.first+e.from, b.first+e.to, strings.Split(e.output, "\n")...)
-	}
+	b.page.lines = slices.Replace(b.page.lines, b.first, b.last, shown...)
 }
 
 // alike says whether a command printed what the page says. A line … stands for any number of lines, and … in a line for
