@@ -21,8 +21,8 @@ const statelessVersion = "2026-07-28"
 // sessionTimeout is how long a session lives without a request.
 const sessionTimeout = 24 * time.Hour
 
-// message is what the sandbox itself reads of a JSON-RPC message.
-type message struct {
+// A Message is what the sandbox itself reads of a JSON-RPC message.
+type Message struct {
 	Method string `json:"method"`
 	Params struct {
 		Name string          `json:"name"`
@@ -33,12 +33,12 @@ type message struct {
 	} `json:"params"`
 }
 
-// readMessages reads the messages of a body: one, or a batch. A member of an unexpected type reads as absent.
-func readMessages(body []byte) []message {
+// ReadMessages reads the messages of a body: one, or a batch; nil if it is no JSON. A member of an unexpected type reads as absent.
+func ReadMessages(body []byte) []Message {
 	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte{'['}) {
 		body = slices.Concat([]byte{'['}, body, []byte{']'})
 	}
-	var messages []message
+	var messages []Message
 	if _, broken := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &messages)); broken {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if !s.authorizeMCP(w, r) {
 		return
 	}
-	var messages []message
+	var messages []Message
 	if r.Method == http.MethodPost {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
@@ -58,7 +58,7 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		messages = readMessages(body)
+		messages = ReadMessages(body)
 	}
 	for _, m := range messages {
 		if why := s.overdrawn(m); why != nil {
@@ -78,7 +78,7 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 
 // isStateless reports whether a request is of the stateless protocol, by its version header or by the version in its body.
 // GET and DELETE concern sessions.
-func (s *Sandbox) isStateless(r *http.Request, messages []message) bool {
+func (s *Sandbox) isStateless(r *http.Request, messages []Message) bool {
 	switch {
 	case s.opts.Hooks.SessionsOnly:
 		return false
@@ -87,13 +87,13 @@ func (s *Sandbox) isStateless(r *http.Request, messages []message) bool {
 	case r.Method != http.MethodPost:
 		return false
 	}
-	return r.Header.Get("Mcp-Protocol-Version") >= statelessVersion || slices.ContainsFunc(messages, func(m message) bool {
+	return r.Header.Get("Mcp-Protocol-Version") >= statelessVersion || slices.ContainsFunc(messages, func(m Message) bool {
 		return m.Params.Meta.Version >= statelessVersion || m.Method == "server/discover" || m.Method == "subscriptions/listen"
 	})
 }
 
 // overdrawn refuses a call that costs more than is left. The hosted server says so in HTTP, before MCP sees the call.
-func (s *Sandbox) overdrawn(m message) *refusal {
+func (s *Sandbox) overdrawn(m Message) *refusal {
 	i := slices.IndexFunc(operations(), func(op *operation) bool { return slices.Contains(op.toolNames(), m.Params.Name) })
 	if m.Method != "tools/call" || i < 0 || !operations()[i].paid {
 		return nil

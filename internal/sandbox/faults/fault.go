@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox"
 )
 
 // Kind is what goes wrong.
@@ -93,24 +94,6 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// message is what of a JSON-RPC message tells whether a fault matches.
-type message struct {
-	Method string `json:"method"`
-	Params struct {
-		Name string `json:"name"`
-	} `json:"params"`
-}
-
-// messages are the messages of a body: one, or a batch.
-func messages(body []byte) []message {
-	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte{'['}) {
-		body = slices.Concat([]byte{'['}, body, []byte{']'})
-	}
-	var all []message
-	_ = json.Unmarshal(body, &all) // what is not JSON-RPC has none
-	return all
-}
-
 // matches reports whether the fault concerns a request.
 func (f *Fault) matches(r *http.Request, body []byte) bool {
 	if f.Method != "" && f.Method != r.Method || !strings.HasPrefix(r.URL.Path, f.Path) {
@@ -120,7 +103,7 @@ func (f *Fault) matches(r *http.Request, body []byte) bool {
 		form, _ := url.ParseQuery(string(body)) // what is no form has none
 		return f.Grant == form.Get("grant_type")
 	}
-	return f.RPC == "" && f.Tool == "" || slices.ContainsFunc(messages(body), func(m message) bool {
+	return f.RPC == "" && f.Tool == "" || slices.ContainsFunc(sandbox.ReadMessages(body), func(m sandbox.Message) bool {
 		return (f.RPC == "" || f.RPC == m.Method) && (f.Tool == "" || m.Method == "tools/call" && f.Tool == m.Params.Name)
 	})
 }

@@ -173,12 +173,6 @@ func (s *Server) record(c sandbox.Call) *Call {
 	return call
 }
 
-func (s *Server) cancelled(c *Call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.Cancelled = true
-}
-
 // Calls returns the tool calls and REST requests that were carried out, oldest first.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
@@ -425,12 +419,10 @@ func (c *cutWriter) isStream() bool {
 	return strings.HasPrefix(c.Header().Get("Content-Type"), "text/event-stream")
 }
 
-// wait waits for d unless ctx ends first; it reports whether the time has passed.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait waits for d unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(max(0, d)):
-		return ctx.Err() == nil
+	case <-time.After(d):
 	case <-ctx.Done():
-		return false
 	}
 }

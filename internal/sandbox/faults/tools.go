@@ -64,14 +64,25 @@ func (s *Server) echo(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallT
 	}
 	_ = json.Unmarshal(req.Params.Arguments, &args) // unset is 0
 	call := s.record(sandbox.Call{Upstream: "mcp", Tool: req.Params.Name, Args: req.Params.Arguments})
-	if !wait(ctx, time.Duration(args.DelayMS)*time.Millisecond) {
-		s.cancelled(call)
-		return nil, context.Canceled
+	if err := s.pause(ctx, call, args.DelayMS); err != nil {
+		return nil, err
 	}
 	return &mcp.CallToolResult{
 		Content:           []mcp.Content{&mcp.TextContent{Text: strings.Repeat("x", args.Size)}},
 		StructuredContent: req.Params.Arguments,
 	}, nil
+}
+
+// pause waits for so many milliseconds, unless the call is cancelled.
+func (s *Server) pause(ctx context.Context, call *Call, ms int) error {
+	wait(ctx, time.Duration(ms)*time.Millisecond)
+	if ctx.Err() == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call.Cancelled = true
+	return context.Canceled
 }
 
 func textResult(format string, args ...any) *mcp.CallToolResult {
@@ -90,9 +101,8 @@ func (s *Server) slowReport(ctx context.Context, req *mcp.CallToolRequest) (*mcp
 	call := s.record(sandbox.Call{Upstream: "mcp", Tool: req.Params.Name, Args: req.Params.Arguments})
 	token := req.Params.GetProgressToken()
 	for step := 1; step <= args.Steps; step++ {
-		if !wait(ctx, time.Duration(args.StepMS)*time.Millisecond) {
-			s.cancelled(call)
-			return nil, context.Canceled
+		if err := s.pause(ctx, call, args.StepMS); err != nil {
+			return nil, err
 		}
 		// Neither reaches a caller that is gone; the report goes on.
 		if token != nil {
