@@ -37,7 +37,6 @@ type Budget struct {
 	closing     bool
 	spent, held problem.Credits
 	outstanding int            // reservations that are granted and not settled
-	alone       bool           // the one that is granted is of unknown price
 	queue       []*reservation // not decided yet, in the order in which they came
 	unmeasured  *reservation   // of the call of unknown price after which the balance could not be read, nil if none
 }
@@ -46,8 +45,8 @@ type Budget struct {
 type reservation struct {
 	request *jsonrpc.Message
 	tool    string
-	worst   problem.Credits // what the call costs at most
-	known   bool            // worst is known
+	worst   problem.Credits // what the call costs at most; once granted, all that was left if that is not known
+	known   bool            // it is
 
 	decided chan struct{} // closed when it is granted, or refusal says why it is not
 	granted bool
@@ -173,14 +172,16 @@ func (b *Budget) decide() {
 		fits := b.Limit == 0 || r.known && r.worst <= left-b.held || !r.known && left-b.held > 0
 		switch {
 		case b.Limit == 0:
-		case b.alone, !r.known && b.outstanding > 0, !fits && b.held > 0 && r.worst <= left:
+		case !r.known && b.outstanding > 0, !fits && b.held > 0 && r.worst <= left:
 			return
 		}
 		b.queue = b.queue[1:]
 		if fits {
+			if b.runsAlone(r) {
+				r.worst = left
+			}
 			b.outstanding++
 			b.held += r.worst
-			b.alone = b.runsAlone(r)
 			r.granted = true
 		} else {
 			r.refusal = b.overBudget(r, max(0, left-b.held))
@@ -214,7 +215,6 @@ func (b *Budget) settle(r *reservation, c cost) {
 	if r.granted {
 		b.outstanding--
 		b.held -= r.worst
-		b.alone = false // a call of unknown price is settled, or none was under way
 		b.decide()
 	}
 	b.mu.Unlock()

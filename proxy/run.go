@@ -395,19 +395,19 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 // sayProblem is how p is said to the editor in response to request: as the result of a tool that did not succeed, which
 // agents read, or as an error of the protocol.
 func sayProblem(request *jsonrpc.Message, p *problem.Problem, hasTool func(string) bool) []byte {
+	code := jsonrpc.CodeInternal
 	switch request.Method {
 	case "tools/call":
-		end := `}],"isError":true}`
+		more := ""
 		if request.Stateless() {
-			end = `}],"isError":true,"resultType":"complete"}`
+			more = `,"resultType":"complete"`
 		}
 		text := jsonrpc.Quote(p.Text(hasTool))
-		return jsonrpc.NewResult(request, append(append([]byte(`{"content":[{"type":"text","text":`), text...), end...)).Raw
+		return jsonrpc.NewResult(request, fmt.Appendf(nil, `{"content":[{"type":"text","text":%s}],"isError":true%s}`, text, more)).Raw
 	case "server/discover":
-		// Whatever the reason, an editor that gets this goes on with initialize, and is told there.
-		return jsonrpc.NewError(request.ID, jsonrpc.CodeMethodNotFound, p.Line(), p.Data()).Raw
+		code = jsonrpc.CodeMethodNotFound // whatever the reason, an editor goes on with initialize then, and is told there
 	}
-	return jsonrpc.NewError(request.ID, jsonrpc.CodeInternal, p.Line(), p.Data()).Raw
+	return jsonrpc.NewError(request.ID, code, p.Line(), p.Data()).Raw
 }
 
 // respond gives the editor a response: in the array b if that is not nil. A nil response is one that there need not be.
