@@ -66,9 +66,10 @@ func newAPI(o Options) *api {
 // An answer is what LeadMagic answered. The body of a success is valid JSON; otherwise there is none. Who has done
 // with it calls close.
 type answer struct {
-	header http.Header
-	body   []byte
-	large  *semaphore.Weighted // of which the body has its share, or nil
+	header  http.Header
+	body    []byte
+	members map[string]json.RawMessage // of the body, if it is an object
+	large   *semaphore.Weighted        // of which the body has its share, or nil
 }
 
 func (a *answer) close() {
@@ -101,6 +102,19 @@ func (r *api) handler(t *Tool) mcp.ToolHandler {
 			p = problem.New(problem.TimedOut, p.Outcome, "the call took longer than --tool-timeout allows", "")
 		}
 		return r.failure(t, ans, p), nil
+	}
+}
+
+// failure is the result of a call that came to nothing for p. Of the answer only the headers count.
+func (r *api) failure(t *Tool, ans *answer, p *problem.Problem) *mcp.CallToolResult {
+	usage := usageOf(t, ans, p)
+	if r.Describe != nil {
+		p = r.Describe(p)
+	}
+	return &mcp.CallToolResult{
+		Meta:    mcp.Meta{problem.UsageKey: usage},
+		Content: []mcp.Content{&mcp.TextContent{Text: p.Text(r.HasTool)}},
+		IsError: true,
 	}
 }
 
@@ -220,6 +234,7 @@ func (r *api) send(ctx context.Context, t *Tool, a arguments, waited time.Durati
 	r.Logger.DebugContext(ctx, "answer of the REST API", "tool", t.Name, "status", res.StatusCode,
 		"request", res.Header.Get("X-Request-Id"), "bytes", max(len(ans.body), len(refused.Body)), "took", time.Since(start))
 	if err == nil && res.StatusCode/100 == 2 && json.Valid(ans.body) {
+		_ = json.Unmarshal(ans.body, &ans.members) // other JSON than an object has none
 		return ans, nil
 	}
 	ans.close()

@@ -19,16 +19,14 @@ import (
 
 // success is the result of a call that LeadMagic answered: its JSON, untouched, and the same as text.
 func (t *Tool) success(ans *answer) *mcp.CallToolResult {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(ans.body, &members) // other JSON than an object has none
-	usage := usageOf(t, ans, members, nil, time.Now())
+	usage := usageOf(t, ans, nil)
 	body := asObject(ans.body)
 	result := &mcp.CallToolResult{
 		Meta:              mcp.Meta{problem.UsageKey: usage},
 		Content:           []mcp.Content{&mcp.TextContent{Text: string(body)}},
 		StructuredContent: json.RawMessage(body),
 	}
-	if t.missed(ans.body, members) {
+	if t.missed(ans) {
 		note := "Nothing was found."
 		if used, err := usage.CreditsUsed.Float64(); err == nil && used == 0 {
 			note = "Nothing was found, and nothing was charged."
@@ -36,19 +34,6 @@ func (t *Tool) success(ans *answer) *mcp.CallToolResult {
 		result.Content = append(result.Content, &mcp.TextContent{Text: note})
 	}
 	return result
-}
-
-// failure is the result of a call that came to nothing for p. Of the answer only the headers count.
-func (r *api) failure(t *Tool, ans *answer, p *problem.Problem) *mcp.CallToolResult {
-	usage := usageOf(t, ans, nil, p, time.Now())
-	if r.Describe != nil {
-		p = r.Describe(p)
-	}
-	return &mcp.CallToolResult{
-		Meta:    mcp.Meta{problem.UsageKey: usage},
-		Content: []mcp.Content{&mcp.TextContent{Text: p.Text(r.HasTool)}},
-		IsError: true,
-	}
 }
 
 // asObject makes valid JSON the object that structured content has to be.
@@ -68,16 +53,16 @@ func asObject(body []byte) []byte {
 
 // missed reports whether an answer says that nothing was found: of the members that hold what a tool finds, at
 // least one is there, and none holds anything.
-func (t *Tool) missed(body []byte, members map[string]json.RawMessage) bool {
+func (t *Tool) missed(ans *answer) bool {
 	if t.hits == nil {
 		return false
 	}
-	if body[0] == '[' {
-		return empty(body)
+	if ans.body[0] == '[' {
+		return empty(ans.body)
 	}
 	seen := false
 	for _, name := range t.hits {
-		value, ok := members[name]
+		value, ok := ans.members[name]
 		if ok && !empty(value) {
 			return false
 		}
@@ -119,12 +104,12 @@ type RateLimit struct {
 
 // usageOf reads the headers of an answer, and its body for what they leave out. p is why it is no success, or nil.
 // Source: LeadMagic OpenAPI 1.4.35, where X-Credits-Cost is what a call reserves before it is known what it finds.
-func usageOf(t *Tool, ans *answer, members map[string]json.RawMessage, p *problem.Problem, now time.Time) Usage {
+func usageOf(t *Tool, ans *answer, p *problem.Problem) Usage {
 	u := Usage{
-		CreditsUsed: firstNumber(ans.header.Get("X-Credits-Consumed"), text(members["credits_consumed"]), ans.header.Get("X-Credits-Cost")),
+		CreditsUsed: firstNumber(ans.header.Get("X-Credits-Consumed"), text(ans.members["credits_consumed"]), ans.header.Get("X-Credits-Cost")),
 		CreditsLeft: firstNumber(ans.header.Get("X-Credits-Remaining")),
 		RequestID:   ans.header.Get("X-Request-Id"),
-		RateLimit:   rateLimitOf(ans.header, now),
+		RateLimit:   rateLimitOf(ans.header),
 	}
 	switch {
 	case p != nil && p.Outcome == problem.Unknown:
@@ -140,12 +125,12 @@ func usageOf(t *Tool, ans *answer, members map[string]json.RawMessage, p *proble
 	return u
 }
 
-func rateLimitOf(h http.Header, now time.Time) *RateLimit {
+func rateLimitOf(h http.Header) *RateLimit {
 	l := RateLimit{
 		Limit:          firstNumber(h.Get("RateLimit-Limit"), h.Get("X-RateLimit-Limit")),
 		Remaining:      firstNumber(h.Get("RateLimit-Remaining"), h.Get("X-RateLimit-Remaining")),
 		RemainingDaily: firstNumber(h.Get("X-RateLimit-Remaining-Daily")),
-		ResetSeconds:   int(ratelimit.Reset(h, now).Round(time.Second).Seconds()),
+		ResetSeconds:   int(ratelimit.Reset(h, time.Now()).Round(time.Second).Seconds()),
 	}
 	if l == (RateLimit{}) {
 		return nil
@@ -174,11 +159,7 @@ func Credits(ctx context.Context, client *http.Client, baseURL string) (Usage, e
 	if p != nil {
 		return Usage{}, p
 	}
-	var body struct {
-		Credits json.RawMessage `json:"credits"`
-	}
-	_ = json.Unmarshal(ans.body, &body) // what cannot be read says no balance
-	usage := usageOf(t, ans, nil, nil, time.Now())
-	usage.CreditsLeft = firstNumber(text(body.Credits), usage.CreditsLeft.String())
+	usage := usageOf(t, ans, nil)
+	usage.CreditsLeft = firstNumber(text(ans.members["credits"]), usage.CreditsLeft.String())
 	return usage, nil
 }
