@@ -20,11 +20,15 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-const loginWithFile = "leadmagic-mcp-proxy login --file keeps it in a private file instead"
+// loginFlags are those of login.
+type loginFlags struct {
+	private, unchecked bool
+	web, noBrowser     bool
+	clientID           string
+}
 
 func newLoginCommand(env *Env, s *settings) *cobra.Command {
-	var private, unchecked, web bool
-	var w webLogin
+	var l loginFlags
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Keep the API key in the keychain of this system, or in a private file; or sign in with the browser (--web)",
@@ -35,60 +39,61 @@ func newLoginCommand(env *Env, s *settings) *cobra.Command {
 		Example: "  leadmagic-mcp-proxy login\n" +
 			"  pass show leadmagic | leadmagic-mcp-proxy login --file\n" +
 			"  leadmagic-mcp-proxy login --web",
-		Args:              noKey,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			// Without repeating it: what people put there is the key.
+			return misuse("login takes no argument: every program on this machine can see those",
+				"run leadmagic-mcp-proxy login and paste the key when it asks, or pipe it in; if that was a key, delete it from the shell's history")
+		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if web || w.noBrowser || w.clientID != "" {
-				w.private, w.unchecked = private, unchecked
-				return w.run(cmd.Context(), env, s)
+			if l.web || l.noBrowser || l.clientID != "" {
+				return l.signIn(cmd.Context(), env, s)
 			}
 			check := func(ctx context.Context, key auth.Key) error { return tryKey(ctx, env, s, key) }
-			if unchecked {
+			if l.unchecked {
 				check = func(context.Context, auth.Key) error { return nil }
 			}
-			return login(cmd.Context(), env, newKeys(env), private, check)
+			return login(cmd.Context(), env, newKeys(env), l.private, check)
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.BoolVar(&private, "file", false, "keep it in a private file in the user's config folder")
-	f.BoolVar(&unchecked, "no-check", false, "do not ask LeadMagic whether the key or the sign-in is good")
-	f.BoolVar(&web, "web", false, "sign in with the browser instead of giving a key")
-	f.BoolVar(&w.noBrowser, "no-browser", false, "open no browser for that, and take the address at which one on another machine ends")
-	f.StringVar(&w.clientID, "oauth-client-id", "", "sign in as this registered public client, whose redirect is http://127.0.0.1/callback")
+	f.BoolVar(&l.private, "file", false, "keep it in a private file in the user's config folder")
+	f.BoolVar(&l.unchecked, "no-check", false, "do not ask LeadMagic whether the key or the sign-in is good")
+	f.BoolVar(&l.web, "web", false, "sign in with the browser instead of giving a key")
+	f.BoolVar(&l.noBrowser, "no-browser", false, "open no browser for that, and take the address at which one on another machine ends")
+	f.StringVar(&l.clientID, "oauth-client-id", "", "sign in as this registered public client, whose redirect is http://127.0.0.1/callback")
 	return cmd
 }
 
-// A webLogin is how to sign in with a browser.
-type webLogin struct {
-	private, unchecked, noBrowser bool
-	clientID                      string
-}
-
-func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
+// signIn signs in with a browser.
+func (l *loginFlags) signIn(ctx context.Context, env *Env, s *settings) error {
 	s.authScheme = "oauth"
 	ss := newSession(env, s)
 	defer ss.close()
 	if ss.refusal != nil {
 		return ss.refusal
 	}
-	l := &signin.Login{
-		Tokens: ss.signIn, Private: w.private, Dial: ss.base.dial(), ClientID: w.clientID, Version: env.Version,
+	web := &signin.Login{
+		Tokens: ss.signIn, Private: l.private, Dial: ss.base.dial(), ClientID: l.clientID, Version: env.Version,
 		Say: func(text string) { fmt.Fprintln(env.Stdout, text) },
 	}
-	if w.noBrowser {
-		l.Pasted = env.Stdin
+	if l.noBrowser {
+		web.Pasted = env.Stdin
 	} else {
-		l.Open = func(address string) error { return openBrowser(ctx, env, address) }
+		web.Open = func(address string) error { return openBrowser(ctx, env, address) }
 	}
-	place, err := l.Run(ctx)
+	place, err := web.Run(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return errors.New("nothing was kept: interrupted")
 	case problem.As(err) != nil:
 		return fmt.Errorf("nothing was kept: %w", err)
 	case err != nil:
-		return hinted(fmt.Errorf("nothing was kept: %w", err), hintUnless(w.private, "leadmagic-mcp-proxy login --web --file keeps it in a private file instead"))
+		return hinted(fmt.Errorf("nothing was kept: %w", err), fileHint(l.private, "login --web"))
 	}
 	if who := ss.signedIn().Who; who != "" {
 		fmt.Fprintf(env.Stdout, "signed in as %s\n", who)
@@ -97,7 +102,7 @@ func (w *webLogin) run(ctx context.Context, env *Env, s *settings) error {
 	if ss.keys.AtHand() {
 		fmt.Fprintln(env.Stdout, "note: sessions that have a key use that first, where the hosted server takes it")
 	}
-	if w.unchecked {
+	if l.unchecked {
 		return nil
 	}
 	return ss.tryTools(ctx)
@@ -155,15 +160,6 @@ func newLogoutCommand(env *Env, s *settings) *cobra.Command {
 	}
 }
 
-// noKey refuses arguments without repeating them: what people put there is the key.
-func noKey(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return misuse("login takes no argument: every program on this machine can see those",
-		"run leadmagic-mcp-proxy login and paste the key when it asks, or pipe it in; if that was a key, delete it from the shell's history")
-}
-
 func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check func(context.Context, auth.Key) error) error {
 	raw, err := askKey(ctx, env)
 	if err != nil {
@@ -182,7 +178,7 @@ func login(ctx context.Context, env *Env, keys *auth.Keys, private bool, check f
 	}
 	place, err := keys.Keep(ctx, key, private)
 	if err != nil {
-		return hinted(fmt.Errorf("keeping the key: %w", err), hintUnless(private, loginWithFile))
+		return hinted(fmt.Errorf("keeping the key: %w", err), fileHint(private, "login"))
 	}
 	fmt.Fprintf(env.Stdout, "the key is kept in %s\n", place)
 	if above := keys.Above(); len(above) > 0 {
@@ -204,11 +200,12 @@ func notGood(err error) error {
 	return hinted(fmt.Errorf("nothing was kept: %s", err.Error()), hint)
 }
 
-func hintUnless(not bool, hint string) string {
-	if not {
+// fileHint is what to do where there is no keychain to use, unless the private file was wanted.
+func fileHint(private bool, command string) string {
+	if private {
 		return ""
 	}
-	return hint
+	return "leadmagic-mcp-proxy " + command + " --file keeps it in a private file instead"
 }
 
 func logout(ctx context.Context, env *Env, keys *auth.Keys, tokens *signin.Tokens) error {

@@ -122,9 +122,7 @@ func (c *networkCheck) get(ctx context.Context, dial http.RoundTripper, agent st
 		return err
 	}
 	req.Header.Set("User-Agent", agent)
-	if pool, ok := dial.(interface{ CloseIdleConnections() }); ok {
-		defer pool.CloseIdleConnections()
-	}
+	defer (&http.Client{Transport: dial}).CloseIdleConnections()
 	start := time.Now()
 	res, err := dial.RoundTrip(req)
 	if err != nil {
