@@ -147,7 +147,6 @@ type limited struct {
 	over bool
 }
 
-// Write implements io.Writer.
 func (l *limited) Write(p []byte) (int, error) {
 	if len(l.text)+len(p) > maxFile {
 		l.over = true

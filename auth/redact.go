@@ -90,7 +90,6 @@ type redactingWriter struct {
 	redactor *Redactor
 }
 
-// Write implements io.Writer.
 func (w *redactingWriter) Write(p []byte) (int, error) {
 	if n, err := w.out.Write(w.redactor.Redact(p)); err != nil {
 		return min(n, len(p)), err

@@ -272,7 +272,6 @@ const service = "leadmagic-mcp-proxy"
 // systemKeychain is that of macOS, the Credential Manager of Windows, or the Secret Service elsewhere.
 type systemKeychain struct{ account string }
 
-// Get implements Keychain.
 func (s systemKeychain) Get() (string, error) {
 	secret, err := keyring.Get(service, s.account)
 	if errors.Is(err, keyring.ErrNotFound) {
@@ -281,10 +280,8 @@ func (s systemKeychain) Get() (string, error) {
 	return secret, err
 }
 
-// Set implements Keychain.
 func (s systemKeychain) Set(secret string) error { return keyring.Set(service, s.account, secret) }
 
-// Delete implements Keychain.
 func (s systemKeychain) Delete() error {
 	if err := keyring.Delete(service, s.account); !errors.Is(err, keyring.ErrNotFound) {
 		return err
