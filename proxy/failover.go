@@ -350,6 +350,8 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 			f.Log.Debug("the session is open", "upstream", c.Name)
 			s.decided, s.candidate, s.response, s.problem = true, c, response, nil
 			f.state.Answered(s.initialize, response)
+		case response.Result == nil:
+			s.problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
 		default:
 			f.mu.Unlock()
 			f.takeOver(s, c, response)
@@ -363,12 +365,6 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 // takeOver gives an explained session to c, which has accepted it: c is told what the editor has said meanwhile, and the
 // editor that there are other tools.
 func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.Message) {
-	if response.Result == nil {
-		f.mu.Lock()
-		s.problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
-		f.mu.Unlock()
-		return
-	}
 	wait(s.ctx, s.written.Done(), 0)
 	version, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "protocolVersion"))
 	told := make(map[*jsonrpc.Message]bool)
@@ -382,7 +378,7 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 		case version != f.state.Version():
 			s.restart = true
 			s.problem = problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
-				"restart leadmagic in "+cmp.Or(s.initialize.EditorName(), "the editor"))
+				"restart leadmagic in "+cmp.Or(problem.PrintableLine(s.initialize.EditorName(), problem.MaxName), "the editor"))
 			f.mu.Unlock()
 			return
 		case len(missed) == 0:
