@@ -353,3 +353,25 @@ func TestOddYAMLIsRefusedInWords(t *testing.T) {
 		})
 	}
 }
+
+func TestAFileOfCommentsIsReadAtOnce(t *testing.T) {
+	start := time.Now()
+	doc := "{" + strings.Repeat("//\n", 1<<18) + "/* */ \"a\": 1}"
+	if m, err := (jsonFormat{}).decode([]byte(doc)); err != nil || m["a"] == nil || time.Since(start) > 20*time.Second {
+		t.Errorf("got %v (%v) after %v", m, err, time.Since(start))
+	}
+}
+
+// A question that is not written as one of a list is none of ours.
+func TestQuestionsOfAnotherKindAreLeftAlone(t *testing.T) {
+	e := lookup(t, "vscode")
+	for _, doc := range []string{`{"inputs": {"id": "leadmagic-key"}}`, `{"inputs": 5}`, `{"inputs": ["leadmagic-key", {"id": 5}]}`} {
+		set, err := e.with([]byte(doc), Name, Command{Path: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.without(set, Name, []byte(doc)); err != nil || string(got) != doc {
+			t.Errorf("%s became %s (%v)", doc, got, err)
+		}
+	}
+}

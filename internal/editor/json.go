@@ -60,14 +60,16 @@ func tooDeep(doc []byte) (offset int, deep bool) {
 		case c == '"':
 			inString = !inString
 		case inString:
-		case c == '/' && bytes.HasPrefix(doc[i:], []byte("//")):
-			i += bytes.IndexByte(append(doc[i:len(doc):len(doc)], '\n'), '\n')
-		case c == '/' && bytes.HasPrefix(doc[i:], []byte("/*")):
-			end := bytes.Index(doc[i+2:], []byte("*/"))
-			if end < 0 {
+		case bytes.HasPrefix(doc[i:], []byte("//")), bytes.HasPrefix(doc[i:], []byte("/*")):
+			end := "\n"
+			if doc[i+1] == '*' {
+				end = "*/"
+			}
+			n := bytes.Index(doc[i+2:], []byte(end))
+			if n < 0 {
 				return 0, false
 			}
-			i += 2 + end + 1
+			i += 1 + n + len(end)
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
 				return i, true
@@ -123,7 +125,11 @@ func (f jsonFormat) descend(doc []byte, root hujson.Value, path []string) (reach
 		case inList && !isList:
 			err = notA(doc, at.Value, name, "a list")
 		case inList:
-			next.index = withID(doc, list, path[at.depth])
+			next.index = slices.IndexFunc(list.Elements, func(e hujson.Value) bool {
+				item, _ := plainJSON(e)
+				m, _ := item.(map[string]any)
+				return m["id"] == path[at.depth]
+			})
 		case !isObject:
 			err = notA(doc, at.Value, name, "an object")
 		default:
@@ -142,20 +148,14 @@ func (f jsonFormat) descend(doc []byte, root hujson.Value, path []string) (reach
 	return at, nil
 }
 
-// withID is the first object of a list that has an id, or -1.
-func withID(doc []byte, list *hujson.Array, id string) int {
-	return slices.IndexFunc(list.Elements, func(e hujson.Value) bool {
-		o, ok := e.Value.(*hujson.Object)
-		if !ok {
-			return false
-		}
-		i, err := member(doc, o, "id")
-		if err != nil || i < 0 {
-			return false
-		}
-		have, ok := o.Members[i].Value.Value.(hujson.Literal)
-		return ok && have.String() == id
-	})
+// look reads what a document has at a path. ok is false, without an error, if there is nothing.
+func (f jsonFormat) look(doc []byte, path []string) (at reached, ok bool, err error) {
+	root, ok, err := parseJSON(doc)
+	if err != nil || !ok {
+		return reached{}, false, err
+	}
+	at, err = f.descend(doc, root, path)
+	return at, err == nil && at.depth == len(path), err
 }
 
 func (jsonFormat) decode(doc []byte) (map[string]any, error) {
@@ -174,12 +174,8 @@ func (jsonFormat) decode(doc []byte) (map[string]any, error) {
 
 func (f jsonFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
 	_, doc = cutBOM(doc)
-	root, ok, err := parseJSON(doc)
-	if err != nil || !ok {
-		return nil, 0, false, err
-	}
-	at, err := f.descend(doc, root, path)
-	if err != nil || at.depth < len(path) {
+	at, ok, err := f.look(doc, path)
+	if !ok {
 		return nil, 0, false, err
 	}
 	value, err = plainJSON(at.Value)
@@ -285,12 +281,8 @@ func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 
 // removeItem takes an item away. An object or list that loses its last one is put back as it was before, or goes as well.
 func (f jsonFormat) removeItem(doc []byte, path []string, before []byte) ([]byte, error) {
-	root, ok, err := parseJSON(doc)
-	if err != nil || !ok {
-		return doc, err
-	}
-	at, err := f.descend(doc, root, path)
-	if err != nil || at.depth < len(path) {
+	at, ok, err := f.look(doc, path)
+	if !ok {
 		return doc, err
 	}
 	l := listOf(doc, at.parent)
@@ -302,13 +294,9 @@ func (f jsonFormat) removeItem(doc []byte, path []string, before []byte) ([]byte
 
 // tidy deals with an object or list that has lost its last item.
 func (f jsonFormat) tidy(doc []byte, path []string, before []byte) ([]byte, error) {
-	root, _, err := parseJSON(doc)
+	at, _, err := f.look(doc, path)
 	if err != nil {
 		return nil, fmt.Errorf("editing the file: %w", err)
-	}
-	at, err := f.descend(doc, root, path)
-	if err != nil {
-		return nil, err
 	}
 	l := listOf(doc, at.Value)
 	inside := doc[l.open+1 : l.close]
@@ -333,15 +321,8 @@ func sameWords(a, b []byte) bool {
 // listBefore is the list that stood at a path, or nil.
 func (f jsonFormat) listBefore(before []byte, path []string) *jsonList {
 	_, before = cutBOM(before)
-	root, ok, err := parseJSON(before)
-	if err != nil || !ok {
-		return nil
-	}
-	at, err := f.descend(before, root, path)
-	if err != nil || at.depth < len(path) {
-		return nil
-	}
-	if k := at.Value.Value.Kind(); k != '{' && k != '[' {
+	at, ok, _ := f.look(before, path)
+	if !ok || !strings.ContainsRune("{[", rune(at.Value.Value.Kind())) {
 		return nil
 	}
 	l := listOf(before, at.Value)

@@ -205,23 +205,19 @@ func satisfies(have any, want Object) bool {
 // covers says whether m has everything that want has.
 func covers(m, want map[string]any) bool {
 	for name, value := range want {
-		if sub, ok := value.(map[string]any); ok {
-			if have, ok := m[name].(map[string]any); !ok || !covers(have, sub) {
+		switch value := value.(type) {
+		case map[string]any:
+			if have, ok := m[name].(map[string]any); !ok || !covers(have, value) {
 				return false
 			}
-			continue
-		}
-		if items, ok := value.([]any); ok {
-			if len(items) == 0 && m[name] == nil {
-				return false // Zed's args
-			}
-			if !slices.Equal(texts(m[name]), texts(items)) {
+		case []any: // Zed's args must be there, though empty
+			if m[name] == nil || !slices.Equal(texts(m[name]), texts(value)) {
 				return false
 			}
-			continue
-		}
-		if m[name] != value {
-			return false
+		default:
+			if m[name] != value {
+				return false
+			}
 		}
 	}
 	return true

@@ -45,8 +45,8 @@ func (tomlFormat) decode(doc []byte) (map[string]any, error) {
 	return m, nil
 }
 
-// tomlLines are the expressions of a document without byte order mark.
-func tomlLines(doc []byte) ([]tomlLine, error) {
+// tomlLines are the expressions of a document without byte order mark, which decode has read.
+func tomlLines(doc []byte) []tomlLine {
 	var p unstable.Parser
 	p.Reset(doc)
 	var lines []tomlLine
@@ -77,10 +77,7 @@ func tomlLines(doc []byte) ([]tomlLine, error) {
 		}
 		lines = append(lines, l)
 	}
-	if err := p.Error(); err != nil {
-		return nil, fmt.Errorf("reading TOML: %w", err)
-	}
-	return lines, nil
+	return lines
 }
 
 func (f tomlFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
@@ -89,10 +86,7 @@ func (f tomlFormat) find(doc []byte, path []string) (value any, line int, found 
 		return nil, 0, false, err
 	}
 	_, doc = cutBOM(doc)
-	lines, err := tomlLines(doc)
-	if err != nil {
-		return nil, 0, false, err
-	}
+	lines := tomlLines(doc)
 	// In mcp_servers = { … } the entry has no line of its own.
 	for n := len(path); n > 0 && line == 0; n-- {
 		if i := slices.IndexFunc(lines, func(l tomlLine) bool { return l.under(path[:n]) }); i >= 0 {
@@ -124,11 +118,8 @@ func (f tomlFormat) open(doc []byte, path []string) (entry []tomlLine, err error
 	if _, err := f.decode(doc); err != nil {
 		return nil, err
 	}
-	lines, err := tomlLines(doc)
-	if err == nil {
-		err = editable(doc, lines, path)
-	}
-	if err != nil {
+	lines := tomlLines(doc)
+	if err := editable(doc, lines, path); err != nil {
 		return nil, err
 	}
 	for i, l := range lines {

@@ -126,9 +126,6 @@ func byName(items []any) map[string]any {
 
 // child is the key and the value of a member, or twice the item of that name.
 func (f yamlFormat) child(parent *yaml.Node, name string) (key, value *yaml.Node) {
-	if parent == nil {
-		return nil, nil
-	}
 	if parent.Kind == yaml.SequenceNode {
 		for _, item := range parent.Content {
 			if _, v := f.child(item, "name"); v != nil && v.Value == name {
