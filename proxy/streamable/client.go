@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -53,11 +54,11 @@ type Client struct {
 
 	mu      sync.Mutex
 	closed  bool
-	session *session               // the current one
-	renewal *renewal               // the last one, nil if there was none
-	sends   sync.WaitGroup         // what is sent besides, such as cancellations
-	reads   sync.WaitGroup         // streams that are read on
-	waiting map[string][]*exchange // requests without a response, by id
+	session *session       // the current one
+	renewal *renewal       // the last one, nil if there was none
+	sends   sync.WaitGroup // what is sent besides, such as cancellations
+	reads   sync.WaitGroup // streams that are read on
+	waiting []*exchange    // requests without a response
 }
 
 // Start begins a session. It sends nothing.
@@ -66,7 +67,6 @@ func (c *Client) Start(notify func(*jsonrpc.Message)) {
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.connections.dial = c.Dial
 	c.memory = newMemory(maxMessage)
-	c.waiting = make(map[string][]*exchange)
 }
 
 // An exchange is one message on its way to LeadMagic and, if it is a request, its response on the way back.
@@ -77,7 +77,7 @@ type exchange struct {
 	// session is the one to use whatever the current one is; nil for the current one.
 	session *session
 	// elsewhere is the response if it came on the stream of another request.
-	elsewhere chan *jsonrpc.Message
+	elsewhere atomic.Pointer[jsonrpc.Message]
 	written   <-chan struct{} // closed when the response is written; nil for a request of our own
 	held      reservation     // memory for the response
 
@@ -177,7 +177,7 @@ func (c *Client) start(group *sync.WaitGroup, work func()) {
 
 // exchange is one for m, that may take as long as timeout unless that is 0.
 func (c *Client) exchange(m *jsonrpc.Message, timeout time.Duration) *exchange {
-	x := &exchange{message: m, elsewhere: make(chan *jsonrpc.Message, 1)}
+	x := &exchange{message: m}
 	x.ctx, x.stop = context.WithCancelCause(c.ctx)
 	if timeout > 0 {
 		timed, cancel := context.WithTimeoutCause(x.ctx, timeout, errTimeout)
@@ -245,10 +245,8 @@ func (c *Client) send(x *exchange) *jsonrpc.Message {
 		if fail == nil {
 			return response
 		}
-		select {
-		case response = <-x.elsewhere:
+		if response = x.elsewhere.Load(); response != nil {
 			return response
-		default:
 		}
 		if c.retry(x, &r, fail) {
 			continue
@@ -298,8 +296,7 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 func (c *Client) register(x *exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := jsonrpc.NormalizeID(x.message.ID)
-	c.waiting[id] = append(c.waiting[id], x)
+	c.waiting = append(c.waiting, x)
 }
 
 // unregister records that it does not wait any more.
@@ -309,30 +306,29 @@ func (c *Client) unregister(x *exchange) {
 	x.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := jsonrpc.NormalizeID(x.message.ID)
-	list := slices.DeleteFunc(c.waiting[id], func(other *exchange) bool { return other == x })
-	if c.waiting[id] = list; len(list) == 0 {
-		delete(c.waiting, id)
-	}
+	i := slices.Index(c.waiting, x)
+	c.waiting = slices.Delete(c.waiting, i, i+1)
 }
 
 // isWaiting reports whether a request of that id waits for its response.
 func (c *Client) isWaiting(id []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.waiting[jsonrpc.NormalizeID(id)]) > 0
+	return slices.ContainsFunc(c.waiting, func(x *exchange) bool { return x.hasID(id) })
+}
+
+func (x *exchange) hasID(id []byte) bool {
+	return jsonrpc.NormalizeID(x.message.ID) == jsonrpc.NormalizeID(id)
 }
 
 // deliver gives a response that came on the stream of another request to who waits for it.
 func (c *Client) deliver(response *jsonrpc.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, x := range c.waiting[jsonrpc.NormalizeID(response.ID)] {
-		select {
-		case x.elsewhere <- response:
+	for _, x := range c.waiting {
+		if x.hasID(response.ID) && x.elsewhere.CompareAndSwap(nil, response) {
 			x.stop(errAnother)
 			return
-		default: // it has got one already
 		}
 	}
 	c.Log.Debug("a response that nobody waits for was dropped")

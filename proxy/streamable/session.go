@@ -15,7 +15,7 @@ import (
 const (
 	// renewFor bounds the opening of a session in place of a lost one.
 	renewFor = 30 * time.Second
-	// deleteFor bounds the end of a session that another has followed.
+	// deleteFor bounds the end of a session that is not the current one.
 	deleteFor = time.Second
 	// getStreamFor is how long initialized waits for the GET stream: reference servers drop what they ask an editor while
 	// there is none.
@@ -203,13 +203,18 @@ func (c *Client) begin(x *exchange, response *jsonrpc.Message) {
 	c.session = s
 	c.mu.Unlock()
 	if old != nil {
-		old.end()
-		c.start(&c.sends, func() {
-			ctx, stop := context.WithTimeout(c.ctx, deleteFor)
-			defer stop()
-			c.delete(ctx, old)
-		})
+		c.leave(old)
 	}
+}
+
+// leave ends a session that another has followed, or that never was the current one.
+func (c *Client) leave(s *session) {
+	s.end()
+	c.start(&c.sends, func() {
+		ctx, stop := context.WithTimeout(c.ctx, deleteFor)
+		defer stop()
+		c.delete(ctx, s)
+	})
 }
 
 // renew opens a session in place of a lost one: once for all who find it lost. sent is when the message went out that
@@ -268,9 +273,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	}
 	c.mu.Unlock()
 	if !current { // the editor has begun anew in the meantime, and goes on with what it has begun
-		ctx, stop := context.WithTimeout(c.ctx, renewFor)
-		defer stop()
-		c.delete(ctx, s)
+		c.leave(s)
 		return nil
 	}
 	re.lost.end()
