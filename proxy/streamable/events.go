@@ -46,14 +46,15 @@ func (e *events) next() (event, error) {
 		lines         int
 		size          int // of the lines so far, whatever they say
 		said, foreign bool
+		rest          bool // of a line of which nothing can be used
 	)
 	for {
 		line, complete, err := e.readLine()
-		if err == nil && len(line) == 0 && complete && !said {
-			foreign, size = false, 0
-			continue
-		}
-		if err != nil || len(line) == 0 && complete {
+		if blank := len(line) == 0 && complete && !rest; err != nil || blank {
+			if err == nil && !said {
+				foreign, size = false, 0
+				continue
+			}
 			if !foreign && lines > 0 {
 				ev.data = data.Bytes()
 			}
@@ -63,9 +64,14 @@ func (e *events) next() (event, error) {
 		if size += len(line) + 1; size > e.held.memory.most {
 			return ev, errTooLarge
 		}
+		if rest {
+			rest = !complete
+			continue
+		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
-		if string(name) == "data" {
+		switch string(name) {
+		case "data":
 			said = true
 			if lines++; lines > 1 {
 				data.Write([]byte{'\n'})
@@ -78,29 +84,20 @@ func (e *events) next() (event, error) {
 				return ev, err
 			}
 			continue
-		}
-		if !complete { // nothing that could be used is so long
-			foreign = foreign || string(name) == "event"
-			for !complete && err == nil && size <= e.held.memory.most {
-				line, complete, err = e.readLine()
-				size += len(line)
-			}
-			continue
-		}
-		switch string(name) {
 		case "event":
 			foreign = string(value) != "message" && len(value) > 0
 		case "id":
 			// What cannot go into a header cannot be asked for. The standard ignores only an id with a NUL.
-			if !bytes.ContainsFunc(value, isControl) {
+			if complete && !bytes.ContainsFunc(value, isControl) {
 				e.id, said = string(value), true
 			}
 		case "retry":
-			if len(value) > 0 && len(bytes.Trim(value, "0123456789")) == 0 {
+			if complete && len(value) > 0 && len(bytes.Trim(value, "0123456789")) == 0 {
 				ms, _ := strconv.ParseUint(string(value), 10, 31) // the largest, if it is larger
 				ev.retry, said = time.Duration(ms)*time.Millisecond, true
 			}
 		}
+		rest = !complete
 	}
 }
 

@@ -2,7 +2,6 @@ package streamable
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"time"
 
@@ -17,8 +16,6 @@ const (
 	// memoryFor is how long a message waits for others to give memory back.
 	memoryFor = time.Minute
 )
-
-var errNoMemory = errors.New("too many large messages of LeadMagic's are held at once")
 
 // memory bounds what one message holds to most bytes, and what all hold together to twice as much: one half is for
 // medium messages, the other for large ones. A message goes from the one half to the other as it grows, and never back, so

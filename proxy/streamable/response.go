@@ -35,10 +35,16 @@ const (
 // memory.
 const maxMessage = 256 << 20
 
-var errTooLarge = fmt.Errorf("a message of more than %d MiB", maxMessage>>20)
+// A brokenAnswer is why what LeadMagic sent cannot be used, and is not asked for again.
+type brokenAnswer struct{ what, next string }
 
-// errNotMessage is the error for what should be a message and is not.
-var errNotMessage = errors.New("not a JSON-RPC message")
+func (b *brokenAnswer) Error() string { return b.what }
+
+var (
+	errTooLarge   = &brokenAnswer{what: fmt.Sprintf("LeadMagic's answer has no end: it is a message of more than %d MiB", maxMessage>>20)}
+	errNoMemory   = &brokenAnswer{"LeadMagic's answer was not read: too many large messages of LeadMagic's are held at once", "ask for less at once"}
+	errNotMessage = &brokenAnswer{what: "LeadMagic's answer is broken: it is not a complete answer to this call"}
+)
 
 // readResponse reads the response to a request from what answered its POST.
 func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jsonrpc.Message, *failure) {
@@ -138,13 +144,10 @@ func (c *Client) describe(m *jsonrpc.Message, res *http.Response, body []byte, w
 // incomplete is the failure of a message whose response had begun to arrive, or might have.
 func incomplete(x *exchange, err error) *failure {
 	m := x.message
+	broken, isBroken := errors.AsType[*brokenAnswer](err)
 	switch {
-	case errors.Is(err, errTooLarge):
-		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer has no end: it is "+err.Error(), "")}
-	case errors.Is(err, errNoMemory):
-		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer was not read: "+err.Error(), "ask for less at once")}
-	case errors.Is(err, errNotMessage):
-		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), "LeadMagic's answer is broken: it is not a complete answer to this call", "")}
+	case isBroken:
+		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), broken.what, broken.next)}
 	case x.ctx.Err() != nil:
 		what := "the call was cancelled"
 		if errors.Is(context.Cause(x.ctx), jsonrpc.ErrSessionEnded) {
@@ -303,10 +306,10 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 			return response, nil
 		}
 		_ = body.Close()
-		switch {
-		case st.got.broken && errors.Is(err, io.EOF):
-			return nil, incomplete(x, errNotMessage)
-		case st.lastID == "", x.message.Stateless(), x.isOver(), errors.Is(err, errTooLarge), errors.Is(err, errNoMemory):
+		if st.got.broken && errors.Is(err, io.EOF) {
+			err = errNotMessage
+		}
+		if _, isBroken := errors.AsType[*brokenAnswer](err); isBroken || st.lastID == "" || x.message.Stateless() || x.isOver() {
 			return nil, incomplete(x, err)
 		}
 		if st.said {
