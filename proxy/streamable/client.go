@@ -338,6 +338,7 @@ func (c *Client) deliver(response *jsonrpc.Message) {
 func (x *exchange) beginAttempt() *attempt {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.attempt = nil
 	if x.over || x.ctx.Err() != nil {
 		return nil
 	}
