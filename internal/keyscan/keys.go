@@ -375,10 +375,13 @@ func Replace(text []byte, words string) []byte {
 func Hide(text string) string { return string(replace([]byte(text), tokens([]byte(text)), Hidden)) }
 
 func replace(text []byte, found []hit, words string) []byte {
-	for _, h := range slices.Backward(found) {
-		text = slices.Concat(text[:h.from], []byte(words), text[h.to:])
+	var out []byte
+	end := 0
+	for _, h := range found {
+		out = append(append(out, text[end:h.from]...), words...)
+		end = h.to
 	}
-	return text
+	return append(out, text[end:]...)
 }
 
 // Hidden is shown in place of a secret.
