@@ -264,7 +264,7 @@ func (e Editor) Naming(variable string) string {
 	value := ""
 	switch {
 	case e.Prompts:
-		value = "${input:" + InputID + "}"
+		value = inputValue
 	case e.refer != "":
 		value = e.reference(variable)
 	}

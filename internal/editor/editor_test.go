@@ -318,7 +318,7 @@ func TestOddNamesAreNoReasonToFail(t *testing.T) {
 	for _, name := range []string{"mcp.json.bak", "mcp.json.leadmagic-.txt", "mcp.json.leadmagic-1.bak/x"} {
 		put(t, filepath.Join(home, name), "")
 	}
-	if got := (&configFile{real: filepath.Join(home, "mcp.json")}).backups(); len(got) != 1 {
+	if got := backups(filepath.Join(home, "mcp.json")); len(got) != 1 {
 		t.Errorf("the backups are %v", got)
 	}
 	if _, ok := (&configFile{real: filepath.Join(home, "mcp.json")}).before(); ok {

@@ -21,8 +21,14 @@ type Command struct {
 	Prompt bool
 }
 
-// InputID is the id of the question that VS Code asks for the key.
-const InputID = "leadmagic-key"
+// inputID is the id of the question that VS Code asks for the key.
+const inputID = "leadmagic-key"
+
+// inputValue is how an entry names the answer.
+const inputValue = "${input:" + inputID + "}"
+
+// question is where VS Code's file has the question.
+var question = []string{"inputs", inputID}
 
 // A part stands for what a Command has, in the shape of an editor's entry. Without a value the member is left out.
 type part int
@@ -66,7 +72,7 @@ func (e Editor) entry(name string, c Command) Object {
 	for _, variable := range e.named(c) {
 		switch {
 		case c.Prompt && variable == KeyVariable && e.Prompts:
-			variables = append(variables, Member{variable, "${input:" + InputID + "}"})
+			variables = append(variables, Member{variable, inputValue})
 		case e.lists:
 			passed = append(passed, variable)
 		case e.refer != "":
@@ -163,7 +169,7 @@ func Scanner(s System, environ []string) keyscan.Scanner {
 	for _, e := range Here(s) {
 		var paths []string
 		if path, err := e.file(s); err == nil {
-			paths = append([]string{path}, (&configFile{real: path}).backups()...)
+			paths = append([]string{path}, backups(path)...)
 		}
 		for _, name := range e.keeps {
 			if path, err := s.locate(name); err == nil && strings.HasPrefix(name, "~/") {

@@ -292,15 +292,15 @@ func (f *configFile) remove(own string) error {
 const backupSign = ".leadmagic-"
 
 // backups are the backups beside a file, oldest first.
-func (f *configFile) backups() []string {
-	entries, err := os.ReadDir(filepath.Dir(f.real))
+func backups(file string) []string {
+	entries, err := os.ReadDir(filepath.Dir(file))
 	if err != nil {
 		return nil
 	}
 	var paths []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(f.real)+backupSign) && strings.HasSuffix(e.Name(), ".bak") {
-			paths = append(paths, filepath.Join(filepath.Dir(f.real), e.Name()))
+		if strings.HasPrefix(e.Name(), filepath.Base(file)+backupSign) && strings.HasSuffix(e.Name(), ".bak") {
+			paths = append(paths, filepath.Join(filepath.Dir(file), e.Name()))
 		}
 	}
 	slices.Sort(paths) // the date sorts as text
@@ -310,7 +310,7 @@ func (f *configFile) backups() []string {
 // before is the file as it was when install first changed it; ok is false if there was none, or if the
 // backup is gone.
 func (f *configFile) before() (data []byte, ok bool) {
-	paths := f.backups()
+	paths := backups(f.real)
 	if len(paths) == 0 {
 		return nil, false
 	}
@@ -321,7 +321,7 @@ func (f *configFile) before() (data []byte, ok bool) {
 // backUp copies the file once, beside it, and returns the copy's path. Keys of LeadMagic are left out of
 // it: a leaked key needs no second home.
 func (f *configFile) backUp(now time.Time) (path string, err error) {
-	if f.info == nil || len(f.backups()) > 0 {
+	if f.info == nil || len(backups(f.real)) > 0 {
 		return "", nil
 	}
 	path = f.real + backupSign + now.Format(time.DateOnly) + ".bak"
@@ -337,7 +337,7 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 
 // dropBackups removes the backups that say nothing any more: those equal to the file as it is now.
 func (f *configFile) dropBackups(now []byte) error {
-	for _, path := range f.backups() {
+	for _, path := range backups(f.real) {
 		if data, _, err := file.Read(path, maxFile); err == nil && bytes.Equal(data, now) {
 			if err := discard(path); err != nil {
 				return err

@@ -127,7 +127,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error) {
 	if c.Prompt && e.Prompts {
 		input := Object{
-			{"type", "promptString"}, {"id", InputID}, {"description", "LeadMagic API key"}, {"password", true},
+			{"type", "promptString"}, {"id", inputID}, {"description", "LeadMagic API key"}, {"password", true},
 		}
 		if doc, err = (jsonFormat{list: true}).set(doc, question, input); err != nil {
 			return nil, err
@@ -139,7 +139,7 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 // without is a document without the entry, and without the question that only this entry asked.
 func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err error) {
 	doc, err = e.format.remove(doc, []string{e.Key, name}, before)
-	if err != nil || !e.Prompts || strings.Contains(string(doc), "${input:"+InputID+"}") {
+	if err != nil || !e.Prompts || strings.Contains(string(doc), inputValue) {
 		return doc, err
 	}
 	if rest, err := (jsonFormat{list: true}).remove(doc, question, before); err == nil { // or there is no list to ask from
@@ -147,9 +147,6 @@ func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err
 	}
 	return doc, nil
 }
-
-// question is where VS Code's file has the question for the key.
-var question = []string{"inputs", InputID}
 
 func (e Editor) different(path string, line int, r Request, have any) error {
 	return &DifferentError{
