@@ -42,23 +42,22 @@ func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request) {
 // newRoutes are the routes of the REST API.
 func (s *Sandbox) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	methods := map[string]string{}
+	methods := make(map[string][]string)
 	for _, op := range operations() {
 		for _, route := range op.routes {
 			mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.serveOperation(w, r, op) })
 			method, path, _ := strings.Cut(route, " ")
-			if methods[path] != "" {
-				method = methods[path] + ", " + method
-			}
-			methods[path] = method
+			methods[path] = append(methods[path], method)
 		}
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if allowed := methods[r.URL.Path]; allowed != "" {
+	for path, list := range methods { // which the mux takes for any other method
+		allowed := strings.Join(list, ", ")
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", allowed)
 			s.refuseREST(w, refuse(http.StatusMethodNotAllowed, "method_not_allowed", "this route takes "+allowed))
-			return
-		}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.refuseREST(w, refuse(http.StatusNotFound, "resource_not_found", "there is no such route"))
 	})
 	return mux

@@ -154,6 +154,7 @@ func TestRESTRefusals(t *testing.T) {
 		{"too few credits", request{method: "POST", path: "/v1/people/b2b-profile", body: `{"work_email":"a@b.example"}`}, 402, "insufficient_credits", ""},
 		{"an unknown route", request{method: "GET", path: "/v1/people"}, 404, "resource_not_found", ""},
 		{"a wrong method", request{method: "GET", path: "/v1/people/email-finder"}, 405, "method_not_allowed", ""},
+		{"a wrong method of a route with a parameter", request{method: "POST", path: "/v1/analytics/day/2026-11-01"}, 405, "method_not_allowed", ""},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			s := start(t, faults.Options{Credits: 3})
