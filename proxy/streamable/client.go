@@ -84,9 +84,8 @@ type exchange struct {
 	sessionID string // that came with the response
 	reading   bool   // the stream is read on in the background, which ends ctx
 
-	mu      sync.Mutex
-	attempt *attempt // the POST that LeadMagic may be working on, nil if there is none
-	over    bool     // nobody needs the response: it is there, or the request is cancelled
+	attempt atomic.Pointer[attempt] // the POST that LeadMagic may be working on, nil if there is none
+	over    atomic.Bool             // nobody needs the response: it is there, or the request is cancelled
 }
 
 var (
@@ -281,7 +280,7 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-		x.endAttempt()
+		x.attempt.Store(nil)
 		return nil, c.refusal(x, s, res, r.waited)
 	}
 	x.sessionID = res.Header.Get("Mcp-Session-Id")
@@ -301,9 +300,7 @@ func (c *Client) register(x *exchange) {
 
 // unregister records that it does not wait any more.
 func (c *Client) unregister(x *exchange) {
-	x.mu.Lock()
-	x.over = true
-	x.mu.Unlock()
+	x.over.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := slices.Index(c.waiting, x)
@@ -336,39 +333,26 @@ func (c *Client) deliver(response *jsonrpc.Message) {
 
 // beginAttempt is a new attempt, nil if nobody needs the response any more.
 func (x *exchange) beginAttempt() *attempt {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.attempt = nil
-	if x.over || x.ctx.Err() != nil {
+	a := &attempt{raw: x.message.Raw}
+	x.attempt.Store(a) // first, so that who cancels x from now on finds it
+	if x.over.Load() || x.ctx.Err() != nil {
+		x.attempt.Store(nil)
 		return nil
 	}
-	x.attempt = &attempt{raw: x.message.Raw}
-	return x.attempt
+	return a
 }
 
-// endAttempt says that LeadMagic is not working on the message: it was not sent, or refused.
-func (x *exchange) endAttempt() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.attempt = nil
+// mayBeKnown reports whether LeadMagic may know of the message. If not, it never will.
+func (x *exchange) mayBeKnown() bool {
+	a := x.attempt.Load()
+	return a != nil && !a.prevent()
 }
-
-func (x *exchange) isOver() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.over
-}
-
-// mayBeKnown reports whether LeadMagic may know of the message. If not, it never will. The caller holds the mutex.
-func (x *exchange) mayBeKnown() bool { return x.attempt != nil && !x.attempt.prevent() }
 
 // cancelExchange is for when nobody needs the response any more. LeadMagic is told: by a notification in a session, else
 // by the end of the stream. Source: MCP 2025-11-25 and 2026-07-28, Cancellation.
 func (c *Client) cancelExchange(x *exchange, cause error) {
-	x.mu.Lock()
-	known, over := x.mayBeKnown(), x.over
-	x.over = true
-	x.mu.Unlock()
+	over := x.over.Swap(true) // first, so that no other attempt begins
+	known := x.mayBeKnown()
 	byEditor, isByEditor := errors.AsType[*jsonrpc.Cancelled](cause)
 	switch {
 	case over:
@@ -385,9 +369,7 @@ func (c *Client) cancelExchange(x *exchange, cause error) {
 
 // timedOut is the response to a request that took longer than it may. LeadMagic is told that nobody waits for it.
 func (c *Client) timedOut(x *exchange) *jsonrpc.Message {
-	x.mu.Lock()
 	known := x.mayBeKnown()
-	x.mu.Unlock()
 	if known && !x.message.Stateless() {
 		c.notifyCancelled(x, "it took too long")
 	}

@@ -309,7 +309,7 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 		if st.got.broken && errors.Is(err, io.EOF) {
 			err = errNotMessage
 		}
-		if _, isBroken := errors.AsType[*brokenAnswer](err); isBroken || st.lastID == "" || x.message.Stateless() || x.isOver() {
+		if _, isBroken := errors.AsType[*brokenAnswer](err); isBroken || st.lastID == "" || x.message.Stateless() || x.over.Load() {
 			return nil, incomplete(x, err)
 		}
 		if st.said {
@@ -390,7 +390,7 @@ func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
 // Source: MCP 2025-11-25, Resumability and Redelivery.
 func (c *Client) resume(x *exchange, s *session, st *stream, pause time.Duration) io.ReadCloser {
 	start := time.Now()
-	for pause = askedPause(st.retry, pause); ratelimit.Sleep(x.ctx, pause) == nil && !x.isOver(); pause = min(2*pause, longestPause) {
+	for pause = askedPause(st.retry, pause); ratelimit.Sleep(x.ctx, pause) == nil && !x.over.Load(); pause = min(2*pause, longestPause) {
 		res, err := c.get(x.ctx, s, st.lastID)
 		if err == nil && isEventStream(res) {
 			return res.Body

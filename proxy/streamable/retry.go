@@ -65,7 +65,7 @@ func (c *Client) retry(x *exchange, r *retries, fail *failure) bool {
 		r.since = time.Time{}
 	}
 	switch {
-	case fail.final, x.ctx.Err() != nil, x.isOver():
+	case fail.final, x.ctx.Err() != nil, x.over.Load():
 		return false
 	case fail.lost != nil:
 		// A response to what a lost session asked is of no use to the next one, and that was told initialized.
