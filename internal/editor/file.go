@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -291,19 +290,18 @@ func (f *configFile) remove(own string) error {
 // backupSign is part of the name of every backup: <file>.leadmagic-2006-01-02.bak
 const backupSign = ".leadmagic-"
 
-// backups are the backups beside a file, oldest first.
-func backups(file string) []string {
-	entries, err := os.ReadDir(filepath.Dir(file))
+// backups are the backups beside a file, oldest first: the date sorts as text, and os.ReadDir sorts.
+func backups(path string) []string {
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil
 	}
 	var paths []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(file)+backupSign) && strings.HasSuffix(e.Name(), ".bak") {
-			paths = append(paths, filepath.Join(filepath.Dir(file), e.Name()))
+		if strings.HasPrefix(e.Name(), filepath.Base(path)+backupSign) && strings.HasSuffix(e.Name(), ".bak") {
+			paths = append(paths, filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}
-	slices.Sort(paths) // the date sorts as text
 	return paths
 }
 
