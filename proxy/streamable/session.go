@@ -264,6 +264,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 	}
 	s := c.newSession(x, response)
 	if s.version != re.lost.version {
+		c.leave(s)
 		return problem.New(problem.Failed, problem.Refused, "LeadMagic lost the session and speaks another protocol version now", next)
 	}
 	c.mu.Lock()

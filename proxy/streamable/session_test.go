@@ -148,6 +148,7 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"no"}}`, m.ID)
 		}, "LeadMagic lost the session and did not open another", 0},
 		{"another protocol version", func(w http.ResponseWriter, m rpc) {
+			w.Header().Set("Mcp-Session-Id", "of another version")
 			answer(w, m, `{"protocolVersion":"2025-11-25"}`)
 		}, "LeadMagic lost the session and speaks another protocol version now", 0},
 		{"silence", func(http.ResponseWriter, rpc) { <-time.After(time.Hour) }, "no connection in time", streamable.RenewFor},
@@ -186,6 +187,9 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 					t.Errorf("LeadMagic got initialize %d times, want twice", n)
 				}
 				d.End()
+				if got := o.count("DELETE of another version") > 0; got != (tt.name == "another protocol version") {
+					t.Errorf("a session that is of no use was ended: %v", got)
+				}
 			})
 		})
 	}
