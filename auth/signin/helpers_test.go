@@ -6,12 +6,15 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,17 +29,21 @@ type keychain struct {
 	secret string
 	err    error
 	full   error // of Set alone
+	gets   int   // how often it was asked
+	sets   int
 }
 
 func (k *keychain) Get() (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.gets++
 	return k.secret, k.err
 }
 
 func (k *keychain) Set(secret string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.sets++
 	err := cmp.Or(k.err, k.full)
 	if err == nil {
 		k.secret = secret
@@ -46,10 +53,42 @@ func (k *keychain) Set(secret string) error {
 
 func (k *keychain) Delete() error { return k.Set("") }
 
+func (k *keychain) asked() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.gets
+}
+
+// A counter is a listener that knows how many of its connections are open.
+type counter struct {
+	net.Listener
+	open atomic.Int32
+}
+
+func (c *counter) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c.open.Add(1)
+	return &counted{Conn: conn, closed: sync.OnceFunc(func() { c.open.Add(-1) })}, nil
+}
+
+type counted struct {
+	net.Conn
+	closed func()
+}
+
+func (c *counted) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
 // A person has a home, a browser, and a server to sign in to.
 type person struct {
 	t      *testing.T
 	server *faults.Server
+	conns  *counter // to the server
 	home   string
 	chain  *keychain
 	tokens *Tokens
@@ -62,12 +101,14 @@ type person struct {
 func newPerson(t *testing.T, o faults.Options) *person {
 	t.Helper()
 	o.OAuthOnly = true
-	server, err := faults.Start(o)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	conns := &counter{Listener: listener}
+	server := faults.StartOn(conns, o)
 	t.Cleanup(server.Close)
-	p := &person{t: t, server: server, home: t.TempDir(), chain: &keychain{err: auth.ErrNoKeychain}, told: make(chan struct{}, 100)}
+	p := &person{t: t, server: server, conns: conns, home: t.TempDir(), chain: &keychain{err: auth.ErrNoKeychain}, told: make(chan struct{}, 100)}
 	p.tokens = p.at(server.URL + "/mcp")
 	return p
 }
@@ -142,6 +183,11 @@ func (p *person) expire() {
 	p.edit(func(g *grant) { g.Issued, g.Expires = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour) })
 }
 
+// requests are those to the server whose path begins with one, with the query.
+func (p *person) requests(path string) []faults.Request {
+	return slices.DeleteFunc(p.server.Requests(), func(r faults.Request) bool { return !strings.HasPrefix(r.Path, path) })
+}
+
 // use makes a request as a session does, and returns its status.
 func (p *person) use(tokens *Tokens) (int, error) {
 	p.t.Helper()
@@ -166,13 +212,24 @@ func (p *person) use(tokens *Tokens) (int, error) {
 // forms are the bodies of the requests to the token endpoint with a grant type.
 func (p *person) forms(grantType string) []url.Values {
 	var all []url.Values
-	for _, r := range p.server.Requests() {
+	for _, r := range p.requests("/token") {
 		form, err := url.ParseQuery(string(r.Body))
-		if err == nil && strings.HasPrefix(r.Path, "/token") && form.Get("grant_type") == grantType {
+		if err == nil && form.Get("grant_type") == grantType {
 			all = append(all, form)
 		}
 	}
 	return all
+}
+
+// isLeftAlone waits until no connection to the server is open, after what is named.
+func (p *person) isLeftAlone(what string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+	defer cancel()
+	await(ctx, p.t, what, func() bool {
+		http.DefaultClient.CloseIdleConnections() // those of the browser
+		return p.conns.open.Load() == 0
+	})
 }
 
 // secrets are all that must not be shown.

@@ -33,10 +33,13 @@ import (
 )
 
 const (
-	// requestFor bounds each request to an authorization server, and signInFor the time that a person has.
+	// dialFor bounds a connection, requestFor each request to an authorization server, headerFor the browser's request, and
+	// signInFor the time that a person has.
+	dialFor    = 10 * time.Second
 	requestFor = 30 * time.Second
+	headerFor  = 10 * time.Second
 	signInFor  = 10 * time.Minute
-	// maxPage is how many bytes of metadata are read.
+	// maxPage is how many bytes of an answer are read.
 	maxPage = 1 << 20
 )
 
@@ -147,7 +150,7 @@ type discovery struct {
 // Source: the MCP specification 2025-11-25, Authorization; without any metadata, that of 2025-03-26.
 func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	t := l.Tokens
-	l.Dial.DialContext = (&net.Dialer{Timeout: 10 * time.Second, Control: l.control}).DialContext
+	l.Dial.DialContext = (&net.Dialer{Timeout: dialFor, Control: l.control}).DialContext
 	l.client = NewClient(l.Dial)
 	l.nearest.Store(anywhere)
 	status, challenges, err := l.challenge(ctx)
@@ -262,7 +265,7 @@ func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex
 		return 0, nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it is only read
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxPage))
 	if res.StatusCode/100 == 3 || res.StatusCode >= 500 {
 		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
 	}
@@ -340,9 +343,9 @@ func (l *Login) describesServer(resource string) bool {
 
 // sameIssuer refuses another issuer than the one of the sign-in that is kept, which it is bound to.
 func (l *Login) sameIssuer(ctx context.Context, issuer string) error {
-	g, err := l.Tokens.load(ctx)
-	if err != nil || g == nil || strings.TrimRight(g.Issuer, "/") == strings.TrimRight(issuer, "/") {
-		return nil //nolint:nilerr // what cannot be read is replaced
+	g, _ := l.Tokens.load(ctx) // what cannot be read is replaced
+	if g == nil || strings.TrimRight(g.Issuer, "/") == strings.TrimRight(issuer, "/") {
+		return nil
 	}
 	return problem.New(problem.NotAllowed, problem.Refused,
 		fmt.Sprintf("the sign-in that is kept is of %s, and %s names another issuer now: %s; it was not asked", shown(g.Issuer), l.Tokens.Server.Host, shown(issuer)),
@@ -356,7 +359,7 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 		Resource: l.Tokens.resource(), Audience: d.audience, Issuer: m.Issuer, TokenURL: m.TokenEndpoint, RevokeURL: m.RevocationEndpoint,
 		ClientID: l.ClientID, Scopes: slices.Clone(d.scopes),
 	}
-	if before, err := l.Tokens.load(ctx); err == nil && before != nil {
+	if before, _ := l.Tokens.load(ctx); before != nil {
 		g.Scopes = append(g.Scopes, before.Wanted...)
 	}
 	if slices.Contains(m.ScopesSupported, "offline_access") {
@@ -411,7 +414,7 @@ func (l *Login) authorize(ctx context.Context, address string, listener net.List
 		return "", unusable("the authorization page has no address that can be opened")
 	}
 	answers := make(chan url.Values, 1)
-	server := &http.Server{Handler: l.callback(listener.Addr().String(), state, answers), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: l.callback(listener.Addr().String(), state, answers), ReadHeaderTimeout: headerFor}
 	go func() { _ = server.Serve(listener) }()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // for the page that says so
@@ -599,7 +602,7 @@ func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err
 	}
 	revoked = true
 	for hint, token := range map[string]string{"refresh_token": g.Refresh, "access_token": g.Access} {
-		if token != "" && ctx.Err() == nil {
+		if token != "" {
 			revoked = t.revoke(ctx, g, hint, token) == nil && revoked
 		}
 	}

@@ -58,7 +58,7 @@ type grant struct {
 	ClientID     string    `json:"clientId"`
 	ClientSecret string    `json:"clientSecret,omitempty"` // of a registration that was given one unasked
 	InHeader     bool      `json:"secretInHeader,omitempty"`
-	Scopes       []string  `json:"scopes,omitempty"`
+	Scopes       []string  `json:"-"`                      // those that are asked for
 	Wanted       []string  `json:"wantedScopes,omitempty"` // those that LeadMagic has asked for since
 	Access       string    `json:"accessToken,omitempty"`
 	Refresh      string    `json:"refreshToken,omitempty"`
@@ -345,9 +345,6 @@ func (t *Tokens) take(g *grant, token *oauth2.Token) error {
 		g.Expires = time.Time{}
 	}
 	g.Refresh = cmp.Or(token.RefreshToken, g.Refresh)
-	if scope, ok := token.Extra("scope").(string); ok && scope != "" {
-		g.Scopes = strings.Fields(scope)
-	}
 	t.hide(g.ClientSecret, g.Refresh, g.Access)
 	return nil
 }
