@@ -31,9 +31,13 @@ type keychain struct {
 	full   error // of Set alone
 	gets   int   // how often it was asked
 	sets   int
+	wait   chan struct{} // Get answers when it is closed
 }
 
 func (k *keychain) Get() (string, error) {
+	if k.wait != nil {
+		<-k.wait
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.gets++

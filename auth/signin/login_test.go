@@ -458,7 +458,7 @@ func TestTheBrowsersConnectionIsClosed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	conn := <-conns
-	defer conn.Close() //nolint:errcheck // it is only read
+	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if page, err := io.ReadAll(conn); err != nil || !strings.Contains(string(page), "The answer has arrived.") {
 		t.Errorf("got %q, %v", page, err)
