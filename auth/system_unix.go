@@ -86,7 +86,7 @@ func hasRoot(ids string) bool {
 // another's. What cannot be looked at is for who reads it to find. Source: OpenSSH, safe_path in misc.c.
 func distrust(path string, users []int) (why, fix string) {
 	at, rest := "/", strings.Split(path, "/")
-	for links := 0; links < maxLinks; {
+	for links := 0; links <= maxLinks; {
 		info, err := os.Lstat(at)
 		if err != nil {
 			return "", ""

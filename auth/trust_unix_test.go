@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,7 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 	}{
 		{"a file of one's own", func(t *testing.T, dir string) string { return touch(t, dir, "key") }, ""},
 		{"one that others can only read", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o644) }, ""},
+		{"one that others can run", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o755) }, ""},
 		{"one that a group can write", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o620) }, "can be changed by others (mode 0620)"},
 		{"one that all can write", func(t *testing.T, dir string) string { return chmod(t, touch(t, dir, "key"), 0o602) }, "can be changed by others (mode 0602)"},
 		{"in a folder that all can write", func(t *testing.T, dir string) string {
@@ -66,6 +68,14 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 			link(t, dir, "b", "a")
 			return link(t, dir, "a", "b")
 		}, ""},
+		{"through as many links as a system follows", func(t *testing.T, dir string) string {
+			chmod(t, touch(t, dir, "key"), 0o666)
+			path := "key"
+			for i := range maxLinks {
+				path = filepath.Base(link(t, dir, path, strconv.Itoa(i)))
+			}
+			return filepath.Join(dir, path)
+		}, "can be changed by others (mode 0666)"},
 		{"nowhere", func(_ *testing.T, dir string) string { return filepath.Join(dir, "no") }, ""},
 	}
 	for _, tt := range tests {
@@ -92,6 +102,26 @@ func TestWhoMayReplaceAKeyFile(t *testing.T) {
 			t.Errorf("got %q (fix: %s), want that it is another's", why, fix)
 		}
 	})
+	if os.Geteuid() == 0 { // who alone can give a file away
+		for name, make := range map[string]func(dir string) (given, path string){
+			"another user's folder": func(dir string) (given, path string) {
+				path = touch(t, dir, "theirs/key")
+				return filepath.Dir(path), path
+			},
+			"another user's link": func(dir string) (given, path string) {
+				path = link(t, dir, touch(t, dir, "key"), "theirs")
+				return path, path
+			},
+		} {
+			given, path := make(ownFolder(t))
+			if err := os.Lchown(given, stranger, -1); err != nil {
+				t.Fatal(err)
+			}
+			if why, _ := distrust(path, []int{0}); why != "lies behind "+given+", which belongs to another user" {
+				t.Errorf("%s: got %q", name, why)
+			}
+		}
+	}
 	t.Run("root's", func(t *testing.T) {
 		if why, _ := distrust("/", []int{0, stranger}); why != "" {
 			t.Errorf("got %q, want that root's are good for anybody", why)
@@ -119,7 +149,7 @@ func TestAContainerMayKnowNoRoot(t *testing.T) {
 		"         0       1000          1\n":                         true,  // the user is root inside
 		"      1000       1000          1\n":                         false, // Flatpak
 		"         1     100000      65535\n         0   1000    1\n": true,
-		"": false,
+		"": false, "\n": false,
 	} {
 		if got := hasRoot(ids); got != want {
 			t.Errorf("%q: has a root: %v, want %v", ids, got, want)
@@ -188,10 +218,15 @@ func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	m = newMachine(t)
-	m.values[fileVariable] = chmod(t, m.file(t, canary), 0o711) // to run it is not to read it
-	if got := m.Describe().Warnings(); len(got) > 0 {
-		t.Errorf("got %q, want no warning", got)
+	for mode, want := range map[os.FileMode]int{0o640: 1, 0o604: 1, 0o711: 0} { // to run it is not to read it
+		m := newMachine(t)
+		m.values[fileVariable] = chmod(t, m.file(t, canary), mode)
+		if _, err := m.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Describe().Warnings(); len(got) != want {
+			t.Errorf("%v: got %q, want %d warnings", mode, got, want)
+		}
 	}
 }
 
