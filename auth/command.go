@@ -16,8 +16,12 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// commandFor bounds how long a key command may take: it may ask a person.
-const commandFor = 60 * time.Second
+const (
+	// commandFor bounds how long a key command may take: it may ask a person.
+	commandFor = 60 * time.Second
+	// daemonFor is how long the output of what a command leaves behind is waited for.
+	daemonFor = 2 * time.Second
+)
 
 // errTooMuch ends a command that prints more than any key.
 var errTooMuch = errors.New("too much output")
@@ -126,7 +130,7 @@ func runCommand(ctx context.Context, words []string, stderr io.Writer) ([]byte, 
 	cmd.Stdout = &out
 	// Not the file itself: a daemon that the command leaves behind would keep the editor's pipe open.
 	cmd.Stderr = struct{ io.Writer }{stderr}
-	cmd.WaitDelay = 2 * time.Second
+	cmd.WaitDelay = daemonFor
 	asGroup(cmd)
 	release := bind(cmd)
 	err := cmd.Run()

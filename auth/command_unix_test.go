@@ -86,7 +86,7 @@ func TestACommandWithoutAKeySaysWhy(t *testing.T) {
 	}{
 		{"two lines", `printf '` + canary + `\nnotes\n'`, problem.KeyMissing, "prints 2 lines", "in one line"},
 		{"an exit code", `sh -c 'echo ` + canary + `; exit 3'`, problem.KeyMissing, "ended with exit code 3", "the editor's log"},
-		{"a signal", `sh -c 'kill -9 $$'`, problem.KeyMissing, "was killed before it had answered", ""},
+		{"a signal", `sh -c 'kill -9 $$'`, problem.KeyMissing, "was killed before it had answered", "try it in a terminal"},
 		{"no such program", "no-such-program-" + canary, problem.KeyMissing, "names a program that is not there", "whole path"},
 		{"no such program, with its path", folder + "/" + canary, problem.KeyMissing, "names a program that is not there", "whole path"},
 		{"a file that is no program", locked, problem.KeyMissing, "names a program that may not be run", "executable"},
@@ -95,7 +95,10 @@ func TestACommandWithoutAKeySaysWhy(t *testing.T) {
 		{"a home folder without a shell", `cat ~/no-such-key`, problem.KeyMissing, "ended with exit code", "and ~ write sh -c '…'"},
 		{"a pipe that is printed", `echo ` + canary + ` | head`, problem.KeyMalformed, "has a blank inside", "write sh -c '…'"},
 		{"an open quote", `sh -c 'echo`, problem.KeyMissing, "has a quote that is not closed", "close its quotes"},
-		{"an empty name", `'' x`, problem.KeyMissing, "names no program", ""},
+		{"an empty name", `'' x`, problem.KeyMissing, "names no program", "begin it with the name of a program"},
+		{"a line that goes on and ends", "\\\n", problem.KeyMissing, "names no program", "begin it with the name of a program"},
+		{"as much as is read", `sh -c 'head -c 65536 /dev/zero | tr "\0" a'`, problem.KeyMalformed, "is longer than any key", ""},
+		{"one byte more", `sh -c 'head -c 65537 /dev/zero | tr "\0" a'`, problem.KeyMissing, "prints more than a key", "in one line"},
 		{"a key that cannot be one", `echo lm_a b`, problem.KeyMalformed, "has a blank inside (copied completely?)", ""},
 	}
 	for _, tt := range tests {

@@ -76,7 +76,8 @@ func TestKeysCompareByWhatTheyAre(t *testing.T) {
 func TestParseTakesWhatStandsAroundAKeyAway(t *testing.T) {
 	for _, raw := range []string{
 		canary, canary + "\n", canary + "\r\n", "  " + canary + "\t", `"` + canary + `"`, `'` + canary + "'\n",
-		"\ufeff" + canary, "“" + canary + "”", "\u200b" + canary + "\u00a0", "`" + canary + "`", "\n\n\"" + canary + "\" \r\n",
+		"\ufeff" + canary, "“" + canary + "”", "\u200b" + canary + "\u00a0", "`" + canary + "`", "«" + canary + "»", "„" + canary + "‘", "‚" + canary + "’",
+		"\u200f" + canary + "\u200e", "\x00" + canary + "\x00", "\u2060" + canary + "\u2060", "\n\n\"" + canary + "\" \r\n",
 	} {
 		key, err := Parse(raw)
 		if err != nil || key.value() != canary {
@@ -113,6 +114,18 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"a blank inside", "lm_canary 5f1c0e9a", "has a blank inside (copied completely?)"},
 		{"a no-break space inside", "lm_canary\u00a05f1c0e9a", "has a blank inside (copied completely?)"},
 		{"two lines", canary + "\n" + canary, "has a line break inside (copied completely?)"},
+		{"a carriage return inside", "lm_canary\r5f1c0e9a", "has a line break inside (copied completely?)"},
+		{"a hyphen of a book before it", "\u2010" + canary, "has a non-ASCII character inside (copied completely?)"},
+		{"a grave accent inside", "lm_a`b", "other than letters, digits, _ and - inside"},
+		{"a brace inside", "lm_a{b", "other than letters, digits, _ and - inside"},
+		{"an at sign inside", "lm_a@b", "other than letters, digits, _ and - inside"},
+		{"a bracket inside", "lm_a[b", "other than letters, digits, _ and - inside"},
+		{"a slash inside", "lm_a/b", "other than letters, digits, _ and - inside"},
+		{"a colon inside", "lm_a:b", "other than letters, digits, _ and - inside"},
+		{"a colon behind", canary + ":", "other than letters, digits, _ and - inside"},
+		{"three words", "Bearer lm_a b", "has a blank inside"},
+		{"two words", "the " + canary, "has a blank inside"},
+		{"words about a key of yours", "this is your key: lm_a", "has a blank inside"},
 		{"a tab inside", "lm_canary\t5f1c0e9a", "has a blank inside (copied completely?)"},
 		{"a control character", "lm_canary\x015f1c0e9a", "has a control character inside (copied completely?)"},
 		{"an ellipsis from a shortened display", "lm_canary…2468", "has a non-ASCII character inside (copied completely?)"},
@@ -154,7 +167,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 		{"a line of a .env file", "LEADMAGIC_API_KEY=" + canary, "has its variable's name before it"},
 		{"a JSON file", `{"api_key":"` + canary + `"}`, "is JSON"},
 		{"a JSON list", `["` + canary + `"]`, "is JSON"},
-		{"a whole book", "lm_" + strings.Repeat("a", maxKey), "is longer than any key"},
+		{"a whole book", "lm_" + strings.Repeat("a", maxKey-2), "is longer than any key"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,6 +183,12 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 				t.Error("the problem shows the key")
 			}
 		})
+	}
+}
+
+func TestAKeyOfTheLargestSizeIsTaken(t *testing.T) {
+	if key := mustParse(t, Prefix+strings.Repeat("a", maxKey-len(Prefix))); len(key.value()) != maxKey {
+		t.Errorf("%d bytes of it are", len(key.value()))
 	}
 }
 

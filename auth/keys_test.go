@@ -294,3 +294,25 @@ func TestRedactTakesOutWhatWasFound(t *testing.T) {
 		t.Errorf("the text is not %q", want)
 	}
 }
+
+func TestWhatTheKeychainHoldsAndIsNoKey(t *testing.T) {
+	for secret, want := range map[string]string{
+		"lm_a b":               "the API key from the keychain of this system has a blank inside (copied completely?)",
+		"lm_your_api_key_here": "no LeadMagic API key is set: the keychain of this system holds a text that is a sample, not a key",
+	} {
+		m := newMachine(t)
+		m.chain.secret = secret
+		if _, err := m.Get(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestACommandThatCannotBeRunForAnyOtherReason(t *testing.T) {
+	m := newMachine(t)
+	m.command(func(context.Context) (string, error) { return "", errors.New("no room") })
+	_, err := m.Get(t.Context())
+	if p := problem.As(err); p == nil || p.What != "there is no LeadMagic API key: LEADMAGIC_API_KEY_COMMAND cannot be run" || p.Next != "try it in a terminal" {
+		t.Errorf("got %+v", p)
+	}
+}

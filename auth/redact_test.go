@@ -102,6 +102,28 @@ func TestKeysOfThePastAreTakenOut(t *testing.T) {
 	}
 }
 
+// A token comes by the hour: it takes the place of another one, and of a key only where all others are keys.
+func TestTheLastTokenIsTakenOutBesideManyKeys(t *testing.T) {
+	var keys []string
+	for i := range maxKnown {
+		keys = append(keys, fmt.Sprintf("lm_number_%06d", i))
+	}
+	r := redactorOf(t, keys...)
+	r.Add(Token("access-token"))
+	if got, want := string(r.Redact([]byte(keys[0]+" "+keys[1]+" access-token"))), keys[0]+" [redacted] [redacted]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestHowLongAKeyIsThatIsTakenOut(t *testing.T) {
+	for text, want := range map[string]bool{"lm_1": false, "lm_12": true, "1234567": false, "12345678": true} {
+		r := redactorOf(t, text)
+		if got := string(r.Redact([]byte(text))) == Redacted; got != want {
+			t.Errorf("%s is taken out: %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestWhatHasNoKeyIsNotCopied(t *testing.T) {
 	text := []byte(`{"text":"100 % of C:\\users \u00e4 lm_ …"}`)
 	(*Redactor)(nil).Add(mustParse(t, canary))

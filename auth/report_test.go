@@ -112,6 +112,7 @@ func TestAdviceFollowsWhatWasFound(t *testing.T) {
 		{"a reference in the file's variable", map[string]string{fileVariable: "${LEADMAGIC_API_KEY_FILE}"}, cursor, `"LEADMAGIC_API_KEY_FILE": "${env:LEADMAGIC_API_KEY_FILE}"`},
 		{"a reference in an editor that fills in none", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, desktop, "Claude Desktop fills in no references"},
 		{"a reference in an unknown editor", map[string]string{variable: "${LEADMAGIC_API_KEY}"}, Syntax{}, "set LEADMAGIC_API_KEY where the editor is started"},
+		{"two references", map[string]string{variable: "${LEADMAGIC_API_KEY}", fileVariable: "${LEADMAGIC_API_KEY_FILE}"}, cursor, `"LEADMAGIC_API_KEY": "${env:LEADMAGIC_API_KEY}"`},
 		{"a near miss", map[string]string{"LEADMAGIC_KEY": canary}, cursor, "name it LEADMAGIC_API_KEY instead of LEADMAGIC_KEY"},
 		{"a near miss of the file's variable", map[string]string{"LEADMAGIC_API_KEYFILE": "/key"}, Syntax{}, "name it LEADMAGIC_API_KEY_FILE instead of LEADMAGIC_API_KEYFILE"},
 		{"a near miss of the command's variable", map[string]string{"LEADMAGIC_KEY_CMD": "pass"}, Syntax{}, "name it LEADMAGIC_API_KEY_COMMAND instead of LEADMAGIC_KEY_CMD"},

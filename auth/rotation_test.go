@@ -111,7 +111,11 @@ func TestChangedLooksAtFilesEveryFiveSeconds(t *testing.T) {
 		if m.Changed() {
 			t.Error("the file was looked at again at once")
 		}
-		after(t, pollPause)
+		after(t, pollPause-1)
+		if m.Changed() {
+			t.Error("the file was looked at again too early")
+		}
+		after(t, 1)
 		if !m.Changed() || m.chain.asked.Load() != 1 {
 			t.Error("the change is not seen, or somebody was asked")
 		}
@@ -125,6 +129,83 @@ func TestChangedLooksAtFilesEveryFiveSeconds(t *testing.T) {
 		}
 		if key, err := m.Get(t.Context()); err != nil || key.value() != newer {
 			t.Errorf("the second key is not taken: %v", err)
+		}
+	})
+}
+
+// Who has rejected the key, and who has seen that its file is gone, agree that there is none.
+func TestAKeyWhoseFileIsGoneIsTakenAwayWhenThatIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		defer m.Close()
+		path := m.file(t, canary)
+		m.values[fileVariable] = path
+		used, err := m.Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		after(t, pollPause)
+		if !m.Changed() {
+			t.Error("it is not seen")
+		}
+		if _, found := m.Newer(t.Context(), used); found {
+			t.Error("a key is found in no file")
+		}
+		if _, err := m.Get(t.Context()); err == nil || m.Describe().Source != "" {
+			t.Errorf("got %v, and the key of %q", err, m.Describe().Source)
+		}
+	})
+}
+
+// To see whether something has changed nobody is asked, and what is not known is no change.
+func TestACommandIsNotRunToSeeWhetherItsKeyHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		defer m.Close()
+		m.command(says(canary))
+		if _, err := m.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		after(t, pollPause)
+		if m.Changed() || m.runs != 1 {
+			t.Errorf("it has changed, after %d runs", m.runs)
+		}
+	})
+}
+
+// What a reading is about to find is no change yet.
+func TestNothingHasChangedDuringAReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		defer m.Close()
+		m.command(says(canary))
+		used, err := m.Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time30(t)
+		answer := make(chan string)
+		m.print = func(context.Context) (string, error) { return <-answer, nil }
+		found := make(chan bool)
+		go func() {
+			_, ok := m.Newer(t.Context(), used)
+			found <- ok
+		}()
+		synctest.Wait()
+		path := m.file(t, newer)
+		m.values[fileVariable] = path
+		if m.Changed() {
+			t.Error("it has changed, while it is read")
+		}
+		answer <- canary
+		if <-found {
+			t.Error("the same key is taken for a newer one")
+		}
+		if !m.Changed() {
+			t.Error("it has not changed afterwards")
 		}
 	})
 }

@@ -5,12 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
 func TestAKeyIsKeptWhereASessionFindsIt(t *testing.T) {
@@ -85,6 +92,19 @@ func TestAKeyThatCannotBeKeptSaysWhy(t *testing.T) {
 			}
 		}, "an older one comes before it"},
 	}
+	if runtime.GOOS == "linux" {
+		tests = append(tests, struct {
+			name    string
+			private bool
+			spoil   func(t *testing.T, m *machine)
+			want    string
+		}{"a folder in which not even root makes a file", true, func(t *testing.T, m *machine) {
+			folder := filepath.Dir(m.store().Files()[0])
+			if err := errors.Join(os.MkdirAll(filepath.Dir(folder), 0o700), os.Symlink("/proc", folder)); err != nil {
+				t.Fatal(err)
+			}
+		}, "writing the private file"})
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
@@ -92,6 +112,9 @@ func TestAKeyThatCannotBeKeptSaysWhy(t *testing.T) {
 			place, err := m.Keep(t.Context(), mustParse(t, canary), tt.private)
 			if err == nil || place != "" || !strings.Contains(err.Error(), tt.want) || leaks(err.Error()) {
 				t.Errorf("kept in %q, %v; want %q", place, err, tt.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(m.store().Files()[0]), ".key-*")); len(left) > 0 {
+				t.Errorf("%q is left behind", left)
 			}
 		})
 	}
@@ -224,5 +247,159 @@ func TestTheSystemsKeychainIsNotLookedForWithoutABus(t *testing.T) {
 				t.Errorf("got %v where there is none", err)
 			}
 		}
+	}
+}
+
+func TestAStoreIsReadAndReached(t *testing.T) {
+	m := newMachine(t)
+	s := m.store()
+	locked := errors.New("locked")
+	for _, tt := range []struct {
+		name        string
+		secret      string
+		err         error
+		wantErr     error // of Read
+		unreachable error // of Reach
+	}{
+		{"nothing", "", nil, nil, nil},
+		{"a keychain that has it", canary, nil, nil, nil},
+		{"no keychain", "", ErrNoKeychain, nil, ErrNoKeychain},
+		{"a keychain that is locked", "", locked, locked, locked},
+	} {
+		m.chain.secret, m.chain.err = tt.secret, tt.err
+		if secret, path, err := s.Read(t.Context()); secret != tt.secret || path != "" || !errors.Is(err, tt.wantErr) || err != nil && err.Error() != "reading the keychain: locked" {
+			t.Errorf("%s: read from %q, %v", tt.name, path, err)
+		}
+		if err := s.Reach(t.Context(), false); !errors.Is(err, tt.unreachable) {
+			t.Errorf("%s: reached with %v", tt.name, err)
+		}
+		if err := s.Reach(t.Context(), true); err != nil {
+			t.Errorf("%s: the private file is reached with %v", tt.name, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(s.Files()[0])); err != nil || len(left) > 0 {
+		t.Errorf("%v is left behind, %v", left, err)
+	}
+	place, err := s.Keep(t.Context(), canary, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret, path, err := s.Read(t.Context()); secret != canary || path != place || err != nil {
+		t.Errorf("read from %q, %v; want it from %q", path, err, place)
+	}
+	if err := os.WriteFile(place, make([]byte, maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secret, path, err := s.Read(t.Context())
+	if p := problem.As(err); secret != "" || path != "" || p == nil || p.Code != problem.BadSetting || p.What != place+" is too large to be a key alone" || p.Next == "" {
+		t.Errorf("a file that cannot be used: read from %q, %v", path, err)
+	}
+}
+
+func TestASecretThatIsNotGivenBackIsNotKept(t *testing.T) {
+	m := newMachine(t)
+	_, err := m.store().Keep(t.Context(), " "+canary, true)
+	if err == nil || err.Error() != "the private file cannot be read back: it holds something else" {
+		t.Errorf("got %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(m.store().Files()[0])); err != nil || len(left) > 0 {
+		t.Errorf("%v is left behind, %v", left, err)
+	}
+}
+
+// The variable that moves the config folder may have been set or not when the key was kept, and a write may have been cut off.
+func TestForgetRemovesFromAllFolders(t *testing.T) {
+	m := newMachine(t)
+	if _, err := m.Keep(t.Context(), mustParse(t, canary), true); err != nil {
+		t.Fatal(err)
+	}
+	name := "XDG_CONFIG_HOME"
+	if runtime.GOOS == "windows" {
+		name = "APPDATA"
+	}
+	m.values[name] = filepath.Join(m.dir, "moved")
+	files := m.store().Files()
+	if runtime.GOOS == "darwin" {
+		return // where none moves it
+	}
+	if err := os.MkdirAll(filepath.Dir(files[0]), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(filepath.Dir(files[1]), ".key-123")
+	if err := errors.Join(os.WriteFile(files[0], []byte(newer), 0o600), os.WriteFile(left, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if places, err := m.Remove(t.Context()); err != nil || !slices.Equal(places, []string{privateName}) {
+		t.Errorf("from %q, %v", places, err)
+	}
+	for _, path := range append(files, left) {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+}
+
+// alone runs the test that calls it again, in a process of its own that a shell starts after setup.
+func alone(t *testing.T, setup string) (isAlone bool) {
+	t.Helper()
+	const name = "AUTH_TEST_ALONE"
+	if os.Getenv(name) == t.Name() {
+		return true
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", setup+`exec "$0" "$@"`, os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), name+"="+t.Name())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	return false
+}
+
+func TestADiskThatIsFullKeepsNothing(t *testing.T) {
+	if runtime.GOOS == "windows" || !alone(t, "ulimit -f 0; ") {
+		return // where no process has a limit for its files
+	}
+	signal.Ignore(syscall.Signal(25)) // SIGXFSZ, so that a write beyond the limit has an error
+	m := newMachine(t)
+	_, err := m.Keep(t.Context(), mustParse(t, canary), true)
+	for _, err := range []error{err, m.store().Reach(t.Context(), true)} {
+		if err == nil || !strings.HasPrefix(err.Error(), "writing the private file: ") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(m.store().Files()[0])); err != nil || len(left) > 0 {
+		t.Errorf("%v is left behind, %v", left, err)
+	}
+}
+
+func TestASystemKeychainWithoutAnEntry(t *testing.T) {
+	if runtime.GOOS == "windows" || !alone(t, "") { // what takes the keychain's place stays there
+		return
+	}
+	keyring.MockInit()
+	s := systemKeychain{variable}
+	if secret, err := s.Get(); secret != "" || err != nil {
+		t.Errorf("Get: got %v", err)
+	}
+	if err := s.Delete(); err != nil {
+		t.Errorf("Delete: got %v", err)
+	}
+	if err := s.Set(canary); err != nil {
+		t.Fatal(err)
+	}
+	if secret, err := s.Get(); secret != canary || err != nil {
+		t.Errorf("Get: it is not there, %v", err)
+	}
+	if secret, err := (systemKeychain{"another"}).Get(); secret != "" || err != nil {
+		t.Errorf("Get: another account has it, or %v", err)
+	}
+	if err := s.Delete(); err != nil {
+		t.Errorf("Delete: got %v", err)
+	}
+	if secret, err := s.Get(); secret != "" || err != nil {
+		t.Errorf("Get: it is still there, or %v", err)
+	}
+	keyring.MockInitWithError(errors.New("locked"))
+	if err := s.Delete(); err == nil {
+		t.Error("Delete: nothing was removed")
 	}
 }

@@ -135,9 +135,12 @@ func closeBody(req *http.Request) {
 	}
 }
 
+// maxDiscard is how much is read of a body that nobody wants.
+const maxDiscard = 64 << 10
+
 // discard reads what is left of a short body, so that its connection can be used again.
 func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, 64<<10)
+	_, _ = io.CopyN(io.Discard, body, maxDiscard)
 	_ = body.Close()
 }
 
@@ -164,7 +167,7 @@ func CheckOrigin(raw string) (*url.URL, error) {
 		{u.Scheme != "https" && u.Scheme != "http", "it is not a web address", form},
 		{host == "", "it names no host", form},
 		{u.User != nil, "it has a user name or password in it", "leave that out: the API key is what LeadMagic asks for"},
-		{u.Fragment != "" || u.RawFragment != "", "it has a # part, which no server sees", "leave out # and what follows"},
+		{u.Fragment != "", "it has a # part, which no server sees", "leave out # and what follows"},
 		{strings.ContainsFunc(host, strange), "its host has letters that are not ASCII", "write the host in its xn-- form"},
 		{err != nil || port == 0, "its port is no port", "use a port from 1 to 65535, or none"},
 		{!IsSecure(u), "it is not https, so the API key could be read on the way", "write https://; http is for this machine alone"},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -409,3 +410,73 @@ func BenchmarkTransport(b *testing.B) {
 		})
 	}
 }
+
+// credentials have another key after a refusal, and know of what they were told.
+type credentials struct {
+	statuses []int
+	requests []*http.Request
+}
+
+func (*credentials) Get(context.Context) (Key, error)       { return Token("first"), nil }
+func (*credentials) Newer(context.Context, Key) (Key, bool) { return Token("second"), true }
+func (c *credentials) Answered(res *http.Response) {
+	c.statuses, c.requests = append(c.statuses, res.StatusCode), append(c.requests, res.Request)
+}
+
+func TestEachResponseIsToldOf(t *testing.T) {
+	for name, body := range map[string]io.ReadCloser{"no body": nil, "an empty body": http.NoBody} {
+		keys := &credentials{}
+		transport := &Transport{
+			Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "Authorization", Keys: keys,
+			Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+				status := http.StatusUnauthorized
+				if r.Header.Get("Authorization") == "Bearer second" {
+					status = http.StatusOK
+				}
+				if r.Header.Get("User-Agent") != "of the caller" {
+					t.Errorf("%s: the user agent is %q", name, r.Header.Get("User-Agent"))
+				}
+				return &http.Response{StatusCode: status, Header: http.Header{"Location": {"/other"}}, Body: http.NoBody, Request: r}, nil
+			}),
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://x.example/mcp", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("User-Agent", "of the caller")
+		req.GetBody = nil
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = readAll(t, res)
+		if !slices.Equal(keys.statuses, []int{http.StatusUnauthorized, http.StatusOK}) || !slices.Equal(keys.requests, []*http.Request{req, req}) {
+			t.Errorf("%s: responses with %v were told of", name, keys.statuses)
+		}
+		if res.StatusCode != http.StatusOK || res.Header.Get("Location") != "/other" {
+			t.Errorf("%s: got %d, and %q for its place", name, res.StatusCode, res.Header.Get("Location"))
+		}
+	}
+}
+
+// What is not wanted of an answer is not waited for without end.
+func TestARefusalWithoutEndIsNotReadToItsEnd(t *testing.T) {
+	endless := &closing{Reader: endless{}}
+	transport := &Transport{
+		Origin: &url.URL{Scheme: "https", Host: "x.example"}, Header: "Authorization", Keys: &credentials{},
+		Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Authorization") == "Bearer first" {
+				return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{}, Body: endless}, nil
+			}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+		}),
+	}
+	res, err := transport.RoundTrip(post(t, transport.Origin, "{}"))
+	if err != nil || readAll(t, res) != "" || !endless.closed {
+		t.Errorf("got %v, closed: %v", err, endless.closed)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
