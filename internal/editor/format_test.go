@@ -2,6 +2,7 @@ package editor
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -195,6 +196,75 @@ func TestSetWritesAsTheFileIsWritten(t *testing.T) {
 	}
 }
 
+func TestSetWritesListsAndObjectsAsTheFileDoes(t *testing.T) {
+	for _, tt := range []struct{ name, doc, want string }{
+		{"one line without blanks", "{\"s\":{\"b\":{}}}", "{\"s\":{\"b\":{},\"n\":{\"c\":\"x\",\"e\":{\"A\":\"b\"},\"l\":[\"a\",\"b\"]}}}"},
+		{"one line with blanks", "{\"s\": {\"b\": {}}}", "{\"s\": {\"b\": {}, \"n\": {\"c\": \"x\", \"e\": {\"A\": \"b\"}, \"l\": [\"a\", \"b\"]}}}"},
+		{"a trailing comma in one line", "{\"s\":{\"b\":{},},}", "{\"s\":{\"b\":{},\"n\":{\"c\":\"x\",\"e\":{\"A\":\"b\"},\"l\":[\"a\",\"b\"]},},}"},
+		{"a trailing comma behind a blank", "{\"s\":{\"b\":{} , }}", "{\"s\":{\"b\":{} ,\"n\":{\"c\":\"x\",\"e\":{\"A\":\"b\"},\"l\":[\"a\",\"b\"]}, }}"},
+		{"an entry in one line without blanks", "{\"s\":{\"n\":{\"old\":1},\"b\":{}}}", "{\"s\":{\"n\":{\"c\":\"x\",\"e\":{\"A\":\"b\"},\"l\":[\"a\",\"b\"]},\"b\":{}}}"},
+		{"an entry in one line with blanks", "{\"s\": {\"n\": {\"old\": 1}}}", "{\"s\": {\"n\": {\"c\": \"x\", \"e\": {\"A\": \"b\"}, \"l\": [\"a\", \"b\"]}}}"},
+		{"an entry of several lines behind others in the first", "{\"s\": {\"n\": {\n  \"old\": 1\n}}}", "{\"s\": {\"n\": {\n  \"c\": \"x\",\n  \"e\": {\n    \"A\": \"b\"\n  },\n  \"l\": [\"a\", \"b\"]\n}}}"},
+		{"an entry that is no object", "{\n  \"s\": {\n    \"n\": 5\n  }\n}", "{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
+		{"several members in one of several lines", "{\n  \"s\": { \"b\": 1, \"c\": 2\n  }\n}", "{\n  \"s\": { \"b\": 1, \"c\": 2,\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
+		{"a brace behind the last member", "{\n  \"a\": 1 }", "{\n  \"a\": 1, \"s\": {\"n\": {\"c\": \"x\", \"e\": {\"A\": \"b\"}, \"l\": [\"a\", \"b\"]}} }"},
+		{"a blank in the only object", "{\"s\": {}}", "{\"s\": {\"n\": {\"c\": \"x\", \"e\": {\"A\": \"b\"}, \"l\": [\"a\", \"b\"]}}}"},
+		{"no blank anywhere", "{\"s\":{}}", "{\"s\":{\"n\":{\"c\":\"x\",\"e\":{\"A\":\"b\"},\"l\":[\"a\",\"b\"]}}}"},
+		{"an empty object in two lines", "{\"s\": {\n}}", "{\"s\": {\n  \"n\": {\n    \"c\": \"x\",\n    \"e\": {\n      \"A\": \"b\"\n    },\n    \"l\": [\"a\", \"b\"]\n  }\n}}"},
+		{"Windows line ends in an empty object", "{\r\n}", "{\r\n  \"s\": {\r\n    \"n\": {\r\n      \"c\": \"x\",\r\n      \"e\": {\r\n        \"A\": \"b\"\r\n      },\r\n      \"l\": [\"a\", \"b\"]\r\n    }\r\n  }\r\n}"},
+		{"a comment without a line end", "// c", "// c\n{\n  \"s\": {\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
+		{"a comment in an empty object", "{\n  \"s\": {/* c */}\n}", "{\n  \"s\": {/* c */\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
+		{"comments behind the last member", "{\n  \"s\": {\n    \"b\": {} /* c */, // e\n    // d\n  }\n}", "{\n  \"s\": {\n    \"b\": {} /* c */, // e\n    // d\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    },\n  }\n}"},
+		{"comments behind a last member without a comma", "{\n  \"s\": {\n    \"b\": {} // c\n    // d\n  }\n}", "{\n  \"s\": {\n    \"b\": {}, // c\n    // d\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
+		{"a step that only a later line shows", "{\"a\":1,\n    \"b\": 2,\n    \"s\": {\n    }\n}", "{\"a\":1,\n    \"b\": 2,\n    \"s\": {\n        \"n\": {\n            \"c\": \"x\",\n            \"e\": {\n                \"A\": \"b\"\n            },\n            \"l\": [\"a\", \"b\"]\n        }\n    }\n}"},
+		{"a brace that is further in than the member above", "{\"a\":1\n  }", "{\"a\":1,\n    \"s\": {\n      \"n\": {\n        \"c\": \"x\",\n        \"e\": {\n          \"A\": \"b\"\n        },\n        \"l\": [\"a\", \"b\"]\n      }\n    }\n  }"},
+		{"tabs within blanks", "  {\n  \t\"a\": 1\n  }", "  {\n  \t\"a\": 1,\n  \t\"s\": {\n  \t\t\"n\": {\n  \t\t\t\"c\": \"x\",\n  \t\t\t\"e\": {\n  \t\t\t\t\"A\": \"b\"\n  \t\t\t},\n  \t\t\t\"l\": [\"a\", \"b\"]\n  \t\t}\n  \t}\n  }"},
+	} {
+		got, err := jsonFormat{}.set([]byte(tt.doc), []string{"s", "n"}, Object{{"c", "x"}, {"e", Object{{"A", "b"}}}, {"l", []any{"a", "b"}}})
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s\n(%v)", tt.name, got, tt.want, err)
+		}
+	}
+}
+
+// Brackets count where they are brackets: neither in a text nor in a comment, wherever these begin and end.
+func TestHowDeepAFileMayNest(t *testing.T) {
+	open, closed := strings.Repeat("[", maxDepth), strings.Repeat("]", maxDepth)
+	for name, tt := range map[string]struct {
+		doc     string
+		refused int // the column; 0: it is read
+	}{
+		"as deep as it may be":   {`{"a":` + open[1:] + closed[1:] + `}`, 0},
+		"one deeper":             {`{"a":` + open + closed + `}`, 5 + maxDepth},
+		"objects":                {strings.Repeat(`{"a":`, maxDepth) + "1" + strings.Repeat("}", maxDepth), 0},
+		"objects, one deeper":    {strings.Repeat(`{"a":`, maxDepth) + "{}" + strings.Repeat("}", maxDepth), 5*maxDepth + 1},
+		"many beside each other": {`{"a":[` + strings.Repeat("[],{},", maxDepth) + `]}`, 0},
+		"in a text":              {`{"a":"` + open + `"}`, 0},
+		"in a text with a quote": {`{"a":"\"` + open + `"}`, 0},
+		"behind a text that ends with a backslash":    {`{"a":"\\","b":` + open + closed + `}`, 14 + maxDepth},
+		"behind a text with closing brackets":         {`{"a":"` + closed + `","b":` + open + closed + `}`, 12 + 2*maxDepth},
+		"in a comment":                                {`{/* ` + open + ` */}`, 0},
+		"in a comment of one line":                    {"{// " + open + "\n}", 0},
+		"in a comment that begins with a slash":       {`{/*/ ` + open + ` */}`, 0},
+		"in a comment that never ends":                {`{/* ` + open, -1},
+		"in a text behind a comment":                  {`{/**/"` + open + `":1}`, 0},
+		"in a text behind a comment of one line":      {"{//\n\"" + open + "\":1}", 0},
+		"behind a comment":                            {`{/**/"a":` + open + closed + `}`, 9 + maxDepth},
+		"behind two comments":                         {`{/**//**/"a":` + open + closed + `}`, 13 + maxDepth},
+		"behind a comment with a quote":               {`{/*"*/"a":` + open + closed + `}`, 10 + maxDepth},
+		"behind a comment of one line":                {"{//\n\"a\":" + open + closed + "}", 4 + maxDepth},
+		"behind a comment of one line, with brackets": {"{// ]]]]\n\"a\":" + open + closed + "}", 4 + maxDepth},
+		"behind a slash in a text":                    {`{"a":"//","b":` + open + closed + `}`, 14 + maxDepth},
+	} {
+		_, err := jsonFormat{}.decode([]byte(tt.doc))
+		syntax, refused := errors.AsType[*SyntaxError](err)
+		deep := refused && syntax.Problem == "nested deeper than 1000 levels"
+		if deep != (tt.refused > 0) || deep && syntax.Column != tt.refused || (err == nil) != (tt.refused == 0) {
+			t.Errorf("%s: got %v, want column %d", name, err, tt.refused)
+		}
+	}
+}
+
 func TestRemoveTakesOnlyTheEntry(t *testing.T) {
 	tests := []struct {
 		name, doc, want string
@@ -206,6 +276,26 @@ func TestRemoveTakesOnlyTheEntry(t *testing.T) {
 		{"the last in one line with a trailing comma", `{"s":{"a":{},"n":{},}}`, `{"s":{"a":{},}}`},
 		{"a comment behind it stays", "{\n  \"s\": {\n    \"a\": {},\n    \"n\": {}, // mine\n    \"b\": {}\n  }\n}", "{\n  \"s\": {\n    \"a\": {},\n    // mine\n    \"b\": {}\n  }\n}"},
 		{"a comment before its comma stays", "{\"s\":{\"n\":{} /* c */ ,\"b\":{}}}", "{\"s\":{/* c */ \"b\":{}}}"},
+		{"the last of several lines", "{\n  \"s\": {\n    \"a\": {},\n    \"n\": {}\n  }\n}", "{\n  \"s\": {\n    \"a\": {}\n  }\n}"},
+		{"a comment between the comma and the last", "{\"s\": {\"a\": {}, /* c */ \"n\": {}}}", "{\"s\": {\"a\": {} /* c */ }}"},
+		{"a comma in the next line", "{\"s\": {\n    \"n\": {}\n    , \"b\": {}\n}}", "{\"s\": {\n    \"b\": {}\n}}"},
+		{"a comma in the line before", "{\"s\": {\"a\": {}\n    , \"n\": {}\n}}", "{\"s\": {\"a\": {}\n    \n}}"},
+		{"a comment behind the last in one line", "{\"s\": {\"a\": {}, \"n\": {} /* c */}}", "{\"s\": {\"a\": {} /* c */}}"},
+		{"comments behind both", "{\"s\": {\"a\": {}, // of a\n    \"n\": {} // of n\n}}", "{\"s\": {\"a\": {} // of a\n     // of n\n}}"},
+		{"the first of a line of its own", "{\"s\": {\n  \"n\": {}, \"b\": {}\n}}", "{\"s\": {\n  \"b\": {}\n}}"},
+		{"the last of a line", "{\"s\": {\n  \"a\": {}, \"n\": {}\n}}", "{\"s\": {\n  \"a\": {}\n}}"},
+		{"a brace in its line", "{\"s\": {\n  \"a\": {},\n  \"n\": {}, }}", "{\"s\": {\n  \"a\": {},\n   }}"},
+		{"the only one, with a comment", "{\"s\": {\n  \"n\": {}, // c\n}}", "{\"s\": {\n   // c\n}}"},
+		{"a tab behind it", "{\"s\": {\"n\": {},\t\"b\": {}}}", "{\"s\": {\"b\": {}}}"},
+		{"the only one, before others", "{\"s\": {\"n\": {}}, \"a\": 1}", "{\"a\": 1}"},
+		{"the only one, behind others", "{\"a\": 1, \"s\": {\"n\": {}}}", "{\"a\": 1}"},
+		{"the only one, under a comment", "{\n  \"s\": {\n    // c\n    \"n\": {}\n  }\n}", "{\n  \"s\": {\n    // c\n  }\n}"},
+		{"nothing else but comments", "// c\n{\"s\": {\"n\": {}}}\n// d\n", "// c\n// d\n"},
+		{"nothing else, with a line end of Windows", "{\"s\": {\"n\": {}}}\r\n", ""},
+		{"nothing else but a comment before it", "// c\n{\"s\": {\"n\": {}}}", "// c"},
+		{"comments behind a trailing comma", "{\n  \"s\": {\n    \"a\": {}, // c\n    \"n\": {}, // d\n  },\n}", "{\n  \"s\": {\n    \"a\": {}, // c\n     // d\n  },\n}"},
+		{"a comma behind a blank", "{\n  \"s\": {\n    \"a\": {}, \"n\": {} , // d\n  },\n}", "{\n  \"s\": {\n    \"a\": {}, // d\n  },\n}"},
+		{"comments before the commas", "{\n  \"s\": {\n    \"a\": {} /* x */ ,\n    \"n\": {} /* y */ ,\n  },\n}", "{\n  \"s\": {\n    \"a\": {} /* x */ ,\n     /* y */ \n  },\n}"},
 		{"no entry, no change", `{"s": {"b": {}}}`, `{"s": {"b": {}}}`},
 		{"no servers, no change", `{"a": 1}`, `{"a": 1}`},
 	}
@@ -372,6 +462,205 @@ func TestQuestionsOfAnotherKindAreLeftAlone(t *testing.T) {
 		}
 		if got, err := e.without(set, Name, []byte(doc)); err != nil || string(got) != doc {
 			t.Errorf("%s became %s (%v)", doc, got, err)
+		}
+	}
+}
+
+func TestTheQuestionIsWrittenAsTheFileIs(t *testing.T) {
+	for _, tt := range []struct{ name, doc, want string }{
+		{"no file", "", "{\n  \"inputs\": [{\n    \"type\": \"promptString\",\n    \"id\": \"leadmagic-key\",\n    \"description\": \"LeadMagic API key\",\n    \"password\": true\n  }],\n  \"servers\": {\n    \"leadmagic\": {\n      \"type\": \"stdio\",\n      \"command\": \"x\",\n      \"env\": {\n        \"LEADMAGIC_API_KEY\": \"${input:leadmagic-key}\"\n      }\n    }\n  }\n}\n"},
+		{"no list", "{\"servers\":{}}", "{\"servers\":{\"leadmagic\":{\"type\":\"stdio\",\"command\":\"x\",\"env\":{\"LEADMAGIC_API_KEY\":\"${input:leadmagic-key}\"}}},\"inputs\":[{\"type\":\"promptString\",\"id\":\"leadmagic-key\",\"description\":\"LeadMagic API key\",\"password\":true}]}"},
+		{"an empty list", "{\"inputs\":[],\"servers\":{}}", "{\"inputs\":[{\"type\":\"promptString\",\"id\":\"leadmagic-key\",\"description\":\"LeadMagic API key\",\"password\":true}],\"servers\":{\"leadmagic\":{\"type\":\"stdio\",\"command\":\"x\",\"env\":{\"LEADMAGIC_API_KEY\":\"${input:leadmagic-key}\"}}}}"},
+		{"a list in one line without blanks", "{\"inputs\":[1,2],\"servers\":{\"b\":{}}}", "{\"inputs\":[1,2,{\"type\":\"promptString\",\"id\":\"leadmagic-key\",\"description\":\"LeadMagic API key\",\"password\":true}],\"servers\":{\"b\":{},\"leadmagic\":{\"type\":\"stdio\",\"command\":\"x\",\"env\":{\"LEADMAGIC_API_KEY\":\"${input:leadmagic-key}\"}}}}"},
+		{"one of a list without blanks", "{\"inputs\":[1],\"servers\":{\"b\":{}}}", "{\"inputs\":[1,{\"type\":\"promptString\",\"id\":\"leadmagic-key\",\"description\":\"LeadMagic API key\",\"password\":true}],\"servers\":{\"b\":{},\"leadmagic\":{\"type\":\"stdio\",\"command\":\"x\",\"env\":{\"LEADMAGIC_API_KEY\":\"${input:leadmagic-key}\"}}}}"},
+		{"a list in one line with blanks", "{\"inputs\": [1, 2], \"servers\": {\"b\": {}}}", "{\"inputs\": [1, 2, {\"type\": \"promptString\", \"id\": \"leadmagic-key\", \"description\": \"LeadMagic API key\", \"password\": true}], \"servers\": {\"b\": {}, \"leadmagic\": {\"type\": \"stdio\", \"command\": \"x\", \"env\": {\"LEADMAGIC_API_KEY\": \"${input:leadmagic-key}\"}}}}"},
+		{"a trailing comma", "{\"inputs\": [1,], \"servers\": {}}", "{\"inputs\": [1, {\"type\": \"promptString\", \"id\": \"leadmagic-key\", \"description\": \"LeadMagic API key\", \"password\": true},], \"servers\": {\"leadmagic\": {\"type\": \"stdio\", \"command\": \"x\", \"env\": {\"LEADMAGIC_API_KEY\": \"${input:leadmagic-key}\"}}}}"},
+		{"a list in several lines", "{\n  \"inputs\": [\n    {\"id\": \"a\"}\n  ],\n  \"servers\": {}\n}\n", "{\n  \"inputs\": [\n    {\"id\": \"a\"},\n    {\n      \"type\": \"promptString\",\n      \"id\": \"leadmagic-key\",\n      \"description\": \"LeadMagic API key\",\n      \"password\": true\n    }\n  ],\n  \"servers\": {\n    \"leadmagic\": {\n      \"type\": \"stdio\",\n      \"command\": \"x\",\n      \"env\": {\n        \"LEADMAGIC_API_KEY\": \"${input:leadmagic-key}\"\n      }\n    }\n  }\n}\n"},
+		{"a question that is there", "{\"inputs\": [{\"id\": \"a\"}, {\"id\": \"leadmagic-key\", \"type\": \"mine\"}], \"servers\": {}}", "{\"inputs\": [{\"id\": \"a\"}, {\"id\": \"leadmagic-key\", \"type\": \"mine\"}], \"servers\": {\"leadmagic\": {\"type\": \"stdio\", \"command\": \"x\", \"env\": {\"LEADMAGIC_API_KEY\": \"${input:leadmagic-key}\"}}}}"},
+		{"a byte order mark", "\ufeff{\"inputs\":[1],\"servers\":{\"b\":{}}}", "\ufeff{\"inputs\":[1,{\"type\":\"promptString\",\"id\":\"leadmagic-key\",\"description\":\"LeadMagic API key\",\"password\":true}],\"servers\":{\"b\":{},\"leadmagic\":{\"type\":\"stdio\",\"command\":\"x\",\"env\":{\"LEADMAGIC_API_KEY\":\"${input:leadmagic-key}\"}}}}"},
+	} {
+		got, err := lookup(t, "vscode").with([]byte(tt.doc), Name, Command{Path: "x", Vars: []string{KeyVariable}, Prompt: true})
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s\n(%v)", tt.name, got, tt.want, err)
+		}
+	}
+	for doc, want := range map[string]string{
+		`{"inputs": {}}`:   `line 1, column 12: "inputs" is an object, where a list is due`,
+		`{"inputs": true}`: `line 1, column 12: "inputs" is true or false, where a list is due`,
+		`{"inputs": 5}`:    `line 1, column 12: "inputs" is a number, where a list is due`,
+	} {
+		if _, err := lookup(t, "vscode").with([]byte(doc), Name, Command{Path: "x", Prompt: true}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", doc, err, want)
+		}
+	}
+}
+
+func TestSetWritesATableOfTOML(t *testing.T) {
+	for _, tt := range []struct{ name, doc, want string }{
+		{"no file", "", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+		{"a last line that ends", "a = 1\n", "a = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+		{"a last line that does not end", "a = 1", "a = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true"},
+		{"line ends of Windows", "a = 1\r\nb = 2\r\n", "a = 1\r\nb = 2\r\n\r\n[s.n]\r\nc = \"x\"\r\ne = { A = \"b\", B = \"c\" }\r\nl = [\"a\", \"b\"]\r\nt = true\r\n"},
+		{"line ends of Windows and none at the end", "a = 1\r\nb = 2\r\nc = 3", "a = 1\r\nb = 2\r\nc = 3\r\n\r\n[s.n]\r\nc = \"x\"\r\ne = { A = \"b\", B = \"c\" }\r\nl = [\"a\", \"b\"]\r\nt = true"},
+		{"an entry in the middle", "[s.n]\nold = 1\n\n[s.b]\nc = 2\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n\n[s.b]\nc = 2\n"},
+		{"an entry at the end of a file that does not end", "[s.b]\nc = 2\n\n[s.n]\nold = 1", "[s.b]\nc = 2\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true"},
+		{"an entry in two places", "[s.n]\nold = 1\n\n[s.b]\nc = 2\n\n[s.n.e]\nA = 'b'\n# of d\n[s.d]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n\n[s.b]\nc = 2\n\n# of d\n[s.d]\n"},
+		{"comments in an entry", "[s.n] # c\n# d\nold = 1 # e\n# f\n\n[s.b]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n# f\n\n[s.b]\n"},
+		{"dotted keys", "s.n.old = 1\na = 1\ns.n.x = 2\n", "a = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+		{"an inline table", "[s]\nn = { old = 1 } # c\nb = { c = 2 }\n", "[s]\nb = { c = 2 }\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+		{"a value of several lines", "[s.n]\nold = \"\"\"\n[s.n]\n\"\"\"\n[s.b]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n[s.b]\n"},
+		{"a byte order mark", "\ufeffa = 1\n", "\ufeffa = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+		{"servers in a table of their own", "[s]\nx = 1\n", "[s]\nx = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
+	} {
+		got, err := tomlFormat{}.set([]byte(tt.doc), []string{"s", "n"}, Object{{"c", "x"}, {"e", Object{{"A", "b"}, {"B", "c"}}}, {"l", []any{"a", "b"}}, {"t", true}})
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s\n(%v)", tt.name, got, tt.want, err)
+		}
+	}
+}
+
+func TestRemoveTakesATableOfTOML(t *testing.T) {
+	for _, tt := range []struct{ name, doc, want string }{
+		{"nothing else", "[s.n]\nx = 1\n", ""},
+		{"at the end", "a = 1\n\n[s.n]\nx = 1\n", "a = 1\n"},
+		{"at the end of a file that does not end", "a = 1\n\n[s.n]\nx = 1", "a = 1"},
+		{"at the end, directly behind a line", "a = 1\n[s.n]\nx = 1\n", "a = 1\n"},
+		{"line ends of Windows", "a = 1\r\n\r\n[s.n]\r\nx = 1\r\n\r\n[s.b]\r\n", "a = 1\r\n\r\n[s.b]\r\n"},
+		{"the first, before a blank line", "\n[s.n]\nx = 1\n\n[s.b]\n", "\n[s.b]\n"},
+		{"two blank lines", "a = 1\n\n\n[s.n]\nx = 1\n\n\n[s.b]\n", "a = 1\n\n\n\n[s.b]\n"},
+		{"a comment above it", "# of n\n[s.n]\nx = 1\n[s.b]\n", "# of n\n[s.b]\n"},
+		{"a byte order mark", "\ufeff[s.n]\nx = 1\n[s.b]\n", "\ufeff[s.b]\n"},
+		{"dotted keys apart", "s.n.x = 1\na = 1\ns.n.y = 2\n", "a = 1\n"},
+		{"no entry", "[s.b]\nc = 2", "[s.b]\nc = 2"},
+	} {
+		got, err := tomlFormat{}.remove([]byte(tt.doc), []string{"s", "n"}, nil)
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got %q, want %q (%v)", tt.name, got, tt.want, err)
+		}
+	}
+}
+
+func TestWhereAnEntryIs(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		f    format
+		doc  string
+		line int
+		want string // as JSON; empty: there is none
+	}{
+		{"JSON", jsonFormat{}, "{\n  \"s\": {\n    \"a\": 1,\n    \"n\":\n      {\"x\": 1}\n  }\n}", 4, "{\"x\":1}"},
+		{"JSON in one line", jsonFormat{}, "{\"s\": {\"n\": 5}}", 1, "5"},
+		{"JSON with a byte order mark", jsonFormat{}, "\ufeff{\n\"s\": {\"n\": 5}}", 2, "5"},
+		{"JSON without it", jsonFormat{}, "{\"s\": {\"b\": 5}}", 0, ""},
+		{"JSON of comments", jsonFormat{}, "// c\n", 0, ""},
+		{"JSON with a number beyond all", jsonFormat{}, "{\"s\": {\"n\": 1e999}}", 1, "1e999"},
+		{"TOML", tomlFormat{}, "a = 1\n\n[s.b]\n[s.n]\nx = 1\n", 4, "{\"x\":1}"},
+		{"TOML with dotted keys", tomlFormat{}, "a = 1\ns.n.x = 1\n", 2, "{\"x\":1}"},
+		{"TOML of tables below", tomlFormat{}, "[s.b]\n\n[s.n.e]\nx = 1\n", 3, "{\"e\":{\"x\":1}}"},
+		{"TOML in one line", tomlFormat{}, "a = 1\ns = { n = { x = 1 } }\n", 2, "{\"x\":1}"},
+		{"TOML with an inline table", tomlFormat{}, "[s]\nb = {}\nn = { x = 1 }\n", 3, "{\"x\":1}"},
+		{"TOML without it", tomlFormat{}, "[s.b]\n", 0, ""},
+		{"TOML with a byte order mark", tomlFormat{}, "\ufeffa = 1\n[s.n]\n", 2, "{}"},
+		{"TOML whose servers are a number", tomlFormat{}, "s = 1\n", 0, ""},
+		{"YAML", yamlFormat{}, "a: 1\ns:\n  b: 1\n  n:\n    x: 1\n", 4, "{\"x\":1}"},
+		{"YAML in braces", yamlFormat{}, "a: 1\ns: {n: {x: 1}}\n", 2, "{\"x\":1}"},
+		{"YAML by an alias", yamlFormat{}, "a: &a\n  n: {x: 1}\ns: *a\n", 3, "{\"x\":1}"},
+		{"YAML by a merge", yamlFormat{}, "a: &a\n  n: {x: 1}\ns:\n  <<: *a\n", 3, "{\"x\":1}"},
+		{"YAML without it", yamlFormat{}, "s:\n  b: 1\n", 0, ""},
+		{"YAML with a byte order mark", yamlFormat{}, "\ufeffa: 1\ns:\n  n: 1\n", 3, "1"},
+		{"YAML with names that are numbers", yamlFormat{}, "s:\n  n:\n    - {1: {2: x}}\n", 2, "[{\"1\":{\"2\":\"x\"}}]"},
+		{"a list of YAML", yamlFormat{list: true}, "s:\n  - name: b\n  - x: 1\n    name: n\n", 3, "{\"name\":\"n\",\"x\":1}"},
+		{"a list of YAML with the name twice", yamlFormat{list: true}, "s:\n  - name: n\n    x: 1\n  - name: n\n    x: 2\n", 2, "{\"name\":\"n\",\"x\":1}"},
+		{"a list of YAML with others", yamlFormat{list: true}, "s:\n  - 5\n  - name: 7\n  - name: n\n", 4, "{\"name\":\"n\"}"},
+		{"a list of YAML that is none", yamlFormat{list: true}, "s:\n  n: 1\n", 2, "1"},
+	} {
+		value, line, found, err := tt.f.find([]byte(tt.doc), []string{"s", "n"})
+		got := ""
+		if found {
+			text, _ := json.Marshal(value)
+			got = string(text)
+		}
+		if err != nil || got != tt.want || line != tt.line {
+			t.Errorf("%s: got %s in line %d, want %s in line %d (%v)", tt.name, got, line, tt.want, tt.line, err)
+		}
+	}
+}
+
+func TestSetWritesAMemberOfYAML(t *testing.T) {
+	plain, list := yamlFormat{}, yamlFormat{list: true, head: "name: x\nv: 1\n"}
+	for _, tt := range []struct {
+		name      string
+		f         yamlFormat
+		doc, want string
+	}{
+		{"no file", plain, "", "s:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"no file, with a head", list, "", "name: x\nv: 1\ns:\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"a comment, with a head", list, "# c\n", "# c\nname: x\nv: 1\ns:\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"line ends of Windows, with a head", list, "# c\r\n", "# c\r\nname: x\r\nv: 1\r\ns:\r\n  - name: \"n\"\r\n    c: x\r\n    e:\r\n      A: \"true\"\r\n    l: [\"a\", \"b\"]\r\n    t: true\r\n    \"n\": 300\r\n"},
+		{"other members", plain, "a: 1\n", "a: 1\ns:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"a last line that does not end", plain, "a: 1", "a: 1\ns:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300"},
+		{"other members, further in", plain, "  a: 1\n", "  a: 1\n  s:\n    \"n\":\n      c: x\n      e:\n        A: \"true\"\n      l: [\"a\", \"b\"]\n      t: true\n      \"n\": 300\n"},
+		{"servers without a value", plain, "s: # c\n# d\na: 1\n", "s: # c\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n# d\na: 1\n"},
+		{"servers without a value at the end", plain, "a: 1\ns:", "a: 1\ns:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300"},
+		{"an empty value", plain, "s: {} # c\na: 1\n", "s: # c\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\na: 1\n"},
+		{"a null", plain, "s: ~\n", "s:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"a quoted name", plain, "\"s\": null\n", "\"s\":\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"other servers", plain, "s:\n  b:\n    x: 1\n\na: 1\n", "s:\n  b:\n    x: 1\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n\na: 1\n"},
+		{"other servers, four blanks", plain, "s:\n    b:\n        x: 1\n", "s:\n    b:\n        x: 1\n    \"n\":\n        c: x\n        e:\n            A: \"true\"\n        l: [\"a\", \"b\"]\n        t: true\n        \"n\": 300\n"},
+		{"other servers, further in, with comments", plain, "s:\n  b:\n    x: 1\n    # of b\n  # of all\n\n# of a\na: 1\n", "s:\n  b:\n    x: 1\n    # of b\n  # of all\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n\n# of a\na: 1\n"},
+		{"other servers that do not end", plain, "s:\n  b:\n    x: 1", "s:\n  b:\n    x: 1\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300"},
+		{"an entry in the middle", plain, "s:\n  n:\n    x: 1 # c\n    # d\n  # of b\n  b: 1\n", "s:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n  # of b\n  b: 1\n"},
+		{"an entry at the end", plain, "s:\n  b: 1\n  n:\n    x: 1\n\na: 1\n", "s:\n  b: 1\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n\na: 1\n"},
+		{"an entry that does not end", plain, "s:\n  n:\n    x: 1", "s:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300"},
+		{"an item of a list", list, "s:\n  - name: b\n    x: 1\na: 1\n", "s:\n  - name: b\n    x: 1\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\na: 1\n"},
+		{"a list that is not further in", list, "s:\n- name: b\n# of a\na: 1\n", "s:\n- name: b\n- name: \"n\"\n  c: x\n  e:\n    A: \"true\"\n  l: [\"a\", \"b\"]\n  t: true\n  \"n\": 300\n# of a\na: 1\n"},
+		{"an item that is there", list, "s:\n  - x: 1\n    name: n\n  - name: b\n", "s:\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n  - name: b\n"},
+		{"an item behind two blanks", list, "s:\n  -  name: n\n     x: 1\n", "s:\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"an empty list", list, "s: []\n", "s:\n  - name: \"n\"\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"a byte order mark", plain, "\ufeffa: 1\n", "\ufeffa: 1\ns:\n  \"n\":\n    c: x\n    e:\n      A: \"true\"\n    l: [\"a\", \"b\"]\n    t: true\n    \"n\": 300\n"},
+		{"line ends of Windows", plain, "a: 1\r\ns:\r\n  b: 1\r\n", "a: 1\r\ns:\r\n  b: 1\r\n  \"n\":\r\n    c: x\r\n    e:\r\n      A: \"true\"\r\n    l: [\"a\", \"b\"]\r\n    t: true\r\n    \"n\": 300\r\n"},
+	} {
+		got, err := tt.f.set([]byte(tt.doc), []string{"s", "n"}, Object{{"c", "x"}, {"e", Object{{"A", "true"}}}, {"l", []any{"a", "b"}}, {"t", true}, {"n", 300}})
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s\n(%v)", tt.name, got, tt.want, err)
+		}
+	}
+}
+
+func TestRemoveTakesAMemberOfYAML(t *testing.T) {
+	plain, list := yamlFormat{}, yamlFormat{list: true, head: "name: x\nv: 1\n"}
+	for _, tt := range []struct {
+		name              string
+		f                 yamlFormat
+		doc, before, want string
+	}{
+		{"nothing else", plain, "s:\n  n:\n    x: 1\n", "", ""},
+		{"nothing else, where there was a member", plain, "s:\n  n:\n    x: 1\n", "s:\n", "s:\n"},
+		{"nothing else, where there was an empty value", plain, "s:\n  n:\n    x: 1\n", "s: {}\n", "s: {}\n"},
+		{"nothing else, where there was a value without a line end", plain, "s:\n  n:\n    x: 1\n", "s: {}", "s: {}"},
+		{"others", plain, "s:\n  b: 1\n  n:\n    x: 1\n  d: 1\n", "", "s:\n  b: 1\n  d: 1\n"},
+		{"the only one, before others", plain, "s:\n  n: {}\na: 1\n", "", "a: 1\n"},
+		{"the only one, behind others", plain, "a: 1\ns:\n  n: {}\n", "", "a: 1\n"},
+		{"comments above and below", plain, "s:\n  # c\n  n: {}\n  # d\na: 1\n", "", "s:\n  # c\n  # d\na: 1\n"},
+		{"a comment behind the name", plain, "s: # c\n  n: {}\na: 1\n", "", "s: # c\na: 1\n"},
+		{"a comment behind the name at the end", plain, "s: # c\n  n: {}", "", "s: # c"},
+		{"at the end of a file that does not end", plain, "a: 1\ns:\n  n: {}", "", "a: 1"},
+		{"the last of a file that does not end", plain, "s:\n  b: 1\n  n: {}", "", "s:\n  b: 1"},
+		{"blank lines", plain, "s:\n  b: 1\n\n  n: {}\n\na: 1\n", "", "s:\n  b: 1\n\n\na: 1\n"},
+		{"the head goes too", list, "name: x\nv: 1\ns:\n  - name: n\n", "", ""},
+		{"the head was there", list, "name: x\nv: 1\ns:\n  - name: n\n", "name: x\nv: 1\n", "name: x\nv: 1\n"},
+		{"a head of somebody's", list, "name: y\nv: 1\ns:\n  - name: n\n", "", "name: y\nv: 1\n"},
+		{"the head before others", list, "name: x\nv: 1\ns:\n  - name: n\na: 1\n", "", "name: x\nv: 1\na: 1\n"},
+		{"the head behind a comment", list, "# c\nname: x\nv: 1\ns:\n  - name: n\n", "", "# c\n"},
+		{"the head with line ends of Windows", list, "name: x\r\nv: 1\r\ns:\r\n  - name: n\r\n", "", ""},
+		{"an item of several", list, "s:\n  - name: b\n  - x: 1\n    name: n\n  - name: d\n", "", "s:\n  - name: b\n  - name: d\n"},
+		{"a byte order mark", plain, "\ufeffs:\n  n: {}\na: 1\n", "", "\ufeffa: 1\n"},
+		{"a byte order mark before it", plain, "\ufeffs:\n  n: {}\n", "\ufeffs: {}\n", "\ufeffs: {}\n"},
+		{"a backup that cannot be read", plain, "a: 1\ns:\n  n: {}\n", "s: [", "a: 1\n"},
+	} {
+		got, err := tt.f.remove([]byte(tt.doc), []string{"s", "n"}, []byte(tt.before))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got %q, want %q (%v)", tt.name, got, tt.want, err)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type jsonFormat struct {
 // parseJSON reads a document without its byte order mark. A document of blanks and comments alone has no
 // root, which is no error: ok is false.
 func parseJSON(doc []byte) (root hujson.Value, ok bool, err error) {
-	if at, deep := tooDeep(doc); deep {
+	if at := tooDeep(doc); at >= 0 {
 		return root, false, syntaxError(doc, at, "nested deeper than %d levels", maxDepth)
 	}
 	// A comment in the last line needs a line end to be read.
@@ -36,9 +36,7 @@ func parseJSON(doc []byte) (root hujson.Value, ok bool, err error) {
 		return root, false, nil
 	}
 	var line, column int
-	if _, scan := fmt.Sscanf(err.Error(), "hujson: line %d, column %d:", &line, &column); scan != nil {
-		line, column = 1, 1
-	}
+	_, _ = fmt.Sscanf(err.Error(), "hujson: line %d, column %d:", &line, &column) // all its errors begin so
 	_, problem, _ := strings.Cut(strings.TrimPrefix(err.Error(), "hujson: "), ": ")
 	switch {
 	case strings.HasPrefix(problem, "invalid literal"):
@@ -50,8 +48,8 @@ func parseJSON(doc []byte) (root hujson.Value, ok bool, err error) {
 	return root, false, &SyntaxError{Line: line, Column: column, Problem: problem}
 }
 
-// tooDeep finds the bracket that nests deeper than maxDepth.
-func tooDeep(doc []byte) (offset int, deep bool) {
+// tooDeep is where the bracket is that nests deeper than maxDepth, or -1.
+func tooDeep(doc []byte) (offset int) {
 	depth, inString := 0, false
 	for i := 0; i < len(doc); i++ {
 		switch c := doc[i]; {
@@ -67,18 +65,18 @@ func tooDeep(doc []byte) (offset int, deep bool) {
 			}
 			n := bytes.Index(doc[i+2:], []byte(end))
 			if n < 0 {
-				return 0, false
+				return -1
 			}
 			i += 1 + n + len(end)
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
-				return i, true
+				return i
 			}
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return 0, false
+	return -1
 }
 
 // notA is the error that a value, whose name is as people write it, is of another kind.
@@ -334,7 +332,7 @@ type jsonList struct {
 	doc         []byte
 	open, close int // offsets of the brackets
 	items       []jsonItem
-	tight       bool // no blank after a colon or comma
+	tight       bool // no blank after a colon or comma, as in its items or else the document
 }
 
 // A jsonItem is a member or an element.
@@ -342,7 +340,7 @@ type jsonItem struct{ start, end, comma int } // comma is -1 where none follows
 
 // listOf reads the layout of an object or array. For any other value there is none.
 func listOf(doc []byte, v hujson.Value) jsonList {
-	l := jsonList{doc: doc, open: v.StartOffset, close: v.EndOffset - 1}
+	l := jsonList{doc: doc, open: v.StartOffset, close: v.EndOffset - 1, tight: !bytes.Contains(doc, []byte(`": `))}
 	add := func(start int, value hujson.Value, more bool) {
 		item := jsonItem{start: start, end: value.EndOffset, comma: -1}
 		if more || value.AfterExtra != nil { // how the parser marks a trailing comma
@@ -358,7 +356,9 @@ func listOf(doc []byte, v hujson.Value) jsonList {
 		}
 	case *hujson.Array:
 		for i, e := range v.Elements {
-			l.tight = i > 0 && len(e.BeforeExtra) == 0
+			if i > 0 {
+				l.tight = len(e.BeforeExtra) == 0
+			}
 			add(e.StartOffset, e, i < len(v.Elements)-1)
 		}
 	}
@@ -378,10 +378,7 @@ func (l jsonList) tail() int {
 func (l jsonList) closesLine() (start int, ok bool) {
 	tail := l.doc[l.tail():l.close]
 	i := bytes.LastIndexByte(tail, '\n')
-	if i < 0 || !blank(tail[i+1:]) {
-		return 0, false
-	}
-	return l.tail() + i + 1, true
+	return l.tail() + i + 1, i >= 0 && blank(tail[i+1:])
 }
 
 // itemIndent is how far in a new line of this list begins.
@@ -401,7 +398,7 @@ func (l jsonList) insert(unit string, write func(layout) []byte) []byte {
 	at, ownLine := l.closesLine()
 	switch n := len(l.items); {
 	case n == 0 && !ownLine && l.inOneLine():
-		return splice(l.doc, l.close, l.close, string(write(layout{tight: l.docTight()})))
+		return splice(l.doc, l.close, l.close, string(write(layout{tight: l.tight})))
 	case n == 0 && !ownLine:
 		outer := indentAt(l.doc, l.open)
 		item := write(layout{lineEnd: end, indent: outer + unit, unit: unit})
@@ -433,9 +430,6 @@ func (l jsonList) inOneLine() bool {
 	text := bytes.TrimSpace(l.doc)
 	return !bytes.ContainsRune(text, '\n') && len(text) > l.close-l.open+1
 }
-
-// docTight says whether the document goes without blanks after colons.
-func (l jsonList) docTight() bool { return !bytes.Contains(l.doc, []byte(`": `)) }
 
 // remove takes item i away, with the line or the comma that was its own.
 func (l jsonList) remove(i int) []byte {

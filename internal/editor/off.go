@@ -28,10 +28,7 @@ type settingsFile struct {
 func (s System) settingsFiles(templates ...string) []settingsFile {
 	var files []settingsFile
 	for _, template := range templates {
-		path, err := s.locate(template)
-		if err != nil {
-			continue
-		}
+		path, _ := s.locate(template) // empty if that is unknown, and so no file
 		f, err := s.readConfig(path)
 		if err != nil {
 			continue
@@ -201,7 +198,7 @@ func opencodeOff(program string) func(System, Scope, string) string {
 		for _, f := range s.settingsFiles(own+".json", own+".jsonc", "./"+program+".json", "./"+program+".jsonc") {
 			tools, _ := f.data["tools"].(map[string]any)
 			for pattern, on := range tools {
-				if whole, err := path.Match(pattern, name+"_"); on == false && whole && err == nil {
+				if whole, _ := path.Match(pattern, name+"_"); whole && on == false {
 					return "tools in " + f.path + " hides all of its tools"
 				}
 			}
