@@ -111,7 +111,6 @@ func Run(ctx context.Context, o Options) error {
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
 	s.broken, s.endOut = context.WithCancelCause(context.Background())
-	defer s.endOut(nil)
 	s.Upstream.Start(func(m *jsonrpc.Message) { s.write(m.Raw) })
 
 	end := make(chan error, 1)
@@ -460,9 +459,6 @@ func (e *Editor) HasTool(name string) bool {
 }
 
 func (e *Editor) sent(m *jsonrpc.Message) {
-	if m.Method != "initialize" && !m.Stateless() {
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if m.Method == "initialize" || e.name == "" {

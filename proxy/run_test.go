@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -571,6 +572,130 @@ func TestRunEndsInOrder(t *testing.T) {
 			_ = editor.Close()
 		})
 	})
+	t.Run("at once when a signal comes while the editor waits for responses", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			u := &double{call: hangs}
+			e := proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+				return proxy.Run(ctx, proxy.Options{In: in, Out: out, Upstream: u, Log: slog.New(slog.DiscardHandler)})
+			})
+			e.Write(request(1, "a"))
+			synctest.Wait()
+			e.Close()
+			<-time.After(10 * time.Second)
+			start := time.Now()
+			stop()
+			e.Want(`"id":1`, "it was cut")
+			if err := e.Wait(); err != nil || time.Since(start) != 0 || u.limit > 300*time.Millisecond {
+				t.Errorf("it ended after %v with %v, and the upstream had %v", time.Since(start), err, u.limit)
+			}
+		})
+	})
+	t.Run("at once when an editor that waits for responses cannot be written to", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			in, editor := io.Pipe()
+			u := &double{call: func(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+				if m.Method == "soon" {
+					<-time.After(10 * time.Second)
+					return nil
+				}
+				return hangs(ctx, m)
+			}}
+			ended := make(chan error)
+			start := time.Now()
+			go func() {
+				ended <- proxy.Run(t.Context(), proxy.Options{In: in, Out: broken{}, Upstream: u, Log: slog.New(slog.DiscardHandler)})
+			}()
+			_, _ = io.WriteString(editor, request(1, "soon")+"\n"+request(2, "never")+"\n")
+			_ = editor.Close()
+			err := <-ended
+			if took := time.Since(start); err == nil || took != 10*time.Second || u.limit > 300*time.Millisecond {
+				t.Errorf("it ended after %v with %v, and the upstream had %v", took, err, u.limit)
+			}
+		})
+	})
+	t.Run("and what the editor says meanwhile is not sent", func(t *testing.T) {
+		for _, line := range []string{request(1, "a"), `{"jsonrpc":"2.0","method":"n"}`, `{"jsonrpc":"2.0","id":"s","result":{}}`} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				read := make(chan struct{})
+				u := &double{take: func(ctx context.Context, _ *jsonrpc.Message) { <-ctx.Done() }}
+				e := proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+					return proxy.Run(ctx, proxy.Options{
+						In: in, Out: out, Upstream: u, Log: slog.New(slog.DiscardHandler), Trace: func(_ string, got []byte) {
+							if string(got) == line {
+								<-read
+							}
+						},
+					})
+				})
+				e.Write(`{"jsonrpc":"2.0","id":"first","result":{}}`) // is on its way
+				e.Write(line)
+				synctest.Wait()
+				stop()
+				synctest.Wait()
+				close(read)
+				wantLog(t, u, `"first"`)
+				if err := e.Wait(); err != nil {
+					t.Error(err)
+				}
+				wantLog(t, u, `"first"`)
+				e.Close()
+			})
+		}
+	})
+	t.Run("and what waits for initialize is not sent", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			u := &double{call: func(context.Context, *jsonrpc.Message) *jsonrpc.Message {
+				<-time.After(time.Minute)
+				return nil
+			}}
+			e := proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+				return proxy.Run(ctx, proxy.Options{In: in, Out: out, Upstream: u, Log: slog.New(slog.DiscardHandler)})
+			})
+			e.Write(initialize("2025-06-18"))
+			e.Write(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+			e.Write(request(1, "a"))
+			synctest.Wait()
+			stop()
+			e.Want(`"id":1`, "the session ended before the call was sent")
+			if err := e.Wait(); err != nil {
+				t.Error(err)
+			}
+			<-time.After(time.Minute)
+			wantLog(t, u, "initialize 0")
+			e.Close()
+		})
+	})
+	t.Run("and nothing is written after it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			in, editor := io.Pipe()
+			u := &double{call: func(context.Context, *jsonrpc.Message) *jsonrpc.Message {
+				<-time.After(time.Minute)
+				return nil
+			}}
+			var out strings.Builder
+			ended := make(chan error)
+			go func() {
+				ended <- proxy.Run(ctx, proxy.Options{In: in, Out: &out, Upstream: u, Log: slog.New(slog.DiscardHandler)})
+			}()
+			_, _ = io.WriteString(editor, request(1, "a")+"\n")
+			synctest.Wait()
+			start := time.Now()
+			stop()
+			if err := <-ended; err != nil || time.Since(start) != 300*time.Millisecond {
+				t.Errorf("it ended after %v with %v", time.Since(start), err)
+			}
+			u.notify(jsonrpc.Compose([]byte(`{"method":"late"}`)))
+			<-time.After(time.Minute)
+			if out.Len() > 0 {
+				t.Errorf("after the end %q was written", out.String())
+			}
+			_ = editor.Close()
+		})
+	})
 	t.Run("notifications on their way have time to arrive", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			arrived := false
@@ -591,9 +716,64 @@ func TestRunEndsInOrder(t *testing.T) {
 	})
 }
 
+// hangs is a call that LeadMagic does not answer.
+func hangs(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+	<-ctx.Done()
+	return jsonrpc.Failed(m, problem.New(problem.Cut, problem.Unknown, "it was cut", ""))
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no reader") }
+
+// What many requests at once have needed is given back when nothing was written for five seconds, and not after the end.
+func TestRunGivesBackMemoryWhenItIsIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		collected := func() uint32 {
+			synctest.Wait()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.NumForcedGC
+		}
+		let := make(chan struct{})
+		u := &double{call: func(_ context.Context, m *jsonrpc.Message) *jsonrpc.Message {
+			if m.Method == "wait" {
+				<-let
+			}
+			return nil
+		}}
+		e := running(t, u)
+		e.Write(request(1, "a"))
+		e.WantLine(done(1))
+		synctest.Wait()
+		few := runtime.NumGoroutine()
+		const calls = 50
+		for id := range calls {
+			e.Write(request(1000+id, "wait"))
+		}
+		<-time.After(4 * time.Second)
+		close(let)
+		for range calls {
+			e.Want(`"result":{}`)
+		}
+		before := collected()
+		<-time.After(5*time.Second - time.Nanosecond)
+		if got, more := collected()-before, runtime.NumGoroutine()-few; got != 0 || more < calls/2 {
+			t.Errorf("before five seconds memory was given back %d times, with %d goroutines more than for one request", got, more)
+		}
+		<-time.After(time.Nanosecond)
+		if got, more := collected()-before, runtime.NumGoroutine()-few; got != 1 || more > calls/2 {
+			t.Errorf("after five seconds memory was given back %d times, with %d goroutines more than for one request", got, more)
+		}
+		e.Write(request(2, "a"))
+		e.WantLine(done(2))
+		e.End()
+		<-time.After(time.Minute)
+		if got := collected(); got != before+1 {
+			t.Errorf("after the end memory was given back %d times", got-before-1)
+		}
+	})
+}
 
 // Requests that wait for a slot go in their order; those that end make room, each for one.
 func TestRunSendsRequestsInOrder(t *testing.T) {
@@ -604,6 +784,7 @@ func TestRunSendsRequestsInOrder(t *testing.T) {
 				select {
 				case <-let:
 				case <-ctx.Done():
+					<-time.After(30 * time.Second) // for a late response
 				}
 			}
 			return nil
@@ -618,14 +799,19 @@ func TestRunSendsRequestsInOrder(t *testing.T) {
 		e.WantLine(done(1)) // our own tool needs no slot
 		e.Write(stateless(2, "subscriptions/listen"))
 		e.WantLine(done(2))
-		synctest.Wait()               // those that have a slot are sent, in whatever order
+		<-time.After(time.Minute)     // those that have a slot are sent, in whatever order, and the others wait for one
 		e.Write(cancellation("1129")) // waits
+		e.Write(cancellation("1128")) // is the first that waits
+		if got := u.seen(); len(got) != 128+2 {
+			t.Errorf("though no request has ended, %s went", got[len(got)-1])
+		}
 		e.Write(cancellation("1003")) // is sent
 		got := u.seen()
-		if want := "wait 1128"; got[len(got)-1] != want || len(got) != 128+2+1 {
+		if want := "wait 1130"; got[len(got)-1] != want || len(got) != 128+2+1 {
 			t.Errorf("of %d requests %s was the last, want %s", len(got), got[len(got)-1], want)
 		}
-		for _, want := range []string{"wait 1130", "wait 1131", "wait 1132", "wait 1133", "wait 1134"} {
+		<-time.After(time.Minute) // no response comes late, and nothing is made room for
+		for _, want := range []string{"wait 1131", "wait 1132", "wait 1133", "wait 1134"} {
 			let <- struct{}{}
 			e.Want(`"result":{}`)
 			if got := u.seen(); got[len(got)-1] != want {
