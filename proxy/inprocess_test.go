@@ -98,6 +98,7 @@ func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 		d.Write(hello)
 		d.Want(`"id":0`)
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"hang"}`)
+		synctest.Wait() // a notification waits for no request before it
 		d.Write(`{"jsonrpc":"2.0","method":"die"}`)
 		d.Want(`"id":1,"error":{"code":-32603`, "ended before the answer")
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
