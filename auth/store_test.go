@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -339,14 +337,14 @@ func TestForgetRemovesFromAllFolders(t *testing.T) {
 	}
 }
 
-// alone runs the test that calls it again, in a process of its own that a shell starts after setup.
-func alone(t *testing.T, setup string) (isAlone bool) {
+// alone runs the test that calls it again, in a process of its own.
+func alone(t *testing.T) (isAlone bool) {
 	t.Helper()
 	const name = "AUTH_TEST_ALONE"
 	if os.Getenv(name) == t.Name() {
 		return true
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", setup+`exec "$0" "$@"`, os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), name+"="+t.Name())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
@@ -354,25 +352,8 @@ func alone(t *testing.T, setup string) (isAlone bool) {
 	return false
 }
 
-func TestADiskThatIsFullKeepsNothing(t *testing.T) {
-	if runtime.GOOS == "windows" || !alone(t, "ulimit -f 0; ") {
-		return // where no process has a limit for its files
-	}
-	signal.Ignore(syscall.Signal(25)) // SIGXFSZ, so that a write beyond the limit has an error
-	m := newMachine(t)
-	_, err := m.Keep(t.Context(), mustParse(t, canary), true)
-	for _, err := range []error{err, m.store().Reach(t.Context(), true)} {
-		if err == nil || !strings.HasPrefix(err.Error(), "writing the private file: ") {
-			t.Errorf("got %v", err)
-		}
-	}
-	if left, err := os.ReadDir(filepath.Dir(m.store().Files()[0])); err != nil || len(left) > 0 {
-		t.Errorf("%v is left behind, %v", left, err)
-	}
-}
-
 func TestASystemKeychainWithoutAnEntry(t *testing.T) {
-	if runtime.GOOS == "windows" || !alone(t, "") { // what takes the keychain's place stays there
+	if !alone(t) { // what takes the keychain's place stays there
 		return
 	}
 	keyring.MockInit()
