@@ -25,8 +25,8 @@ type contestant struct {
 	Name    string                `json:"name"`
 	Version string                `json:"version,omitempty"`
 	Numbers map[string]float64    `json:"numbers"`
-	Ratios  map[string][3]float64 `json:"ratios"` // to the relay in the same turn: first quartile, median, third quartile
-	Probes  map[string]string     `json:"probes"` // what becomes of a call when something goes wrong
+	Ratios  map[string][3]float64 `json:"ratios,omitempty"` // to the relay in the same turn: first quartile, median, third quartile
+	Probes  map[string]string     `json:"probes"`           // what becomes of a call when something goes wrong
 
 	line  []string             // the command; URL stands for the endpoint
 	env   []string             // its variables, beside the endpoint

@@ -32,14 +32,14 @@ var (
 // A step of the measurement has some contestants do something so many times.
 type step struct {
 	name  string
-	list  []*contestant
 	times int
 	do    func(*contestant) error
 	then  func() // when all have done it, or nil
 }
 
-// measure has the contestants take turns at everything.
-func measure(ctx context.Context, list []*contestant, url string, turns int) error {
+// measure has the contestants take turns at everything. If beside is not nil, it is the one of them with which the others are
+// compared.
+func measure(ctx context.Context, list []*contestant, beside *contestant, url string, turns int) error {
 	defer func() {
 		for _, c := range list {
 			c.close()
@@ -89,32 +89,38 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 		}
 	}
 	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
+	starts := turns
+	if beside != nil {
+		starts *= 10
+	}
 	steps := []step{
-		{"start", list, turns, func(c *contestant) error { return open(ctx, c, url) }, remember("_idle_mb")},
-		{"warm-up", list, warmUp, small, addTime(-1)},
-		{"call", list, turns * callsInTurn, small, addTime(1)},
-		{inFlightName(usualInFlight), list, turns, keepInFlight(usualInFlight), remember("_mb")},
-		{sizeName(usualSize), list, turns, result(usualSize), remember("_after_16_mib_mb")},
+		{"start", starts, func(c *contestant) error { return open(ctx, c, url) }, remember("_idle_mb")},
+		{"warm-up", warmUp, small, addTime(-1)},
+		{"call", turns * callsInTurn, small, addTime(1)},
+		{inFlightName(usualInFlight), turns, keepInFlight(usualInFlight), remember("_mb")},
+		{sizeName(usualSize), turns, result(usualSize), remember("_after_16_mib_mb")},
 	}
-	for _, n := range concurrency {
-		steps = append(steps, step{inFlightName(n), list[:2], max(1, turns/2), keepInFlight(n), nil})
-	}
-	for _, n := range sizes {
-		// The time of a small result is that of a call, which wants more turns.
-		steps = append(steps, step{sizeName(n), list[:2], max(1, turns/2, min(turns*20, turns*(1<<20)/n)), result(n), nil})
+	if beside != nil {
+		for _, n := range concurrency {
+			steps = append(steps, step{inFlightName(n), max(1, turns/2), keepInFlight(n), nil})
+		}
+		for _, n := range sizes {
+			// The time of a small result is that of a call, which wants more turns.
+			steps = append(steps, step{sizeName(n), max(1, turns/2, min(turns*20, turns*(1<<20)/n)), result(n), nil})
+		}
 	}
 	for _, s := range steps {
 		for i := range s.times {
-			for j := range s.list {
-				c := s.list[(i+j)%len(s.list)] // who begins changes
-				if s.name == "start" {
-					c.close()
-				}
+			for j := range list {
+				c := list[(i+j)%len(list)] // who begins changes
 				begun := time.Now()
 				if err := s.do(c); err != nil {
 					return fmt.Errorf("%s, %s: %w", c.Name, s.name, err)
 				}
 				c.times[s.name] = append(c.times[s.name], float64(time.Since(begun).Microseconds())/1000)
+				if s.name == "start" && i+1 < s.times {
+					c.close() // not just before its next start, which would pay for the end of the one before
+				}
 			}
 		}
 		if ctx.Err() != nil {
@@ -126,7 +132,7 @@ func measure(ctx context.Context, list []*contestant, url string, turns int) err
 	}
 	for _, c := range list {
 		delete(c.times, "warm-up")
-		c.sum(list[1])
+		c.sum(beside)
 	}
 	return nil
 }
