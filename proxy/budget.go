@@ -89,14 +89,14 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		if r.before, p = b.balance(ctx, request); p != nil {
 			b.settle(r, cost{unsent: true})
 			if ctx.Err() != nil {
-				return notSentResponse(ctx, request)
+				return jsonrpc.Failed(request, problem.NeverSent(ctx))
 			}
 			return jsonrpc.Failed(request, notSent(p, "the call was not sent, since what "+quoteName(r.tool)+" costs is not known, and the balance before it cannot be read: "))
 		}
 	}
 	response := b.next.Call(ctx, request)
 	r.cost = costOf(r, response)
-	if b.runsAlone(r) && !r.cost.final && !errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
+	if b.runsAlone(r) && !r.cost.final && !errors.Is(context.Cause(ctx), problem.ErrSessionEnded) {
 		b.measure(r) // in the background: the response does not wait for it
 	} else {
 		b.settle(r, r.cost)
@@ -142,11 +142,11 @@ func (b *Budget) reserve(ctx context.Context, r *reservation) *problem.Problem {
 		b.measure(unmeasured)
 	}
 	if !wait(ctx, r.decided, 0) && b.leave(r) {
-		return problemOf(notSentResponse(ctx, r.request))
+		return problem.NeverSent(ctx)
 	}
 	if r.refusal == nil && ctx.Err() != nil {
 		b.settle(r, cost{unsent: true})
-		return problemOf(notSentResponse(ctx, r.request))
+		return problem.NeverSent(ctx)
 	}
 	return r.refusal
 }

@@ -108,7 +108,7 @@ type unsent struct{ scripted }
 func (u *unsent) Call(ctx context.Context, m *jsonrpc.Message) *jsonrpc.Message {
 	if m.Method == "tools/call" {
 		<-ctx.Done()
-		return notSentResponse(ctx, m)
+		return jsonrpc.Failed(m, problem.NeverSent(ctx))
 	}
 	return u.scripted.Call(ctx, m)
 }

@@ -130,7 +130,7 @@ func (f *Failover) Close(ctx context.Context) {
 // Call implements Upstream.
 func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
 	if ctx.Err() != nil {
-		return notSentResponse(ctx, request)
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
 	f.mu.Lock()
 	if f.first.IsZero() {
@@ -155,7 +155,7 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 		var p *problem.Problem
 		switch c, p = f.tryAgain(ctx, s, recoverFor); {
 		case ctx.Err() != nil:
-			return notSentResponse(ctx, request)
+			return jsonrpc.Failed(request, problem.NeverSent(ctx))
 		case c == f.fallback:
 			return jsonrpc.Failed(request, p)
 		}
@@ -256,7 +256,7 @@ func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, star
 				continue
 			}
 			if ctx.Err() != nil {
-				return nil, notSentResponse(ctx, request)
+				return nil, jsonrpc.Failed(request, problem.NeverSent(ctx))
 			}
 			f.Log.Debug("another upstream is asked", "upstream", c.Name, "method", request.Method, "reason", p.What)
 		}
@@ -302,7 +302,7 @@ func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *js
 	attempt := f.startAttempt(s)
 	f.mu.Unlock()
 	if !wait(ctx, attempt, left) {
-		return notSentResponse(ctx, request)
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
 	f.mu.Lock()
 	s.decided = true

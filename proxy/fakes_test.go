@@ -51,7 +51,7 @@ func (w *wire) deliver(m *jsonrpc.Message) {
 // call gives m to send and waits for the response, as upstreams do.
 func (w *wire) call(ctx context.Context, m *jsonrpc.Message, send func(*jsonrpc.Message)) *jsonrpc.Message {
 	if ctx.Err() != nil {
-		return notSentResponse(ctx, m)
+		return jsonrpc.Failed(m, problem.NeverSent(ctx))
 	}
 	response := make(chan *jsonrpc.Message, 1)
 	w.mu.Lock()

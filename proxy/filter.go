@@ -109,7 +109,7 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 	case r := <-result:
 		return problem.As(r.Err)
 	case <-ctx.Done():
-		return problemOf(notSentResponse(ctx, request))
+		return problem.NeverSent(ctx)
 	}
 }
 

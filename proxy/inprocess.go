@@ -68,7 +68,7 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 	response := make(chan *jsonrpc.Message, 1)
 	s := p.send(ctx, request, response)
 	if s == nil {
-		return notSentResponse(ctx, request)
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
 	select {
 	case m := <-response:

@@ -142,7 +142,7 @@ func (s *session) close(limit time.Duration) {
 	s.ended = true
 	close(s.jobs)
 	s.mu.Unlock()
-	s.endRequests(jsonrpc.ErrSessionEnded)
+	s.endRequests(problem.ErrSessionEnded)
 	jsonrpc.WaitHalf(ctx, &s.sending)
 	s.endNotify()
 	s.Upstream.Close(ctx)
@@ -297,7 +297,7 @@ func (s *session) call(m *jsonrpc.Message, b *batch) {
 		}
 		// At the end the contexts end one after the other, and a slot that one gives back is for none of the others.
 		if !wait(ctx, initialize, 0) || !wait(ctx, notification, orderFor) || !wait(ctx, slot, 0) || s.requests.Err() != nil {
-			s.finish(r, notSentResponse(s.requests, m))
+			s.finish(r, jsonrpc.Failed(m, problem.NeverSent(s.requests)))
 			return
 		}
 		s.finish(r, s.Upstream.Call(ctx, m))
@@ -369,7 +369,7 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 		return
 	}
 	defer s.pending.finish(r)
-	if r.IsSubscription() && errors.Is(context.Cause(s.requests), jsonrpc.ErrSessionEnded) {
+	if r.IsSubscription() && errors.Is(context.Cause(s.requests), problem.ErrSessionEnded) {
 		s.respond(r.batch, nil)
 		return // a subscription ends with the session, and has no response of its own
 	}

@@ -487,7 +487,7 @@ func TestRunEndsInOrder(t *testing.T) {
 			if took := time.Since(start); took != 30*time.Second {
 				t.Errorf("it took %v, want 30 s", took)
 			}
-			if err := e.Wait(); err != nil || !errors.Is(cause, jsonrpc.ErrSessionEnded) {
+			if err := e.Wait(); err != nil || !errors.Is(cause, problem.ErrSessionEnded) {
 				t.Errorf("it ended with %v, and the cause was %v", err, cause)
 			}
 		})

@@ -21,7 +21,7 @@ type Upstream interface {
 	Start(notify func(*jsonrpc.Message))
 	// Call sends a request and returns its response, never nil: LeadMagic's, or one that says what went wrong and what is
 	// known of the request. What the upstream says along the way reaches notify before Call returns. When ctx ends, its
-	// cause says why: *jsonrpc.Cancelled, jsonrpc.ErrSessionEnded, or that the time is up. After a cancellation Call may
+	// cause says why: *jsonrpc.Cancelled, problem.ErrSessionEnded, or that the time is up. After a cancellation Call may
 	// go on for 30 s to return the late response. ctx ends when nobody needs the response any more, at the latest when it
 	// is written: memory that it holds may be reused for others then. Safe for concurrent use.
 	Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message
@@ -53,7 +53,7 @@ func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, met
 	object := append(append([]byte{'{'}, bytes.Join(members, []byte(","))...), '}')
 	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, object)
 	if ctx.Err() != nil {
-		return notSentResponse(ctx, request)
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
 	// A cancellation of the editor's ends this request too, but names another.
 	parent := ctx
@@ -164,15 +164,6 @@ func readTools(result []byte) map[string]bool {
 
 func hasReadOnlyHint(tool []byte) bool {
 	return string(jsonrpc.Get(tool, "annotations", "readOnlyHint")) == "true"
-}
-
-// notSentResponse is the response to a request whose context ended before it was sent.
-func notSentResponse(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	what := "the call was cancelled before it was sent"
-	if errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
-		what = "the session ended before the call was sent"
-	}
-	return jsonrpc.Failed(request, problem.New(problem.Unreachable, problem.NotSent, what, ""))
 }
 
 // problemOf is why there is no response of LeadMagic's in m, nil if there is one.

@@ -313,7 +313,7 @@ func cancelled(t *testing.T, id any) error {
 }
 
 func TestUpstreamSendsNothingOfACallThatIsCancelledBefore(t *testing.T) {
-	for name, cause := range map[string]error{"by the editor": cancelled(t, 1), "by the end of the session": jsonrpc.ErrSessionEnded, "by time": context.DeadlineExceeded} {
+	for name, cause := range map[string]error{"by the editor": cancelled(t, 1), "by the end of the session": problem.ErrSessionEnded, "by time": context.DeadlineExceeded} {
 		t.Run(name, func(t *testing.T) {
 			eachUpstream(t, func(s *session) {
 				ctx, cancel := context.WithCancelCause(s.t.Context())
@@ -365,7 +365,7 @@ func TestUpstreamDoesNotWaitForALateResponseForEver(t *testing.T) {
 }
 
 func TestUpstreamReturnsWhenTheSessionEndsOrTheTimeIsUp(t *testing.T) {
-	for name, cause := range map[string]error{"the end": jsonrpc.ErrSessionEnded, "the time": errors.New("the time is up")} {
+	for name, cause := range map[string]error{"the end": problem.ErrSessionEnded, "the time": errors.New("the time is up")} {
 		t.Run(name, func(t *testing.T) {
 			eachUpstream(t, func(s *session) {
 				ctx, cancel := context.WithCancelCause(s.t.Context())
@@ -377,7 +377,7 @@ func TestUpstreamReturnsWhenTheSessionEndsOrTheTimeIsUp(t *testing.T) {
 				if outcome := outcomeOf(s.t, <-response); outcome != problem.Unknown {
 					s.t.Errorf("the outcome is %v", outcome)
 				}
-				if took := time.Since(start); errors.Is(cause, jsonrpc.ErrSessionEnded) && took != 0 || took > 30*time.Second {
+				if took := time.Since(start); errors.Is(cause, problem.ErrSessionEnded) && took != 0 || took > 30*time.Second {
 					s.t.Errorf("it took %v", took)
 				}
 			})

@@ -5,6 +5,7 @@ package problem
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,6 +97,18 @@ type Problem struct {
 // New is a Problem of one kind. An empty next stands for the default of the kind.
 func New(code Code, outcome Outcome, what, next string) *Problem {
 	return &Problem{Code: code, Outcome: outcome, What: what, Next: next}
+}
+
+// ErrSessionEnded is the cause of a request's context when the session ends before the response.
+var ErrSessionEnded = errors.New("the session ended")
+
+// NeverSent is why a call was not sent before its context ended.
+func NeverSent(ctx context.Context) *Problem {
+	what := "the call was cancelled before it was sent"
+	if errors.Is(context.Cause(ctx), ErrSessionEnded) {
+		what = "the session ended before the call was sent"
+	}
+	return New(Unreachable, NotSent, what, "")
 }
 
 // As returns the Problem in err's tree, or nil.

@@ -318,8 +318,5 @@ type Cancelled struct {
 
 func (*Cancelled) Error() string { return "the editor cancelled the request" }
 
-// ErrSessionEnded is the cause of a request's context when the session ends before the response.
-var ErrSessionEnded = errors.New("the session ended")
-
 // MethodCancelled is the notification by which either side cancels a request of its own.
 const MethodCancelled = "notifications/cancelled"

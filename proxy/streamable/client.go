@@ -96,7 +96,7 @@ var (
 // Call sends a request and returns its response. See proxy.Upstream.
 func (c *Client) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
 	if ctx.Err() != nil {
-		return jsonrpc.Failed(request, neverSent(ctx))
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
 	x := c.exchange(c.outgoing(request), c.timeout(request))
 	c.state.Sent(request)
@@ -159,7 +159,7 @@ func (c *Client) Close(ctx context.Context) {
 	c.mu.Unlock()
 	jsonrpc.WaitHalf(ctx, &c.sends)
 	c.delete(ctx, c.currentSession())
-	c.cancel(jsonrpc.ErrSessionEnded)
+	c.cancel(problem.ErrSessionEnded)
 	jsonrpc.WaitFor(ctx, &c.sends)
 	jsonrpc.WaitFor(ctx, &c.reads)
 	c.connections.close()
@@ -272,7 +272,7 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	c.waitForLimit(x, r)
 	a := x.beginAttempt()
 	if a == nil {
-		return nil, &failure{problem: neverSent(x.ctx)}
+		return nil, &failure{problem: problem.NeverSent(x.ctx)}
 	}
 	res, fail := c.post(x, s, a)
 	if fail != nil {
@@ -356,7 +356,7 @@ func (c *Client) cancelExchange(x *exchange, cause error) {
 	byEditor, isByEditor := errors.AsType[*jsonrpc.Cancelled](cause)
 	switch {
 	case over:
-	case !known, x.message.Stateless(), errors.Is(cause, jsonrpc.ErrSessionEnded):
+	case !known, x.message.Stateless(), errors.Is(cause, problem.ErrSessionEnded):
 		x.stop(cause)
 	case isByEditor:
 		time.AfterFunc(lateFor, func() { x.stop(cause) })
@@ -390,13 +390,4 @@ func (c *Client) notifyCancelled(x *exchange, reason string) {
 	}
 	params := fmt.Appendf(nil, `{"requestId":%s,"reason":%s}`, x.message.ID, jsonrpc.Quote(reason))
 	c.start(&c.sends, func() { c.Notify(c.ctx, jsonrpc.NewNotification(jsonrpc.MethodCancelled, params)) })
-}
-
-// neverSent is why a message was not sent before its context ended.
-func neverSent(ctx context.Context) *problem.Problem {
-	what := "the call was cancelled before it was sent"
-	if errors.Is(context.Cause(ctx), jsonrpc.ErrSessionEnded) {
-		what = "the session ended before the call was sent"
-	}
-	return problem.New(problem.Unreachable, problem.NotSent, what, "")
 }

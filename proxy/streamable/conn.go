@@ -148,7 +148,7 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 	case !a.prevent():
 		return nil, incomplete(x, err)
 	case x.ctx.Err() != nil:
-		return nil, &failure{problem: neverSent(x.ctx)}
+		return nil, &failure{problem: problem.NeverSent(x.ctx)}
 	}
 	return nil, &failure{problem: problem.FromError(err, false)}
 }

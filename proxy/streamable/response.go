@@ -150,7 +150,7 @@ func incomplete(x *exchange, err error) *failure {
 		return &failure{problem: problem.New(problem.BrokenAnswer, outcomeOf(m), broken.what, broken.next)}
 	case x.ctx.Err() != nil:
 		what := "the call was cancelled"
-		if errors.Is(context.Cause(x.ctx), jsonrpc.ErrSessionEnded) {
+		if errors.Is(context.Cause(x.ctx), problem.ErrSessionEnded) {
 			what = "the session ended before LeadMagic answered"
 		}
 		return &failure{problem: problem.New(problem.Cut, outcomeOf(m), what, "")}

@@ -163,7 +163,7 @@ func (re *renewal) wait(ctx context.Context) *problem.Problem {
 	case <-re.done:
 		return re.problem
 	case <-ctx.Done():
-		return neverSent(ctx)
+		return problem.NeverSent(ctx)
 	}
 }
 
