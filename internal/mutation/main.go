@@ -1,6 +1,7 @@
 // Mutation changes a package in many small ways, one after the other, and tells which changes its tests do not notice:
 // an operator for another, a condition that always or never holds, a statement that is not there. It is a program for
-// the nightly run, and changes no file: the compiler sees each change through an overlay.
+// the nightly run, and changes no file. The tests are built once, with every mutant as another body of its function,
+// which the compiler sees through an overlay; a variable in the environment then says which body runs.
 //
 //	go run ./internal/mutation -for 5m ./rest ./internal/problem
 package main
@@ -17,8 +18,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -69,7 +72,6 @@ type outcome int
 const (
 	noticed outcome = iota
 	survived
-	notCompiled
 	notTried
 )
 
@@ -82,7 +84,7 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what stays is in the folder for such things
 	p := &tested{scratch: dir, timeout: time.Minute}
-	text, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,ImportPath,GoFiles,TestGoFiles,XTestGoFiles,Module", pkg).Output()
+	text, err := exec.CommandContext(ctx, "go", "list", "-json=Dir,ImportPath,Name,GoFiles,TestGoFiles,XTestGoFiles,Module", pkg).Output()
 	if err == nil {
 		err = json.Unmarshal(text, p)
 	}
@@ -97,11 +99,17 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	left, err := p.build(ctx, mutants)
+	if err != nil {
+		return 0, err
+	}
+	notCompiled := len(mutants) - len(left)
+	mutants = left
 	start := time.Now()
-	if got, out := p.try(ctx, "whole", nil); got != survived {
+	if got, out := p.try(ctx, 0); got != survived {
 		return 0, fmt.Errorf("the tests fail without any mutant:\n%s", out)
 	}
-	p.timeout = 3*time.Since(start) + 10*time.Second // what a mutant takes longer is one that hangs
+	p.timeout = 3*time.Since(start) + 5*time.Second // what a mutant takes longer is one that hangs
 
 	random := rand.New(rand.NewPCG(r.seed, 0)) //nolint:gosec // it need not be secret
 	random.Shuffle(len(mutants), func(i, j int) { mutants[i], mutants[j] = mutants[j], mutants[i] })
@@ -109,10 +117,10 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	outcomes := make([]outcome, len(mutants))
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for w := range r.workers {
+	for range r.workers {
 		workers.Go(func() {
 			for i := range next {
-				outcomes[i], _ = p.try(ctx, fmt.Sprint(w), &mutants[i])
+				outcomes[i], _ = p.try(ctx, mutants[i].number)
 				if outcomes[i] == survived {
 					fmt.Fprintln(r.out, mutants[i])
 				}
@@ -134,13 +142,13 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	tried := count[noticed] + count[survived]
 	score = 100 * float64(count[noticed]) / float64(max(tried, 1))
 	fmt.Fprintf(r.out, "%s: %d of %d mutants noticed, %.1f %% (%d more do not compile, %d were not tried)\n",
-		pkg, count[noticed], tried, score, count[notCompiled], count[notTried])
+		pkg, count[noticed], tried, score, notCompiled, count[notTried])
 	return score, ctx.Err()
 }
 
 // A tested package is what the go command knows of it, and how its tests are run.
 type tested struct {
-	Dir, ImportPath                    string
+	Dir, ImportPath, Name              string
 	GoFiles, TestGoFiles, XTestGoFiles []string
 	Module                             struct{ Dir string }
 
@@ -198,37 +206,77 @@ func (r *run) equivalent() (map[string]bool, error) {
 	return known, err
 }
 
-// try runs the tests with a mutant, or without one if m is nil. worker is a name for its files.
-func (p *tested) try(ctx context.Context, worker string, m *mutant) (outcome, string) {
-	overlay := map[string]string{}
-	if m != nil {
-		name := filepath.Join(p.Dir, filepath.Base(m.file))
-		source, err := os.ReadFile(name)
+// build compiles the tests with those mutants that can be compiled, numbers these from 1, and returns them.
+func (p *tested) build(ctx context.Context, mutants []mutant) ([]mutant, error) {
+	for {
+		overlay := make(map[string]string)
+		add := func(name string, source []byte) error {
+			changed := filepath.Join(p.scratch, name)
+			overlay[filepath.Join(p.Dir, name)] = changed
+			return os.WriteFile(changed, source, 0o600)
+		}
+		if err := add("mutation_selected.go", selected(p.Name)); err != nil {
+			return nil, err
+		}
+		for i := range mutants {
+			mutants[i].number = i + 1
+		}
+		places := make(map[string][]place)
+		for _, name := range p.GoFiles {
+			source, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				return nil, err
+			}
+			all, where, err := withMutants(source, ofFile(mutants, name))
+			if err == nil {
+				places[name] = where
+				err = add(name, all)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		list := filepath.Join(p.scratch, "overlay.json")
+		raw, err := json.Marshal(map[string]any{"Replace": overlay})
+		if err == nil {
+			err = os.WriteFile(list, raw, 0o600)
+		}
 		if err != nil {
-			return notTried, err.Error()
+			return nil, err
 		}
-		changed := filepath.Join(p.scratch, worker+".go")
-		if err := os.WriteFile(changed, m.apply(source), 0o600); err != nil {
-			return notTried, err.Error()
+		out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-gcflags="+p.ImportPath+"=-e", "-overlay", list, "-o", p.program(), p.ImportPath).CombinedOutput()
+		if err == nil {
+			return mutants, nil
 		}
-		overlay[name] = changed
-	}
-	raw, _ := json.Marshal(map[string]any{"Replace": overlay})
-	list, program := filepath.Join(p.scratch, worker+".json"), filepath.Join(p.scratch, worker+".test")
-	if err := os.WriteFile(list, raw, 0o600); err != nil {
-		return notTried, err.Error()
-	}
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, p.ImportPath).CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return notTried, ""
+		wrong := make(map[int]bool) // by number
+		for _, found := range compileError.FindAllSubmatch(out, -1) {
+			line, _ := strconv.Atoi(string(found[2]))
+			for _, w := range places[filepath.Base(string(found[1]))] {
+				if w.from <= line && line <= w.to {
+					wrong[w.number] = true
+				}
+			}
 		}
-		return notCompiled, string(out)
+		if len(wrong) == 0 || ctx.Err() != nil {
+			return nil, fmt.Errorf("%w:\n%s", err, out)
+		}
+		mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return wrong[m.number] })
 	}
+}
+
+// compileError is how the compiler begins to say what is wrong: a file and a line.
+var compileError = regexp.MustCompile(`(?m)^(\S+\.go):(\d+):\d+: `)
+
+func (p *tested) program() string { return filepath.Join(p.scratch, "mutants.test") }
+
+// try runs the tests with the mutant of that number, or without one if it is 0.
+func (p *tested) try(ctx context.Context, number int) (outcome, string) {
 	// A mutant may ask for memory without end.
 	limited, cancel := context.WithTimeout(ctx, p.timeout+10*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(limited, "sh", "-c", `ulimit -v 6000000; exec "$0" "$@"`, program, "-test.failfast", "-test.timeout", p.timeout.String())
+	cmd := exec.CommandContext(limited, "sh", "-c", `ulimit -v 6000000; exec "$0" "$@"`, p.program(), "-test.failfast", "-test.timeout", p.timeout.String())
 	cmd.Dir = p.Dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, number))
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	switch {

@@ -6,11 +6,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path"
 	"strings"
 )
 
 // A mutant is one change to a file that its tests should notice.
 type mutant struct {
+	number   int    // from 1, among those in the program
 	file     string // as the parser was given it
 	line     int
 	function string // in which it is, "" outside of functions
@@ -29,9 +31,63 @@ func (m mutant) change() string {
 	return fmt.Sprintf("%s: %s: %s → %s", m.function, short(m.context), short(m.old), short(m.new))
 }
 
-// apply is the source with the change.
-func (m mutant) apply(source []byte) []byte {
-	return bytes.Join([][]byte{source[:m.from], []byte(m.new), source[m.to:]}, nil)
+// variable is what in the environment has the number of the mutant that runs.
+const variable = "MUTANT"
+
+// selected is a file that reads the variable.
+func selected(pkg string) []byte {
+	return fmt.Appendf(nil, `package %s
+
+import mutationOS "os"
+import mutationStrconv "strconv"
+
+var selectedMutant, _ = mutationStrconv.Atoi(mutationOS.Getenv(%q))
+`, pkg, variable)
+}
+
+// A place is the lines of a file that stand for one mutant.
+type place struct{ number, from, to int }
+
+// withMutants is a file in which each function first asks which mutant runs, and does what that one does.
+func withMutants(source []byte, mutants []mutant) (all []byte, places []place, err error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "", source, parser.SkipObjectResolution|parser.ParseComments)
+	if err != nil {
+		return nil, nil, err
+	}
+	offset := func(p token.Pos) int { return set.Position(p).Offset }
+	copied, line := 0, 1 // how much of the source is in all, and the number of its last line
+	write := func(text ...[]byte) {
+		for _, t := range text {
+			all = append(all, t...)
+			line += bytes.Count(t, []byte("\n"))
+		}
+	}
+	for _, decl := range file.Decls {
+		function, ok := decl.(*ast.FuncDecl)
+		if !ok || function.Body == nil {
+			continue
+		}
+		begin, end := offset(function.Body.Lbrace)+1, offset(function.Body.Rbrace)
+		results, before, after := "", "", "; return"
+		if list := function.Type.Results; list != nil {
+			results, before, after = string(source[offset(list.Pos()):offset(list.End())]), "return ", ""
+		}
+		write(source[copied:begin], []byte("\nswitch selectedMutant {\n"))
+		copied = begin
+		for _, m := range mutants {
+			if m.from < begin || end < m.to {
+				continue
+			}
+			from := line
+			write(fmt.Appendf(nil, "case %d: %sfunc() %s {", m.number, before, results),
+				source[begin:m.from], []byte(m.new), source[m.to:end], fmt.Appendf(nil, "\n}()%s\n", after))
+			places = append(places, place{m.number, from, line - 1})
+		}
+		write([]byte("}\n"))
+	}
+	write(source[copied:])
+	return all, places, nil
 }
 
 // short is a piece of code in one line.
@@ -74,6 +130,16 @@ func mutantsOf(name string, source []byte) ([]mutant, error) {
 		list = append(list, c.list...)
 	}
 	return list, nil
+}
+
+// ofFile are the mutants of one file of a package.
+func ofFile(mutants []mutant, name string) (list []mutant) {
+	for _, m := range mutants {
+		if path.Base(m.file) == name {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 type collector struct {
