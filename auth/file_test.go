@@ -74,7 +74,7 @@ func TestAKeyFileThatCannotBeUsedSaysWhy(t *testing.T) {
 		{"a name without a folder", func(*testing.T, *machine) string { return "key.txt" }, "names a file that is not there", "whole path"},
 		{"a key in the wrong place", func(*testing.T, *machine) string { return canary }, "holds a key and not the name of a file", "put the key into a file"},
 		{"another's key in the wrong place", func(*testing.T, *machine) string { return "sk-" + canary }, "holds a key and not the name of a file", "put the key into a file"},
-		{"two keys", func(t *testing.T, m *machine) string { return m.file(t, canary+"\n"+canary) }, "has a key that has a line break inside (copied completely?)", "copy the key again"},
+		{"two keys", func(t *testing.T, m *machine) string { return m.file(t, canary+"\n"+canary) }, "has a line break inside (copied completely?)", "copy the key again"},
 	}
 	cannotBeUsed(t, tests)
 }
@@ -110,14 +110,6 @@ func TestConfigFoldersNeedNoVariable(t *testing.T) {
 		}
 		if got := configFolders(tt.goos, tt.getenv, tt.home); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestWhichKeychainsNeedABus(t *testing.T) {
-	for goos, want := range map[string]bool{"linux": true, "freebsd": true, "darwin": false, "windows": false} {
-		if got := needsBus(goos); got != want {
-			t.Errorf("%s: the keychain needs a bus: %v, want %v", goos, got, want)
 		}
 	}
 }

@@ -88,16 +88,12 @@ func examine(lead, raw string) result {
 	case s == "":
 		return unset(lead + "is empty")
 	case reference != "":
-		r := unset(lead + "is " + reference + ", a reference that nothing has filled in")
-		r.reference = true
-		return r
+		return unset(lead + "is " + reference + ", a reference that nothing has filled in")
 	case isSample(s):
 		return unset(lead + "is a sample, not a key")
 	}
 	if wrong, fix := fault(s); wrong != "" {
-		r := broken("has a key that "+wrong, fix)
-		r.malformed = wrong
-		return r
+		return result{Source: Source{State: Broken, Note: wrong}, malformed: true, next: fix}
 	}
 	return result{Source: Source{State: Found}, key: Token(s)}
 }

@@ -3,13 +3,11 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -30,26 +28,21 @@ type Keys struct {
 	Run func(ctx context.Context, words []string, stderr io.Writer) ([]byte, error)
 	// Stderr is where a key command may say something to a person. Nil is nowhere.
 	Stderr io.Writer
-	// Redactor is told each key that is found. Nil tells nobody else.
+	// Redactor is told each key that is found. Nil tells nobody.
 	Redactor *Redactor
 
-	own      Redactor
-	only     *result       // in place of all sources
-	patience time.Duration // with the keychain; 0 is keychainFor
-
+	only     *result            // in place of all sources
 	readings singleflight.Group // of all sources, one at a time, for all that wait for it
-	waiting  atomic.Value       // the name of the source that is being waited for, or empty
 
 	mu      sync.Mutex
-	key     Key      // the last that was found
-	stale   bool     // key is to be looked for again
+	key     Key      // the last that was found, none if it is to be looked for again
 	seen    snapshot // what the sources held when they were last read
-	reading bool     // is under way
+	waiting string   // the source that is being waited for, or empty
 	polled  time.Time
 	ctx     context.Context //nolint:containedctx // ends a reading, by Close
 	cancel  context.CancelFunc
 
-	// Only a reading changes these.
+	// Only a reading changes these, and only while it waits.
 	command, keychain answer
 	late              chan answer // what the keychain answers after all, nil if it has answered
 }
@@ -75,7 +68,7 @@ func (k *Keys) Newer(ctx context.Context, used Key) (Key, bool) {
 // other is the last key that was found, if it is not the one that was rejected, or else what the sources have now.
 func (k *Keys) other(ctx context.Context, rejected Key) (Key, error) {
 	k.mu.Lock()
-	if !k.key.IsZero() && !k.key.Equal(rejected) && !k.stale {
+	if !k.key.IsZero() && !k.key.Equal(rejected) {
 		defer k.mu.Unlock()
 		return k.key, nil
 	}
@@ -114,28 +107,24 @@ func (k *Keys) Close() {
 	<-k.readings.DoChan("", func() (any, error) { return nil, k.overdue(context.Canceled) })
 }
 
-// Redact is a text without the keys that were found so far.
-func (k *Keys) Redact(text string) string { return string(k.redactor().Redact([]byte(text))) }
-
-func (k *Keys) redactor() *Redactor { return cmp.Or(k.Redactor, &k.own) }
+// Redact is a text without the keys that Redactor knows.
+func (k *Keys) Redact(text string) string { return string(k.Redactor.Redact([]byte(text))) }
 
 // read reads the sources.
 func (k *Keys) read(rejected bool) (Key, error) {
 	k.mu.Lock()
-	k.reading = true
 	ctx := k.context()
 	k.mu.Unlock()
 	seen := k.look(ctx, true, rejected)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.reading = false
 	if first, _ := seen.decisive(); first != nil && first.State == Found {
-		k.redactor().Add(first.key)
-		k.key, k.stale, k.seen = first.key, false, seen
+		k.Redactor.Add(first.key)
+		k.key, k.seen = first.key, seen
 		return first.key, nil
 	}
-	if !rejected || k.stale || k.key.IsZero() { // else a source that is being rewritten does not take away the key that was there
-		k.key, k.stale, k.seen = Key{}, false, seen
+	if !rejected || k.key.IsZero() { // else a source that is being rewritten does not take away the key that was there
+		k.key, k.seen = Key{}, seen
 	}
 	return Key{}, k.problem(seen)
 }
@@ -157,21 +146,26 @@ func (k *Keys) Changed() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.seen == nil, k.reading:
+	case k.seen == nil, k.waiting != "":
 		return false
 	case len(k.late) > 0:
-		k.stale = true
-	case !k.stale && time.Since(k.polled) >= pollPause:
-		k.polled = time.Now()
-		before := k.seen
-		k.mu.Unlock()
-		now := k.look(context.Background(), false, false)
-		k.mu.Lock()
-		for i := range now {
-			k.stale = k.stale || now[i].State != Unread && !now[i].equal(before[i])
+		k.key = Key{}
+		return true
+	case time.Since(k.polled) < pollPause:
+		return false
+	}
+	before := k.seen
+	k.mu.Unlock()
+	now := k.look(context.Background(), false, false)
+	k.mu.Lock()
+	for i := range now {
+		if now[i].State != Unread && !now[i].equal(before[i]) {
+			k.key = Key{}
+			return true // and again until it is read
 		}
 	}
-	return k.stale
+	k.polled = time.Now()
+	return false
 }
 
 // store is where login keeps the key.

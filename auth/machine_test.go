@@ -80,6 +80,7 @@ func newMachine(t *testing.T) *machine {
 			return all
 		},
 		Keychain: m.chain,
+		Redactor: new(Redactor),
 		Run: func(ctx context.Context, _ []string, _ io.Writer) ([]byte, error) {
 			m.runs++
 			out, err := m.print(ctx)

@@ -126,16 +126,13 @@ func findKey(found []span, text []byte, key string) []span {
 	for at := range each(text, key) {
 		found = append(found, span{at, at + len(key)})
 	}
-	found = findEscaped(found, text, key, `\u`)
-	found = findEscaped(found, text, key, "%")
-	if strings.Contains(key, "/") { // as a token may
-		found = findEscaped(found, text, key, `\/`)
+	for _, escape := range []string{`\u`, `\/`, "%"} {
+		found = findEscaped(found, text, key, escape)
 	}
 	return findCut(found, text, key)
 }
 
-// findEscaped adds to found where key stands in text and the first of its characters that is escaped is escaped so: as in
-// JSON, where text has \u, or as in a URL, where it has %.
+// findEscaped adds to found where key stands in text and the first of its characters that is escaped is escaped so.
 func findEscaped(found []span, text []byte, key, escape string) []span {
 	for start := range each(text, escape) {
 		for start > 0 && text[start] == '\\' && text[start-1] == '\\' {

@@ -26,16 +26,15 @@ type Report struct {
 // Describe reports what the last reading found. It reads nothing itself except the names of variables.
 func (k *Keys) Describe() Report {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	seen := k.seen
-	k.mu.Unlock()
-	waiting, _ := k.waiting.Load().(string)
-	report := Report{Hidden: seen.hidden(), Waiting: waiting}
+	report := Report{Hidden: seen.hidden(), Waiting: k.waiting}
 	for _, r := range seen {
 		report.Sources = append(report.Sources, r.Source)
-		if r.reference && report.unfilled == "" {
+		report.next = cmp.Or(report.next, r.next)
+		if report.unfilled == "" && slices.Contains(Variables(), r.Name) && unfilled(strings.TrimFunc(k.Getenv(r.Name), around)) != "" {
 			report.unfilled = r.Name
 		}
-		report.next = cmp.Or(report.next, r.next)
 	}
 	switch first, _ := seen.decisive(); {
 	case first == nil:
@@ -120,10 +119,11 @@ func (k *Keys) problem(seen snapshot) *problem.Problem {
 
 // overdue says what was waited for when a caller could wait no longer.
 func (k *Keys) overdue(cause error) *problem.Problem {
-	waiting, _ := k.waiting.Load().(string)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return &problem.Problem{
 		Code: problem.KeyMissing, Outcome: problem.NotSent, Cause: cause,
-		What: "there is no LeadMagic API key yet: " + cmp.Or(waiting, "its source") + " has not answered",
+		What: "there is no LeadMagic API key yet: " + cmp.Or(k.waiting, "its source") + " has not answered",
 		Next: "answer what it may be asking, then call again",
 	}
 }

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,10 +57,8 @@ type Source struct {
 type result struct {
 	Source
 	key Key
-	// malformed is what is wrong with what stands for a key in a broken one.
-	malformed string
-	// reference says that a variable holds a reference that nothing has filled in.
-	reference bool
+	// malformed says that a broken one holds a text that cannot be a key, of which its note says more.
+	malformed bool
 	// next is what to do about a source that holds no key, empty where only the usual helps.
 	next string
 }
@@ -70,16 +67,15 @@ func (r result) equal(other result) bool { return r.Source == other.Source && r.
 
 // problem is that of a broken source.
 func (r result) problem() *problem.Problem {
-	switch {
-	case r.malformed == "":
+	if !r.malformed {
 		return problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+r.Name+" "+r.Note, r.next)
-	case r.Name == "":
-		return problem.New(problem.KeyMalformed, problem.NotSent, "the API key "+r.malformed, r.next)
 	}
-	return problem.New(problem.KeyMalformed, problem.NotSent, "the API key from "+r.Name+" "+r.malformed, r.next)
+	from := ""
+	if r.Name != "" {
+		from = " from " + r.Name
+	}
+	return problem.New(problem.KeyMalformed, problem.NotSent, "the API key"+from+" "+r.Note, r.next)
 }
-
-func unread(note string) result { return result{Source: Source{State: Unread, Note: note}} }
 
 func unset(note string) result { return result{Source: Source{State: Unset, Note: note}} }
 
@@ -142,21 +138,26 @@ func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
 	for i, p := range places {
 		first, _ := seen.decisive()
 		wanted := first == nil || rejected && i == len(places)-1 && seen.hidden() == ""
-		var r result
+		r := result{Source: Source{State: Unread}}
 		switch {
 		case !p.asks:
 			r = p.read(ctx)
 		case ask && wanted:
-			k.waiting.Store(p.name)
+			k.waitFor(p.name)
 			r = p.read(ctx)
-			k.waiting.Store("")
-		default:
-			r = unread("")
+			k.waitFor("")
 		}
 		r.Name = p.name
 		seen = append(seen, r)
 	}
 	return seen
+}
+
+// waitFor notes the source that is being waited for.
+func (k *Keys) waitFor(name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting = name
 }
 
 // examineVariable takes the value of a variable for a key. One that is not there has nothing to be said of.
@@ -268,7 +269,7 @@ func (k *Keys) readKeychain(ctx context.Context) result {
 	if len(k.late) > 0 {
 		k.keychain, k.late = <-k.late, nil
 	}
-	silent := unread("has not answered")
+	silent := result{Source: Source{State: Unread, Note: "has not answered"}}
 	switch {
 	case k.late != nil:
 		return silent
@@ -277,7 +278,7 @@ func (k *Keys) readKeychain(ctx context.Context) result {
 	}
 	late := make(chan answer, 1)
 	go func() { late <- answer{k.store().readChain(), time.Now()} }()
-	ctx, stop := context.WithTimeout(ctx, cmp.Or(k.patience, keychainFor))
+	ctx, stop := context.WithTimeout(ctx, keychainFor)
 	defer stop()
 	select {
 	case k.keychain = <-late:

@@ -260,7 +260,7 @@ func (s *Store) use(do func(Keychain) (string, error)) (secret string, err error
 	switch {
 	case s.Keychain != nil:
 		return do(s.Keychain)
-	case !runs(s.Getenv):
+	case !runs(runtime.GOOS, s.Getenv):
 		return "", ErrNoKeychain
 	}
 	return do(systemKeychain{s.Account})
@@ -289,13 +289,10 @@ func (s systemKeychain) Delete() error {
 	return nil
 }
 
-// needsBus reports whether the keychain of a system is reached over D-Bus.
-func needsBus(goos string) bool { return goos != "darwin" && goos != "windows" }
-
-// runs reports whether there is a bus on which the Secret Service could be. Without one the library would
-// start a bus, which takes long and stays behind.
-func runs(getenv func(string) string) bool {
-	if !needsBus(runtime.GOOS) {
+// runs reports whether a system has a keychain: macOS and Windows do, and elsewhere there has to be a bus on which the Secret
+// Service could be. Without one the library would start a bus, which takes long and stays behind.
+func runs(goos string, getenv func(string) string) bool {
+	if goos == "darwin" || goos == "windows" {
 		return true
 	}
 	if address := getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {

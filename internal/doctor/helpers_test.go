@@ -55,7 +55,7 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 		Environ:    environ,
 		Homes:      []string{home},
 		VersionOf:  func(context.Context, string) (string, error) { return "", errors.New("nothing runs here") },
-		Keys:       &auth.Keys{Getenv: getenv, Environ: func() []string { return environ }, Keychain: keychain},
+		Keys:       &auth.Keys{Getenv: getenv, Environ: func() []string { return environ }, Keychain: keychain, Redactor: new(auth.Redactor)},
 		Keychain:   keychain,
 		Settings:   readSettings,
 		Stray: func(environ []string) []string {
