@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A format reads and edits one kind of config file. Its edits leave every byte alone that is not part of
@@ -81,7 +82,7 @@ func lineEnd(doc []byte) string {
 }
 
 // blank says whether there is nothing but blanks and line ends.
-func blank(b []byte) bool { return len(bytes.TrimLeft(b, " \t\r\n")) == 0 }
+func blank[T ~string | ~[]byte](text T) bool { return strings.TrimLeft(string(text), " \t\r\n") == "" }
 
 // lineStart is where the line of an offset begins.
 func lineStart(doc []byte, offset int) int { return bytes.LastIndexByte(doc[:offset], '\n') + 1 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tailscale/hujson"
@@ -21,19 +22,19 @@ type jsonFormat struct {
 }
 
 // parseJSON reads a document without its byte order mark. A document of blanks and comments alone has no
-// root, which is no error: ok is false.
-func parseJSON(doc []byte) (root hujson.Value, ok bool, err error) {
+// root, which is no error.
+func parseJSON(doc []byte) (root *hujson.Value, err error) {
 	if at := tooDeep(doc); at >= 0 {
-		return root, false, syntaxError(doc, at, "nested deeper than %d levels", maxDepth)
+		return nil, syntaxError(doc, at, "nested deeper than %d levels", maxDepth)
 	}
 	// A comment in the last line needs a line end to be read.
 	text := append(bytes.Clone(doc), '\n')
-	root, err = hujson.Parse(text)
+	value, err := hujson.Parse(text)
 	if err == nil {
-		return root, true, nil
+		return &value, nil
 	}
 	if _, probe := hujson.Parse(append(text, "null"...)); probe == nil {
-		return root, false, nil
+		return nil, nil
 	}
 	var line, column int
 	_, _ = fmt.Sscanf(err.Error(), "hujson: line %d, column %d:", &line, &column) // all its errors begin so
@@ -45,7 +46,7 @@ func parseJSON(doc []byte) (root hujson.Value, ok bool, err error) {
 		problem = "the file ends too early"
 		line, column = position(doc, len(doc))
 	}
-	return root, false, &SyntaxError{Line: line, Column: column, Problem: problem}
+	return nil, &SyntaxError{Line: line, Column: column, Problem: problem}
 }
 
 // tooDeep is where the bracket is that nests deeper than maxDepth, or -1.
@@ -79,22 +80,88 @@ func tooDeep(doc []byte) (offset int) {
 	return -1
 }
 
+// pack is the document of a root that parseJSON has read, without the line end that it added.
+func pack(root *hujson.Value) []byte { return bytes.TrimSuffix(root.Pack(), []byte("\n")) }
+
 // notA is the error that a value, whose name is as people write it, is of another kind.
-func notA(doc []byte, v hujson.Value, name, due string) error {
+func notA(doc []byte, v *hujson.Value, name, due string) error {
 	kinds := map[hujson.Kind]string{'{': "an object", '[': "a list", '"': "a text", '0': "a number", 'n': "null", 't': "true or false", 'f': "true or false"}
 	return syntaxError(doc, v.StartOffset, "%s is %s, where %s is due", name, kinds[v.Value.Kind()], due)
 }
 
-// member is the member of an object with a name, or -1. Editors differ in which of two they take, so two
-// are an error.
-func member(doc []byte, o *hujson.Object, name string) (int, error) {
+// A jsonItem is a member of an object or an element of a list: its first value and its last one, which are the same in a list.
+type jsonItem struct{ first, last *hujson.Value }
+
+// itemsOf are the items of an object or a list, and what is behind the last one.
+func itemsOf(v *hujson.Value) (items []jsonItem, tail *hujson.Extra) {
+	switch v := v.Value.(type) {
+	case *hujson.Object:
+		for i := range v.Members {
+			items = append(items, jsonItem{&v.Members[i].Name, &v.Members[i].Value})
+		}
+		return items, &v.AfterExtra
+	case *hujson.Array:
+		for i := range v.Elements {
+			items = append(items, jsonItem{&v.Elements[i], &v.Elements[i]})
+		}
+		return items, &v.AfterExtra
+	}
+	return nil, nil
+}
+
+// What descend has reached is the deepest value that exists on a path.
+type reached struct {
+	*hujson.Value
+	start int    // offset of its member's name, or of itself in a list
+	above []step // how it was reached: one for each name
+}
+
+// A step leads from an object or list to one of its items.
+type step struct {
+	from  *hujson.Value
+	index int
+}
+
+// descend walks down a path as far as it exists.
+func (f jsonFormat) descend(doc []byte, root *hujson.Value, path []string) (reached, error) {
+	at, above := reached{Value: root}, "the file"
+	for depth, name := range path {
+		index, err := f.index(doc, at.Value, name, above, f.list && depth == 1)
+		if err != nil || index < 0 {
+			return at, err
+		}
+		items, _ := itemsOf(at.Value)
+		at = reached{items[index].last, items[index].first.StartOffset, append(at.above, step{at.Value, index})}
+		above = strconv.Quote(name)
+	}
+	return at, nil
+}
+
+// index is where a name is among the members of an object, or an id among the objects of a list; -1 if it is not there.
+// Editors differ in which of two members they take, so two are an error.
+func (f jsonFormat) index(doc []byte, in *hujson.Value, name, above string, inList bool) (int, error) {
+	if inList {
+		list, ok := in.Value.(*hujson.Array)
+		if !ok {
+			return -1, notA(doc, in, above, "a list")
+		}
+		return slices.IndexFunc(list.Elements, func(e hujson.Value) bool {
+			item, _ := plainJSON(&e)
+			m, _ := item.(map[string]any)
+			return m["id"] == name
+		}), nil
+	}
+	object, ok := in.Value.(*hujson.Object)
+	if !ok {
+		return -1, notA(doc, in, above, "an object")
+	}
 	found := -1
-	for i, m := range o.Members {
+	for i, m := range object.Members {
 		if m.Name.Value.(hujson.Literal).String() != name {
 			continue
 		}
 		if found >= 0 {
-			first, _ := position(doc, o.Members[found].Name.StartOffset)
+			first, _ := position(doc, object.Members[found].Name.StartOffset)
 			return -1, syntaxError(doc, m.Name.StartOffset, "%q stands here a second time (first in line %d); remove one of them", name, first)
 		}
 		found = i
@@ -102,64 +169,20 @@ func member(doc []byte, o *hujson.Object, name string) (int, error) {
 	return found, nil
 }
 
-// What descend has reached is the deepest value that exists on a path.
-type reached struct {
-	hujson.Value
-	parent hujson.Value
-	index  int // in its parent
-	start  int // offset of its member's name, or of itself in a list
-	depth  int // how many names of the path lead to it
-}
-
-// descend walks down a path as far as it exists.
-func (f jsonFormat) descend(doc []byte, root hujson.Value, path []string) (reached, error) {
-	at, name := reached{Value: root}, "the file"
-	for ; at.depth < len(path); name = fmt.Sprintf("%q", path[at.depth-1]) {
-		next := reached{parent: at.Value, depth: at.depth + 1}
-		object, isObject := at.Value.Value.(*hujson.Object)
-		list, isList := at.Value.Value.(*hujson.Array)
-		var err error
-		switch inList := f.list && at.depth == 1; {
-		case inList && !isList:
-			err = notA(doc, at.Value, name, "a list")
-		case inList:
-			next.index = slices.IndexFunc(list.Elements, func(e hujson.Value) bool {
-				item, _ := plainJSON(e)
-				m, _ := item.(map[string]any)
-				return m["id"] == path[at.depth]
-			})
-		case !isObject:
-			err = notA(doc, at.Value, name, "an object")
-		default:
-			next.index, err = member(doc, object, path[at.depth])
-		}
-		if err != nil || next.index < 0 {
-			return at, err
-		}
-		if isList {
-			next.Value, next.start = list.Elements[next.index], list.Elements[next.index].StartOffset
-		} else {
-			next.Value, next.start = object.Members[next.index].Value, object.Members[next.index].Name.StartOffset
-		}
-		at = next
-	}
-	return at, nil
-}
-
 // look reads what a document has at a path. ok is false, without an error, if there is nothing.
-func (f jsonFormat) look(doc []byte, path []string) (at reached, ok bool, err error) {
-	root, ok, err := parseJSON(doc)
-	if err != nil || !ok {
-		return reached{}, false, err
+func (f jsonFormat) look(doc []byte, path []string) (root *hujson.Value, at reached, ok bool, err error) {
+	root, err = parseJSON(doc)
+	if err != nil || root == nil {
+		return nil, reached{}, false, err
 	}
 	at, err = f.descend(doc, root, path)
-	return at, err == nil && at.depth == len(path), err
+	return root, at, err == nil && len(at.above) == len(path), err
 }
 
 func (jsonFormat) decode(doc []byte) (map[string]any, error) {
 	_, doc = cutBOM(doc)
-	root, ok, err := parseJSON(doc)
-	if err != nil || !ok {
+	root, err := parseJSON(doc)
+	if err != nil || root == nil {
 		return nil, err
 	}
 	v, err := plainJSON(root)
@@ -172,7 +195,7 @@ func (jsonFormat) decode(doc []byte) (map[string]any, error) {
 
 func (f jsonFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
 	_, doc = cutBOM(doc)
-	at, ok, err := f.look(doc, path)
+	_, at, ok, err := f.look(doc, path)
 	if !ok {
 		return nil, 0, false, err
 	}
@@ -182,10 +205,10 @@ func (f jsonFormat) find(doc []byte, path []string) (value any, line int, found 
 }
 
 // plainJSON decodes a value with the standard decoder, which keeps the last of two members.
-func plainJSON(v hujson.Value) (any, error) {
-	v = v.Clone()
-	v.Standardize()
-	dec := json.NewDecoder(bytes.NewReader(v.Pack()))
+func plainJSON(v *hujson.Value) (any, error) {
+	standard := v.Clone()
+	standard.Standardize()
+	dec := json.NewDecoder(bytes.NewReader(standard.Pack()))
 	dec.UseNumber() // a number that does not fit a float is no reason to refuse a file
 	var out any
 	if err := dec.Decode(&out); err != nil {
@@ -197,37 +220,26 @@ func plainJSON(v hujson.Value) (any, error) {
 // set leaves alone what is in a list already.
 func (f jsonFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
 	mark, doc := cutBOM(doc)
-	root, ok, err := parseJSON(doc)
-	if err == nil && !ok {
+	root, at, _, err := f.look(doc, path)
+	if err == nil && root == nil {
 		doc = withRoot(doc)
-		root, _, err = parseJSON(doc)
+		root, at, _, err = f.look(doc, path)
 	}
-	if err != nil {
-		return nil, err
-	}
-	at, err := f.descend(doc, root, path)
 	if err != nil {
 		return nil, err
 	}
 	unit := unitOf(doc, root)
-	switch missing := path[at.depth:]; {
+	switch missing := path[len(at.above):]; {
 	case len(missing) == 0 && !f.list:
-		doc = replaceValue(doc, at, value, unit)
-	case len(missing) > 0:
-		doc = listOf(doc, at.Value).insert(unit, func(l layout) []byte {
-			switch {
-			case !f.list:
-				return appendMember(nil, nested(missing, value), l)
-			case len(missing) == 1:
-				return appendJSON(nil, value, l)
-			}
-			return appendMember(nil, Member{missing[0], []any{value}}, l)
-		})
+		replace(doc, at, value, unit)
+	case len(missing) == 1:
+		insert(doc, at.Value, Member{missing[0], value}, unit)
+	case len(missing) > 1 && f.list:
+		insert(doc, at.Value, Member{missing[0], []any{value}}, unit)
+	case len(missing) > 1:
+		insert(doc, at.Value, Member{missing[0], Object{{missing[1], value}}}, unit)
 	}
-	if _, _, err := parseJSON(doc); err != nil {
-		return nil, fmt.Errorf("editing the file: %w", err)
-	}
-	return slices.Concat(mark, doc), nil
+	return slices.Concat(mark, pack(root)), nil
 }
 
 // withRoot adds an empty object to a document of blanks and comments. It ends with a line end, unless the
@@ -241,74 +253,60 @@ func withRoot(doc []byte) []byte {
 }
 
 // withoutRoot undoes withRoot.
-func withoutRoot(doc []byte, root hujson.Value) []byte {
+func withoutRoot(doc []byte, root *hujson.Value) []byte {
 	head, rest := doc[:root.StartOffset], doc[root.EndOffset:]
 	if len(rest) == 0 {
 		// The line ends before the added one tell what that was.
 		return bytes.TrimSuffix(head, []byte(lineEnd(bytes.TrimSuffix(head, []byte("\n")))))
 	}
-	if next, ok := bytes.CutPrefix(rest, []byte(lineEnd(doc))); ok {
-		rest = next
-	}
-	return slices.Concat(head, rest)
+	return slices.Concat(head, bytes.TrimPrefix(rest, []byte(lineEnd(doc))))
 }
 
-// nested is a value below several names.
-func nested(path []string, value Object) Member {
-	if len(path) == 1 {
-		return Member{path[0], value}
-	}
-	return Member{path[0], Object{nested(path[1:], value)}}
-}
-
-// replaceValue writes a value in place of another, in as many lines as that had or could have had.
-func replaceValue(doc []byte, old reached, value Object, unit string) []byte {
+// replace writes a value in place of another, in as many lines as that had or could have had.
+func replace(doc []byte, old reached, value Object, unit string) {
 	l := layout{lineEnd: lineEnd(doc), indent: indentAt(doc, old.start), unit: unit}
 	ownLine := blank(doc[lineStart(doc, old.start):old.start])
 	if !ownLine && !bytes.ContainsRune(doc[old.StartOffset:old.EndOffset], '\n') {
-		l = layout{tight: doc[old.StartOffset-1] == ':'}
+		l = layout{tight: len(old.BeforeExtra) == 0}
 	}
-	return splice(doc, old.StartOffset, old.EndOffset, string(appendJSON(nil, value, l)))
+	old.Value.Value = hujson.Literal(appendJSON(nil, value, l))
 }
 
+// remove takes an item away. An object or list that loses its last one is put back as it was before, or goes as well.
 func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	doc, err := f.removeItem(doc, path, before)
-	return slices.Concat(mark, doc), err
-}
-
-// removeItem takes an item away. An object or list that loses its last one is put back as it was before, or goes as well.
-func (f jsonFormat) removeItem(doc []byte, path []string, before []byte) ([]byte, error) {
-	at, ok, err := f.look(doc, path)
+	mark, text := cutBOM(doc)
+	root, at, ok, err := f.look(text, path)
 	if !ok {
 		return doc, err
 	}
-	l := listOf(doc, at.parent)
-	if doc = l.remove(at.index); len(l.items) > 1 {
-		return doc, nil
+	for depth, step := range slices.Backward(at.above) {
+		take(step)
+		items, tail := itemsOf(step.from)
+		had, was := f.itemsBefore(before, path[:depth])
+		switch {
+		case len(items) > 0:
+		case was != nil && len(had) == 0 && sameWords(*was, *tail):
+			*tail = *was
+		case !blank(*tail): // comments: somebody's
+		case was != nil:
+			*tail = nil
+		case depth == 0:
+			return slices.Concat(mark, withoutRoot(text, root)), nil
+		default:
+			continue
+		}
+		break
 	}
-	return f.tidy(doc, path[:len(path)-1], before)
+	return slices.Concat(mark, pack(root)), nil
 }
 
-// tidy deals with an object or list that has lost its last item.
-func (f jsonFormat) tidy(doc []byte, path []string, before []byte) ([]byte, error) {
-	at, _, err := f.look(doc, path)
-	if err != nil {
-		return nil, fmt.Errorf("editing the file: %w", err)
+// itemsBefore are the items that stood at a path, and what was behind them: nil if there was no object or list.
+func (f jsonFormat) itemsBefore(before []byte, path []string) ([]jsonItem, *hujson.Extra) {
+	_, before = cutBOM(before)
+	if _, at, ok, _ := f.look(before, path); ok {
+		return itemsOf(at.Value)
 	}
-	l := listOf(doc, at.Value)
-	inside := doc[l.open+1 : l.close]
-	switch was := f.listBefore(before, path); {
-	case was != nil && len(was.items) == 0 && sameWords(was.doc[was.open+1:was.close], inside):
-		return splice(doc, l.open+1, l.close, string(was.doc[was.open+1:was.close])), nil
-	case !blank(inside): // comments: somebody's
-		return doc, nil
-	case was != nil:
-		return splice(doc, l.open+1, l.close, ""), nil
-	case len(path) == 0:
-		return withoutRoot(doc, at.Value), nil
-	}
-	return f.removeItem(doc, path, before)
+	return nil, nil
 }
 
 // sameWords compares all but blanks.
@@ -316,165 +314,112 @@ func sameWords(a, b []byte) bool {
 	return bytes.Equal(bytes.Join(bytes.Fields(a), nil), bytes.Join(bytes.Fields(b), nil))
 }
 
-// listBefore is the list that stood at a path, or nil.
-func (f jsonFormat) listBefore(before []byte, path []string) *jsonList {
-	_, before = cutBOM(before)
-	at, ok, _ := f.look(before, path)
-	if !ok || !strings.ContainsRune("{[", rune(at.Value.Value.Kind())) {
-		return nil
+// insert adds a member, or its value to a list, at the end.
+func insert(doc []byte, in *hujson.Value, m Member, unit string) {
+	items, tail := itemsOf(in)
+	object, isObject := in.Value.(*hujson.Object)
+	n, end := len(items), lineEnd(doc)
+	// No blank after a colon or comma, as in the other items or else the document.
+	l := layout{tight: !bytes.Contains(doc, []byte(`": `))}
+	if n > 1 || n > 0 && isObject {
+		l.tight = len(items[n-1].last.BeforeExtra) == 0
 	}
-	l := listOf(before, at.Value)
-	return &l
-}
-
-// A jsonList is the inside of an object or array: where its items and commas stand in the document.
-type jsonList struct {
-	doc         []byte
-	open, close int // offsets of the brackets
-	items       []jsonItem
-	tight       bool // no blank after a colon or comma, as in its items or else the document
-}
-
-// A jsonItem is a member or an element.
-type jsonItem struct{ start, end, comma int } // comma is -1 where none follows
-
-// listOf reads the layout of an object or array. For any other value there is none.
-func listOf(doc []byte, v hujson.Value) jsonList {
-	l := jsonList{doc: doc, open: v.StartOffset, close: v.EndOffset - 1, tight: !bytes.Contains(doc, []byte(`": `))}
-	add := func(start int, value hujson.Value, more bool) {
-		item := jsonItem{start: start, end: value.EndOffset, comma: -1}
-		if more || value.AfterExtra != nil { // how the parser marks a trailing comma
-			item.comma = value.EndOffset + len(value.AfterExtra)
-		}
-		l.items = append(l.items, item)
-	}
-	switch v := v.Value.(type) {
-	case *hujson.Object:
-		for i, m := range v.Members {
-			l.tight = len(m.Value.BeforeExtra) == 0
-			add(m.Name.StartOffset, m.Value, i < len(v.Members)-1)
-		}
-	case *hujson.Array:
-		for i, e := range v.Elements {
-			if i > 0 {
-				l.tight = len(e.BeforeExtra) == 0
-			}
-			add(e.StartOffset, e, i < len(v.Elements)-1)
-		}
-	}
-	return l
-}
-
-// tail is where the space before the closing bracket begins.
-func (l jsonList) tail() int {
-	if len(l.items) == 0 {
-		return l.open + 1
-	}
-	last := l.items[len(l.items)-1]
-	return max(last.end, last.comma+1)
-}
-
-// closesLine says whether the closing bracket begins a line of its own, and where.
-func (l jsonList) closesLine() (start int, ok bool) {
-	tail := l.doc[l.tail():l.close]
-	i := bytes.LastIndexByte(tail, '\n')
-	return l.tail() + i + 1, i >= 0 && blank(tail[i+1:])
-}
-
-// itemIndent is how far in a new line of this list begins.
-func (l jsonList) itemIndent(unit string) string {
-	if n := len(l.items); n > 0 {
-		start := l.items[n-1].start
-		if blank(l.doc[lineStart(l.doc, start):start]) {
-			return indentAt(l.doc, start)
-		}
-	}
-	return indentAt(l.doc, l.close) + unit
-}
-
-// insert adds an item at the end; write renders it for a layout.
-func (l jsonList) insert(unit string, write func(layout) []byte) []byte {
-	end := lineEnd(l.doc)
-	at, ownLine := l.closesLine()
-	switch n := len(l.items); {
-	case n == 0 && !ownLine && l.inOneLine():
-		return splice(l.doc, l.close, l.close, string(write(layout{tight: l.tight})))
-	case n == 0 && !ownLine:
-		outer := indentAt(l.doc, l.open)
-		item := write(layout{lineEnd: end, indent: outer + unit, unit: unit})
-		return splice(l.doc, l.close, l.close, end+outer+unit+string(item)+end+outer)
-	case ownLine:
-		indent := l.itemIndent(unit)
-		text := indent + string(write(layout{lineEnd: end, indent: indent, unit: unit}))
-		if n == 0 || l.items[n-1].comma >= 0 {
-			if n > 0 {
-				text += ","
-			}
-			return splice(l.doc, at, at, text+end)
-		}
-		doc := splice(l.doc, at, at, text+end)
-		return splice(doc, l.items[n-1].end, l.items[n-1].end, ",")
+	// What is before the new item, and what is behind it.
+	head, rest := l.gap(), string(*tail)
+	line := strings.LastIndexByte(rest, '\n') + 1
+	switch outer := indentAt(doc, in.StartOffset); {
+	case line > 0 && blank(rest[line:]): // the closing bracket begins a line of its own
+		l = layout{lineEnd: end, indent: itemIndent(doc, in, items, unit), unit: unit}
+		head, rest = rest[:line]+l.indent, end+rest[line:]
+	case n > 0:
+	case inOneLine(doc, in):
+		head, rest = rest, ""
 	default:
-		last := l.items[n-1]
-		lay := layout{tight: l.tight}
-		text := lay.gap() + string(write(lay))
-		if last.comma >= 0 {
-			return splice(l.doc, last.comma+1, last.comma+1, text+",")
+		l = layout{lineEnd: end, indent: outer + unit, unit: unit}
+		head, rest = rest+end+l.indent, end+outer
+	}
+	var after hujson.Extra
+	if n > 0 && items[n-1].last.AfterExtra != nil { // how the parser marks a trailing comma
+		after = hujson.Extra{}
+	}
+	*tail = hujson.Extra(rest)
+	value := hujson.Value{Value: hujson.Literal(appendJSON(nil, m.Value, l)), AfterExtra: after}
+	if !isObject {
+		list := in.Value.(*hujson.Array)
+		value.BeforeExtra = hujson.Extra(head)
+		list.Elements = append(list.Elements, value)
+		return
+	}
+	value.BeforeExtra = hujson.Extra(l.gap())
+	object.Members = append(object.Members, hujson.ObjectMember{Name: hujson.Value{BeforeExtra: hujson.Extra(head), Value: hujson.String(m.Name)}, Value: value})
+}
+
+// itemIndent is how far in a new line of an object or list begins.
+func itemIndent(doc []byte, in *hujson.Value, items []jsonItem, unit string) string {
+	if n := len(items); n > 0 {
+		start := items[n-1].first.StartOffset
+		if blank(doc[lineStart(doc, start):start]) {
+			return indentAt(doc, start)
 		}
-		return splice(l.doc, last.end, last.end, ","+text)
 	}
+	return indentAt(doc, in.EndOffset-1) + unit
 }
 
-// inOneLine says whether the whole document is written in one line, and is more than this list.
-func (l jsonList) inOneLine() bool {
-	text := bytes.TrimSpace(l.doc)
-	return !bytes.ContainsRune(text, '\n') && len(text) > l.close-l.open+1
+// inOneLine says whether the whole document is written in one line, and is more than this object or list.
+func inOneLine(doc []byte, v *hujson.Value) bool {
+	text := bytes.TrimSpace(doc)
+	return !bytes.ContainsRune(text, '\n') && len(text) > v.EndOffset-v.StartOffset
 }
 
-// remove takes item i away, with the line or the comma that was its own.
-func (l jsonList) remove(i int) []byte {
-	item := l.items[i]
-	prev := l.open // the bracket or comma before the item
-	if i > 0 {
-		prev = l.items[i-1].comma
-	}
-	last := i == len(l.items)-1
-	from, to := item.start, item.end
-	if item.comma >= 0 && blank(l.doc[item.end:item.comma]) {
-		to = item.comma + 1
-	}
-	start := lineStart(l.doc, from)
-	ownLine := start > prev && blank(l.doc[start:from])
-	rest := l.doc[to:l.close]
+// take takes an item away, with the line or the comma that was its own.
+func take(s step) {
+	items, tail := itemsOf(s.from)
+	item, last := items[s.index], s.index == len(items)-1
+	head, rest := item.first.BeforeExtra, *tail
 	if !last {
-		rest = l.doc[to:l.items[i+1].start]
+		rest = items[s.index+1].first.BeforeExtra
 	}
-	nl := bytes.IndexByte(rest, '\n')
-	switch {
-	case ownLine && nl >= 0 && blank(rest[:nl]):
-		from, to = start, to+nl+1
-	case !ownLine && blank(l.doc[prev+1:from]) && last:
-		from = prev + 1
+	if !blank(item.last.AfterExtra) {
+		rest = slices.Concat(item.last.AfterExtra, rest)
+	}
+	line, next := bytes.LastIndexByte(head, '\n')+1, bytes.IndexByte(rest, '\n')+1
+	switch ownLine := line > 0 && blank(head[line:]); {
+	case ownLine && next > 0 && blank(rest[:next]):
+		head, rest = head[:line], rest[next:]
+	case last && !ownLine && blank(head):
+		head = nil
 	case !last:
-		to += len(rest) - len(bytes.TrimLeft(rest, " \t"))
+		rest = bytes.TrimLeft(rest, " \t")
 	}
-	doc := l.doc
-	if item.comma >= to {
-		doc = splice(doc, item.comma, item.comma+1, "")
+	if last && s.index > 0 {
+		before := items[s.index-1].last
+		switch {
+		case item.last.AfterExtra == nil: // the comma before it goes
+			head, before.AfterExtra = slices.Concat(before.AfterExtra, head), nil
+		case before.AfterExtra == nil: // the trailing comma stays
+			before.AfterExtra = hujson.Extra{}
+		}
 	}
-	doc = splice(doc, from, to, "")
-	if last && item.comma < 0 && i > 0 {
-		doc = splice(doc, prev, prev+1, "")
+	if last {
+		*tail = slices.Concat(head, rest)
+	} else {
+		items[s.index+1].first.BeforeExtra = slices.Concat(head, rest)
 	}
-	return doc
+	switch v := s.from.Value.(type) {
+	case *hujson.Object:
+		v.Members = slices.Delete(v.Members, s.index, s.index+1)
+	case *hujson.Array:
+		v.Elements = slices.Delete(v.Elements, s.index, s.index+1)
+	}
 }
 
 // unitOf is one step of indentation in a document.
-func unitOf(doc []byte, root hujson.Value) string {
-	l := listOf(doc, root)
-	for _, item := range l.items {
-		unit, ok := strings.CutPrefix(indentAt(doc, item.start), indentAt(doc, l.close))
-		if ok && unit != "" && blank(doc[lineStart(doc, item.start):item.start]) {
+func unitOf(doc []byte, root *hujson.Value) string {
+	items, _ := itemsOf(root)
+	for _, item := range items {
+		start := item.first.StartOffset
+		unit, ok := strings.CutPrefix(indentAt(doc, start), indentAt(doc, root.EndOffset-1))
+		if ok && unit != "" && blank(doc[lineStart(doc, start):start]) {
 			return unit
 		}
 	}

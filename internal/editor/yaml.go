@@ -353,9 +353,9 @@ func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 			switch line := y.lines[key]; {
 			case err == nil && was.key != nil:
 				text = was.lines[was.key.Line-1]
-			case strings.Contains(line, "#") || !blank([]byte(between)):
+			case strings.Contains(line, "#") || !blank(between):
 				text = line
-			case err == nil && !was.rooted && blank([]byte(strings.Join(y.lines[to:], ""))) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
+			case err == nil && !was.rooted && blank(strings.Join(y.lines[to:], "")) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
 				key -= strings.Count(f.head, "\n")
 			}
 			if from = key; text != "" && (between != "" || to < len(y.lines)) {
