@@ -221,8 +221,12 @@ func plainJSON(v *hujson.Value) (any, error) {
 func (f jsonFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
 	mark, doc := cutBOM(doc)
 	root, at, _, err := f.look(doc, path)
-	if err == nil && root == nil {
-		doc = withRoot(doc)
+	if err == nil && root == nil { // nothing but blanks and comments
+		end := lineEnd(doc)
+		if len(doc) > 0 && !bytes.HasSuffix(doc, []byte("\n")) {
+			doc = slices.Concat(doc, []byte(end))
+		}
+		doc = slices.Concat(doc, []byte("{}"+end))
 		root, at, _, err = f.look(doc, path)
 	}
 	if err != nil {
@@ -240,26 +244,6 @@ func (f jsonFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 		insert(doc, at.Value, Member{missing[0], Object{{missing[1], value}}}, unit)
 	}
 	return slices.Concat(mark, pack(root)), nil
-}
-
-// withRoot adds an empty object to a document of blanks and comments. It ends with a line end, unless the
-// document did not: withoutRoot takes that as the sign.
-func withRoot(doc []byte) []byte {
-	end := lineEnd(doc)
-	if len(doc) > 0 && !bytes.HasSuffix(doc, []byte("\n")) {
-		return append(bytes.Clone(doc), end+"{}"...)
-	}
-	return append(bytes.Clone(doc), "{}"+end...)
-}
-
-// withoutRoot undoes withRoot.
-func withoutRoot(doc []byte, root *hujson.Value) []byte {
-	head, rest := doc[:root.StartOffset], doc[root.EndOffset:]
-	if len(rest) == 0 {
-		// The line ends before the added one tell what that was.
-		return bytes.TrimSuffix(head, []byte(lineEnd(bytes.TrimSuffix(head, []byte("\n")))))
-	}
-	return slices.Concat(head, bytes.TrimPrefix(rest, []byte(lineEnd(doc))))
 }
 
 // replace writes a value in place of another, in as many lines as that had or could have had.
@@ -291,7 +275,11 @@ func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 		case was != nil:
 			*tail = nil
 		case depth == 0:
-			return slices.Concat(mark, withoutRoot(text, root)), nil
+			rest := slices.Concat(text[:root.StartOffset], text[root.EndOffset:])
+			if _, before := cutBOM(before); sameWords(before, rest) {
+				rest = before
+			}
+			return slices.Concat(mark, rest), nil
 		default:
 			continue
 		}

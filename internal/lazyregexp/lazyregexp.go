@@ -31,7 +31,6 @@ func (r *Regexp) String() string                 { return r.compiled().String() 
 func (r *Regexp) Match(b []byte) bool            { return r.compiled().Match(b) }
 func (r *Regexp) MatchString(s string) bool      { return r.compiled().MatchString(s) }
 func (r *Regexp) FindIndex(b []byte) []int       { return r.compiled().FindIndex(b) }
-func (r *Regexp) FindStringIndex(s string) []int { return r.compiled().FindStringIndex(s) }
 func (r *Regexp) FindSubmatch(b []byte) [][]byte { return r.compiled().FindSubmatch(b) }
 
 func (r *Regexp) FindSubmatchIndex(b []byte) []int { return r.compiled().FindSubmatchIndex(b) }
@@ -39,10 +38,6 @@ func (r *Regexp) FindSubmatchIndex(b []byte) []int { return r.compiled().FindSub
 func (r *Regexp) FindStringSubmatch(s string) []string   { return r.compiled().FindStringSubmatch(s) }
 func (r *Regexp) FindAllString(s string, n int) []string { return r.compiled().FindAllString(s, n) }
 func (r *Regexp) Split(s string, n int) []string         { return r.compiled().Split(s, n) }
-
-func (r *Regexp) FindAllSubmatchIndex(b []byte, n int) [][]int {
-	return r.compiled().FindAllSubmatchIndex(b, n)
-}
 
 func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
 	return r.compiled().FindAllStringSubmatchIndex(s, n)
