@@ -409,10 +409,7 @@ func (l *Login) register(ctx context.Context, d *discovery, redirect string) (*g
 
 // authorize sends the person to the authorization page, and returns the code that comes back.
 func (l *Login) authorize(ctx context.Context, address string, listener net.Listener, state string, d *discovery) (string, error) {
-	page, err := url.Parse(address)
-	if err != nil {
-		return "", unusable("the authorization page has no address that can be opened")
-	}
+	page, _ := url.Parse(d.server.AuthorizationEndpoint) // it was checked
 	answers := make(chan url.Values, 1)
 	server := &http.Server{Handler: l.callback(listener.Addr().String(), state, answers), ReadHeaderTimeout: headerFor}
 	go func() { _ = server.Serve(listener) }()
@@ -422,14 +419,14 @@ func (l *Login) authorize(ctx context.Context, address string, listener net.List
 		_ = server.Shutdown(ctx)
 		_ = server.Close()
 	}()
-	l.Say(fmt.Sprintf("sign in at %s, for %s:\n\n%s\n", problem.PrintableLine(page.Host, problem.MaxLine), l.Tokens.Server.Host, page))
+	l.Say(fmt.Sprintf("sign in at %s, for %s:\n\n%s\n", problem.PrintableLine(page.Host, problem.MaxLine), l.Tokens.Server.Host, address))
 	if l.Pasted != nil {
 		l.Say("then paste the address at which the browser ends, even if it shows an error there:")
 		go l.paste(state, answers)
 	}
 	if l.Open != nil {
 		go func() {
-			if err := l.Open(page.String()); err != nil {
+			if err := l.Open(address); err != nil {
 				l.Say("no browser could be opened: open the address yourself; on another machine, use --no-browser")
 			}
 		}()
@@ -548,17 +545,9 @@ func (l *Login) control(_, address string, _ syscall.RawConn) error {
 // Characters that RFC 3986 does not allow are refused: letters that are not ASCII may look like others, and a quote or a blank
 // may end the argument of the program that opens a browser. A fragment would swallow what is added behind it.
 func (l *Login) allowed(address string) bool {
-	u, err := url.Parse(address)
+	u, err := auth.CheckOrigin(address)
 	forbidden := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"#<>\\^`{|}", r) }
-	if err != nil || strings.ContainsFunc(address, forbidden) || u.User != nil || u.Host == "" || !auth.IsSecure(u) {
-		return false
-	}
-	return u.Scheme == "https" || l.Tokens.Server.Scheme == "http" // which is on this machine
-}
-
-func secure(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && auth.IsSecure(u)
+	return err == nil && !strings.ContainsFunc(address, forbidden) && (u.Scheme == "https" || l.Tokens.Server.Scheme == "http")
 }
 
 // who names the person and the workspace, if the authorization server has: beside the tokens, or in an ID token. The ID token came

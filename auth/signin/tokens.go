@@ -37,6 +37,8 @@ const (
 	early = 30 * time.Second
 	// renewFor bounds one renewal, with the wait for other processes.
 	renewFor = 30 * time.Second
+	// failedFor is how long after a renewal that did not succeed no other is tried: a call that could not be sent is tried again at once.
+	failedFor = 5 * time.Second
 	// freshFor is how long after a renewal a token that LeadMagic rejects is not renewed again.
 	freshFor = 30 * time.Second
 	// missingFor is how long it counts that there is no sign-in, unless a file changes: a keychain is slow.
@@ -101,6 +103,11 @@ type Tokens struct {
 	unkept  bool     // grant could not be stored
 
 	renewals singleflight.Group // one at a time, for all that wait for it
+	failure  *problem.Problem   // of the last renewal that did not succeed
+	failed   time.Time          // when that was
+
+	places sync.Once // for kept
+	kept   *auth.Store
 }
 
 // Get implements auth.Credentials.
@@ -310,6 +317,9 @@ func (t *Tokens) missing(g *grant) error {
 
 // refresh replaces the tokens of g.
 func (t *Tokens) refresh(ctx context.Context, g *grant) error {
+	if time.Since(t.failed) < failedFor {
+		return t.failure
+	}
 	config := &clientcredentials.Config{
 		ClientID: g.ClientID, ClientSecret: g.ClientSecret, TokenURL: g.TokenURL, AuthStyle: g.authStyle(),
 		// Of oauth2's requests this is the one that takes all of RFC 6749 §6 and the resource of RFC 8707.
@@ -325,9 +335,9 @@ func (t *Tokens) refresh(ctx context.Context, g *grant) error {
 		g.Access, g.Refresh, g.Refused = "", "", refusalOf(refusal.ErrorCode, refusal.ErrorDescription)
 		return nil
 	}
-	p := reason("the sign-in could not be renewed yet: ", err)
-	p.Outcome = problem.NotSent
-	return p
+	t.failure, t.failed = reason("the sign-in could not be renewed yet: ", err), time.Now()
+	t.failure.Outcome = problem.NotSent
+	return t.failure
 }
 
 // final are the errors of a token endpoint after which another try makes no sense. Source: RFC 6749 §5.2.
@@ -335,9 +345,8 @@ var final = []string{"invalid_grant", "invalid_client", "unauthorized_client", "
 
 // take copies the tokens of a response into g, if they can be used.
 func (t *Tokens) take(g *grant, token *oauth2.Token) error {
-	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
-	if !strings.EqualFold(token.Type(), "bearer") || token.AccessToken == "" ||
-		strings.ContainsFunc(token.AccessToken, func(r rune) bool { return !visible(r) }) {
+	invisible := func(r rune) bool { return r <= ' ' || r >= 0x7f }
+	if token.Type() != "Bearer" || strings.ContainsFunc(token.AccessToken, invisible) {
 		return problem.New(problem.BrokenAnswer, problem.NotSent, "the authorization server gave a token that cannot be used", "")
 	}
 	g.Access, g.Issued, g.Expires, g.Refused = token.AccessToken, time.Now().Round(0), token.Expiry, ""
@@ -409,10 +418,13 @@ func refusalOf(code, description string) string {
 
 // store is where the sign-in is kept: apart for each server, so that none gets what another one's sign-in has given.
 func (t *Tokens) store() *auth.Store {
-	sum := sha256.Sum256([]byte(t.resource()))
-	return &auth.Store{
-		Getenv: t.Getenv, Keychain: t.Keychain, Account: "sign-in " + t.resource(), File: "signin-" + hex.EncodeToString(sum[:4]) + ".json",
-	}
+	t.places.Do(func() {
+		sum := sha256.Sum256([]byte(t.resource()))
+		t.kept = &auth.Store{
+			Getenv: t.Getenv, Keychain: t.Keychain, Account: "sign-in " + t.resource(), File: "signin-" + hex.EncodeToString(sum[:4]) + ".json",
+		}
+	})
+	return t.kept
 }
 
 // resource is the server's address as an identifier, without what is not part of one. Source: RFC 8707 §2.
@@ -436,8 +448,9 @@ func (t *Tokens) load(ctx context.Context) (*grant, error) {
 		return nil, problem.New(problem.Unreachable, problem.NotSent, "the sign-in cannot be read now: "+err.Error(), "unlock the keychain of this system")
 	}
 	g := new(grant)
-	// It counts for the server and the endpoint that it was made for.
-	if json.Unmarshal([]byte(secret), g) != nil || g.Resource != t.resource() || !secure(g.TokenURL) {
+	_ = json.Unmarshal([]byte(secret), g) // what cannot be read is for no server
+	// It counts for the server that it was made for, and its secrets go over TLS alone.
+	if _, err := auth.CheckOrigin(g.TokenURL); err != nil || g.Resource != t.resource() {
 		g = nil
 	} else {
 		t.hide(g.ClientSecret, g.Refresh, g.Access)

@@ -173,7 +173,7 @@ func TestARenewalThatFails(t *testing.T) {
 				}
 			}
 			p.server.ClearFaults()
-			if _, err := other.Get(t.Context()); (err == nil) != tt.later {
+			if _, err := p.at(p.server.URL + "/mcp").Get(t.Context()); (err == nil) != tt.later {
 				t.Errorf("later: %v", err)
 			}
 		})
@@ -646,6 +646,29 @@ func TestHowOftenARejectedTokenIsRenewed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A call that is tried again since it could not be sent does not have the authorization server asked each time.
+func TestARenewalThatFailsIsNotTriedAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		p := remembered(t, &grant{Access: "a", Refresh: "r", Expires: time.Now().Add(-1)}, func(url.Values) (string, error) {
+			if requests++; requests > 1 {
+				return `{"access_token":"b","token_type":"Bearer"}`, nil
+			}
+			return "", errors.New("no route")
+		})
+		for _, pause := range []time.Duration{0, 0, failedFor - 1} {
+			<-time.After(pause)
+			if _, err := p.tokens.Get(t.Context()); codeOf(err) != problem.Unreachable || requests != 1 {
+				t.Errorf("after %s: got %v after %d requests, want the problem of the only one", pause, err, requests)
+			}
+		}
+		<-time.After(1)
+		if key, err := p.tokens.Get(t.Context()); err != nil || !key.Equal(auth.Token("b")) || requests != 2 {
+			t.Errorf("got %v after %d requests", err, requests)
+		}
+	})
 }
 
 // Whoever waits with others for a reading of theirs may get the token that was rejected, and then has it renewed.
