@@ -312,7 +312,7 @@ func (t *Tool) request(ctx context.Context, base string, a arguments) (*http.Req
 	for _, p := range t.params {
 		value := a.value(p.name)
 		switch {
-		case value == nil, !p.send && !a.given(p.name):
+		case !p.send && !a.given(p.name):
 		case p.place == inPath:
 			path = strings.ReplaceAll(path, "{"+p.name+"}", url.PathEscape(text(value)))
 		case p.place == atEnd:

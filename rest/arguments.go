@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,20 +103,12 @@ func (t *Tool) refuse(faults []fault) *problem.Problem {
 	if len(faults) > maxFaults {
 		why = append(why, "and more")
 	}
-	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.Name + " takes " + t.signature()
-	return problem.New(problem.BadRequest, problem.NotSent, t.Name+" was not sent: "+strings.Join(why, "; "), next)
-}
-
-// signature names the arguments.
-func (t *Tool) signature() string {
-	if len(t.params) == 0 {
-		return "no arguments"
-	}
-	var names []string
+	var takes []string
 	for _, p := range t.params {
-		names = append(names, p.name)
+		takes = append(takes, p.name)
 	}
-	return strings.Join(names, ", ")
+	next := "correct " + strings.Join(fields, ", ") + " and call again; " + t.Name + " takes " + cmp.Or(strings.Join(takes, ", "), "no arguments")
+	return problem.New(problem.BadRequest, problem.NotSent, t.Name+" was not sent: "+strings.Join(why, "; "), next)
 }
 
 // unknown are the faults of members that no field takes, in the order of their names. path is where they stand.
@@ -209,31 +202,22 @@ func kindOf(raw json.RawMessage) string {
 	return "integer"
 }
 
+// maxBits bounds whole numbers, at 40 digits: no argument has one that is longer.
+const maxBits = 132
+
 // whole is a JSON number in digits alone, if it is a whole number in whatever notation: 5.0 and 50e-1 are 5. It is
 // empty for one that is far too large for that.
 func whole(number string) (digits string, ok bool) {
-	const far = 40
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
-	mantissa, negative := strings.CutPrefix(mantissa, "-")
-	before, after, _ := strings.Cut(mantissa, ".")
-	digits = strings.TrimRight(before+after, "0")
-	if digits == "" {
-		return "0", true
-	}
-	point, err := strconv.Atoi(cmp.Or(exponent, "0")) // then how many digits stand before the point
-	switch point += len(before); {
-	case err != nil:
-		return "", !strings.HasPrefix(exponent, "-")
-	case point < len(digits):
+	n, ok := new(big.Rat).SetString(number)
+	switch {
+	case !ok: // its exponent is beyond all bounds
+		return "", !strings.Contains(strings.ToLower(number), "e-")
+	case !n.IsInt():
 		return "", false
-	case point > far:
+	case n.Num().BitLen() > maxBits:
 		return "", true
 	}
-	digits = strings.TrimLeft(digits+strings.Repeat("0", point-len(digits)), "0")
-	if negative {
-		digits = "-" + digits
-	}
-	return digits, true
+	return n.Num().String(), true
 }
 
 // maxPlaced bounds what goes into a URL, in bytes: servers cut connections over lines that are too long.

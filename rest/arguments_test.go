@@ -16,7 +16,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"a needed argument is missing", "validate_work_email", `{}`, []string{"email is missing"}},
 		{"null is no argument", "validate_work_email", `{"email":null}`, []string{"email is missing"}},
 		{"an empty text is no argument", "find_people_by_role", `{"job_title":" ","company_name":"Acme"}`, []string{"job_title is missing"}},
-		{"no arguments at all", "find_work_email", ``, []string{"full_name or first_name is missing", "domain or company_name is missing"}},
+		{"no arguments at all", "find_work_email", ``, []string{"full_name or first_name is missing", "domain or company_name is missing", "find_work_email takes first_name, last_name, full_name, domain, company_name"}},
 		{"one of two is missing", "find_work_email", `{"first_name":"Ada"}`, []string{"domain or company_name is missing"}},
 		{"one of three is missing", "find_mobile_number", `{"work_email":""}`, []string{"profile_url or work_email or personal_email is missing"}},
 		{"a number where text is due", "validate_work_email", `{"email":5}`, []string{"email must be text, not a number"}},

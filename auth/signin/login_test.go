@@ -795,6 +795,12 @@ func TestALogoutThatIsNotWhole(t *testing.T) {
 		t.Errorf("with a refresh token alone: got %q, %v, %v, and %d revocations", places, revoked, err, len(p.requests("/revoke"))-before)
 	}
 
+	p.signIn()
+	p.edit(func(g *grant) { g.RevokeURL = "https://[" })
+	if places, revoked, err := p.tokens.Logout(t.Context()); len(places) != 1 || revoked || err != nil {
+		t.Errorf("at an address that is none: got %q, %v, %v", places, revoked, err)
+	}
+
 	p.chain.err = nil
 	l := p.login()
 	l.Private = false

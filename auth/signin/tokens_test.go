@@ -465,8 +465,12 @@ func TestAKeychainThatIsLockedLater(t *testing.T) {
 	if !session.Look(t.Context()).Stored {
 		t.Error("what was read before is not known any more")
 	}
-	if state := p.at(p.server.URL + "/mcp").Look(t.Context()); state.Stored || state.Broken != nil {
+	other := p.at(p.server.URL + "/mcp")
+	if state := other.Look(t.Context()); state.Stored || state.Broken != nil {
 		t.Errorf("another process says %+v", state)
+	}
+	if _, err := other.Get(t.Context()); codeOf(err) != problem.SignInRequired {
+		t.Errorf("another process got %v", err)
 	}
 	p.chain.err = nil
 	if status, err := p.use(session); status != http.StatusOK {
