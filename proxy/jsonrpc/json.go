@@ -42,11 +42,11 @@ func Elements(b []byte) iter.Seq[[]byte] {
 // yielded, or if yield returned false.
 func scan(b []byte, bracket byte, yield func(Member) bool) (end int) {
 	i := skipBlanks(b, 0)
-	if i >= len(b) || b[i] != bracket {
+	if at(b, i) != bracket {
 		return -1
 	}
 	closing := bracket + 2 // in ASCII
-	if i = skipBlanks(b, i+1); i < len(b) && b[i] == closing {
+	if i = skipBlanks(b, i+1); at(b, i) == closing {
 		return i + 1
 	}
 	for {
@@ -57,16 +57,16 @@ func scan(b []byte, bracket byte, yield func(Member) bool) (end int) {
 				return -1
 			}
 			start = skipBlanks(b, start)
-			name = unquoteName(b[from:skipString(b, from)])
+			name, _ = unquote(b[from:skipString(b, from)])
 		}
 		end := skipValue(b, start)
 		if end < 0 || !yield(Member{name, b[start:end], b[from:end]}) {
 			return -1
 		}
-		switch i = skipBlanks(b, end); {
-		case i < len(b) && b[i] == ',':
+		switch i = skipBlanks(b, end); at(b, i) {
+		case ',':
 			i = skipBlanks(b, i+1)
-		case i < len(b) && b[i] == closing:
+		case closing:
 			return i + 1
 		default:
 			return -1
@@ -78,19 +78,23 @@ func scan(b []byte, bracket byte, yield func(Member) bool) (end int) {
 // in most parsers. A path of names leads into objects inside.
 func Get(b []byte, path ...string) []byte {
 	for _, name := range path {
-		b = get(b, name)
+		object := b
+		b = nil
+		for m := range Members(object) {
+			if string(m.Name) == name {
+				b = m.Value
+			}
+		}
 	}
 	return b
 }
 
-func get(b []byte, name string) []byte {
-	var value []byte
-	for m := range Members(b) {
-		if string(m.Name) == name {
-			value = m.Value
-		}
+// at is b[i], or behind the end of b a byte that JSON does not have outside of strings, nor in them.
+func at(b []byte, i int) byte {
+	if i >= len(b) {
+		return 0
 	}
-	return value
+	return b[i]
 }
 
 func skipBlanks(b []byte, i int) int {
@@ -105,14 +109,11 @@ func skipValue(b []byte, i int) int {
 	open := nesting{objects: make([]uint64, 4)} // on the stack: no real message is nested deeper
 	for {
 		i = skipBlanks(b, i)
-		if i >= len(b) {
-			return -1
-		}
-		switch c := b[i]; {
+		switch c := at(b, i); {
 		case c == '{':
 			i = skipBlanks(b, i+1)
 			open = open.push(true)
-			if i < len(b) && b[i] == '}' {
+			if at(b, i) == '}' {
 				break
 			}
 			if i = skipName(b, i); i < 0 {
@@ -122,7 +123,7 @@ func skipValue(b []byte, i int) int {
 		case c == '[':
 			i = skipBlanks(b, i+1)
 			open = open.push(false)
-			if i < len(b) && b[i] == ']' {
+			if at(b, i) == ']' {
 				break
 			}
 			continue
@@ -165,17 +166,15 @@ func (n nesting) push(object bool) nesting {
 // value is due, or to the end of the outermost one, where depth is 0. It is -1 if neither is there.
 func (n nesting) closeAt(b []byte, i int) (next, depth int) {
 	for n.depth > 0 {
-		if i = skipBlanks(b, i); i >= len(b) {
-			return -1, n.depth
-		}
+		i = skipBlanks(b, i)
 		top := n.depth - 1
 		object := n.objects[top/64]&(1<<(top%64)) != 0
-		switch {
-		case b[i] == ',' && object:
+		switch c := at(b, i); {
+		case c == ',' && object:
 			return skipName(b, skipBlanks(b, i+1)), n.depth
-		case b[i] == ',':
+		case c == ',':
 			return i + 1, n.depth
-		case b[i] == '}' && object, b[i] == ']' && !object:
+		case c == '}' && object, c == ']' && !object:
 			n.depth--
 			i++
 		default:
@@ -187,41 +186,40 @@ func (n nesting) closeAt(b []byte, i int) (next, depth int) {
 
 // skipName is the index after the name and colon at b[i:], or -1.
 func skipName(b []byte, i int) int {
-	if i >= len(b) || b[i] != '"' {
+	if at(b, i) != '"' {
 		return -1
 	}
 	if i = skipString(b, i); i < 0 {
 		return -1
 	}
-	if i = skipBlanks(b, i); i >= len(b) || b[i] != ':' {
+	if i = skipBlanks(b, i); at(b, i) != ':' {
 		return -1
 	}
 	return i + 1
 }
 
-func unquoteName(quoted []byte) []byte {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	s, _ := Unquote(quoted)
-	return []byte(s)
-}
-
 // Unquote is the text of a JSON string; false if b is not one.
 func Unquote(b []byte) (string, bool) {
+	text, ok := unquote(b)
+	return string(text), ok
+}
+
+// unquote is Unquote without a copy where nothing is escaped.
+func unquote(b []byte) ([]byte, bool) {
 	if len(b) < 2 || b[0] != '"' {
-		return "", false
+		return nil, false
 	}
 	if bytes.IndexByte(b, '\\') < 0 {
-		return string(b[1 : len(b)-1]), true
+		return b[1 : len(b)-1], true
 	}
 	var s string
-	return s, json.Unmarshal(b, &s) == nil
+	err := json.Unmarshal(b, &s)
+	return []byte(s), err == nil
 }
 
 func skipLiteral(b []byte, i int) int {
 	for _, word := range [...]string{"null", "true", "false"} {
-		if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
+		if bytes.HasPrefix(b[i:], []byte(word)) {
 			return i + len(word)
 		}
 	}
@@ -229,22 +227,22 @@ func skipLiteral(b []byte, i int) int {
 }
 
 func skipNumber(b []byte, i int) int {
-	if i < len(b) && b[i] == '-' {
+	if at(b, i) == '-' {
 		i++
 	}
-	if i < len(b) && b[i] == '0' {
+	if at(b, i) == '0' {
 		i++
 	} else if i = skipDigits(b, i); i < 0 {
 		return -1
 	}
-	if i < len(b) && b[i] == '.' {
+	if at(b, i) == '.' {
 		if i = skipDigits(b, i+1); i < 0 {
 			return -1
 		}
 	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+	if at(b, i)|0x20 == 'e' {
 		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+		if c := at(b, i); c == '+' || c == '-' {
 			i++
 		}
 		return skipDigits(b, i)
@@ -285,26 +283,26 @@ func skipString(b []byte, i int) int {
 			}
 			i += 8
 		}
-		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+		c := at(b, i)
+		for c != '"' && c != '\\' && c >= ' ' {
 			i++
+			c = at(b, i)
 		}
-		switch {
-		case i >= len(b) || b[i] < ' ':
-			return -1
-		case b[i] == '"':
+		switch c {
+		case '"':
 			return i + 1
-		}
-		if i = skipEscape(b, i+1); i < 0 {
+		case '\\':
+			if i = skipEscape(b, i+1); i < 0 {
+				return -1
+			}
+		default: // a control character, or the end
 			return -1
 		}
 	}
 }
 
 func skipEscape(b []byte, i int) int {
-	if i >= len(b) {
-		return -1
-	}
-	switch b[i] {
+	switch at(b, i) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i + 1
 	case 'u':
@@ -335,6 +333,11 @@ func Array(elements [][]byte) []byte {
 	return slices.Concat([]byte{'['}, bytes.Join(elements, []byte{','}), []byte{']'})
 }
 
+// Object is the JSON object of members, each a name and a value.
+func Object(members [][]byte) []byte {
+	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'})
+}
+
 // Edit is object with the values that value returns for its members, and without those for which that is nil; object
 // itself if nothing differs.
 func Edit(object []byte, value func(m Member) []byte) []byte {
@@ -354,7 +357,7 @@ func Edit(object []byte, value func(m Member) []byte) []byte {
 	if !edited {
 		return object
 	}
-	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'})
+	return Object(members)
 }
 
 // Select is object with only those elements of its member name, an array, that keep reports true for; object itself if

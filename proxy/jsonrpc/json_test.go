@@ -63,6 +63,7 @@ func TestEveryShortTextIsReadAsEncodingJSONReadsIt(t *testing.T) {
 		}
 	}
 	everyText([]string{`{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `1`, ` `}, 5, check)
+	everyText([]string{`[{"a":1}`, `{"a":[1]`, `[{},`, `[[],`, `[1,`, `[]`, `}`, `]`, `,`}, 4, check) // levels that were of the other kind before
 	everyText([]string{`-`, `0`, `1`, `9`, `.`, `e`, `E`, `+`, `/`, `:`}, 5, check)
 	everyText([]string{"{", "}", `"a"`, `"\u0062":`, `"a":`, `[`, `]`, `,`, "\n", "\r", "\t", "\v", "\f", `null`, `true`, `false`, `nul`, `tru`, `-`}, 4, check)
 	for before := range 18 {

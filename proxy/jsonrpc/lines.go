@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 // A LineReader reads messages that are lines, of any length. It is for one goroutine.
@@ -16,77 +17,14 @@ func NewLineReader(r io.Reader) *LineReader { return &LineReader{bufio.NewReader
 // ReadLine returns the next line without its break, in memory of its own. The end of the input ends the last line as a
 // break does; after it the error is io.EOF.
 func (l *LineReader) ReadLine() ([]byte, error) {
-	var chunks Chunks
-	for {
-		part, err := l.r.ReadSlice('\n')
-		chunks.Write(part)
-		switch {
-		case err == nil:
-			line := chunks.Bytes()
-			return line[:len(line)-1], nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, io.EOF) && chunks.Len() > 0:
-			return chunks.Bytes(), nil
-		default:
-			return nil, err
-		}
+	line, err := l.r.ReadBytes('\n')
+	switch {
+	case err == nil:
+		return line[:len(line)-1], nil
+	case errors.Is(err, io.EOF) && len(line) > 0:
+		return line, nil
 	}
-}
-
-// Chunks collects bytes of unknown number without copying all of them each time that room is short. The zero value is
-// empty.
-type Chunks struct {
-	full [][]byte
-	last []byte
-	size int // of full
-}
-
-const largestChunk = 1 << 20
-
-// Len is how many bytes there are.
-func (c *Chunks) Len() int { return c.size + len(c.last) }
-
-// Write adds a copy of b.
-func (c *Chunks) Write(b []byte) {
-	for len(b) > 0 {
-		room := c.Room(len(b))
-		n := copy(room, b)
-		c.Advance(n)
-		b = b[n:]
-	}
-}
-
-// Room is where bytes may be written next, at least one; Advance then says how many were. want is how many are expected.
-func (c *Chunks) Room(want int) []byte {
-	if len(c.last) == cap(c.last) {
-		size := want + 1 // a line break may follow
-		if c.last != nil {
-			size = max(want+1, min(2*cap(c.last), largestChunk))
-			c.full = append(c.full, c.last)
-			c.size += len(c.last)
-		}
-		c.last = make([]byte, 0, size)
-	}
-	return c.last[len(c.last):cap(c.last)]
-}
-
-// Advance says that n bytes were written into the last Room.
-func (c *Chunks) Advance(n int) { c.last = c.last[:len(c.last)+n] }
-
-// Bytes is all bytes in one, with room for a line break, and leaves c empty.
-func (c *Chunks) Bytes() []byte {
-	all := c.last
-	if len(c.full) > 0 {
-		all = make([]byte, 0, c.Len()+1)
-		for i, chunk := range append(c.full, c.last) {
-			all = append(all, chunk...)
-			if i < len(c.full) {
-				c.full[i] = nil
-			}
-		}
-	}
-	*c = Chunks{}
-	return all
+	return nil, err
 }
 
 // byteOrderMark may precede a text from Windows.
@@ -96,19 +34,10 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // inside a string is not JSON, and b is then returned as it is. It may change b.
 func OneLine(b []byte) []byte {
 	b = TrimBlanks(b)
-	to := LineEnd(b)
-	if to < 0 || !Valid(b) {
+	if LineEnd(b) < 0 || !Valid(b) {
 		return b
 	}
-	for from := to; from < len(b); {
-		end := LineEnd(b[from:])
-		if end < 0 {
-			end = len(b) - from
-		}
-		to += copy(b[to:], b[from:from+end])
-		from += end + 1
-	}
-	return b[:to]
+	return slices.DeleteFunc(b, func(c byte) bool { return c == '\n' || c == '\r' })
 }
 
 // TrimBlanks is b without blanks and a byte order mark around it. A line break in UTF-16LE is 0A 00, so that a text

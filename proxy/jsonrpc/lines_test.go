@@ -72,29 +72,6 @@ func TestOneLine(t *testing.T) {
 	}
 }
 
-func TestChunks(t *testing.T) {
-	for _, size := range []int{0, 1, 2, 1023, 4096, 70_000, 3 << 20} {
-		want := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
-		var c Chunks
-		for from := 0; from < size; from += 777 {
-			c.Write(want[from:min(from+777, size)])
-		}
-		if c.Len() != size {
-			t.Errorf("%d bytes: Len is %d", size, c.Len())
-		}
-		got := c.Bytes()
-		if !bytes.Equal(got, want) {
-			t.Errorf("%d bytes: got others", size)
-		}
-		if size > 0 && cap(got) == len(got) {
-			t.Errorf("%d bytes: there is no room for a line break", size)
-		}
-		if c.Len() != 0 || len(c.Bytes()) != 0 {
-			t.Errorf("%d bytes: they are still there", size)
-		}
-	}
-}
-
 func TestWithMeta(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{`{"id":1,"method":"a","params":{"x":1}}`, `{"id":1,"method":"a","params":{"x":1}}`},

@@ -99,19 +99,16 @@ func Parse(raw []byte) (*Message, error) {
 	var isText bool
 	m.Method, isText = Unquote(method)
 	switch {
-	case isText && m.ID != nil:
-		m.Kind = Request
-		if !ValidID(m.ID) {
-			return m, errBadID
-		}
-	case isText:
+	case isText && m.ID == nil:
 		m.Kind = Notification
+	case isText && !ValidID(m.ID):
+		return m, errBadID
 	case method == nil && (m.Result != nil || m.Error != nil):
 		m.Kind = Response
-	default:
+	case !isText:
 		return m, errNotMessage
 	}
-	return m, nil
+	return m, nil // a Request, unless said otherwise
 }
 
 // parseMeta reads params._meta. If it occurs twice the last one counts, as with all members.
@@ -135,15 +132,10 @@ func (m *Message) parseMeta() {
 }
 
 // Compose is the message made of parts, which must be one.
-func Compose(parts ...[]byte) *Message {
-	size := 1 // room for the line break that follows a message
-	for _, part := range parts {
-		size += len(part)
-	}
-	raw := make([]byte, 0, size)
-	for _, part := range parts {
-		raw = append(raw, part...)
-	}
+func Compose(parts ...[]byte) *Message { return message(slices.Concat(parts...)) }
+
+// message is the message raw, which must be one.
+func message(raw []byte) *Message {
 	m, _ := Parse(raw)
 	return m
 }
@@ -168,17 +160,16 @@ func NewResult(request *Message, result []byte) *Message {
 
 // NewError is an error response. Without an id it has no such member, since several editors reject null. data is JSON,
 // or nil for none.
-func NewError(id []byte, code int, message string, data []byte) *Message {
+func NewError(id []byte, code int, text string, data []byte) *Message {
 	raw := []byte(`{"jsonrpc":"2.0",`)
 	if id != nil {
 		raw = fmt.Appendf(raw, `"id":%s,`, id)
 	}
-	raw = fmt.Appendf(raw, `"error":{"code":%d,"message":%s`, code, Quote(message))
+	raw = fmt.Appendf(raw, `"error":{"code":%d,"message":%s`, code, Quote(text))
 	if data != nil {
 		raw = fmt.Appendf(raw, `,"data":%s`, data)
 	}
-	m, _ := Parse(append(raw, `}}`...))
-	return m
+	return message(append(raw, `}}`...))
 }
 
 // Failed is the response to request that says why there is none.
@@ -193,30 +184,26 @@ func (m *Message) WithID(id []byte) *Message {
 		other.ID = id
 		return &other
 	}
-	return Compose(Splice(m.Raw, m.ID, id))
+	return message(Splice(m.Raw, m.ID, id))
 }
 
 // WithResult is m, a Response, with that result in place of its own, and m itself if it is its own.
 func (m *Message) WithResult(result []byte) *Message {
-	if len(result) > 0 && len(result) == len(m.Result) && &result[0] == &m.Result[0] {
+	if bytes.Equal(result, m.Result) {
 		return m
 	}
-	return Compose(Splice(m.Raw, m.Result, result))
+	return message(Splice(m.Raw, m.Result, result))
 }
 
 // WithMeta is m with each params._meta changed by change, and m itself if nothing changes.
 func (m *Message) WithMeta(change func(meta []byte) []byte) *Message {
-	raw := m.Raw
-	for _, meta := range slices.Backward(m.metas) { // so that the places of the others stay
-		at := cap(m.Raw) - cap(meta)
-		if changed := change(meta); len(changed) != len(meta) {
-			raw = slices.Concat(raw[:at], changed, raw[at+len(meta):])
+	for i := range m.metas {
+		meta := m.metas[i]
+		if changed := change(meta); !bytes.Equal(changed, meta) {
+			m = message(Splice(m.Raw, meta, changed)) // which has as many
 		}
 	}
-	if len(raw) == len(m.Raw) {
-		return m
-	}
-	return Compose(raw)
+	return m
 }
 
 // Stateless reports whether the message belongs to no session: it has a protocol version of its own.

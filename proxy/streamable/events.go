@@ -2,8 +2,8 @@ package streamable
 
 import (
 	"bytes"
-	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,7 +13,7 @@ import (
 // An event is one server-sent event. Source: the WHATWG HTML standard, server-sent events.
 type event struct {
 	id    string        // last id seen, of this event or an earlier one
-	data  []byte        // in memory of its own with room for a line break, nil if the event has none
+	data  []byte        // in memory of its own, mostly with room for a line break, nil if the event has none
 	retry time.Duration // 0 if the event does not say
 }
 
@@ -24,9 +24,10 @@ type events struct {
 	buf    []byte       // what is read and not yet used is in buf[from:]
 	from   int
 	id     string
-	skipLF bool  // the last line ended in CR: an LF that follows belongs to it
-	begun  bool  // the first line was read
-	end    error // of the reader; what it gave before is still used
+	skipLF bool   // the last line ended in CR: an LF that follows belongs to it
+	begun  bool   // the first line was read
+	junk   []byte // the first line that is none of an event stream
+	end    error  // of the reader; what it gave before is still used
 }
 
 // largestBuffer is how far the buffer grows. Of a line that does not fit only data is kept.
@@ -42,31 +43,26 @@ func newEvents(r io.Reader, held *reservation) *events {
 func (e *events) next() (event, error) {
 	var (
 		ev            event
-		data          jsonrpc.Chunks
-		lines         int
-		size          int // of the lines so far, whatever they say
 		said, foreign bool
-		rest          bool // of a line of which nothing can be used
+		lines         int // of data
 	)
+	data := chunks{held: e.held}
 	for {
 		line, complete, err := e.readLine()
-		if blank := len(line) == 0 && complete && !rest; err != nil || blank {
-			if err == nil && !said {
-				foreign, size = false, 0
-				continue
-			}
-			if !foreign && lines > 0 {
-				ev.data = data.Bytes()
+		if !e.begun {
+			e.begun = true
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+		}
+		switch blank := len(line) == 0; {
+		case blank && err == nil && !said:
+			foreign = false
+			continue
+		case blank:
+			if !foreign {
+				ev.data = data.bytes()
 			}
 			ev.id = e.id
 			return ev, err
-		}
-		if size += len(line) + 1; size > e.held.memory.most {
-			return ev, errTooLarge
-		}
-		if rest {
-			rest = !complete
-			continue
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
@@ -74,10 +70,12 @@ func (e *events) next() (event, error) {
 		case "data":
 			said = true
 			if lines++; lines > 1 {
-				data.Write([]byte{'\n'})
+				err = data.write([]byte{'\n'})
 			}
-			data.Write(value)
-			if err = e.held.grow(data.Len(), false); err == nil && !complete {
+			if err == nil {
+				err = data.write(value)
+			}
+			if err == nil && !complete {
 				err = e.readLong(&data)
 			}
 			if err != nil {
@@ -96,8 +94,15 @@ func (e *events) next() (event, error) {
 				ms, _ := strconv.ParseUint(string(value), 10, 31) // the largest, if it is larger
 				ev.retry, said = time.Duration(ms)*time.Millisecond, true
 			}
+		case "": // a comment
+		default:
+			if e.junk == nil {
+				e.junk = bytes.Clone(line)
+			}
 		}
-		rest = !complete
+		for !complete {
+			_, complete, _ = e.readLine()
+		}
 	}
 }
 
@@ -118,58 +123,42 @@ func (e *events) readLine() (line []byte, complete bool, err error) {
 			i += searched
 			e.skipLF = window[i] == '\r'
 			e.from += i + 1
-			return e.first(window[:i]), true, nil
+			return window[:i], true, nil
 		}
 		searched = len(window)
 		switch {
 		case e.end != nil && len(window) == 0:
 			return nil, true, e.end
 		case e.end != nil || len(window) >= largestBuffer:
-			ended := e.end != nil
 			e.from = len(e.buf)
-			return e.first(window), ended, nil //nolint:nilerr // the line before the end counts, and the next call says the error
+			return window, e.end != nil, nil //nolint:nilerr // the line before the end counts, and the next call says the error
 		}
 		e.fill()
 	}
 }
 
-// first takes the byte order mark from the first line of all.
-func (e *events) first(line []byte) []byte {
-	if e.begun {
-		return line
-	}
-	e.begun = true
-	return bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
-}
-
 // fill reads more after what is there, making room by moving or by doubling.
 func (e *events) fill() {
 	if len(e.buf) == cap(e.buf) {
-		rest := e.buf[e.from:]
-		if buf := e.buf[:0]; e.from == 0 {
-			e.buf = append(make([]byte, 0, 2*cap(buf)), rest...)
-		} else {
-			e.buf = append(buf, rest...)
-		}
-		e.from = 0
+		e.buf = append(e.buf[:0], e.buf[e.from:]...)
+		e.buf, e.from = slices.Grow(e.buf, len(e.buf)), 0
 	}
 	n := e.read(e.buf[len(e.buf):cap(e.buf)])
 	e.buf = e.buf[:len(e.buf)+n]
 }
 
 // readLong reads the rest of a data line, which the buffer did not hold, straight to where it is kept.
-func (e *events) readLong(data *jsonrpc.Chunks) error {
+func (e *events) readLong(data *chunks) error {
 	for e.end == nil {
-		room := data.Room(largestBuffer)
+		room := data.room(largestBuffer)
 		n := e.read(room)
-		if i := jsonrpc.LineEnd(room[:n]); i >= 0 {
+		i := jsonrpc.LineEnd(room[:n])
+		if i >= 0 {
 			e.skipLF = room[i] == '\r'
 			e.buf, e.from = append(e.buf[:0], room[i+1:n]...), 0
-			data.Advance(i)
-			return e.held.grow(data.Len(), false)
+			n = i
 		}
-		data.Advance(n)
-		if err := e.held.grow(data.Len(), false); err != nil {
+		if err := data.advance(n); err != nil || i >= 0 {
 			return err
 		}
 	}
@@ -177,17 +166,11 @@ func (e *events) readLong(data *jsonrpc.Chunks) error {
 }
 
 // read reads something, or sets e.end.
-func (e *events) read(b []byte) int {
-	for {
-		n, err := e.r.Read(b)
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = io.EOF
-		}
-		e.end = err
-		if n > 0 || err != nil {
-			return n
-		}
+func (e *events) read(b []byte) (n int) {
+	for n == 0 && e.end == nil {
+		n, e.end = e.r.Read(b)
 	}
+	return n
 }
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }

@@ -21,7 +21,7 @@ var inPieces = [...]func(io.Reader) io.Reader{
 	func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader,
 }
 
-var roomy = newMemory(1 << 20)
+var roomy = newMemory(4 << 20)
 
 // read is all that a stream says, and the data of the event that its end cuts off.
 func read(r io.Reader) (list []event, rest string, err error) {

@@ -3,6 +3,7 @@ package streamable
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -70,7 +71,7 @@ func isHeaderSafe(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return (r < ' ' || r > '~') && r != '\t' })
 }
 
-var annotationKey = []byte("x-mcp-header")
+const annotationKey = "x-mcp-header"
 
 // A paramHeader is an argument of a tool that is mirrored into a header.
 type paramHeader struct {
@@ -107,64 +108,60 @@ func primitive(value []byte) (string, bool) {
 
 // annotations are the x-mcp-header annotations of an input schema, or why one of them is invalid.
 func annotations(schema []byte) (found []paramHeader, err error) {
-	var visit func(schema []byte, path []string, depth int, reachable bool)
-	visit = func(schema []byte, path []string, depth int, reachable bool) {
-		switch {
-		case err != nil || !bytes.Contains(schema, annotationKey):
-			return
-		case depth > maxSchemaDepth:
-			err = fmt.Errorf("it is more than %d levels deep", maxSchemaDepth)
-			return
+	if !bytes.Contains(schema, []byte(annotationKey)) {
+		return nil, nil
+	}
+	var root any
+	if err := json.Unmarshal(schema, &root); err != nil {
+		return nil, err
+	}
+	var visit func(schema any, path []string, reachable bool)
+	visit = func(schema any, path []string, reachable bool) {
+		list, _ := schema.([]any)
+		for _, element := range list {
+			visit(element, path, false)
 		}
-		for m := range jsonrpc.Members(schema) {
-			name := string(m.Name)
+		object, _ := schema.(map[string]any)
+		for name, value := range object {
 			switch {
-			case err != nil:
-				return
-			case name == string(annotationKey):
-				header := paramHeader{path: path}
-				header.name, err = annotation(schema, m.Value, reachable && depth > 0)
-				if slices.ContainsFunc(found, func(other paramHeader) bool { return strings.EqualFold(other.name, header.name) }) {
-					err = fmt.Errorf("%q is there twice", header.name)
+			case name == annotationKey:
+				header, invalid := annotation(object, path, reachable)
+				switch {
+				case invalid != nil:
+					err = invalid
+				case slices.ContainsFunc(found, func(other paramHeader) bool { return strings.EqualFold(other.name, header) }):
+					err = fmt.Errorf("%q is there twice", header)
 				}
-				found = append(found, header)
+				found = append(found, paramHeader{header, path})
 			case name == "properties":
-				for property := range jsonrpc.Members(m.Value) {
-					visit(property.Value, append(slices.Clip(path), string(property.Name)), depth+1, reachable)
+				properties, _ := value.(map[string]any)
+				for property, value := range properties {
+					visit(value, append(slices.Clip(path), property), reachable)
 				}
-			case literalKeywords[name]:
-				// Values to compare with, not schemas: what looks like an annotation here is not one.
-			default:
-				visit(m.Value, path, depth+1, false)
+			case !literalKeywords[name]:
+				visit(value, path, false)
 			}
 		}
-		for element := range jsonrpc.Elements(schema) {
-			visit(element, path, depth+1, false)
-		}
 	}
-	visit(schema, []string{"arguments"}, 0, true)
+	visit(root, []string{"arguments"}, true)
 	return found, err
 }
 
-// maxSchemaDepth is how deep annotations are looked for: each level is read once for each above it.
-const maxSchemaDepth = 50
-
+// literalKeywords have values to compare with, not schemas: what looks like an annotation there is not one.
 var literalKeywords = map[string]bool{"default": true, "const": true, "enum": true, "examples": true}
 
-func annotation(schema, value []byte, reachable bool) (string, error) {
-	name, ok := jsonrpc.Unquote(value)
-	if !ok || name == "" {
-		return "", fmt.Errorf("its value is %s, not a name", value)
+// annotation is the name in the annotation of schema, or why it is invalid.
+func annotation(schema map[string]any, path []string, reachable bool) (string, error) {
+	name, _ := schema[annotationKey].(string)
+	if name == "" || strings.Trim(name, nameChars) != "" {
+		return "", fmt.Errorf("%q is not a header name", schema[annotationKey])
 	}
-	if strings.Trim(name, nameChars) != "" {
-		return "", fmt.Errorf("%q is not a header name", name)
-	}
-	switch kind, _ := jsonrpc.Unquote(jsonrpc.Get(schema, "type")); kind {
+	switch schema["type"] {
 	case "string", "integer", "boolean":
 	default:
 		return "", fmt.Errorf("%q is on a parameter that is no string, integer or boolean", name)
 	}
-	if !reachable {
+	if !reachable || len(path) == 1 {
 		return "", fmt.Errorf("%q is on a parameter that is not reached by properties alone", name)
 	}
 	return name, nil

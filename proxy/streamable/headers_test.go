@@ -156,7 +156,7 @@ var regional = `{"name":"regional","inputSchema":{"type":"object","properties":{
 	`"dry":{"x-mcp-header":"DRY-run","type":"boolean"},` +
 	`"deep":{"type":"object","properties":{"er":{"type":"string","x-mcp-header":"Deeper"},"x-mcp-header":{"type":"string"}}},` +
 	`"properties":{"type":"string","x-mcp-header":"Odd"},` +
-	`"far":` + strings.Repeat(`{"not":`, 60) + `{}` + strings.Repeat(`}`, 60) + `,` +
+	`"far":` + strings.Repeat(`{"not":`, 2000) + `{}` + strings.Repeat(`}`, 2000) + `,` +
 	`"plain":{"type":"string","default":{"x-mcp-header":"in a value"},"examples":[{"x-mcp-header":""}]}}}}`
 
 func TestRule8ArgumentsInHeaders(t *testing.T) {
@@ -247,7 +247,6 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 		"in patternProperties":         `{"patternProperties":{"a":{"type":"string","x-mcp-header":"A"}}}`,
 		"in dependentSchemas":          `{"dependentSchemas":{"a":{"type":"string","x-mcp-header":"A"}}}`,
 		"in a keyword of tomorrow":     property(`{"type":"string","x-later":[[{"x-mcp-header":"A"}]]}`),
-		"too deep to be looked for":    strings.Repeat(`{"properties":{"a":`, 2000) + `{"type":"string","x-mcp-header":"A"}` + strings.Repeat(`}}`, 2000),
 		"in a schema of no good depth": strings.Repeat(`{"not":`, 100_000) + `{"x-mcp-header":"A"}` + strings.Repeat(`}`, 100_000),
 	}
 	for name, schema := range invalid {

@@ -3,6 +3,7 @@ package streamable
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -74,4 +75,58 @@ func (r *reservation) release() {
 	r.memory.medium.Release(r.medium)
 	r.memory.large.Release(r.large)
 	r.medium, r.large = 0, 0
+}
+
+// chunks collect a message of unknown size, in memory that is reserved as it comes, without copying all of it each time
+// that room is short.
+type chunks struct {
+	held *reservation
+	full [][]byte
+	last []byte
+	size int // of full
+}
+
+// largestChunk is how far one chunk grows beyond those before it.
+const largestChunk = 1 << 20
+
+func (c *chunks) len() int { return c.size + len(c.last) }
+
+// write adds a copy of b.
+func (c *chunks) write(b []byte) error {
+	for len(b) > 0 {
+		n := copy(c.room(len(b)+1), b) // with room for the line break that follows a message
+		if err := c.advance(n); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// room is where bytes may be written next, at least one; advance then says how many were. want is how many are expected.
+func (c *chunks) room(want int) []byte {
+	if len(c.last) == cap(c.last) {
+		if c.last != nil {
+			want = max(want, min(2*cap(c.last), largestChunk))
+			c.full = append(c.full, c.last)
+			c.size += len(c.last)
+		}
+		c.last = make([]byte, 0, want)
+	}
+	return c.last[len(c.last):cap(c.last)]
+}
+
+// advance says that n bytes were written into the last room.
+func (c *chunks) advance(n int) error {
+	c.last = c.last[:len(c.last)+n]
+	return c.held.grow(c.len(), false)
+}
+
+// bytes is all bytes in one, nil if there are none.
+func (c *chunks) bytes() []byte {
+	if len(c.full) == 0 {
+		return c.last
+	}
+	all := slices.Concat(append(c.full, c.last, []byte("\n"))...) // the line break that follows a message
+	return all[:len(all)-1]
 }

@@ -18,16 +18,14 @@ const maxPages = 20
 // last as long as x, which holds the memory for all.
 func (c *Client) allPages(x *exchange, request, first *jsonrpc.Message) *jsonrpc.Message {
 	first = c.recordTools(request, first)
-	list := jsonrpc.Get(first.Result, "tools")
-	if request.HasCursor() || list == nil || list[0] != '[' {
+	next := nextCursor(first.Result)
+	if request.HasCursor() || next == nil {
 		return first
 	}
-	tools, size := appendElements(nil, list), len(first.Raw)
-	ttl := lifetime(first.Result)
-	next := nextCursor(first.Result)
+	var more [][]byte // tools of the other pages
+	size, ttl := len(first.Raw), lifetime(first.Result)
 	seen := make(map[string]bool)
-	pages := 1
-	for pages < maxPages {
+	for range maxPages - 1 {
 		cursor, _ := jsonrpc.Unquote(next)
 		if cursor == "" {
 			break // some servers mean the end by it, and to others it is a cursor: the editor sees it
@@ -38,32 +36,23 @@ func (c *Client) allPages(x *exchange, request, first *jsonrpc.Message) *jsonrpc
 		}
 		seen[cursor] = true
 		call := withCursor(request, next)
-		if call == nil {
-			break
-		}
 		page := c.recordTools(call, c.sendWithin(x.ctx, c.exchange(call, readFor)))
 		size += len(page.Raw)
 		if page.Result == nil || x.held.grow(size, false) != nil { // together they are one message
 			break
 		}
-		pages++
-		tools = appendElements(tools, jsonrpc.Get(page.Result, "tools"))
+		more = appendElements(more, jsonrpc.Get(page.Result, "tools"))
 		ttl = min(ttl, lifetime(page.Result))
 		next = nextCursor(page.Result)
 	}
-	if pages == 1 {
-		return first
-	}
 	return first.WithResult(jsonrpc.Edit(first.Result, func(m jsonrpc.Member) []byte {
-		switch string(m.Name) {
-		case "tools":
-			return jsonrpc.Array(tools)
-		case "nextCursor":
+		switch name := string(m.Name); {
+		case name == "tools" && more != nil:
+			return jsonrpc.Array(append(appendElements(nil, m.Value), more...))
+		case name == "nextCursor":
 			return next
-		case "ttlMs":
-			if ttl < lifetime(first.Result) {
-				return strconv.AppendInt(nil, ttl, 10)
-			}
+		case name == "ttlMs" && ttl < lifetime(first.Result):
+			return strconv.AppendInt(nil, ttl, 10)
 		}
 		return m.Value
 	}))
@@ -123,24 +112,15 @@ func isReserved(tool []byte) bool {
 	return false
 }
 
-// withCursor is call for another page, nil if its params are no object. It has the id of call, which has its response
-// already, so that the id is free.
+// withCursor is call for another page. It has the id of call, which has its response already, so that the id is free.
 func withCursor(call *jsonrpc.Message, cursor []byte) *jsonrpc.Message {
-	params, member := call.Params, append([]byte(`{"cursor":`), cursor...)
-	switch {
-	case params == nil:
-		end := bytes.LastIndexByte(call.Raw, '}')
-		return jsonrpc.Compose(call.Raw[:end], []byte(`,"params":`), member, []byte(`}}`))
-	case params[0] != '{':
-		return nil
+	members := [][]byte{append([]byte(`"cursor":`), cursor...)}
+	for m := range jsonrpc.Members(call.Params) {
+		if string(m.Name) != "cursor" {
+			members = append(members, m.Raw)
+		}
 	}
-	if old := jsonrpc.Get(params, "cursor"); old != nil {
-		return jsonrpc.Compose(jsonrpc.Splice(call.Raw, old, cursor))
-	}
-	if rest := bytes.TrimSpace(params[1 : len(params)-1]); len(rest) > 0 {
-		member = append(append(member, ','), rest...)
-	}
-	return jsonrpc.Compose(jsonrpc.Splice(call.Raw, params, append(member, '}')))
+	return jsonrpc.NewRequest(call.ID, call.Method, jsonrpc.Object(members))
 }
 
 // listAgain lists the tools after LeadMagic has found the headers of a call out of date.

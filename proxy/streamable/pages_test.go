@@ -115,8 +115,8 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 			`,"params":{ "x":{"cursor":"no"} }`, `{"tools":[1,2]}`, 2,
 		},
 		{"empty params", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2]}`}, `,"params":{ }`, `{"tools":[1,2]}`, 2},
-		{"params that are no object", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`}, `,"params":5`, `{"tools":[1],"nextCursor":"b"}`, 1},
-		{"params in a list", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`}, `,"params":[1]`, `{"tools":[1],"nextCursor":"b"}`, 1},
+		{"params that are no object", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`}, `,"params":5`, `{"tools":[1],"nextCursor":"b"}`, 2},
+		{"params in a list", map[string]string{"": `{"tools":[1],"nextCursor":"b"}`}, `,"params":[1]`, `{"tools":[1],"nextCursor":"b"}`, 2},
 		{"a cursor that is null", map[string]string{"": `{"tools":[1],"nextCursor":null}`}, "", `{"tools":[1],"nextCursor":null}`, 1},
 		{"a cursor that is empty", map[string]string{"": `{"tools":[1],"nextCursor":""}`}, "", `{"tools":[1],"nextCursor":""}`, 1},
 		{
@@ -140,7 +140,7 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 			`,"params":{"cursor": null }`, `{"tools":[1,2]}`, 2,
 		},
 		{"a cursor that is a number", map[string]string{"": `{"tools":[1],"nextCursor":7}`}, "", `{"tools":[1],"nextCursor":7}`, 1},
-		{"tools that are no list", map[string]string{"": `{"tools":{},"nextCursor":"b"}`}, "", `{"tools":{},"nextCursor":"b"}`, 1},
+		{"tools that are no list", map[string]string{"": `{"tools":{},"nextCursor":"b"}`}, "", `{"tools":{},"nextCursor":"b"}`, 2},
 		{"a result that is no object", map[string]string{"": `[1]`}, "", `[1]`, 1},
 	}
 	for _, tt := range tests {
@@ -187,8 +187,8 @@ func TestRule7OtherListsPassUntouched(t *testing.T) {
 func TestRule7ThePagesAreAskedForInTheEditorsWords(t *testing.T) {
 	for _, tt := range []struct{ call, want string }{
 		{`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"\u0062"}}`},
-		{`{"params":{},"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"params":{"cursor":"\u0062"},"jsonrpc":"2.0","id":1,"method":"tools/list"}`},
-		{`{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"_meta":{"progressToken":1}, "x":[]}}`, `{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"cursor":"\u0062","_meta":{"progressToken":1}, "x":[]}}`},
+		{`{"params":{},"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"\u0062"}}`},
+		{`{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"_meta":{"progressToken":1}, "x":[]}}`, `{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"cursor":"\u0062","_meta":{"progressToken":1},"x":[]}}`},
 	} {
 		inBubble(t, func(t *testing.T) {
 			o := newFakeServer(t)

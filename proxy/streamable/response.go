@@ -49,7 +49,7 @@ var (
 // readResponse reads the response to a request from what answered its POST.
 func (c *Client) readResponse(x *exchange, s *session, res *http.Response) (*jsonrpc.Message, *failure) {
 	if isEventStream(res) {
-		return c.readStreams(x, s, res.Body)
+		return c.readStreams(x, s, res)
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 	body, err := c.readBody(res, &x.held)
@@ -248,7 +248,7 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 
 // readBody reads a response in one piece, with room for a line break after it.
 func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error) {
-	var chunks jsonrpc.Chunks
+	body := chunks{held: held}
 	want := 4 << 10
 	if res.ContentLength >= 0 {
 		want = int(min(res.ContentLength, maxMessage+1)) + 1 // one more finds the end without another chunk
@@ -257,17 +257,16 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 		}
 	}
 	for {
-		n, err := res.Body.Read(chunks.Room(want))
-		chunks.Advance(n)
+		n, err := res.Body.Read(body.room(want))
+		full := body.advance(n)
 		switch {
+		case full != nil:
+			return nil, full
 		case errors.Is(err, io.EOF):
 			c.connections.recordByte()
-			return chunks.Bytes(), nil
+			return body.bytes(), nil
 		case err != nil:
-			return chunks.Bytes(), err
-		}
-		if err := held.grow(chunks.Len(), false); err != nil {
-			return nil, err
+			return body.bytes(), err
 		}
 	}
 }
@@ -288,11 +287,12 @@ func (st *stream) open(c *Client, body io.ReadCloser, held *reservation) {
 }
 
 // readStreams reads the event stream that responds to a request, and resumes it where it is cut.
-func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*jsonrpc.Message, *failure) {
+func (c *Client) readStreams(x *exchange, s *session, res *http.Response) (*jsonrpc.Message, *failure) {
 	if s == nil {
 		s = &session{id: x.sessionID}
 	}
 	st := &stream{got: received{request: x.message}}
+	body := res.Body
 	for pause := resumePause; ; pause = min(2*pause, longestResumePause) {
 		st.open(c, body, &x.held)
 		response, err := c.readStream(st)
@@ -306,7 +306,10 @@ func (c *Client) readStreams(x *exchange, s *session, body io.ReadCloser) (*json
 			return response, nil
 		}
 		_ = body.Close()
-		if st.got.broken && errors.Is(err, io.EOF) {
+		switch junk := st.events.junk; {
+		case junk != nil && !st.said && st.lastID == "":
+			return nil, &failure{problem: c.describe(x.message, res, junk, 0)} // it is no event stream, whatever its header says
+		case st.got.broken && errors.Is(err, io.EOF):
 			err = errNotMessage
 		}
 		if _, isBroken := errors.AsType[*brokenAnswer](err); isBroken || st.lastID == "" || x.message.Stateless() || x.over.Load() {
