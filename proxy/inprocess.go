@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -30,16 +31,13 @@ type InProcess struct {
 	running sync.WaitGroup
 	state   jsonrpc.SessionState
 
-	mu       sync.Mutex
-	sessions map[bool]*serverSession // by whether it is stateless
+	mu       sync.Mutex              // guards what follows and the fields of all sessions
+	sessions map[bool]*serverSession // that have not ended, by whether they are stateless
 }
 
 // A serverSession is our end of one session.
 type serverSession struct {
-	in io.WriteCloser
-
-	mu      sync.Mutex
-	ended   bool
+	in      io.WriteCloser
 	waiting byID[chan *jsonrpc.Message]
 	lines   [][]byte      // not written yet
 	some    chan struct{} // has a token when there are lines
@@ -76,12 +74,14 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		return m
 	case <-ctx.Done():
 	}
-	cancel := jsonrpc.NewNotification(jsonrpc.MethodCancelled, append(append([]byte(`{"requestId":`), request.ID...), '}'))
+	cancel := jsonrpc.NewNotification(jsonrpc.MethodCancelled, fmt.Appendf(nil, `{"requestId":%s}`, request.ID))
 	cause, byEditor := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx))
 	if byEditor {
 		cancel = cause.Notification
 	}
-	s.send(cancel, nil)
+	p.mu.Lock()
+	s.queue(cancel, nil)
+	p.mu.Unlock()
 	if byEditor {
 		late, stop := context.WithTimeout(p.ctx, lateFor)
 		defer stop()
@@ -91,7 +91,9 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		case <-late.Done():
 		}
 	}
-	s.remove(request.ID, response)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.waiting.remove(request.ID, func(other chan *jsonrpc.Message) bool { return other == response })
 	return jsonrpc.Failed(request, problem.New(problem.Cut, problem.Unknown, "the session ended before the call was answered", ""))
 }
 
@@ -128,43 +130,37 @@ func (p *InProcess) send(ctx context.Context, m *jsonrpc.Message, response chan 
 		_ = s.in.Close()
 		s = nil
 	}
-	for range 2 { // it may have ended, but not twice
-		if s == nil {
-			s = p.open()
-			p.sessions[mode] = s
-			if opened := p.state.Initialize(); opened != nil && opened != m && !mode {
-				for _, earlier := range append([]*jsonrpc.Message{opened}, p.state.AfterInitialize()...) {
-					if earlier != m {
-						s.send(earlier, make(chan *jsonrpc.Message, 1))
-					}
+	if s == nil {
+		s = p.open(mode)
+		if opened := p.state.Initialize(); opened != nil && !mode {
+			for _, earlier := range append([]*jsonrpc.Message{opened}, p.state.AfterInitialize()...) {
+				if earlier != m {
+					s.queue(earlier, make(chan *jsonrpc.Message, 1))
 				}
 			}
 		}
-		if s.send(m, response) {
-			return s
-		}
-		s = nil
 	}
-	return nil
+	s.queue(m, response)
+	return s
 }
 
-// open begins a session.
-func (p *InProcess) open() *serverSession {
+// open begins a session. The mutex is held.
+func (p *InProcess) open(stateless bool) *serverSession {
 	serverIn, in := io.Pipe()
 	out, serverOut := io.Pipe()
 	s := &serverSession{in: in, waiting: make(byID[chan *jsonrpc.Message]), some: make(chan struct{}, 1)}
+	p.sessions[stateless] = s
 	ctx, stop := context.WithCancel(p.ctx)
-	p.running.Go(func() { s.write(ctx) })
+	p.running.Go(func() { p.write(ctx, s) })
 	p.running.Go(func() {
 		defer stop()
-		err := p.Serve(ctx, serverIn, serverOut)
-		_ = serverIn.CloseWithError(io.ErrClosedPipe)
-		_ = serverOut.CloseWithError(errors.Join(err, io.EOF))
+		_ = p.Serve(ctx, serverIn, serverOut)
+		_ = serverIn.Close()
+		_ = serverOut.Close()
 	})
 	p.running.Go(func() {
 		p.read(s, jsonrpc.NewLineReader(out))
-		_ = out.Close()
-		s.end()
+		p.end(s, stateless)
 	})
 	return s
 }
@@ -180,20 +176,15 @@ func (p *InProcess) read(s *serverSession, lines *jsonrpc.LineReader) {
 		case err != nil:
 			p.Log.Debug("a server in this process sent something that is no message", "reason", err)
 		case m.Kind == jsonrpc.Response:
-			s.respond(m)
+			p.respond(s, m)
 		default:
 			p.notify(m)
 		}
 	}
 }
 
-// send queues m to be written; false if the session has ended. A nil response waits for none.
-func (s *serverSession) send(m *jsonrpc.Message, response chan *jsonrpc.Message) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return false
-	}
+// queue queues m to be written. Its response, if it is a request, goes to response. The mutex is held.
+func (s *serverSession) queue(m *jsonrpc.Message, response chan *jsonrpc.Message) {
 	if m.Kind == jsonrpc.Request {
 		s.waiting.add(m.ID, response)
 	}
@@ -202,21 +193,20 @@ func (s *serverSession) send(m *jsonrpc.Message, response chan *jsonrpc.Message)
 	case s.some <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // write writes what is queued until the session ends, without holding up those who send to a server that is busy.
-func (s *serverSession) write(ctx context.Context) {
+func (p *InProcess) write(ctx context.Context, s *serverSession) {
 	for {
 		select {
 		case <-s.some:
 		case <-ctx.Done():
 			return
 		}
-		s.mu.Lock()
+		p.mu.Lock()
 		lines := s.lines
 		s.lines = nil
-		s.mu.Unlock()
+		p.mu.Unlock()
 		for _, line := range lines {
 			if _, err := s.in.Write(line); err != nil {
 				return
@@ -226,33 +216,27 @@ func (s *serverSession) write(ctx context.Context) {
 }
 
 // respond gives a response to the oldest request of its id.
-func (s *serverSession) respond(m *jsonrpc.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (p *InProcess) respond(s *serverSession, m *jsonrpc.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if response, was := s.waiting.remove(m.ID, func(chan *jsonrpc.Message) bool { return true }); was {
 		response <- m
 	}
 }
 
-// remove stops waiting for a response.
-func (s *serverSession) remove(id []byte, response chan *jsonrpc.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting.remove(id, func(other chan *jsonrpc.Message) bool { return other == response })
-}
-
-// end responds to what the session has left without a response.
-func (s *serverSession) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
+// end responds to what the session has left without a response, and lets the next message open another.
+func (p *InProcess) end(s *serverSession, stateless bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions[stateless] == s {
+		delete(p.sessions, stateless)
+	}
 	for _, list := range s.waiting {
 		for _, response := range list {
 			response <- &jsonrpc.Message{Kind: jsonrpc.Response, Err: problem.New(problem.Failed, problem.Unknown,
 				"the session inside leadmagic-mcp-proxy ended before the answer", "call again if the result is still needed")}
 		}
 	}
-	s.waiting = nil
 }
 
 // maxNesting is how deep the SDK reads. Source: go-sdk v1.8.0, internal/json.
