@@ -31,12 +31,10 @@ type Budget struct {
 	cancel    context.CancelFunc
 	next      toolLists
 	measuring sync.WaitGroup
-	reporting sync.Mutex // makes a cost count and be reported in one step
 
-	mu          sync.Mutex
+	mu          sync.Mutex // guards what follows, and makes a cost count and be reported in one step
 	closing     bool
 	spent, held problem.Credits
-	outstanding int            // reservations that are granted and not settled
 	queue       []*reservation // not decided yet, in the order in which they came
 	unmeasured  *reservation   // of the call of unknown price after which the balance could not be read, nil if none
 }
@@ -45,11 +43,11 @@ type Budget struct {
 type reservation struct {
 	request *jsonrpc.Message
 	tool    string
-	worst   problem.Credits // what the call costs at most; once granted, all that was left if that is not known
+	worst   problem.Credits // what the call costs at most
 	known   bool            // it is
 
-	decided chan struct{} // closed when it is granted, or refusal says why it is not
-	granted bool
+	decided chan struct{} // closed when what the call may cost is held, or refusal says why it is not
+	held    problem.Credits
 	refusal *problem.Problem
 
 	// Of a call that runs alone.
@@ -141,51 +139,34 @@ func (b *Budget) reserve(ctx context.Context, r *reservation) *problem.Problem {
 	if unmeasured != nil {
 		b.measure(unmeasured)
 	}
-	if !wait(ctx, r.decided, 0) && b.leave(r) {
-		return problem.NeverSent(ctx)
+	if wait(ctx, r.decided, 0) {
+		return r.refusal
 	}
-	if r.refusal == nil && ctx.Err() != nil {
-		b.settle(r, cost{unsent: true})
-		return problem.NeverSent(ctx)
-	}
-	return r.refusal
-}
-
-// leave takes r out of the line, and reports whether it was still in it.
-func (b *Budget) leave(r *reservation) bool {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := slices.Index(b.queue, r)
-	if i < 0 {
-		return false
-	}
-	b.queue = slices.Delete(b.queue, i, i+1)
-	b.decide()
-	return true
+	b.queue = slices.DeleteFunc(b.queue, func(other *reservation) bool { return other == r })
+	b.mu.Unlock()
+	b.settle(r, cost{unsent: true})
+	return problem.NeverSent(ctx)
 }
 
-// decide decides on those in line that need not wait.
+// decide decides on those in line that need not wait. The mutex is held.
 func (b *Budget) decide() {
 	for len(b.queue) > 0 {
 		r := b.queue[0]
-		left := b.Limit - b.spent
-		fits := b.Limit == 0 || r.known && r.worst <= left-b.held || !r.known && left-b.held > 0
-		switch {
-		case b.Limit == 0:
-		case !r.known && b.outstanding > 0, !fits && b.held > 0 && r.worst <= left:
-			return
+		left, needed := b.Limit-b.spent, r.worst
+		if b.runsAlone(r) {
+			needed = max(left, 1) // all that is left, and nothing is not enough
 		}
-		b.queue = b.queue[1:]
-		if fits {
-			if b.runsAlone(r) {
-				r.worst = left
-			}
-			b.outstanding++
-			b.held += r.worst
-			r.granted = true
-		} else {
+		switch {
+		case b.Limit == 0, needed <= left-b.held:
+			r.held = needed
+			b.held += needed
+		case needed <= left:
+			return // calls under way may give back what it needs
+		default:
 			r.refusal = b.overBudget(r, max(0, left-b.held))
 		}
+		b.queue = b.queue[1:]
 		close(r.decided)
 	}
 }
@@ -206,18 +187,13 @@ func (b *Budget) overBudget(r *reservation, left problem.Credits) *problem.Probl
 	return problem.New(problem.OverBudget, problem.NotSent, what+" ("+strings.Join(details, ", ")+"); the call was not sent", "")
 }
 
-// settle counts what a call has cost, in place of what was held for it if anything was, and reports it.
+// settle counts what a call has cost, in place of what was held for it, and reports it.
 func (b *Budget) settle(r *reservation, c cost) {
-	b.reporting.Lock()
-	defer b.reporting.Unlock()
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.spent += c.Credits
-	if r.granted {
-		b.outstanding--
-		b.held -= r.worst
-		b.decide()
-	}
-	b.mu.Unlock()
+	b.held -= r.held
+	b.decide()
 	if b.Spent != nil && !c.unsent {
 		c.Time, c.Tool = time.Now(), r.tool
 		b.Spent(c.SpentCall)
