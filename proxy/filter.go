@@ -21,8 +21,9 @@ import (
 // a Budget even where it has no patterns.
 type Filter struct {
 	Next Upstream
-	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * matches a slash too, and
-	// [!…] is [^…]. A tool has to match one of Tools, if there are any, and none of Exclude.
+	// Tools and Exclude are patterns of tool names, in the syntax of path.Match; here * matches a slash too, [!…] is
+	// [^…], and blanks around a pattern do not count. A tool has to match one of Tools, if there are any, and none of
+	// Exclude.
 	Tools, Exclude []string
 	// ReadOnly leaves only tools that LeadMagic lists with a readOnlyHint.
 	ReadOnly bool
@@ -38,9 +39,6 @@ type Filter struct {
 // Start implements Upstream.
 func (f *Filter) Start(notify func(*jsonrpc.Message)) {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
-	f.next.mu.Lock()
-	f.Tools, f.Exclude = cleanPatterns(f.Tools), cleanPatterns(f.Exclude)
-	f.next.mu.Unlock()
 	f.next.Upstream = f.Next
 	f.next.Start(notify)
 }
@@ -184,14 +182,15 @@ func hidden(format, tool string) *problem.Problem {
 	return problem.New(problem.Hidden, problem.NotSent, fmt.Sprintf(format, quoteName(tool))+"; the call was not sent", "")
 }
 
-// Unmatched are the patterns that match none of the tools that LeadMagic has listed. There are none before it has listed
-// any.
+// Unmatched are the patterns that match none of the tools that LeadMagic has listed, but for empty ones. There are none
+// before it has listed any.
 func (f *Filter) Unmatched() []string {
 	f.next.mu.Lock()
 	defer f.next.mu.Unlock()
 	var list []string
 	for _, pattern := range slices.Concat(f.Tools, f.Exclude) {
-		unmatched := len(f.next.listed) > 0
+		pattern = strings.TrimSpace(pattern)
+		unmatched := pattern != "" && len(f.next.listed) > 0
 		for _, tools := range f.next.listed {
 			for tool := range tools {
 				ok, _ := matches(pattern, tool)
@@ -205,25 +204,10 @@ func (f *Filter) Unmatched() []string {
 	return list
 }
 
-// cleanPatterns is list without blanks around patterns, and without empty ones. If all are empty, one stays: it matches
-// nothing, which is not the same as no list.
-func cleanPatterns(list []string) []string {
-	var out []string
-	for _, pattern := range list {
-		if pattern = strings.TrimSpace(pattern); pattern != "" {
-			out = append(out, pattern)
-		}
-	}
-	if len(list) > 0 && out == nil {
-		out = []string{""}
-	}
-	return out
-}
-
 // matches reports whether a tool's name matches pattern. A slash in it is a character like any other, and [!…] is
 // [^…], as in a shell.
 func matches(pattern, tool string) (bool, error) {
-	pattern = strings.NewReplacer(`\\`, `\\`, `\[`, `\[`, "[!", "[^", "/", "\x00").Replace(pattern)
+	pattern = strings.NewReplacer(`\\`, `\\`, `\[`, `\[`, "[!", "[^", "/", "\x00").Replace(strings.TrimSpace(pattern))
 	return path.Match(pattern, strings.ReplaceAll(tool, "/", "\x00"))
 }
 
