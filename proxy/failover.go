@@ -61,7 +61,6 @@ type Failover struct {
 	first     time.Time        // when the editor first asked for anything
 	current   *failoverSession // the last that the editor has begun, nil if there is none
 	stateless *Candidate       // who answers stateless requests, nil while that is not decided
-	asked     *Candidate       // who was last sent one while that is not decided
 	outage    *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
 	outageAt  time.Time
 }
@@ -70,22 +69,19 @@ type Failover struct {
 type failoverSession struct {
 	initialize *jsonrpc.Message
 	written    context.Context //nolint:containedctx // ended when the editor has its response to initialize
-	ctx        context.Context //nolint:containedctx // ended by the next initialize
+	ctx        context.Context //nolint:containedctx // ended by the next initialize, and where no candidate can have the session any more
 	cancel     context.CancelFunc
 	start      int // index of the first candidate to ask
 	// openFallback opens the session at the fallback server, as far as the editor has come with it, unless that was done.
 	openFallback func() (response *jsonrpc.Message)
 
-	decided    bool             // who responds to initialize
-	candidate  *Candidate       // who has the session: the fallback server, unless a candidate has accepted
-	asked      *Candidate       // who was last asked to accept
-	takingOver bool             // asked has accepted, and takes the session over from the fallback server
-	response   *jsonrpc.Message // the candidate's, to initialize
-	attempt    <-chan struct{}  // closed at the end of the attempt under way, nil if none is
-	problem    *problem.Problem // why no candidate has the session, nil if one has
-	lastTry    time.Time
-	restart    bool // LeadMagic can be used, but not by this session
-	recovered  bool // a candidate has taken over, so that the editor may not know the tools
+	decided   bool             // who responds to initialize
+	candidate *Candidate       // who has the session: the fallback server, unless a candidate has accepted
+	next      *Candidate       // who takes the session over from the fallback server, or has taken it over
+	response  *jsonrpc.Message // the candidate's, to initialize
+	attempt   <-chan struct{}  // closed at the end of the attempt under way, nil if none is
+	problem   *problem.Problem // why no candidate has the session, nil if one has
+	lastTry   time.Time
 }
 
 // Start implements Upstream.
@@ -94,23 +90,10 @@ func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.outage = f.Refusal
 	f.fallback = &Candidate{Upstream: f.Fallback}
-	for _, c := range slices.Concat(f.Candidates, []*Candidate{f.fallback}) {
-		c.Upstream.Start(func(m *jsonrpc.Message) {
-			if f.forwards(c) {
-				notify(m)
-			}
-		})
+	for _, c := range f.Candidates {
+		c.Upstream.Start(notify)
 	}
-}
-
-// forwards reports whether what c says besides responses is passed on to the editor. Progress or a log message may come
-// before the response that decides.
-func (f *Failover) forwards(c *Candidate) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.current
-	return s != nil && (s.decided && c == s.candidate || c == s.asked && (!s.decided || s.takingOver)) ||
-		c == f.stateless || f.stateless == nil && c == f.asked
+	f.Fallback.Start(notify)
 }
 
 // Close implements Upstream.
@@ -129,9 +112,6 @@ func (f *Failover) Close(ctx context.Context) {
 
 // Call implements Upstream.
 func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message {
-	if ctx.Err() != nil {
-		return jsonrpc.Failed(request, problem.NeverSent(ctx))
-	}
 	f.mu.Lock()
 	if f.first.IsZero() {
 		f.first = time.Now()
@@ -153,10 +133,7 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 	}
 	if c == f.fallback && needsLeadMagic(request) {
 		var p *problem.Problem
-		switch c, p = f.tryAgain(ctx, s, recoverFor); {
-		case ctx.Err() != nil:
-			return jsonrpc.Failed(request, problem.NeverSent(ctx))
-		case c == f.fallback:
+		if c, p = f.tryAgain(ctx, s, recoverFor); c == f.fallback {
 			return jsonrpc.Failed(request, p)
 		}
 	}
@@ -204,8 +181,8 @@ func (f *Failover) Notify(ctx context.Context, m *jsonrpc.Message) {
 	case s != nil && !m.Stateless():
 		f.state.Sent(m)
 		c = s.candidate
-		if s.takingOver && m.Kind == jsonrpc.Response { // the fallback server requests nothing
-			c = s.asked
+		if s.next != nil && m.Kind == jsonrpc.Response {
+			c = s.next // the fallback server requests nothing
 		}
 	case f.stateless != nil:
 		c = f.stateless
@@ -231,7 +208,7 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 	if c != nil {
 		return f.call(ctx, c, request)
 	}
-	c, response := f.callFirst(ctx, request, 0, &f.asked)
+	c, response := f.callFirst(ctx, request, 0)
 	p := problemOf(response)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -246,8 +223,8 @@ func (f *Failover) callStateless(ctx context.Context, request *jsonrpc.Message) 
 }
 
 // callFirst sends a request to one candidate after the other, from that index on, until one answers it or ctx ends, and
-// returns that one and the response. asked is who was sent it last.
-func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, start int, asked **Candidate) (*Candidate, *jsonrpc.Message) {
+// returns that one and the response.
+func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, start int) (*Candidate, *jsonrpc.Message) {
 	p := f.Refusal
 	for i, c := range f.Candidates[start:] {
 		if i > 0 {
@@ -255,14 +232,8 @@ func (f *Failover) callFirst(ctx context.Context, request *jsonrpc.Message, star
 				p = why
 				continue
 			}
-			if ctx.Err() != nil {
-				return nil, jsonrpc.Failed(request, problem.NeverSent(ctx))
-			}
 			f.Log.Debug("another upstream is asked", "upstream", c.Name, "method", request.Method, "reason", p.What)
 		}
-		f.mu.Lock()
-		*asked = c
-		f.mu.Unlock()
 		response := f.call(ctx, c, request)
 		if p = problemOf(response); p == nil || ctx.Err() != nil {
 			return c, response
@@ -334,16 +305,11 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 	f.background.Go(func() {
 		defer close(done)
 		ctx, cancel := context.WithCancel(s.ctx)
-		c, response := f.callFirst(ctx, s.initialize, s.start, &s.asked)
-		p := problemOf(response)
-		if p == nil {
-			context.AfterFunc(s.written, cancel) // as Upstream wants it
-		} else {
-			cancel()
-		}
+		c, response := f.callFirst(ctx, s.initialize, s.start)
+		context.AfterFunc(s.written, cancel) // as Upstream wants it
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		switch {
+		switch p := problemOf(response); {
 		case p != nil:
 			s.problem = notSent(p, "") // whatever became of the attempt, no call of the editor's was sent
 		case !s.decided:
@@ -353,9 +319,7 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 		case response.Result == nil:
 			s.problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
 		default:
-			f.mu.Unlock()
 			f.takeOver(s, c, response)
-			f.mu.Lock()
 		}
 		s.attempt = nil
 	})
@@ -363,34 +327,32 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 }
 
 // takeOver gives an explained session to c, which has accepted it: c is told what the editor has said meanwhile, and the
-// editor that there are other tools.
+// editor that there are other tools. The caller holds the mutex.
 func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.Message) {
-	wait(s.ctx, s.written.Done(), 0)
+	s.next = c // it may request something of the editor as soon as it is told initialized
 	version, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "protocolVersion"))
 	told := make(map[*jsonrpc.Message]bool)
-	for {
-		f.mu.Lock()
-		missed := slices.DeleteFunc(f.state.AfterInitialize(), func(m *jsonrpc.Message) bool { return told[m] })
-		switch {
-		case f.current != s:
-			f.mu.Unlock()
-			return
-		case version != f.state.Version():
-			s.restart = true
+	f.mu.Unlock()
+	wait(s.ctx, s.written.Done(), 0)
+	f.mu.Lock()
+	for s.ctx.Err() == nil {
+		if version != f.state.Version() {
 			s.problem = problem.New(problem.BadSetting, problem.NotSent, "LeadMagic can be used now, but this session began without it",
 				"restart leadmagic in "+cmp.Or(problem.PrintableLine(s.initialize.EditorName(), problem.MaxName), "the editor"))
-			f.mu.Unlock()
+			s.cancel() // no other attempt can do better
 			return
-		case len(missed) == 0:
-			s.problem, s.candidate, s.recovered = nil, c, true
+		}
+		missed := slices.DeleteFunc(f.state.AfterInitialize(), func(m *jsonrpc.Message) bool { return told[m] })
+		if len(missed) == 0 {
+			s.problem, s.candidate = nil, c
 			f.mu.Unlock()
 			f.Log.Debug("LeadMagic can be used now", "upstream", c.Name)
 			for _, kind := range []string{"tools", "resources", "prompts"} {
 				f.notify(jsonrpc.NewNotification("notifications/"+kind+"/list_changed", nil))
 			}
+			f.mu.Lock()
 			return
 		}
-		s.takingOver = true // c may request something of the editor as soon as it is told initialized
 		f.mu.Unlock()
 		for _, m := range missed {
 			told[m] = true
@@ -402,6 +364,7 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 				c.Upstream.Notify(s.ctx, m)
 			}
 		}
+		f.mu.Lock()
 	}
 }
 
@@ -409,9 +372,9 @@ func (f *Failover) takeOver(s *failoverSession, c *Candidate, response *jsonrpc.
 func (f *Failover) reconnect(s *failoverSession) {
 	for pause := firstPause; ; {
 		f.mu.Lock()
-		p, over := s.problem, s.problem == nil || s.restart
+		p := s.problem
 		f.mu.Unlock()
-		if over {
+		if p == nil {
 			return
 		}
 		needsKey, passes := slices.Contains(keyProblems, p.Code), slices.Contains(passing, p.Code)
@@ -437,7 +400,7 @@ func (f *Failover) reconnect(s *failoverSession) {
 func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.Duration) (*Candidate, *problem.Problem) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s.problem != nil && !s.restart && s.ctx.Err() == nil {
+	if s.problem != nil && s.ctx.Err() == nil {
 		attempt := f.startAttempt(s)
 		f.mu.Unlock()
 		wait(ctx, attempt, limit)
@@ -475,8 +438,6 @@ type Status struct {
 	Upstream string
 	// LastTry is when LeadMagic was last asked to open the session.
 	LastTry time.Time
-	// Restart says that LeadMagic can be used, but not by this session.
-	Restart bool
 	// Recovered says that the session began without LeadMagic, so that the editor may not know the tools.
 	Recovered bool
 }
@@ -486,16 +447,9 @@ func (f *Failover) Status() Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var r Status
-	s := f.current
-	if s != nil {
-		r = Status{LastTry: s.lastTry, Restart: s.restart, Recovered: s.recovered}
-	}
-	switch {
-	case s != nil && s.decided:
-		r.Upstream = s.candidate.Name
-		if !s.restart {
-			r.Problem = s.problem
-		}
+	switch s := f.current; {
+	case s != nil:
+		r = Status{Problem: s.problem, Upstream: s.candidate.Name, LastTry: s.lastTry, Recovered: s.candidate == s.next}
 	case f.stateless != nil:
 		r.Upstream = f.stateless.Name
 	}

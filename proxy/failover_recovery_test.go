@@ -128,7 +128,7 @@ func TestFailoverAsksForARestartWhereTheVersionDiffers(t *testing.T) {
 		d.Write(find1)
 		d.Want(`"id":1`, "began without it", "restart leadmagic in editor", `"isError":true`)
 		pass(2 * openFor)
-		if s := c.Status(); !s.Restart || s.Problem != nil || explained != 1 {
+		if s := c.Status(); s.Problem == nil || s.Problem.Fix() != "restart leadmagic in editor" || explained != 1 {
 			t.Errorf("got %+v, explained %d times, want a restart to be asked for, and one explanation", s, explained)
 		}
 		d.End()

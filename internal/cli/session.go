@@ -359,7 +359,6 @@ func (ss *session) state() explain.State {
 	status := ss.failover.Status()
 	s := explain.State{
 		Problem:   status.Problem,
-		Restart:   status.Restart,
 		Recovered: status.Recovered,
 		Editor:    ss.editor.Name(),
 		Source:    ss.keys.Describe().Source,

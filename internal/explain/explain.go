@@ -20,8 +20,6 @@ import (
 type State struct {
 	// Problem is why LeadMagic cannot be used, nil if it can.
 	Problem *problem.Problem
-	// Restart says that LeadMagic can be used, but not by this session.
-	Restart bool
 	// Recovered says that LeadMagic can be used since some time after the start, so that the editor may not have
 	// its tools yet.
 	Recovered bool
@@ -89,27 +87,18 @@ func (s *Server) status() *mcp.CallToolResult {
 		Upstream string `json:"upstream,omitempty"`
 		LastTry  string `json:"lastAttempt,omitempty"`
 		Version  string `json:"version"`
-	}{Source: state.Source, Endpoint: state.Endpoint, Upstream: state.Upstream, Version: s.Version}
+	}{Usable: state.Problem == nil, Source: state.Source, Endpoint: state.Endpoint, Upstream: state.Upstream, Version: s.Version}
 	if !state.LastTry.IsZero() {
 		report.LastTry = state.LastTry.UTC().Format(time.RFC3339)
 	}
-	editor := cmp.Or(problem.PrintableLine(state.Editor, problem.MaxName), "the editor")
-	switch {
-	case state.Problem != nil:
-		report.Problem = problem.Scrub(state.Problem.What)
-		report.Fix = problem.Scrub(state.Problem.Fix())
-	case state.Restart:
-		report.Problem = "LeadMagic can be used now, but this session began without it"
-		report.Fix = "restart leadmagic in " + editor
-	default:
-		report.Usable = true
-		if state.Recovered {
-			report.Fix = "if the tools of LeadMagic are not listed, restart leadmagic in " + editor
-		}
-	}
 	lines := []string{"LeadMagic can be used"}
-	if report.Problem != "" {
+	switch p := state.Problem; {
+	case p != nil:
+		report.Problem, report.Fix = problem.Scrub(p.What), problem.Scrub(p.Fix())
 		lines = []string{"problem: " + report.Problem}
+	case state.Recovered:
+		editor := cmp.Or(problem.PrintableLine(state.Editor, problem.MaxName), "the editor")
+		report.Fix = "if the tools of LeadMagic are not listed, restart leadmagic in " + editor
 	}
 	for _, field := range []struct{ name, value string }{
 		{"fix", report.Fix},

@@ -92,9 +92,10 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 				"upstream: hosted server", "last attempt: 2026-11-23T12:00:00Z", "version: leadmagic-mcp-proxy 1.2.3 (unofficial)",
 			},
 		},
-		"a session that cannot go over to LeadMagic": {
-			state: explain.State{Restart: true, Editor: "Z\x1b[31med\u202e"},
-			want:  []string{"problem: LeadMagic can be used now", "fix: restart leadmagic in Zed"},
+		"a session that has gone over": {
+			state: explain.State{Recovered: true, Editor: "Z\x1b[31med\u202e"}, usable: true,
+			want:     []string{"LeadMagic can be used", "fix: if the tools of LeadMagic are not listed, restart leadmagic in Zed"},
+			unwanted: "problem",
 		},
 		"a session that has gone over, in an editor without a name": {
 			state: explain.State{Recovered: true}, usable: true,
