@@ -27,13 +27,14 @@ type Budget struct {
 	// returns. Nil tells nobody.
 	Spent func(SpentCall)
 
-	ctx       context.Context //nolint:containedctx // the life of the session, for reads of the balance
-	cancel    context.CancelFunc
-	next      toolLists
-	measuring sync.WaitGroup
+	session    context.Context //nolint:containedctx // ended when no call is sent any more
+	endSession context.CancelCauseFunc
+	reads      context.Context //nolint:containedctx // of the balance; ended later, when they had time
+	endReads   context.CancelFunc
+	next       toolLists
+	measuring  sync.WaitGroup
 
 	mu          sync.Mutex // guards what follows, and makes a cost count and be reported in one step
-	closing     bool
 	spent, held problem.Credits
 	queue       []*reservation // not decided yet, in the order in which they came
 	unmeasured  *reservation   // of the call of unknown price after which the balance could not be read, nil if none
@@ -57,7 +58,8 @@ type reservation struct {
 
 // Start implements Upstream.
 func (b *Budget) Start(notify func(*jsonrpc.Message)) {
-	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.session, b.endSession = context.WithCancelCause(context.Background())
+	b.reads, b.endReads = context.WithCancel(context.Background())
 	b.next.Upstream = b.Next
 	b.next.Start(notify)
 }
@@ -85,6 +87,7 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 	if b.runsAlone(r) {
 		var p *problem.Problem
 		if r.before, p = b.balance(ctx, request); p != nil {
+			b.endWith(ctx)
 			b.settle(r, cost{unsent: true})
 			if ctx.Err() != nil {
 				return jsonrpc.Failed(request, problem.NeverSent(ctx))
@@ -93,8 +96,9 @@ func (b *Budget) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Me
 		}
 	}
 	response := b.next.Call(ctx, request)
+	b.endWith(ctx)
 	r.cost = costOf(r, response)
-	if b.runsAlone(r) && !r.cost.final && !errors.Is(context.Cause(ctx), problem.ErrSessionEnded) {
+	if b.runsAlone(r) && !r.cost.final {
 		b.measure(r) // in the background: the response does not wait for it
 	} else {
 		b.settle(r, r.cost)
@@ -110,10 +114,10 @@ func (b *Budget) Notify(ctx context.Context, m *jsonrpc.Message) {
 // Close implements Upstream. Half of the time is for reads of the balance that are under way.
 func (b *Budget) Close(ctx context.Context) {
 	b.mu.Lock()
-	b.closing = true
+	b.endSession(problem.ErrSessionEnded)
 	b.mu.Unlock()
 	jsonrpc.WaitHalf(ctx, &b.measuring)
-	b.cancel()
+	b.endReads()
 	b.Next.Close(ctx)
 	jsonrpc.WaitFor(ctx, &b.measuring)
 	b.mu.Lock()
@@ -122,6 +126,14 @@ func (b *Budget) Close(ctx context.Context) {
 	b.mu.Unlock()
 	if r != nil {
 		b.settle(r, r.cost)
+	}
+}
+
+// endWith ends the session if it has ended ctx. The contexts of calls end one after the other, and what the first of them
+// gives back is for none of the others.
+func (b *Budget) endWith(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), problem.ErrSessionEnded) {
+		b.endSession(problem.ErrSessionEnded)
 	}
 }
 
@@ -145,6 +157,7 @@ func (b *Budget) reserve(ctx context.Context, r *reservation) *problem.Problem {
 	b.mu.Lock()
 	b.queue = slices.DeleteFunc(b.queue, func(other *reservation) bool { return other == r })
 	b.mu.Unlock()
+	b.endWith(ctx)
 	b.settle(r, cost{unsent: true})
 	return problem.NeverSent(ctx)
 }
@@ -158,6 +171,8 @@ func (b *Budget) decide() {
 			needed = max(left, 1) // all that is left, and nothing is not enough
 		}
 		switch {
+		case b.session.Err() != nil:
+			r.refusal = problem.NeverSent(b.session)
 		case b.Limit == 0, needed <= left-b.held:
 			r.held = needed
 			b.held += needed
@@ -205,14 +220,14 @@ func (b *Budget) settle(r *reservation, c cost) {
 // 0. As long as the balance cannot be read, no paid call is sent; each one that is asked for tries again.
 func (b *Budget) measure(r *reservation) {
 	b.mu.Lock()
-	if b.closing {
+	if b.session.Err() != nil {
 		b.mu.Unlock()
 		b.settle(r, r.cost)
 		return
 	}
 	defer b.mu.Unlock()
 	b.measuring.Go(func() {
-		after, p := b.balance(b.ctx, r.request)
+		after, p := b.balance(b.reads, r.request)
 		c := r.cost
 		switch {
 		case p == nil:
@@ -220,7 +235,7 @@ func (b *Budget) measure(r *reservation) {
 			if used := max(0, r.before-after); used > c.Credits || c.Basis == Unknown {
 				c.Credits, c.Basis = used, Measured
 			}
-		case c.Basis == Unknown && b.ctx.Err() == nil:
+		case c.Basis == Unknown && b.reads.Err() == nil:
 			refusal := notSent(p, "the call was not sent, since what the call before has cost is not known, and the balance cannot be read: ")
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -240,7 +255,7 @@ func (b *Budget) measure(r *reservation) {
 func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Credits, *problem.Problem) {
 	tool := balanceToolIn(b.next.like(like))
 	if tool == "" {
-		list := callInternal(ctx, &b.next, like, "tools/list", "")
+		list := callInternal(ctx, &b.next, like, "tools/list")
 		if p := problemOf(list); p != nil {
 			return 0, p
 		}
@@ -273,5 +288,5 @@ func balanceToolIn(tools map[string]bool) string {
 
 // readBalance calls the free tool that shows the balance.
 func readBalance(ctx context.Context, next Upstream, like *jsonrpc.Message, tool string) *jsonrpc.Message {
-	return callInternal(ctx, next, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool))+`,"arguments":{}`)
+	return callInternal(ctx, next, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool)), `"arguments":{}`)
 }

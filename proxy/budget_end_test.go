@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
 func TestBudgetForgetsACancelledCallThatWaits(t *testing.T) {
@@ -145,6 +149,54 @@ func TestBudgetReportsAnUnknownCostAtTheEnd(t *testing.T) {
 		wantSpent(t, a, "odd 0 unknown")
 		wantSeen(t, b, "check_credits odd")
 	})
+}
+
+// The contexts of calls end one after the other when a session ends, and calls give back then what they have held.
+func TestBudgetSendsNothingOnceASessionHasEnded(t *testing.T) {
+	costs := map[string]problem.Credits{"two": 2, "four": 4, "five": 5, "one": 1}
+	tests := []struct {
+		name  string
+		calls []string // of which the last but one ends first, and the last waits for it
+		want  string   // what LeadMagic sees
+	}{
+		{"while LeadMagic carries a call out", []string{"two", "four"}, "two"},
+		{"while the balance is read", []string{"odd", "one"}, "check_credits"},
+		{"while a call waits for another", []string{"four", "five", "one"}, "four"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				up := newAccount("100")
+				up.silent = true
+				b := &Budget{Next: up, Limit: 5 * problem.Credit, Price: func(tool string, _ []byte) (problem.Credits, bool) {
+					return costs[tool] * problem.Credit, tool != "odd"
+				}}
+				b.Start(func(*jsonrpc.Message) {})
+				last := make(chan *jsonrpc.Message, 1)
+				ends := make([]context.CancelCauseFunc, len(tt.calls))
+				for i, tool := range tt.calls {
+					var ctx context.Context
+					ctx, ends[i] = context.WithCancelCause(t.Context())
+					go func() {
+						response := b.Call(ctx, compose(`{"jsonrpc":"2.0","id":"`+tool+`","method":"tools/call","params":{"name":"`+tool+`"}}`))
+						if i == len(tt.calls)-1 {
+							last <- response
+						}
+					}()
+					synctest.Wait()
+				}
+				ends[len(ends)-2](problem.ErrSessionEnded)
+				if p := problemOf(<-last); p == nil || p.What != "the session ended before the call was sent" {
+					t.Errorf("the last call was answered %v", p)
+				}
+				wantSeen(t, up, tt.want)
+				for _, end := range ends {
+					end(problem.ErrSessionEnded)
+				}
+				b.Close(t.Context())
+			})
+		})
+	}
 }
 
 func TestBudgetAtASignalSendsNothingMore(t *testing.T) {

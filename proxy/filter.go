@@ -113,7 +113,7 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 
 func (f *Filter) listOnce(like *jsonrpc.Message) error {
 	for range 2 {
-		response := callInternal(f.ctx, &f.next, like, "tools/list", "")
+		response := callInternal(f.ctx, &f.next, like, "tools/list")
 		switch p := problemOf(response); {
 		case p != nil:
 			return notSent(p, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")

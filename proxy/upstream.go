@@ -1,12 +1,12 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,16 +42,17 @@ var (
 
 // callInternal sends a request of our own, in the protocol mode of the editor's request like, and returns the response.
 // LeadMagic cannot tell it from one of the editor's. params are the members of its params, as JSON.
-func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, method string, params string) *jsonrpc.Message {
-	members := make([][]byte, 0, 2)
+func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, method string, params ...string) *jsonrpc.Message {
 	if like.Stateless() {
-		members = append(members, internalMeta(like))
+		meta := jsonrpc.Edit(like.Meta, func(m jsonrpc.Member) []byte {
+			if string(m.Name) == "progressToken" {
+				return nil // it is for one request only
+			}
+			return m.Value
+		})
+		params = append(params, `"_meta":`+string(meta))
 	}
-	if params != "" {
-		members = append(members, []byte(params))
-	}
-	object := append(append([]byte{'{'}, bytes.Join(members, []byte(","))...), '}')
-	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, object)
+	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, []byte("{"+strings.Join(params, ",")+"}"))
 	if ctx.Err() != nil {
 		return jsonrpc.Failed(request, problem.NeverSent(ctx))
 	}
@@ -72,17 +73,6 @@ func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, met
 		return jsonrpc.Failed(request, problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))
 	}
 	return response
-}
-
-// internalMeta is the member _meta of a stateless request, without its progress token, which is for one request only.
-func internalMeta(like *jsonrpc.Message) []byte {
-	var kept [][]byte
-	for m := range jsonrpc.Members(like.Meta) {
-		if string(m.Name) != "progressToken" {
-			kept = append(kept, m.Raw)
-		}
-	}
-	return append(append([]byte(`"_meta":{`), bytes.Join(kept, []byte(","))...), '}')
 }
 
 // toolLists is an Upstream that keeps what the lists of tools say which come from another, until they change.
