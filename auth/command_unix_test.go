@@ -53,7 +53,7 @@ func TestAShellIsAdvisedWhereNothingIsPrinted(t *testing.T) {
 	if _, err := m.Get(t.Context()); err == nil {
 		t.Fatal("there is a key")
 	}
-	if got, want := m.Describe().Advice(Syntax{}), "make it print the key alone, in one line; it runs without a shell: "; !strings.HasPrefix(got, want) {
+	if got, want := m.Advice(Syntax{}), "make it print the key alone, in one line; it runs without a shell: "; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

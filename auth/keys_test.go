@@ -68,7 +68,7 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 				}
 			}
 			m.chain.secret = tt.chain
-			if before := m.Describe(); before.Source != "" || before.Sources != nil || before.Advice(cursor) != "" {
+			if before := m.Describe(); before.Source != "" || before.Sources != nil || m.Advice(cursor) != "" {
 				t.Errorf("something was read before it was asked for: %+v", before)
 			}
 			if got, want := m.AtHand(), tt.runs+tt.asked == 0; got != want {
@@ -82,7 +82,7 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 				t.Errorf("the second time another key came, or %v", err)
 			}
 			got := m.Describe()
-			if got.Source != tt.source || got.Hidden != tt.hidden || got.Odd || got.Advice(cursor) != "" {
+			if got.Source != tt.source || got.Hidden != tt.hidden || got.Odd || m.Advice(cursor) != "" {
 				t.Errorf("from %q, hiding %q; want %q, hiding %q", got.Source, got.Hidden, tt.source, tt.hidden)
 			}
 			if m.runs != tt.runs || int(m.chain.asked.Load()) != tt.asked {
@@ -116,7 +116,7 @@ func TestAFileThatIsRewrittenCountsAtTheNextCall(t *testing.T) {
 	if p := problem.As(err); p == nil || p.What != "the API key from LEADMAGIC_API_KEY_FILE has a blank inside (copied completely?)" {
 		t.Fatalf("got %v, want what is wrong with the key and where it is from", err)
 	}
-	if got := m.Describe(); got.Source != "" || got.Advice(cursor) != "" {
+	if got := m.Describe(); got.Source != "" || m.Advice(cursor) != "" {
 		t.Errorf("%+v: the problem itself says what to do", got)
 	}
 	m.file(t, canary)

@@ -17,13 +17,9 @@ type Report struct {
 	// Waiting is the source that is being waited for.
 	Waiting string
 	Sources []Source
-
-	missing  bool   // no source has a key, and none is broken
-	unfilled string // the variable in which a reference arrived
-	next     string // what to do about what is set and holds no key
 }
 
-// Describe reports what the last reading found. It reads nothing itself except the names of variables.
+// Describe reports what the last reading found. It reads nothing itself.
 func (k *Keys) Describe() Report {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -31,32 +27,11 @@ func (k *Keys) Describe() Report {
 	report := Report{Hidden: seen.hidden(), Waiting: k.waiting}
 	for _, r := range seen {
 		report.Sources = append(report.Sources, r.Source)
-		report.next = cmp.Or(report.next, r.next)
-		if report.unfilled == "" && slices.Contains(Variables(), r.Name) && unfilled(strings.TrimFunc(k.Getenv(r.Name), around)) != "" {
-			report.unfilled = r.Name
-		}
 	}
-	switch first, _ := seen.decisive(); {
-	case first == nil:
-		report.missing = seen != nil
-		if name := k.nearMiss(); name != "" {
-			report.next = "name it " + NearestVariable(name) + " instead of " + name
-		}
-	case first.State == Found:
+	if first, _ := seen.decisive(); first != nil && first.State == Found {
 		report.Source, report.Odd = first.Name, first.key.odd()
 	}
 	return report
-}
-
-// Warnings are what is not right with sources that are used all the same.
-func (r Report) Warnings() []string {
-	var warnings []string
-	for _, s := range r.Sources {
-		if s.Warning != "" {
-			warnings = append(warnings, s.Name+" "+s.Warning)
-		}
-	}
-	return warnings
 }
 
 // A Syntax is how an editor takes a variable. The zero value is that of an editor that is not known.
@@ -67,24 +42,33 @@ type Syntax struct {
 	Entry string
 }
 
-// Advice says what to do when no source has a key, in the syntax of the editor that is connected. It is empty where the
-// problem says it itself or nothing is missing; then, and for an editor that is not known and nothing else to go by, the
-// usual fix holds.
-func (r Report) Advice(editor Syntax) string {
-	if !r.missing {
+// Advice says what to do when the last reading has found no key, in the syntax of the editor that is connected. It is empty
+// where the problem says it itself or nothing is missing; then, and for an editor that is not known and nothing else to go by,
+// the usual fix holds.
+func (k *Keys) Advice(editor Syntax) string {
+	k.mu.Lock()
+	seen := k.seen
+	k.mu.Unlock()
+	if first, _ := seen.decisive(); first != nil || seen == nil {
 		return ""
 	}
-	if r.next != "" {
-		return r.next
+	if name := k.nearMiss(); name != "" {
+		return "name it " + NearestVariable(name) + " instead of " + name
 	}
-	name := cmp.Or(r.unfilled, variable)
+	for _, r := range seen {
+		if r.next != "" {
+			return r.next
+		}
+	}
+	reference := slices.IndexFunc(Variables(), func(name string) bool { return unfilled(strings.TrimFunc(k.Getenv(name), around)) != "" })
+	name := Variables()[max(reference, 0)]
 	const login = "run: leadmagic-mcp-proxy login"
 	switch {
-	case editor.Editor == "" && r.unfilled == "":
+	case editor.Editor == "" && reference < 0:
 		return ""
 	case editor.Editor == "":
 		return "set " + name + " where the editor is started, refer to it as the editor wants it, or " + login
-	case editor.Entry == "" && r.unfilled != "":
+	case editor.Entry == "" && reference >= 0:
 		return editor.Editor + " fills in no references: take it out of the configuration, then " + login
 	case editor.Entry == "":
 		return login + `; or write "env": {"` + fileVariable + `": "…"} with the path of a file in ` + editor.Editor

@@ -90,7 +90,7 @@ func TestAdviceIsInTheEditorsOwnSyntax(t *testing.T) {
 		if _, err := m.Get(t.Context()); err == nil {
 			t.Fatal("there is a key")
 		}
-		if got := m.Describe().Advice(editor); got != want {
+		if got := m.Advice(editor); got != want {
 			t.Errorf("%s: got %q, want %q", editor.Editor, got, want)
 		}
 	}
@@ -127,7 +127,7 @@ func TestAdviceFollowsWhatWasFound(t *testing.T) {
 		if _, err := m.Get(t.Context()); err == nil {
 			t.Fatal("there is a key")
 		}
-		if got := m.Describe().Advice(tt.editor); !strings.Contains(got, tt.want) {
+		if got := m.Advice(tt.editor); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}

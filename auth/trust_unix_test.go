@@ -5,7 +5,6 @@ package auth
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -213,19 +212,18 @@ func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
 		t.Fatalf("it is not taken: %v", err)
 	}
-	got := m.Describe().Warnings()
-	want := []string{fileVariable + " names a file that can be read by others (mode 0644): chmod 600 " + m.values[fileVariable]}
-	if !slices.Equal(got, want) {
+	want := Source{fileVariable, Found, "", "names a file that can be read by others (mode 0644): chmod 600 " + m.values[fileVariable]}
+	if got := m.Describe().Sources[1]; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for mode, want := range map[os.FileMode]int{0o640: 1, 0o604: 1, 0o711: 0} { // to run it is not to read it
+	for mode, want := range map[os.FileMode]bool{0o640: true, 0o604: true, 0o711: false} { // to run it is not to read it
 		m := newMachine(t)
 		m.values[fileVariable] = chmod(t, m.file(t, canary), mode)
 		if _, err := m.Get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.Describe().Warnings(); len(got) != want {
-			t.Errorf("%v: got %q, want %d warnings", mode, got, want)
+		if got := m.Describe().Sources[1].Warning; (got != "") != want {
+			t.Errorf("%v: got %q, want a warning: %v", mode, got, want)
 		}
 	}
 }

@@ -213,9 +213,8 @@ func (r *api) send(ctx context.Context, t *Tool, a arguments, waited time.Durati
 	})
 	req, err := t.request(ctx, r.BaseURL, a)
 	if err != nil {
-		p := problem.New(problem.BadSetting, problem.NotSent, "the address of LeadMagic's REST API cannot be used", "correct --api-url (LEADMAGIC_API_URL)")
-		p.Cause = err
-		return &answer{}, p
+		return &answer{}, problem.New(problem.BadSetting, problem.NotSent,
+			"the address of LeadMagic's REST API cannot be used", "correct --api-url (LEADMAGIC_API_URL)")
 	}
 	start := time.Now()
 	res, err := r.Client.Do(req)

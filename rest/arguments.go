@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -18,7 +17,7 @@ import (
 // digit. A null or an empty text is an argument that is not given; models fill in forms.
 type arguments struct {
 	values  map[string]json.RawMessage // those that are given
-	presets map[string]json.RawMessage // what holds of the others
+	presets map[string]json.RawMessage // what holds where one is not given, null where nothing does
 }
 
 // read takes the arguments of a call and says what is wrong with them. Nothing is sent when something is.
@@ -28,12 +27,10 @@ func (t *Tool) read(raw json.RawMessage) (arguments, []fault) {
 		return a, []fault{{"arguments", "must be an object"}}
 	}
 	for _, p := range t.params {
-		if value, ok := a.values[p.name]; ok && blank(value) {
+		if strings.TrimSpace(text(a.values[p.name])) == "" {
 			delete(a.values, p.name)
 		}
-		if p.preset != nil && !a.given(p.name) {
-			a.presets[p.name], _ = json.Marshal(p.preset) // an int, a bool or a string
-		}
+		a.presets[p.name], _ = json.Marshal(p.preset) // an int, a bool or a string, or null
 	}
 	faults := readFields("", a.values, t.params)
 	for _, group := range t.oneOf {
@@ -47,17 +44,9 @@ func (t *Tool) read(raw json.RawMessage) (arguments, []fault) {
 	return a, faults
 }
 
-// blank reports whether a value stands for none.
-func blank(raw json.RawMessage) bool {
-	if bytes.Equal(raw, []byte("null")) {
-		return true
-	}
-	return raw[0] == '"' && strings.TrimSpace(text(raw)) == ""
-}
-
 func (a arguments) given(name string) bool { return a.values[name] != nil }
 
-// value is an argument, or its preset, or nil.
+// value is an argument, or its preset.
 func (a arguments) value(name string) json.RawMessage {
 	if v := a.values[name]; v != nil {
 		return v
@@ -76,7 +65,7 @@ func (a arguments) number(name string) float64 {
 // flag is a boolean argument; one that is not given is false.
 func (a arguments) flag(name string) bool { return string(a.values[name]) == "true" }
 
-// text is the value of a JSON string, or a number or boolean as it is written.
+// text is the value of a JSON string, empty for null, or any other value as it is written.
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -250,18 +239,15 @@ func (p param) readItems(path string, raw json.RawMessage) (json.RawMessage, []f
 	var items []json.RawMessage
 	_ = json.Unmarshal(raw, &items) // it begins as a list and is valid JSON
 	faults := p.checkBounds(path, "have a length of", float64(len(items)))
-	list := []byte("[")
+	var list []string
 	for i, item := range items {
 		if len(faults) > maxFaults {
 			break
 		}
-		if i > 0 {
-			list = append(list, ',')
-		}
 		item, wrong := p.items.read(fmt.Sprintf("%s[%d]", path, i), item)
-		list, faults = append(list, item...), append(faults, wrong...)
+		list, faults = append(list, string(item)), append(faults, wrong...)
 	}
-	return append(list, ']'), faults
+	return json.RawMessage("[" + strings.Join(list, ",") + "]"), faults
 }
 
 // readFields checks the members of an object and replaces them by what is sent. path is where they stand.
@@ -282,17 +268,11 @@ func readFields(path string, members map[string]json.RawMessage, fields []param)
 
 // objectOf is a JSON object of the fields that have a value, in their order.
 func objectOf(fields []param, values map[string]json.RawMessage) []byte {
-	object := []byte("{")
+	var members []string
 	for _, field := range fields {
-		value := values[field.name]
-		if value == nil {
-			continue
+		if value := values[field.name]; value != nil {
+			members = append(members, strconv.Quote(field.name)+":"+string(value))
 		}
-		if len(object) > 1 {
-			object = append(object, ',')
-		}
-		object = append(strconv.AppendQuote(object, field.name), ':')
-		object = append(object, value...)
 	}
-	return append(object, '}')
+	return []byte("{" + strings.Join(members, ",") + "}")
 }

@@ -112,7 +112,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 		{"the body counts before RateLimit-Reset", "search_profile", []outcome{answers(429, `{"errors":[{"context":{"retry_after_seconds":2}}]}`, "RateLimit-Reset", "15"), ok}, 2, 2 * time.Second, 3 * time.Second, ""},
 		{"RateLimit-Reset in seconds", "search_profile", []outcome{answers(429, ``, "RateLimit-Reset", "4"), ok}, 2, 4 * time.Second, 5 * time.Second, ""},
 		{"RateLimit-Reset that is no number", "search_profile", []outcome{answers(429, ``, "RateLimit-Reset", "NaN"), ok}, 2, time.Second, 2200 * time.Millisecond, ""},
-		{"a rate limit that does not say how long", "search_profile", []outcome{answers(429, ``), answers(429, ``), ok}, 3, 3 * time.Second, 6600 * time.Millisecond, ""},
+		{"a rate limit that does not say how long", "search_profile", []outcome{answers(429, ``), answers(429, ``), answers(429, ``), ok}, 4, 7 * time.Second, 15400 * time.Millisecond, ""},
 		{"a rate limit that does not end", "search_profile", []outcome{answers(429, ``)}, 0, 7 * time.Second, 22 * time.Second, "after waiting"},
 		{"a rate limit of something in between", "search_profile", []outcome{answers(429, page, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
 		{"a page of a gateway, for a free call", "check_credits", []outcome{answers(500, page), ok}, 2, 100 * time.Millisecond, 200 * time.Millisecond, ""},

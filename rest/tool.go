@@ -71,7 +71,7 @@ func (t *Tool) describe() *mcp.Tool {
 
 // byName finds tools by their names and aliases.
 func byName(list []*Tool) map[string]*Tool {
-	names := make(map[string]*Tool, 2*len(list))
+	names := make(map[string]*Tool)
 	for _, t := range list {
 		names[t.Name] = t
 		for _, alias := range t.Aliases {

@@ -304,7 +304,7 @@ func (ss *session) describe(p *problem.Problem) *problem.Problem {
 			said.Next = "answer what it may be asking, then call again"
 		}
 	case problem.KeyMissing:
-		said.Next = cmp.Or(report.Advice(syntaxOf(ss.editor.Name())), p.Fix())
+		said.Next = cmp.Or(ss.keys.Advice(syntaxOf(ss.editor.Name())), p.Fix())
 		if ss.signIn != nil {
 			said.Next += "; without a key, sign in: " + signin.Command
 		}

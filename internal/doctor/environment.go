@@ -88,7 +88,7 @@ func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 	}
 	if err != nil {
 		what, next := describe(err)
-		n.fail("source", what, cmp.Or(report.Advice(auth.Syntax{}), next))
+		n.fail("source", what, cmp.Or(d.Keys.Advice(auth.Syntax{}), next))
 		return false
 	}
 	n.ok("source", "%s", strings.Join(append([]string{report.Source}, besides(report)...), "; "))
@@ -98,9 +98,11 @@ func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 	} else {
 		n.ok("form", "as LeadMagic's keys are")
 	}
-	for _, warning := range report.Warnings() {
-		what, fix, _ := strings.Cut(warning, ": ")
-		n.warn("file", what, fix)
+	for _, s := range report.Sources {
+		if s.Warning != "" {
+			what, fix, _ := strings.Cut(s.Name+" "+s.Warning, ": ")
+			n.warn("file", what, fix)
+		}
 	}
 	return true
 }
