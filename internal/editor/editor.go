@@ -291,15 +291,9 @@ func (e Editor) reference(variable string) string {
 // Nearest is the id that was probably meant by a mistyped one, or empty.
 func Nearest(id string) string {
 	id = strings.ToLower(id)
-	for _, e := range All() {
-		if e.program != "" && e.program == id {
-			return e.ID
-		}
+	e, ok := first(func(e Editor) bool { return e.program != "" && e.program == id })
+	if !ok {
+		e, _ = first(func(e Editor) bool { return len(id) > 2 && strings.Contains(e.ID, id) || strings.HasPrefix(id, e.ID) })
 	}
-	for _, e := range All() {
-		if len(id) > 2 && strings.Contains(e.ID, id) || strings.HasPrefix(id, e.ID) {
-			return e.ID
-		}
-	}
-	return ""
+	return e.ID
 }

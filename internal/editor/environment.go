@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
@@ -50,30 +51,23 @@ type rule struct {
 
 func (r rule) inherits(name string) bool { return r.keep == nil || r.keep("", name, "") }
 
-// process is a Process with its variables looked up by name, regardless of case on Windows.
+// process is a Process and the value of each of its variables, if it is set.
 type process struct {
 	Process
-	env map[string]string // NAME=value
+	get func(name string) (value string, ok bool)
 }
 
-func (p process) key(name string) string {
-	if p.GOOS == "windows" {
-		return strings.ToUpper(name)
-	}
-	return name
+func (p process) getenv(name string) string {
+	value, _ := p.get(name)
+	return value
 }
 
-func (p process) get(name string) (string, bool) {
-	kv, ok := p.env[p.key(name)]
-	_, value, _ := strings.Cut(kv, "=")
-	return value, ok
-}
-
+// file is the content of a file, empty if there is none.
 func (p process) file(path string) string {
 	if p.ReadFile == nil {
 		return ""
 	}
-	b, err := p.ReadFile(path)
+	b, err := p.ReadFile(file.BelowHome(path, p.getenv))
 	if err != nil {
 		return ""
 	}
@@ -83,23 +77,33 @@ func (p process) file(path string) string {
 // Environment is the environment that the server of an entry would see, if an editor that runs as p
 // started it. Where it is not known what an editor passes, it passes nothing.
 func (e Editor) Environment(s Server, run Process) Passed {
-	p := process{Process: run, env: map[string]string{}}
+	key := func(name string) string {
+		if run.GOOS == "windows" { // where case does not matter
+			return strings.ToUpper(name)
+		}
+		return name
+	}
+	env, out := map[string]string{}, map[string]string{} // NAME=value by the key of the name
 	for _, kv := range run.Environ {
 		if name, _, ok := strings.Cut(kv, "="); ok && name != "" {
-			p.env[p.key(name)] = kv
+			env[key(name)] = kv
 		}
 	}
-	out := map[string]string{}
+	p := process{Process: run, get: func(name string) (string, bool) {
+		kv, ok := env[key(name)]
+		_, value, _ := strings.Cut(kv, "=")
+		return value, ok
+	}}
 	put := func(name, value string) {
-		if kv, ok := p.env[p.key(name)]; ok { // as the editor spells it
+		if kv, ok := env[key(name)]; ok { // as the editor spells it
 			name, _, _ = strings.Cut(kv, "=")
 		}
-		out[p.key(name)] = name + "=" + value
+		out[key(name)] = name + "=" + value
 	}
 	if len(s.Env) == 0 || e.passes.replaces != run.GOOS {
-		for key := range p.env {
-			if value, _ := p.get(key); e.passes.keep == nil || e.passes.keep(run.GOOS, key, value) {
-				put(key, value)
+		for name, kv := range env {
+			if e.passes.keep == nil || e.passes.keep(run.GOOS, name, p.getenv(name)) {
+				out[name] = kv
 			}
 		}
 	}
@@ -121,7 +125,7 @@ func (e Editor) Environment(s Server, run Process) Passed {
 	for name, value := range s.Env {
 		if e.asks(value) {
 			asked = append(asked, name)
-			delete(out, p.key(name))
+			delete(out, key(name))
 			continue
 		}
 		put(name, e.expand(value, p))
@@ -171,116 +175,58 @@ func dotenv(text string) map[string]string {
 	return out
 }
 
-// The syntaxes in which editors name a variable. What is not one of its own, an editor leaves as it is.
-var (
-	shellLike = lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`)
-	folders   = lazyregexp.New(`\$\{(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/)\}`)
-)
-
-// substitute replaces what re finds by what value says of its groups.
-func substitute(re *lazyregexp.Regexp, s string, value func(groups []string) string) string {
-	var b strings.Builder
-	end := 0
-	for _, at := range re.FindAllStringSubmatchIndex(s, -1) {
-		groups := make([]string, len(at)/2)
-		for i := range groups {
-			if at[2*i] >= 0 {
-				groups[i] = s[at[2*i]:at[2*i+1]]
-			}
-		}
-		b.WriteString(s[end:at[0]] + value(groups))
-		end = at[1]
-	}
-	return b.String() + s[end:]
-}
-
-// orDefault is what ${NAME:-default} stands for if NAME is not set: unset, if there is no default.
-func orDefault(dflt, unset string) string {
-	if text, ok := strings.CutPrefix(dflt, ":-"); ok {
-		return text
-	}
-	return unset
-}
-
-// fill is how most editors replace references: the first two groups of re are a name, and the third is a default with its
-// sign. One that is not set stays as it is, or else becomes empty.
-func fill(re *lazyregexp.Regexp, stays bool) func(string, process) string {
+// fill is how an editor replaces the references that an expression finds. Its first two groups are the name of a variable,
+// and the third is a default with its sign. A variable that is not set stays as it is, or else becomes empty. A fourth
+// group is something else that the editor knows. What is not in its own syntax, an editor leaves as it is.
+func fill(expr string, stays bool) func(string, process) string {
+	re := lazyregexp.New(expr)
 	return func(s string, p process) string {
-		return substitute(re, s, func(g []string) string {
-			unset := ""
-			if stays {
-				unset = g[0]
+		return re.ReplaceAllStringFunc(s, func(found string) string {
+			g := re.FindStringSubmatch(found)
+			value, set := p.get(g[1] + g[2])
+			dflt, has := strings.CutPrefix(g[3], ":-")
+			switch {
+			case len(g) > 4 && g[4] != "":
+				return p.other(g[4])
+			case set:
+				return value
+			case has:
+				return dflt
+			case stays:
+				return found
 			}
-			if v, ok := p.get(g[1] + g[2]); ok {
-				return v
-			}
-			return orDefault(g[3], unset)
+			return ""
 		})
 	}
 }
+
+// other is what a reference stands for that names no variable.
+func (p process) other(name string) string {
+	if path, ok := strings.CutPrefix(name, "file:"); ok {
+		return strings.TrimSpace(p.file(path))
+	}
+	return map[string]string{
+		"userHome": file.Home(p.getenv), "workspaceFolder": p.Folder, "workspaceFolderBasename": filepath.Base(p.Folder),
+		"pathSeparator": string(filepath.Separator), "/": string(filepath.Separator),
+	}[name]
+}
+
+const shellLike = `\$(?:([A-Za-z0-9_]+)|\{([^}]+?)(:-[^}]*)?\})`
 
 var (
 	// The name may be anything. Of what follows the default, behind another sign, nothing counts.
-	claudeExpand   = fill(lazyregexp.New(`\$\{([^}]*?)()(:-[^}]*?)?(?::-[^}]*)?\}`), true)
+	claudeExpand   = fill(`\$\{([^}]*?)()(:-[^}]*?)?(?::-[^}]*)?\}`, true)
 	copilotExpand  = fill(shellLike, true)
-	geminiExpand   = fill(shellLike, false) // ${env:NAME} too is empty: an odd name
-	qwenExpand     = fill(lazyregexp.New(`\$(?:([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)()\})`), true)
-	bracedExpand   = fill(lazyregexp.New(`\$\{()([A-Za-z_][A-Za-z0-9_]*)()\}`), true)
-	prefixedExpand = fill(lazyregexp.New(`\$\{env:()([^}]*)()\}`), false)
-	rooExpand      = fill(lazyregexp.New(`\$\{env:()([A-Za-z0-9_]+)()\}`), true)
-	continueExpand = fill(lazyregexp.New(`\$\{\{ *secrets\.()([A-Za-z0-9_]+)() *\}\}`), true)
+	shellExpand    = fill(shellLike, false) // ${env:NAME} too is empty: an odd name
+	qwenExpand     = fill(`\$(?:([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)()\})`, true)
+	bracedExpand   = fill(`\$\{()([A-Za-z_][A-Za-z0-9_]*)()\}`, true)
+	prefixedExpand = fill(`\$\{env:()([^}]*)()\}`, false)
+	rooExpand      = fill(`\$\{env:()([A-Za-z0-9_]+)()\}`, true)
+	continueExpand = fill(`\$\{\{ *secrets\.()([A-Za-z0-9_]+)() *\}\}`, true)
+	foldersExpand  = fill(`\$\{(?:env:()([^}]*)()|(userHome|workspaceFolder|workspaceFolderBasename|pathSeparator|/))\}`, false)
+	windsurfExpand = fill(`\$\{(?:env:()([^}]*)()|(file:[^}]*))\}`, false)
+	opencodeExpand = fill(`\{(?:env:()([^}]*)()|(file:[^}]*))\}`, false) // a dollar before it stays
 )
-
-// foldersExpand: the same of Cursor and VS Code, and the names of folders.
-func foldersExpand(s string, p process) string {
-	s = substitute(folders, s, func(g []string) string {
-		switch g[1] {
-		case "workspaceFolder":
-			return p.Folder
-		case "workspaceFolderBasename":
-			return filepath.Base(p.Folder)
-		case "userHome":
-			return p.home()
-		}
-		return string(filepath.Separator)
-	})
-	return prefixedExpand(s, p)
-}
-
-// withFiles is for references to variables, which are empty if not set, and to files, which stand for their content.
-func withFiles(re *lazyregexp.Regexp, path func(p process, name string) string) func(string, process) string {
-	return func(s string, p process) string {
-		return substitute(re, s, func(g []string) string {
-			if g[1] == "file" {
-				return strings.TrimSpace(p.file(path(p, g[2])))
-			}
-			v, _ := p.get(g[2])
-			return v
-		})
-	}
-}
-
-var (
-	windsurfExpand = withFiles(lazyregexp.New(`\$\{(env|file):([^}]*)\}`), func(_ process, name string) string { return name })
-	opencodeExpand = withFiles(lazyregexp.New(`\{(env|file):([^}]*)\}`), process.underHome) // a dollar before it stays
-)
-
-// underHome is a path whose ~ is filled in.
-func (p process) underHome(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		return filepath.Join(p.home(), rest)
-	}
-	return path
-}
-
-func (p process) home() string {
-	name := "HOME"
-	if p.GOOS == "windows" {
-		name = "USERPROFILE"
-	}
-	home, _ := p.get(name)
-	return home
-}
 
 // only keeps the variables of a list, which may differ on Windows.
 func only(unix, windows []string) func(goos, name, value string) bool {

@@ -214,16 +214,7 @@ func (f *configFile) overwrite(data []byte) error {
 // hold makes data all that a file holds, on the disk.
 func hold(file *os.File, data []byte, write func(*os.File, []byte) error) error {
 	_, err := file.Seek(0, io.SeekStart)
-	if err == nil {
-		err = write(file, data)
-	}
-	if err == nil {
-		err = file.Truncate(int64(len(data)))
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	return err
+	return errors.Join(err, write(file, data), file.Truncate(int64(len(data))), file.Sync())
 }
 
 func changedIf(changed bool) error {
@@ -243,17 +234,11 @@ func discard(path string) error {
 
 // fill writes a temporary file to the disk, with the mode and owner of the file it is to replace.
 func (f *configFile) fill(temp *os.File, data []byte, mode fs.FileMode) error {
-	err := f.write(temp, data)
-	if err == nil {
-		err = temp.Chmod(mode)
+	err := errors.Join(f.write(temp, data), temp.Chmod(mode))
+	if f.info != nil {
+		err = errors.Join(err, keepOwner(temp, f.info))
 	}
-	if err == nil && f.info != nil {
-		err = keepOwner(temp, f.info)
-	}
-	if err == nil {
-		err = temp.Sync()
-	}
-	return errors.Join(err, temp.Close())
+	return errors.Join(err, temp.Sync(), temp.Close())
 }
 
 func writeAll(file *os.File, data []byte) error {

@@ -12,15 +12,12 @@ import (
 
 // keepOwner gives a new file the owner and group of the one it replaces.
 func keepOwner(file *os.File, old fs.FileInfo) error {
-	want, ok := old.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	if have, ok := info.Sys().(*syscall.Stat_t); !ok || have.Uid == want.Uid && have.Gid == want.Gid {
+	have, want := info.Sys().(*syscall.Stat_t), old.Sys().(*syscall.Stat_t)
+	if have.Uid == want.Uid && have.Gid == want.Gid {
 		return nil
 	}
 	if err := file.Chown(int(want.Uid), int(want.Gid)); err != nil {
@@ -35,8 +32,5 @@ func linkCount(path string) int {
 	if err != nil {
 		return 1
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(stat.Nlink) //nolint:gosec,unconvert // its type differs from system to system
-	}
-	return 1
+	return int(info.Sys().(*syscall.Stat_t).Nlink) //nolint:gosec,unconvert // its type differs from system to system
 }

@@ -90,9 +90,9 @@ func (e Editor) Install(s System, r Request) (Result, error) {
 		if found && satisfies(have, want) {
 			return change{data: f.data, wanted: want}, nil
 		}
-		c := change{outcome: Added, wanted: want}
+		c := change{Result: Result{Outcome: Added}, wanted: want}
 		if found {
-			c.outcome, c.heldKey = Replaced, serverOf(have).LiteralKey() != ""
+			c.Outcome, c.HeldKey = Replaced, serverOf(have).LiteralKey() != ""
 			if !r.Force {
 				return c, e.different(f.path, line, r, have)
 			}
@@ -114,11 +114,11 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()
-		c := change{outcome: Removed, heldKey: serverOf(have).LiteralKey() != ""}
+		c := change{Result: Result{Outcome: Removed, HeldKey: serverOf(have).LiteralKey() != ""}}
 		if c.data, err = e.without(f.data, r.Name, before); err != nil {
 			return c, err
 		}
-		c.gone = !backed && !linked(f.path) && blank(c.data)
+		c.Gone = !backed && !linked(f.path) && blank(c.data)
 		return c, nil
 	})
 }
@@ -163,11 +163,9 @@ func (e *OutsideError) Error() string {
 
 // A change is what is to become of a file.
 type change struct {
-	data    []byte
-	outcome Outcome
-	wanted  Object // to be found when the file is read again; nil: nothing is
-	heldKey bool
-	gone    bool
+	Result
+	data   []byte
+	wanted Object // to be found when the file is read again; nil: nothing is
 }
 
 // edit reads the config file, has it changed, and writes it. If another program changes the file meanwhile, it begins
@@ -201,7 +199,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		return Result{}, &OutsideError{Path: path, Real: f.real}
 	}
 	c, err := plan(f)
-	if err != nil || c.outcome != Unchanged || c.wanted == nil { // an entry that is there needs no second look
+	if err != nil || c.Outcome != Unchanged || c.wanted == nil { // an entry that is there needs no second look
 		if f, err = s.settled(f); err != nil {
 			return Result{}, err
 		}
@@ -210,13 +208,14 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		}
 		c, err = plan(f)
 	}
-	res := Result{Path: path, Outcome: c.outcome, HeldKey: c.heldKey, Gone: c.gone}
+	res := c.Result
+	res.Path = path
 	switch _, different := errors.AsType[*DifferentError](err); {
 	case different:
 		return res, err
 	case err != nil:
 		return res, fmt.Errorf("%s is left as it was: %w", path, err)
-	case c.outcome == Unchanged:
+	case c.Outcome == Unchanged:
 		return res, nil
 	}
 	if err := f.writable(); err != nil {
@@ -226,13 +225,13 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		res.Diff = f.diff(c)
 		return res, nil
 	}
-	if c.gone && linkCount(f.real) == 1 { // other names (hard links) would keep the entry: such a file is emptied
+	if c.Gone && linkCount(f.real) == 1 { // other names (hard links) would keep the entry: such a file is emptied
 		if err := f.remove(e.ownFolder(s, r.Scope, path)); !errors.Is(err, syscall.EBUSY) { // a mount point is emptied too
 			return res, err
 		}
 	}
 	res.Gone = false
-	if c.outcome != Removed {
+	if c.Outcome != Removed {
 		if res.Backup, err = f.backUp(r.Now); err != nil {
 			return res, err
 		}
@@ -247,7 +246,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err := e.check(s, r, path, c.wanted); err != nil {
 		return res, err
 	}
-	if c.outcome == Removed {
+	if c.Outcome == Removed {
 		err = f.dropBackups(c.data)
 	}
 	return res, err
@@ -277,19 +276,16 @@ func newMode(scope Scope) fs.FileMode {
 // ownFolder is the folder that may go with its last file.
 func (e Editor) ownFolder(s System, scope Scope, path string) string {
 	if scope == Project {
-		rel, err := filepath.Rel(s.Folder, path)
+		rel, _ := filepath.Rel(s.Folder, path) // the path was made from the folder
 		first, _, below := strings.Cut(filepath.ToSlash(rel), "/")
-		if err != nil || !below || !filepath.IsLocal(rel) {
+		if !below {
 			return ""
 		}
 		return filepath.Join(s.Folder, first)
 	}
-	dir, err := e.own(s)
-	switch {
-	case err != nil:
-		return ""
-	case e.extra: // it was there before, so only what is below it may go
-		return dir + string(filepath.Separator)
+	dir, _ := e.own(s)
+	if e.extra { // it was there before, so only what is below it may go
+		dir += string(filepath.Separator)
 	}
 	return dir
 }
@@ -299,7 +295,7 @@ func (f *configFile) diff(c change) string {
 	if f.info == nil {
 		from = "/dev/null"
 	}
-	if c.gone {
+	if c.Gone {
 		to = "/dev/null"
 	}
 	_, text, _ := strings.Cut(string(diff.Diff(from, masked(f.data), to, masked(c.data))), "\n") // without the line that names diff itself

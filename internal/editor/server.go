@@ -147,12 +147,10 @@ func named(word string) bool {
 
 // shellWords are the words of a line for a shell, roughly: without quotes, and with variables filled in.
 func shellWords(line string, getenv func(string) string) []string {
-	line = substitute(shellLike, line, func(g []string) string {
-		if v := getenv(g[1] + g[2]); v != "" {
-			return v
-		}
-		return orDefault(g[3], "")
-	})
+	line = shellExpand(line, process{get: func(name string) (string, bool) {
+		value := getenv(name)
+		return value, value != "" // or else it has its default
+	}})
 	var words []string
 	for word := range strings.FieldsSeq(line) {
 		if word = strings.NewReplacer(`"`, "", "'", "").Replace(word); word != "" && word != "$@" && word != "$*" {

@@ -39,10 +39,6 @@ func (r *Regexp) FindStringSubmatch(s string) []string   { return r.compiled().F
 func (r *Regexp) FindAllString(s string, n int) []string { return r.compiled().FindAllString(s, n) }
 func (r *Regexp) Split(s string, n int) []string         { return r.compiled().Split(s, n) }
 
-func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
-	return r.compiled().FindAllStringSubmatchIndex(s, n)
-}
-
 func (r *Regexp) ReplaceAllString(s, with string) string {
 	return r.compiled().ReplaceAllString(s, with)
 }
@@ -56,4 +52,8 @@ func (r *Regexp) ReplaceAll(b, with []byte) []byte     { return r.compiled().Rep
 
 func (r *Regexp) ReplaceAllFunc(b []byte, with func([]byte) []byte) []byte {
 	return r.compiled().ReplaceAllFunc(b, with)
+}
+
+func (r *Regexp) ReplaceAllStringFunc(s string, with func(string) string) string {
+	return r.compiled().ReplaceAllStringFunc(s, with)
 }
