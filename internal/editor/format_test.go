@@ -504,7 +504,7 @@ func TestSetWritesATableOfTOML(t *testing.T) {
 		{"line ends of Windows and none at the end", "a = 1\r\nb = 2\r\nc = 3", "a = 1\r\nb = 2\r\nc = 3\r\n\r\n[s.n]\r\nc = \"x\"\r\ne = { A = \"b\", B = \"c\" }\r\nl = [\"a\", \"b\"]\r\nt = true"},
 		{"an entry in the middle", "[s.n]\nold = 1\n\n[s.b]\nc = 2\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n\n[s.b]\nc = 2\n"},
 		{"an entry at the end of a file that does not end", "[s.b]\nc = 2\n\n[s.n]\nold = 1", "[s.b]\nc = 2\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true"},
-		{"an entry in two places", "[s.n]\nold = 1\n\n[s.b]\nc = 2\n\n[s.n.e]\nA = 'b'\n# of d\n[s.d]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n\n[s.b]\nc = 2\n\n# of d\n[s.d]\n"},
+		{"an entry in two places", "[s.n]\nold = 1\n\n[s.b]\nc = 2\n\n[s.n.e]\nA = 'b'\n# of d\n[s.d]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n\n[s.b]\nc = 2\n# of d\n[s.d]\n"},
 		{"comments in an entry", "[s.n] # c\n# d\nold = 1 # e\n# f\n\n[s.b]\n", "[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n# f\n\n[s.b]\n"},
 		{"dotted keys", "s.n.old = 1\na = 1\ns.n.x = 2\n", "a = 1\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},
 		{"an inline table", "[s]\nn = { old = 1 } # c\nb = { c = 2 }\n", "[s]\nb = { c = 2 }\n\n[s.n]\nc = \"x\"\ne = { A = \"b\", B = \"c\" }\nl = [\"a\", \"b\"]\nt = true\n"},

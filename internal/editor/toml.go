@@ -145,12 +145,12 @@ func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 		end := lineEnd(doc)
 		text := tomlTable(path, value, end)
 		if len(entry) == 0 || !entry[0].header {
-			return appendTable(cutBlocks(doc, entry), text, end), nil
+			return appendTable(cut(doc, entry), text, end), nil
 		}
 		if !bytes.HasSuffix(doc[:entry[0].to], []byte("\n")) {
 			text = strings.TrimSuffix(text, end)
 		}
-		return splice(cutBlocks(doc, entry[1:]), entry[0].from, entry[0].to, text), nil
+		return splice(cut(doc, entry[1:]), entry[0].from, entry[0].to, text), nil
 	})
 }
 
@@ -170,16 +170,21 @@ func appendTable(doc []byte, text, end string) []byte {
 func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) {
 	return editLines(f, doc, path, "", func(doc []byte) ([]byte, error) {
 		entry, err := f.open(doc, path)
-		end := lineEnd(doc)
-		for _, b := range slices.Backward(entry) {
-			head, rest := doc[:b.from], doc[b.to:]
-			if b.header {
-				head, rest = closeGap(head, rest, end, doc[b.to-1] == '\n')
-			}
-			doc = slices.Concat(head, rest)
-		}
-		return doc, err
+		return cut(doc, entry), err
 	})
+}
+
+// cut takes blocks of lines away, from the last to the first.
+func cut(doc []byte, blocks []tomlLine) []byte {
+	end := lineEnd(doc)
+	for _, b := range slices.Backward(blocks) {
+		head, rest := doc[:b.from], doc[b.to:]
+		if b.header {
+			head, rest = closeGap(head, rest, end, doc[b.to-1] == '\n')
+		}
+		doc = slices.Concat(head, rest)
+	}
+	return doc
 }
 
 // closeGap takes away what appendTable put before a table: a blank line, and the line end of a last line
@@ -196,14 +201,6 @@ func closeGap(head, rest []byte, end string, ended bool) (newHead, newRest []byt
 		}
 	}
 	return head, rest
-}
-
-// cutBlocks takes lines away, from the last to the first.
-func cutBlocks(doc []byte, blocks []tomlLine) []byte {
-	for _, b := range slices.Backward(blocks) {
-		doc = splice(doc, b.from, b.to, "")
-	}
-	return doc
 }
 
 // tomlTable is an entry as a table.
