@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,13 +63,33 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	if x.asJSON && x.support {
 		return misuse("--json and --report are two forms of the same: use one of them", "")
 	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	system, _ := env.system() // if the current folder has been deleted, no project's files are there
 	ss := newSession(env, s)
 	defer ss.close()
-	d, err := newDoctor(env, ss)
-	if err != nil {
-		return err
+	d := &doctor.Doctor{
+		Version:    env.Version,
+		Executable: exe,
+		System:     system,
+		Environ:    env.Environ(),
+		Homes:      homes(env),
+		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, file) },
+		Keys:       ss.keys,
+		SignIn:     ss.signIn,
+		Given:      given(s),
+		Wanted:     wanted(s),
+		Carried:    carried,
+		Settings:   entrySettings,
+		Stray:      strayVariables,
+		Refusal:    ss.refusal,
+		Offline:    x.offline,
+		Sandbox:    s.sandbox,
+		Editors:    editor.Here(system),
+		Progress:   progress(env),
 	}
-	d.Refusal, d.Offline, d.Sandbox = ss.refusal, x.offline, s.sandbox
 	if ss.refusal == nil {
 		d.Route = ss.route()
 	}
@@ -79,10 +98,8 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 		if !ok {
 			return unknownEditor(x.editor)
 		}
-		d.Editors, d.Named = e.Forms(d.System), true
+		d.Editors, d.Named = e.Forms(system), true
 	}
-	wait := newSpinner(env)
-	d.Progress = wait.say
 	done := make(chan *doctor.Report, 1)
 	go func() { done <- d.Examine(ctx) }()
 	var report *doctor.Report
@@ -90,7 +107,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 	case report = <-done:
 	case <-ctx.Done():
 	}
-	wait.clear()
+	d.Progress("")
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -105,30 +122,6 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 		err = errSaid
 	}
 	return err
-}
-
-func newDoctor(env *Env, ss *session) (*doctor.Doctor, error) {
-	system, _ := env.system() // if the current folder has been deleted, no project's files are there
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program: %w", err)
-	}
-	return &doctor.Doctor{
-		Version:    env.Version,
-		Executable: exe,
-		System:     system,
-		Environ:    env.Environ(),
-		Homes:      homes(env),
-		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, file) },
-		Keys:       ss.keys,
-		SignIn:     ss.signIn,
-		Given:      given(ss.settings),
-		Wanted:     wanted(ss.settings),
-		Carried:    carried,
-		Settings:   entrySettings,
-		Stray:      strayVariables,
-		Editors:    editor.Here(system),
-	}, nil
 }
 
 // route is where the settings send calls.
@@ -284,34 +277,19 @@ func versionOf(ctx context.Context, env *Env, path string) (string, error) {
 		return strings.HasPrefix(name, "LEADMAGIC_") || name == "PWD" || name == "OLDPWD"
 	})
 	cmd.WaitDelay = time.Second
-	out := &limited{left: 4 << 10}
-	cmd.Stdout = out
-	err := cmd.Run()
+	out, err := cmd.Output()
 	switch {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("it gave no answer in %s", versionFor)
 	case err != nil:
 		return "", file.Bare(err)
 	}
-	name, rest, _ := strings.Cut(out.String(), " ")
+	name, rest, _ := strings.Cut(string(out), " ")
 	version, _, _ := strings.Cut(rest, " ")
 	if name != editor.Program || version == "" {
 		return "", errors.New("it does not say its version")
 	}
 	return version, nil
-}
-
-// limited keeps the beginning of what is written.
-type limited struct {
-	strings.Builder
-	left int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(len(p), l.left)
-	l.left -= n
-	l.Builder.Write(p[:n])
-	return len(p), nil
 }
 
 // marks are the colours of the outcomes on a terminal.
@@ -385,39 +363,13 @@ func verdict(report *doctor.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-// A spinner says on a terminal what is waited for.
-type spinner struct {
-	out io.Writer // nil: nobody looks
-
-	mu    sync.Mutex
-	shown int
-}
-
-func newSpinner(env *Env) *spinner {
-	if isTerminal(env.Stderr) && env.Getenv("TERM") != "dumb" {
-		return &spinner{out: env.Stderr}
+// progress says on a terminal what is waited for, in the place of what it has said before.
+func progress(env *Env) func(what string) {
+	if !isTerminal(env.Stderr) || env.Getenv("TERM") == "dumb" {
+		return func(string) {}
 	}
-	return &spinner{}
-}
-
-// say replaces what was said before.
-func (s *spinner) say(what string) {
-	if s.out == nil {
-		return
+	return func(what string) {
+		const longest = 50
+		fmt.Fprintf(env.Stderr, "\r%*s\r%s", longest, "", what)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	line := what + " …"
-	fmt.Fprint(s.out, "\r"+line+strings.Repeat(" ", max(0, s.shown-len(line))))
-	s.shown = len(line)
-}
-
-func (s *spinner) clear() {
-	if s.out == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fmt.Fprint(s.out, "\r"+strings.Repeat(" ", s.shown)+"\r")
-	s.shown = 0
 }

@@ -49,32 +49,9 @@ func TestWhatIsNoTerminalGetsNeitherColourNorProgress(t *testing.T) {
 	if colours(env) {
 		t.Error("a file is coloured")
 	}
-	s := newSpinner(env)
-	s.say("waiting")
-	s.clear()
+	progress(env)("waiting")
 	if out.Len() > 0 {
 		t.Errorf("got %q, want nothing", out.String())
-	}
-}
-
-func TestProgressLeavesNothingBehind(t *testing.T) {
-	var out bytes.Buffer
-	s := &spinner{out: &out}
-	s.say("something that is long")
-	s.say("short")
-	s.clear()
-	line := []rune{}
-	column := 0
-	for _, r := range out.String() {
-		if r == '\r' {
-			column = 0
-			continue
-		}
-		line = append(line[:column], append([]rune{r}, line[min(column+1, len(line)):]...)...)
-		column++
-	}
-	if left := strings.TrimSpace(string(line)); left != "" || column != 0 {
-		t.Errorf("the line shows %q, with the cursor at %d", left, column)
 	}
 }
 

@@ -471,12 +471,11 @@ func (i *installer) show(e editor.Editor) error {
 // showDiff prints what would change. The names in its header are those that patch takes from here.
 func (i *installer) showDiff(res editor.Result) {
 	diff := strings.Replace(res.Diff, res.Path, inFolder(i.system, res.Path), 2)
-	for n, text := range strings.Split(diff, "\t") { // tabs stay
-		if n > 0 {
-			fmt.Fprint(i.env.Stdout, "\t")
-		}
-		fmt.Fprintf(i.env.Stdout, "%s", problem.PrintableJSON([]byte(text)))
+	parts := strings.Split(diff, "\t") // which stay
+	for n := range parts {
+		parts[n] = string(problem.PrintableJSON([]byte(parts[n])))
 	}
+	fmt.Fprint(i.env.Stdout, strings.Join(parts, "\t"))
 }
 
 func (i *installer) note(what, text string) { fmt.Fprintf(i.env.Stdout, "  %s: %s\n", what, text) }

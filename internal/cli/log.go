@@ -72,20 +72,19 @@ func (l *logFile) add(line []byte) error {
 
 // open opens the file to add to it, or makes it.
 func (l *logFile) open() (*os.File, error) {
-	info, err := os.Stat(l.name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(l.name); errors.Is(err, fs.ErrNotExist) {
 		if base := filepath.Base(l.name); strings.HasPrefix(base, ".") && !strings.HasSuffix(base, ".log") {
 			return nil, fmt.Errorf("%s would be a hidden file: call it something.log", l.name)
 		}
 		made, err := os.OpenFile(l.name, os.O_APPEND|os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if !errors.Is(err, fs.ErrExist) {
+		if !errors.Is(err, fs.ErrExist) { // or else another session was faster
 			return made, err
 		}
-		if info, err = os.Stat(l.name); err != nil { // if it is there, another session was faster
-			return nil, fmt.Errorf("%s is a link to nothing", l.name)
-		}
 	}
+	info, err := os.Stat(l.name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is a link to nothing", l.name)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular(): // a pipe that nobody reads would hold up the session
@@ -106,13 +105,6 @@ var logLine = lazyregexp.New(`^time=\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) 
 
 // isLog says why what was opened is no log of ours. An empty file is one.
 func isLog(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", f.Name())
-	}
 	start := make([]byte, 80)
 	n, err := f.ReadAt(start, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -375,14 +375,10 @@ func (ss *session) state() explain.State {
 		endpoint, upstream = ss.settings.api, "REST API"
 	}
 	if endpoint != nil { // it is nil when the setting cannot be used
-		s.Endpoint, s.Upstream = plainAddress(endpoint), upstream
+		plain := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: endpoint.Path} // the rest may be a secret
+		s.Endpoint, s.Upstream = plain.String(), upstream
 	}
 	return s
-}
-
-// plainAddress is an address without what may be a secret in it.
-func plainAddress(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // logSpent writes a line for a paid call, whatever the level of the log: who asks for a log file wants to know.

@@ -135,3 +135,25 @@ func TestACommandEndsInSilenceWithItsReader(t *testing.T) {
 		}
 	}
 }
+
+func TestProgressLeavesNothingBehind(t *testing.T) {
+	person, program := openTerminal(t)
+	say := progress(&Env{Getenv: func(string) string { return "" }, Stderr: program})
+	for _, what := range []string{"something that is long", "short", ""} {
+		say(what)
+	}
+	_ = program.Close()
+	sent, _ := io.ReadAll(person) // it ends with an error
+	line, column := []rune{}, 0
+	for _, r := range string(sent) {
+		if r == '\r' {
+			column = 0
+			continue
+		}
+		line = append(line[:column], append([]rune{r}, line[min(column+1, len(line)):]...)...)
+		column++
+	}
+	if left := strings.TrimSpace(string(line)); left != "" || column != 0 || !strings.Contains(string(sent), "\rshort") {
+		t.Errorf("the line shows %q, with the cursor at %d", left, column)
+	}
+}

@@ -64,7 +64,7 @@ type Doctor struct {
 	Editors []editor.Editor
 	Named   bool
 
-	// Progress, if not nil, is told what is waited for, from any goroutine.
+	// Progress is told what is waited for.
 	Progress func(what string)
 }
 
@@ -97,13 +97,9 @@ func (r *Route) rest() bool   { return r.Upstream != "mcp" }
 // Examine looks at everything, in the order in which a message meets it. What takes longer goes on side by side;
 // ctx ends it early, and what was not finished then is a fault.
 func (d *Doctor) Examine(ctx context.Context) *Report {
-	progress := d.Progress
-	if progress == nil {
-		progress = func(string) {}
-	}
 	n := new(notes)
 	d.environment(ctx, n)
-	progress("looking for the key")
+	d.Progress("looking for the key …")
 	signedIn := d.SignIn != nil && d.SignIn.Look(ctx).Stored
 	keyed := d.key(ctx, n, signedIn)
 	d.origin(n)
@@ -112,7 +108,7 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	work.Go(func() { d.network(ctx, &network, keyed, signedIn) })
 	work.Go(func() { d.editors(ctx, &editors, keyed && !d.Sandbox, signedIn) })
 	work.Go(func() { d.files(ctx, &files) })
-	progress("looking at LeadMagic and at the editors")
+	d.Progress("looking at LeadMagic and at the editors …")
 	work.Wait()
 	return d.report(slices.Concat(n.checks, network.checks, editors.checks, files.checks))
 }

@@ -64,8 +64,9 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 			}
 			return nil
 		},
-		Offline: true,
-		Editors: editor.All(),
+		Progress: func(string) {},
+		Offline:  true,
+		Editors:  editor.All(),
 	}
 	t.Cleanup(d.Keys.Close)
 	return d
