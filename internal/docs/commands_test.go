@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
@@ -163,12 +164,8 @@ func checkForeign(t *testing.T, s *stage, command []string) error {
 	switch name := command[0]; {
 	case name == "export":
 		for _, word := range command[1:] {
-			m := assignment.FindStringSubmatch(word)
-			if m == nil || !hasVariable(m[1]) {
-				return fmt.Errorf("the program reads no variable as in %s", word)
-			}
-			if !strings.Contains(m[2], "…") {
-				s.env[m[1]] = m[2]
+			if name, value, _ := strings.Cut(word, "="); !strings.Contains(value, "…") {
+				s.env[name] = value
 			}
 		}
 	case name == "cosign":
@@ -205,19 +202,6 @@ func checkForeign(t *testing.T, s *stage, command []string) error {
 	return nil
 }
 
-// help is what the program says of arguments, or why they are wrong.
-func help(args ...string) (string, error) {
-	var out bytes.Buffer
-	env := &cli.Env{
-		Getenv: func(string) string { return "" }, Environ: func() []string { return nil },
-		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Version: version,
-	}
-	if exit := cli.Run(context.Background(), env, append(slices.Clone(args), "--help")); exit != 0 {
-		return "", errors.New(out.String())
-	}
-	return out.String(), nil
-}
-
 // checkArguments says what is wrong with the arguments of the program.
 func checkArguments(args []string) error {
 	if end := slices.Index(args, "--"); end >= 0 {
@@ -228,26 +212,21 @@ func checkArguments(args []string) error {
 		}
 		args = args[:end]
 	}
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		args = append([]string{"version"}, args...) // which takes all settings, and opens no session if they are wrong
-	} else if all, err := help(); err != nil || !strings.Contains(all, "\n  "+args[0]+" ") {
-		return errors.New("there is no command " + args[0])
+	cmd, rest, err := cli.Commands().Find(args)
+	switch {
+	case err != nil:
+		return err
+	case !cmd.HasParent() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-"):
+		return errors.New("there is no command " + rest[0])
 	}
-	_, err := help(args...)
-	return err
+	return cmd.ParseFlags(rest)
 }
 
 // hasVariable says whether the program reads a variable.
 func hasVariable(name string) bool {
-	switch name {
-	case "LEADMAGIC_API_KEY", "LEADMAGIC_API_KEY_FILE", "LEADMAGIC_API_KEY_COMMAND":
-		return true
-	case "LEADMAGIC_SANDBOX", "LEADMAGIC_HELP", "LEADMAGIC_VERSION":
-		return false // flags of which a variable would be a trap
-	}
 	flag, ours := strings.CutPrefix(name, "LEADMAGIC_")
-	global, err := help()
-	return ours && err == nil && strings.Contains(global, " --"+strings.ToLower(strings.ReplaceAll(flag, "_", "-"))+" ")
+	flag = strings.ToLower(strings.ReplaceAll(flag, "_", "-"))
+	return slices.Contains(auth.Variables(), name) || ours && flag != "sandbox" && cli.Commands().PersistentFlags().Lookup(flag) != nil
 }
 
 // canary is the key of every stage. No output may show it.

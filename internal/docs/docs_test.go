@@ -135,7 +135,6 @@ func (b block) place(line int) string { return fmt.Sprintf("%s:%d", b.page.name,
 var (
 	fence   = regexp.MustCompile("^( *)(```+)([a-z]*)$")
 	comment = regexp.MustCompile(`^<!-- (test|generated|end)(?:: (.*?))? -->$`)
-	option  = regexp.MustCompile(`(\w+)=('[^']*'|\S+)`)
 )
 
 // blocks are the fenced parts of a page, in order.
@@ -149,8 +148,9 @@ func (p *page) blocks(t *testing.T) (all []block) {
 			generated = m[1] == "generated" || generated && m[1] != "end"
 			if m[1] == "test" {
 				options = map[string]string{}
-				for _, o := range option.FindAllStringSubmatch(m[2], -1) {
-					options[o[1]] = strings.Trim(o[2], "'")
+				for _, o := range commands(m[2])[0] {
+					name, value, _ := strings.Cut(o, "=")
+					options[name] = value
 				}
 			}
 			continue
@@ -174,15 +174,17 @@ func (p *page) blocks(t *testing.T) (all []block) {
 }
 
 // prose are the lines of a page outside of blocks and comments, by their numbers.
-func (p *page) prose() map[int]string {
+func (p *page) prose(t *testing.T) map[int]string {
+	t.Helper()
 	lines := map[int]string{}
-	inside := false
 	for i, line := range p.lines {
-		switch {
-		case fence.MatchString(line):
-			inside = !inside
-		case !inside && !comment.MatchString(line):
+		if !comment.MatchString(line) {
 			lines[i+1] = line
+		}
+	}
+	for _, b := range p.blocks(t) {
+		for number := b.first; number <= b.last+1; number++ { // with its fences
+			delete(lines, number)
 		}
 	}
 	return lines

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/cli"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
@@ -333,17 +334,12 @@ func toolReference(*testing.T, string) string {
 	return table(rows...) + each.String()
 }
 
-var setting = regexp.MustCompile(`(?m)^ +--([a-z-]+)(?:\[=[^\]]*\])?(?: (string|strings|duration|float))? +(.*)$`)
+var setting = regexp.MustCompile(`(?m)^ +--([a-z-]+)(?: (string|strings|duration|float))? +(.*)$`)
 
 // settingTable is every setting with its variable, as --help has them.
-func settingTable(t *testing.T, _ string) string {
-	text, err := help("version")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, flags, _ := strings.Cut(text, "Global Flags:")
+func settingTable(*testing.T, string) string {
 	rows := [][]string{{"flag", "variable", "what it does"}}
-	for _, m := range setting.FindAllStringSubmatch(flags, -1) {
+	for _, m := range setting.FindAllStringSubmatch(cli.Commands().PersistentFlags().FlagUsages(), -1) {
 		variable := "none"
 		if name := "LEADMAGIC_" + strings.ToUpper(strings.ReplaceAll(m[1], "-", "_")); hasVariable(name) {
 			variable = inCode(name)
