@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
@@ -289,16 +289,31 @@ func (d *Doctor) shorten(s string) string {
 		if folder == d.System.Folder {
 			name = "."
 		}
-		path := strings.TrimRight(filepath.ToSlash(folder), `/\`)
+		path := strings.TrimRight(slashed(folder), "/")
 		if path == "" {
 			continue
 		}
-		const other = `[^\pL\pN._-]`                                    // than what may be part of a name
-		path = strings.ReplaceAll(regexp.QuoteMeta(path), "/", `[/\\]`) // on Windows either sign stands between names
-		named := regexp.MustCompile(`(^|` + other + `)` + path + `($|` + other + `)`)
-		for range 2 { // one that begins where another ends is found the second time
-			s = named.ReplaceAllString(s, "${1}"+name+"${2}")
+		for at := 0; ; at++ {
+			i := strings.Index(slashed(s[at:]), path)
+			if i < 0 {
+				break
+			}
+			at += i
+			end := at + len(path)
+			before, _ := utf8.DecodeLastRuneInString(s[:at])
+			after, _ := utf8.DecodeRuneInString(s[end:])
+			if !inName(before) && !inName(after) {
+				s = s[:at] + name + s[end:]
+			}
 		}
 	}
 	return s
+}
+
+// slashed is a text with the sign between the names of a path that is not only Windows'.
+func slashed(s string) string { return strings.ReplaceAll(s, `\`, "/") }
+
+// inName reports whether the name of a file may go on with r.
+func inName(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || strings.ContainsRune("._-", r)
 }
