@@ -2,11 +2,15 @@ package jsonrpc
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func parse(t *testing.T, line string) *Message {
@@ -60,6 +64,10 @@ func TestParseTellsWhatAMessageIs(t *testing.T) {
 		{`{"id":1,"method":"a"} x`, request, ErrNotJSON, ``},
 		{`{"id":1,"method":"a"}{"id":1,"method":"a"}`, request, ErrNotJSON, ``},
 		{`{"id":1,"method":"a",}`, request, ErrNotJSON, ``},
+		{`{"id":1,"method":"a","x"}`, request, ErrNotJSON, ``},
+		{`{"id":1,"method":"a","x":}`, request, ErrNotJSON, ``},
+		{`{"id":1,"method":"a","x":1]`, request, ErrNotJSON, ``},
+		{`{} {}`, request, ErrNotJSON, ``},
 	}
 	for _, tt := range tests {
 		m, err := Parse([]byte(tt.line))
@@ -228,6 +236,42 @@ func TestNewMessages(t *testing.T) {
 // longer is a _meta with another member.
 func longer(meta []byte) []byte {
 	return append(append([]byte(nil), meta[:len(meta)-1]...), `,"longer":true}`...)
+}
+
+// The end of a session waits for what it has begun, but no longer than it may.
+func TestWaitFor(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		wait       func(context.Context, *sync.WaitGroup)
+		work, most time.Duration // 0 is no limit
+		want       time.Duration
+	}{
+		{"all of the work", WaitFor, time.Second, time.Minute, time.Second},
+		{"all of it without a limit", WaitFor, time.Hour, 0, time.Hour},
+		{"no longer than it may", WaitFor, time.Hour, time.Minute, time.Minute},
+		{"all of the work that half of the time is enough for", WaitHalf, time.Second, time.Minute, time.Second},
+		{"half of all time without a limit", WaitHalf, time.Hour, 0, time.Hour},
+		{"half of the time", WaitHalf, time.Hour, time.Minute, 30 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if tt.most > 0 {
+					limited, stop := context.WithTimeout(ctx, tt.most)
+					defer stop()
+					ctx = limited
+				}
+				var begun sync.WaitGroup
+				begun.Go(func() { <-time.After(tt.work) })
+				start := time.Now()
+				tt.wait(ctx, &begun)
+				if got := time.Since(start); got != tt.want {
+					t.Errorf("waited for %v, want %v", got, tt.want)
+				}
+				begun.Wait()
+			})
+		})
+	}
 }
 
 func TestSessionStateKeepsWhatTheNextSessionNeeds(t *testing.T) {

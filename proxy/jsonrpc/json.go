@@ -15,7 +15,7 @@ import (
 // Valid reports whether b is one JSON value with nothing but blanks around it.
 func Valid(b []byte) bool {
 	end := skipValue(b, 0)
-	return end >= 0 && skipBlanks(b, end) == len(b)
+	return end != -1 && skipBlanks(b, end) == len(b)
 }
 
 // A Member is one name and value of an object.
@@ -37,39 +37,39 @@ func Elements(b []byte) iter.Seq[[]byte] {
 	}
 }
 
-// scan yields the members of the object, or the elements of the array, that b begins with, as its bracket says, and
-// returns the index after it. That is -1 if there is none or an invalid one, whose members before the fault have been
-// yielded, or if yield returned false.
-func scan(b []byte, bracket byte, yield func(Member) bool) (end int) {
+// scan yields the members of the object, or the elements of the array, that b begins with, as its bracket says. It reports
+// whether it came to the end of b, with nothing but blanks behind: not if b is invalid, whose members before the fault have
+// been yielded, or something else, or if yield returned false.
+func scan(b []byte, bracket byte, yield func(Member) bool) bool {
 	i := skipBlanks(b, 0)
 	if at(b, i) != bracket {
-		return -1
+		return false
 	}
 	closing := bracket + 2 // in ASCII
 	if i = skipBlanks(b, i+1); at(b, i) == closing {
-		return i + 1
+		return skipBlanks(b, i+1) == len(b)
 	}
 	for {
 		from, start := i, i
 		var name []byte
 		if bracket == '{' {
-			if start = skipName(b, from); start < 0 {
-				return -1
+			if start = skipName(b, from); start == -1 {
+				return false
 			}
 			start = skipBlanks(b, start)
 			name, _ = unquote(b[from:skipString(b, from)])
 		}
 		end := skipValue(b, start)
-		if end < 0 || !yield(Member{name, b[start:end], b[from:end]}) {
-			return -1
+		if end == -1 || !yield(Member{name, b[start:end], b[from:end]}) {
+			return false
 		}
 		switch i = skipBlanks(b, end); at(b, i) {
 		case ',':
 			i = skipBlanks(b, i+1)
 		case closing:
-			return i + 1
+			return skipBlanks(b, i+1) == len(b)
 		default:
-			return -1
+			return false
 		}
 	}
 }
@@ -116,7 +116,7 @@ func skipValue(b []byte, i int) int {
 			if at(b, i) == '}' {
 				break
 			}
-			if i = skipName(b, i); i < 0 {
+			if i = skipName(b, i); i == -1 {
 				return -1
 			}
 			continue
@@ -134,10 +134,10 @@ func skipValue(b []byte, i int) int {
 		default:
 			i = skipLiteral(b, i)
 		}
-		if i < 0 {
+		if i == -1 {
 			return -1
 		}
-		if i, open.depth = open.closeAt(b, i); i < 0 || open.depth == 0 {
+		if i, open.depth = open.closeAt(b, i); i == -1 || open.depth == 0 {
 			return i
 		}
 	}
@@ -189,7 +189,7 @@ func skipName(b []byte, i int) int {
 	if at(b, i) != '"' {
 		return -1
 	}
-	if i = skipString(b, i); i < 0 {
+	if i = skipString(b, i); i == -1 {
 		return -1
 	}
 	if i = skipBlanks(b, i); at(b, i) != ':' {
@@ -209,7 +209,7 @@ func unquote(b []byte) ([]byte, bool) {
 	if len(b) < 2 || b[0] != '"' {
 		return nil, false
 	}
-	if bytes.IndexByte(b, '\\') < 0 {
+	if bytes.IndexByte(b, '\\') == -1 {
 		return b[1 : len(b)-1], true
 	}
 	var s string
@@ -232,11 +232,11 @@ func skipNumber(b []byte, i int) int {
 	}
 	if at(b, i) == '0' {
 		i++
-	} else if i = skipDigits(b, i); i < 0 {
+	} else if i = skipDigits(b, i); i == -1 {
 		return -1
 	}
 	if at(b, i) == '.' {
-		if i = skipDigits(b, i+1); i < 0 {
+		if i = skipDigits(b, i+1); i == -1 {
 			return -1
 		}
 	}
@@ -292,7 +292,7 @@ func skipString(b []byte, i int) int {
 		case '"':
 			return i + 1
 		case '\\':
-			if i = skipEscape(b, i+1); i < 0 {
+			if i = skipEscape(b, i+1); i == -1 {
 				return -1
 			}
 		default: // a control character, or the end
@@ -306,15 +306,13 @@ func skipEscape(b []byte, i int) int {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i + 1
 	case 'u':
-		if i+5 > len(b) {
-			return -1
-		}
-		for _, c := range b[i+1 : i+5] {
-			if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+		for range 4 {
+			i++
+			if c := at(b, i); (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
 				return -1
 			}
 		}
-		return i + 5
+		return i + 1
 	}
 	return -1
 }
@@ -381,8 +379,8 @@ func Select(object []byte, name string, keep func(element []byte) bool) []byte {
 // Splice is outer with its part inner, which must be a slice of outer, replaced by with.
 func Splice(outer, inner, with []byte) []byte {
 	at := cap(outer) - cap(inner)
-	out := make([]byte, 0, len(outer)-len(inner)+len(with)+1) // room for the line break that follows a message
-	return append(append(append(out, outer[:at]...), with...), outer[at+len(inner):]...)
+	out := slices.Concat(outer[:at], with, outer[at+len(inner):], []byte("\n")) // room for the line break that follows a message
+	return out[:len(out)-1]
 }
 
 // Depth is how many levels deep the valid JSON b is nested.

@@ -66,6 +66,7 @@ func TestEveryShortTextIsReadAsEncodingJSONReadsIt(t *testing.T) {
 	everyText([]string{`[{"a":1}`, `{"a":[1]`, `[{},`, `[[],`, `[1,`, `[]`, `}`, `]`, `,`}, 4, check) // levels that were of the other kind before
 	everyText([]string{`-`, `0`, `1`, `9`, `.`, `e`, `E`, `+`, `/`, `:`}, 5, check)
 	everyText([]string{"{", "}", `"a"`, `"\u0062":`, `"a":`, `[`, `]`, `,`, "\n", "\r", "\t", "\v", "\f", `null`, `true`, `false`, `nul`, `tru`, `-`}, 4, check)
+	everyText([]string{`{`, `}`, `"`, `a`, `:1`, `1d1`}, 5, check) // names without a quote, and exponents of another letter
 	for before := range 18 {
 		everyText([]string{`"`, `\`, `u`, `0`, `f`, `G`, "\x1f", "\x7f", "é", "/"}, 3, func(text string) {
 			check(`"` + strings.Repeat("x", before) + text + `"`)
@@ -173,7 +174,7 @@ func TestNestingOfEveryDepth(t *testing.T) {
 
 func TestDepthCountsNoBracketsInText(t *testing.T) {
 	for text, want := range map[string]int{
-		`1`: 0, `"["`: 0, `"[{\"["`: 0, `[]`: 1, `{}`: 1, `[[],[]]`: 2, `{"[{":"[[","a":["]"]}`: 2, `[{"a\"[":{}}]`: 3, `["\\",[["{"]]]`: 3, `["",[]]`: 2,
+		`1`: 0, `"["`: 0, `"[{\"["`: 0, `[]`: 1, `{}`: 1, `[[],[]]`: 2, `[{},{}]`: 2, `{"a":[],"b":[]}`: 2, `{"[{":"[[","a":["]"]}`: 2, `[{"a\"[":{}}]`: 3, `["\\",[["{"]]]`: 3, `["",[]]`: 2,
 	} {
 		if got := Depth([]byte(text)); got != want {
 			t.Errorf("%s has %d levels, want %d", text, got, want)

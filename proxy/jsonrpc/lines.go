@@ -34,7 +34,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // inside a string is not JSON, and b is then returned as it is. It may change b.
 func OneLine(b []byte) []byte {
 	b = TrimBlanks(b)
-	if LineEnd(b) < 0 || !Valid(b) {
+	if LineEnd(b) == -1 || !Valid(b) {
 		return b
 	}
 	return slices.DeleteFunc(b, func(c byte) bool { return c == '\n' || c == '\r' })
@@ -52,10 +52,10 @@ func TrimBlanks(b []byte) []byte {
 // LineEnd is the index of the first LF or CR in b, or -1.
 func LineEnd(b []byte) int {
 	lf := bytes.IndexByte(b, '\n')
-	if lf < 0 {
+	if lf == -1 {
 		return bytes.IndexByte(b, '\r')
 	}
-	if cr := bytes.IndexByte(b[:lf], '\r'); cr >= 0 {
+	if cr := bytes.IndexByte(b[:lf], '\r'); cr != -1 {
 		return cr
 	}
 	return lf

@@ -72,6 +72,40 @@ func TestOneLine(t *testing.T) {
 	}
 }
 
+func TestLineEnd(t *testing.T) {
+	for text, want := range map[string]int{"": -1, "a": -1, "\n": 0, "\r": 0, "a\n\n": 1, "a\r\n": 1, "\ra\n": 0, "ab\r": 2, "ab\nc\r": 2} {
+		if got := LineEnd([]byte(text)); got != want {
+			t.Errorf("the first line of %q ends at %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestEdit(t *testing.T) {
+	for _, test := range []struct{ name, object, want string }{
+		{"what does not change is the same, with its blanks", `{ "a" : 1 , "keep":[ 2 ] }`, `{ "a" : 1 , "keep":[ 2 ] }`},
+		{"a member is left out", `{"a": 1, "drop": 2 ,"b":3}`, `{"a": 1,"b":3}`},
+		{"all are left out", `{ "drop":1, "drop":{} }`, `{}`},
+		{"a value is changed", `{"a":1, "change" : [2], "b":3}`, `{"a":1,"change" : "changed","b":3}`},
+		{"one is left out, and one is changed", `{"drop":1,"change":2}`, `{"change":"changed"}`},
+		{"no object", `[1]`, `[1]`},
+		{"nothing", `{}`, `{}`},
+	} {
+		object := []byte(test.object)
+		got := Edit(object, func(m Member) []byte {
+			switch string(m.Name) {
+			case "drop":
+				return nil
+			case "change":
+				return []byte(`"changed"`)
+			}
+			return m.Value
+		})
+		if string(got) != test.want || string(object) != test.object {
+			t.Errorf("%s: %s becomes %s, want %s", test.name, object, got, test.want)
+		}
+	}
+}
+
 func TestWithMeta(t *testing.T) {
 	for _, test := range []struct{ in, want string }{
 		{`{"id":1,"method":"a","params":{"x":1}}`, `{"id":1,"method":"a","params":{"x":1}}`},

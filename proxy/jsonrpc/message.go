@@ -73,7 +73,7 @@ var (
 func Parse(raw []byte) (*Message, error) {
 	m := &Message{Raw: raw}
 	var method []byte
-	end := scan(raw, '{', func(v Member) bool {
+	isObject := scan(raw, '{', func(v Member) bool {
 		switch string(v.Name) {
 		case "id":
 			m.ID = v.Value
@@ -90,9 +90,9 @@ func Parse(raw []byte) (*Message, error) {
 		return true
 	})
 	switch {
-	case end >= 0 && skipBlanks(raw, end) == len(raw):
-	case end < 0 && Valid(raw):
-		return m, errNotMessage // some JSON that is not an object
+	case isObject:
+	case Valid(raw):
+		return m, errNotMessage
 	default:
 		return &Message{Raw: raw}, ErrNotJSON
 	}
@@ -287,9 +287,7 @@ func IsRetypedID(id, sent []byte) bool {
 	text, isText := Unquote(id)
 	number := sent
 	if !isText {
-		if text, isText = Unquote(sent); !isText {
-			return false
-		}
+		text, _ = Unquote(sent)
 		number = id
 	}
 	return isNumber(number) && isNumber([]byte(text)) && NormalizeID([]byte(text)) == NormalizeID(number)
