@@ -85,7 +85,7 @@ type exchange struct {
 	reading   bool   // the stream is read on in the background, which ends ctx
 
 	attempt atomic.Pointer[attempt] // the POST that LeadMagic may be working on, nil if there is none
-	over    atomic.Bool             // nobody needs the response: it is there, or the request is cancelled
+	over    atomic.Bool             // nobody needs the response: the request is cancelled
 }
 
 var (
@@ -278,7 +278,7 @@ func (c *Client) try(x *exchange, r *retries) (*jsonrpc.Message, *failure) {
 	if fail != nil {
 		return nil, fail
 	}
-	if res.StatusCode < 200 || res.StatusCode > 299 {
+	if res.StatusCode/100 != 2 {
 		defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
 		x.attempt.Store(nil)
 		return nil, c.refusal(x, s, res, r.waited)
@@ -300,7 +300,6 @@ func (c *Client) register(x *exchange) {
 
 // unregister records that it does not wait any more.
 func (c *Client) unregister(x *exchange) {
-	x.over.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := slices.Index(c.waiting, x)

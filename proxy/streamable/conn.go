@@ -23,16 +23,26 @@ const sleepGap = 30 * time.Second
 type connections struct {
 	dial     func() http.RoundTripper
 	mu       sync.Mutex
-	now      http.RoundTripper
-	lastByte atomic.Int64 // wall clock, Unix nanoseconds: the monotonic clock stands still while a machine sleeps
+	now      http.RoundTripper // nil before the first POST
+	lastByte atomic.Int64      // wall clock, Unix nanoseconds: the monotonic clock stands still while a machine sleeps
+}
+
+// renew replaces the transport after a long silence, and reports whether it did. The first one comes after the longest of
+// all. What the old one is busy with goes on.
+func (cs *connections) renew() bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if time.Duration(time.Now().UnixNano()-cs.lastByte.Load()) <= sleepGap {
+		return false
+	}
+	closeIdle(cs.now)
+	cs.now = cs.dial()
+	cs.recordByte()
+	return true
 }
 
 func (cs *connections) roundTrip(req *http.Request) (*http.Response, error) {
 	cs.mu.Lock()
-	if cs.now == nil {
-		cs.now = cs.dial()
-		cs.recordByte()
-	}
 	transport := cs.now
 	cs.mu.Unlock()
 	res, err := transport.RoundTrip(req)
@@ -42,32 +52,19 @@ func (cs *connections) roundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// renew replaces the transport after a long silence, and reports whether it did. What the old one is busy with goes on.
-func (cs *connections) renew() bool {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	if cs.now == nil || time.Duration(time.Now().UnixNano()-cs.lastByte.Load()) <= sleepGap {
-		return false
-	}
-	closeIdle(cs.now)
-	cs.now = cs.dial()
-	cs.recordByte()
-	return true
-}
-
 // recordByte records that bytes came.
 func (cs *connections) recordByte() { cs.lastByte.Store(time.Now().UnixNano()) }
 
 func (cs *connections) close() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if cs.now != nil {
-		closeIdle(cs.now)
-	}
+	closeIdle(cs.now)
 }
 
 func closeIdle(transport http.RoundTripper) {
-	(&http.Client{Transport: transport}).CloseIdleConnections()
+	if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 }
 
 // A receiver is an io.Reader that records each byte that comes.

@@ -382,8 +382,8 @@ func (c *Client) readOn(x *exchange, st *stream) {
 
 // completed is the response to request in an event that the end of the stream has cut off, if all of it was there.
 func completed(request *jsonrpc.Message, data []byte) *jsonrpc.Message {
-	m, err := jsonrpc.Parse(toText(data))
-	if err == nil && request != nil && m.Kind == jsonrpc.Response && (m.Result != nil || m.HasError()) && m.ID != nil && jsonrpc.SameID(m.ID, request.ID) {
+	m, _ := jsonrpc.Parse(toText(data))
+	if request != nil && m.Kind == jsonrpc.Response && (m.Result != nil || m.HasError()) && jsonrpc.SameID(m.ID, request.ID) {
 		return m
 	}
 	return nil
@@ -423,5 +423,5 @@ func askedPause(asked, usual time.Duration) time.Duration {
 
 func isEventStream(res *http.Response) bool {
 	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
-	return res.StatusCode >= 200 && res.StatusCode <= 299 && strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream")
+	return res.StatusCode/100 == 2 && strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream")
 }

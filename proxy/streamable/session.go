@@ -95,7 +95,11 @@ func (c *Client) keepGETStream(s *session) {
 		case isEventStream(res):
 			start := time.Now()
 			wasOpen = true
-			c.readGETStream(ctx, st, res)
+			held := &reservation{memory: &c.memory, ctx: ctx}
+			st.open(c, res.Body, held)
+			_, _ = c.readStream(st)
+			_ = res.Body.Close()
+			held.release()
 			if st.said || time.Since(start) > pause {
 				pause = resumePause
 			}
@@ -123,15 +127,6 @@ func (c *Client) keepGETStream(s *session) {
 			pause = min(2*pause, longestPause)
 		}
 	}
-}
-
-// readGETStream passes on what comes on one connection of a GET stream until it ends.
-func (c *Client) readGETStream(ctx context.Context, st *stream, res *http.Response) {
-	held := &reservation{memory: &c.memory, ctx: ctx}
-	defer held.release()
-	st.open(c, res.Body, held)
-	_, _ = c.readStream(st)
-	_ = res.Body.Close()
 }
 
 // mayReopen reports whether a GET stream that was refused is worth another try.
