@@ -62,7 +62,7 @@ func TestWrongArgumentsAreNamedAndNothingIsSent(t *testing.T) {
 		{"a date that is the folder above", "get_account_analytics", `{"report":"day","date":".."}`, []string{"date must not be . or .."}},
 		{"a megabyte in a path", "get_account_analytics", `{"report":"day","date":"` + big + `"}`, []string{"date must not be longer than 200 bytes"}},
 		{"a megabyte in a query", "get_account_analytics", `{"report":"summary","start_date":"` + big + `"}`, []string{"start_date must not be longer than 200 bytes"}},
-		{"a megabyte as a name", "check_credits", `{"` + big + `":1}`, []string{strings.Repeat("x", 39) + "… is not an argument"}},
+		{"a megabyte as a name", "check_credits", `{"` + big + `":1}`, []string{"check_credits was not sent: " + strings.Repeat("x", 39) + "… is not an argument"}},
 		{"a megabyte of wrong items", "search_jobs", `{"jobTypeIds":["` + strings.Repeat(`","`, 1<<18) + `"]}`, []string{"jobTypeIds[0] must be a whole number", "and more"}},
 		{"arguments that are a list", "check_credits", `[1]`, []string{"arguments must be an object"}},
 		{"arguments that are text", "check_credits", `"x"`, []string{"arguments must be an object"}},

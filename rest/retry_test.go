@@ -117,6 +117,7 @@ func TestOnlyWhatCannotCostTwiceIsRepeated(t *testing.T) {
 		{"a rate limit of something in between", "search_profile", []outcome{answers(429, page, "Retry-After", "3"), ok}, 2, 3 * time.Second, 3300 * time.Millisecond, ""},
 		{"a page of a gateway, for a free call", "check_credits", []outcome{answers(500, page), ok}, 2, 100 * time.Millisecond, 200 * time.Millisecond, ""},
 		{"a page of a gateway, for a paid call", "search_profile", []outcome{answers(502, page), ok}, 1, 0, 0, unknownOutcome},
+		{"the longest wait", "search_profile", []outcome{answers(429, ``, "Retry-After", "20"), ok}, 2, 20 * time.Second, 22 * time.Second, ""},
 		{"an absurd wait", "search_profile", []outcome{answers(429, ``, "Retry-After", "3600"), ok}, 1, 0, 0, "next: call again in 3600 s"},
 		{"a wait until a date", "search_profile", []outcome{answers(429, ``, "Retry-After", "Sat, 01 Jan 2000 00:00:05 GMT"), ok}, 2, 5 * time.Second, 6 * time.Second, ""},
 		{"a failure of a paid call", "search_profile", []outcome{answers(500, ``), ok}, 1, 0, 0, unknownOutcome},

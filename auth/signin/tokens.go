@@ -98,9 +98,8 @@ type Tokens struct {
 	path    string // the private file that it is in, empty for the keychain
 	version string // what the files were like then
 	read    time.Time
-	refused bool     // LeadMagic's last answer was that it does not take the token
-	wanted  []string // the rights that this answer asked for
-	unkept  bool     // grant could not be stored
+	refused bool // LeadMagic's last answer was that it does not take the token
+	unkept  bool // grant could not be stored
 
 	renewals singleflight.Group // one at a time, for all that wait for it
 	failure  *problem.Problem   // of the last renewal that did not succeed
@@ -144,10 +143,10 @@ func (t *Tokens) Newer(ctx context.Context, used auth.Key) (auth.Key, bool) {
 func (t *Tokens) Answered(res *http.Response) {
 	wanted := wantedScopes(res)
 	t.mu.Lock()
-	t.refused, t.wanted = res.StatusCode == http.StatusUnauthorized || wanted != nil, wanted
+	t.refused = res.StatusCode == http.StatusUnauthorized || wanted != nil
 	g := t.grant
 	t.mu.Unlock()
-	if g == nil || wanted == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
+	if g == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
 		return
 	}
 	// Who signs in next is asked for these too. This process may end as soon as it has the answer.
@@ -232,7 +231,7 @@ func (t *Tokens) Describe() State {
 	}
 	return State{
 		Stored: true, Mode: mode, Place: cmp.Or(t.path, "the keychain of this system"), Who: g.Who, Issuer: g.Issuer, Client: problem.PrintableLine(g.ClientID, problem.MaxName), Refused: t.refused, Over: g.Refused,
-		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(cmp.Or(strings.Join(t.wanted, " "), strings.Join(g.Wanted, " ")), problem.MaxLine),
+		Renewable: g.Refresh != "", Expires: g.Expires, Lacks: problem.PrintableLine(strings.Join(g.Wanted, " "), problem.MaxLine),
 	}
 }
 
@@ -499,7 +498,6 @@ func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, erro
 	t.mu.Lock()
 	t.grant, t.path, t.version, t.read = g, t.store().Private(), t.fileVersions(), time.Now()
 	t.unkept = err != nil
-	t.wanted = nil // they are in g, or no more asked for
 	t.mu.Unlock()
 	return place, err
 }

@@ -57,7 +57,7 @@ func FromError(err error, sent bool) *Problem {
 		why = "the TLS handshake did not succeed (a company proxy?)"
 	case socketFault(err) != "":
 		why = socketFault(err)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout(): // context.DeadlineExceeded, too
 		why = late
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		why = reset

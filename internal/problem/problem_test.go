@@ -1,6 +1,7 @@
 package problem_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -125,6 +126,19 @@ func TestData(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestWhyACallWasNeverSent(t *testing.T) {
+	for cause, want := range map[error]string{
+		context.Canceled: "the call was cancelled before it was sent",
+		fmt.Errorf("closing: %w", problem.ErrSessionEnded): "the session ended before the call was sent",
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if got, want := *problem.NeverSent(ctx), (problem.Problem{Code: problem.Unreachable, Outcome: problem.NotSent, What: want}); got != want {
+			t.Errorf("%v: got %+v, want %+v", cause, got, want)
+		}
 	}
 }
 

@@ -214,7 +214,7 @@ func webPage(h http.Header, body []byte) (title string, ok bool) {
 	case !isHTML(h.Get("Content-Type")) || len(body) == 0:
 		return "", false
 	case h.Get("Content-Encoding") != "", !utf8.Valid(body):
-	case bytes.ContainsAny(body[:1], "{["):
+	case beginsAsJSON(body):
 		return "", false
 	default:
 		first, _, _ := strings.Cut(string(body), "\n")
@@ -222,6 +222,8 @@ func webPage(h http.Header, body []byte) (title string, ok bool) {
 	}
 	return PrintableLine(title, maxTitle), true
 }
+
+func beginsAsJSON(body []byte) bool { return bytes.IndexAny(body, "{[") == 0 }
 
 // decoded is a body as UTF-8, without what may stand around it: whoever writes pages in place of answers may compress
 // them unasked, and write them in UTF-16. No more of it is kept than of others.
@@ -325,7 +327,7 @@ func (w *wire) problems() []wireProblem {
 
 // plainDetail takes a short text body for the message. Broken JSON has none.
 func plainDetail(body []byte) detail {
-	if !utf8.Valid(body) || bytes.ContainsAny(body[:min(len(body), 1)], "{[") {
+	if !utf8.Valid(body) || beginsAsJSON(body) {
 		return detail{}
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
@@ -360,17 +362,15 @@ func name(raw json.RawMessage) string {
 	return s
 }
 
-// text is a JSON string's value, or a number as it is written. Anything else is empty.
+// text is a JSON string's value, or a number as it is written.
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s
 	}
 	var n json.Number
-	if json.Unmarshal(raw, &n) == nil {
-		return n.String()
-	}
-	return ""
+	_ = json.Unmarshal(raw, &n) // anything else is empty
+	return n.String()
 }
 
 func texts(raw json.RawMessage) []string {

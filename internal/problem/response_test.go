@@ -159,6 +159,11 @@ func TestFromAnswer(t *testing.T) {
 			problem.Problem{Code: problem.NoCredits, Outcome: problem.Refused, What: "no LeadMagic credits remain for this: No credits remaining"},
 		},
 		{
+			"credits as 403, by what it needs alone",
+			problem.Answer{Status: 403, Body: []byte(`{"errors":[{"detail":"Too little","context":{"credits_required":5}}]}`)},
+			problem.Problem{Code: problem.NoCredits, Outcome: problem.Refused, What: "no LeadMagic credits remain for this: Too little"},
+		},
+		{
 			"a plan as 403, though it speaks of credits",
 			problem.Answer{Status: 403, Body: []byte(`{"errors":[{"code":"insufficient_permissions","detail":"Needs a credit-metered plan","action":"Upgrade."}]}`)},
 			problem.Problem{Code: problem.NotAllowed, Outcome: problem.Refused, What: "the LeadMagic plan does not allow this: Needs a credit-metered plan", Upstream: "insufficient_permissions", Next: "Upgrade"},
