@@ -223,7 +223,7 @@ func (r *api) send(ctx context.Context, t *Tool, a arguments, waited time.Durati
 	}
 	defer func() { _ = res.Body.Close() }()
 	ans := &answer{header: res.Header}
-	refused := problem.Answer{Status: res.StatusCode, Header: res.Header, Asked: req.URL, Paid: !t.Free(), Waited: waited, Now: time.Now()}
+	refused := problem.Answer{Status: res.StatusCode, Header: res.Header, Asked: req.URL, Paid: !t.Free(), Waited: waited}
 	if res.StatusCode/100 == 2 {
 		err = r.read(ctx, ans, res.Body)
 		refused.Body = ans.body[:min(len(ans.body), maxRefusal)]

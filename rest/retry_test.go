@@ -421,12 +421,14 @@ func (g gate) Read([]byte) (int, error) { <-g; return 0, io.EOF }
 
 func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		after time.Duration // until the first has come to its end
-		want  string        // in the failure of the third; empty for its result
+		name       string
+		tool, args string
+		after      time.Duration // until the first has come to its end
+		want       string        // in the failure of the third; empty for its result
 	}{
-		{"the third waits until one is done with", 59 * time.Second, ""},
-		{"but not for ever", 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones; " + unknownOutcome},
+		{"the third waits until one is done with", "search_profile", paidCall, 59 * time.Second, ""},
+		{"but not for ever", "search_profile", paidCall, 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones; " + unknownOutcome},
+		{"a free call likewise, whose outcome does not matter", "check_credits", `{}`, 61 * time.Second, "LeadMagic's answer is too long to be read beside other long ones\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -438,6 +440,9 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 					connected(req)
 					mu.Lock()
 					defer mu.Unlock()
+					if req.URL.Path == "/v1/jobs/countries" {
+						return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{}`)), Request: req}, nil
+					}
 					b := newLongBody(second)
 					bodies = append(bodies, b)
 					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: b, Request: req}, nil
@@ -446,7 +451,7 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 				var calls sync.WaitGroup
 				for i := range 3 {
 					calls.Go(func() {
-						result := call(t, session, "search_profile", paidCall)
+						result := call(t, session, tt.tool, tt.args)
 						if want := tt.want; i < 2 || want == "" {
 							if result.IsError {
 								t.Errorf("call %d: got %q", i, text(result))
@@ -456,6 +461,10 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 						}
 					})
 					synctest.Wait()
+				}
+				start := time.Now()
+				if result := call(t, session, "list_job_countries", `{}`); result.IsError || time.Since(start) > 0 {
+					t.Errorf("a short answer after %v: got %q", time.Since(start), text(result))
 				}
 				_ = ratelimit.Sleep(t.Context(), tt.after)
 				close(second)
@@ -468,7 +477,7 @@ func TestFewLongAnswersAreReadAtOnce(t *testing.T) {
 				if got := bodies[2].read.Load(); tt.want != "" && got > 1<<20 {
 					t.Errorf("got %d bytes read of the third, want no more than it may have beside others", got)
 				}
-				if result := call(t, session, "search_profile", paidCall); result.IsError {
+				if result := call(t, session, tt.tool, tt.args); result.IsError {
 					t.Errorf("later: got %q", text(result))
 				}
 			})

@@ -267,7 +267,7 @@ func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex
 	defer res.Body.Close() //nolint:errcheck // it is only read
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxPage))
 	if res.StatusCode/100 == 3 || res.StatusCode >= 500 {
-		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server, Now: time.Now()})
+		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server})
 	}
 	challenges, _ = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate")) // none: what is standard is asked for
 	return res.StatusCode, challenges, nil

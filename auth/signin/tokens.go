@@ -399,7 +399,7 @@ func isNetwork(err error) bool {
 
 // unexpected is the problem of a response whose form is not that of an authorization server.
 func unexpected(res *http.Response, body []byte) *problem.Problem {
-	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Now: time.Now()})
+	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body})
 	if p.Code == problem.NotLeadMagic || p.Code == problem.RateLimited {
 		return p
 	}

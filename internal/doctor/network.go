@@ -129,15 +129,14 @@ func (c *networkCheck) get(ctx context.Context, dial http.RoundTripper, agent st
 		return err
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-	now := time.Now()
-	c.took, c.status = now.Sub(start), res.StatusCode
+	c.took, c.status = time.Since(start), res.StatusCode
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && res.Header.Get("Age") == "" {
 		// A date has whole seconds, and was written somewhere between request and answer.
 		c.skew, c.dated = start.Add(c.took/2).Sub(date.Add(time.Second/2)), true
 	}
 	const enough = 64 << 10
 	body, err := io.ReadAll(io.LimitReader(res.Body, enough))
-	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL, Now: now})
+	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL})
 	if res.StatusCode < 200 || res.StatusCode > 299 || p.Code == problem.NotLeadMagic {
 		if p.Code == problem.Redirected && c.role == "api" {
 			p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"

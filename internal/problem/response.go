@@ -32,8 +32,6 @@ type Answer struct {
 	Paid bool
 	// Waited is how long the call was held back for a rate limit.
 	Waited time.Duration
-	// Now is the time of the answer, for dates in headers. Zero is the zero time.
-	Now time.Time
 }
 
 // FromAnswer is the Problem that an HTTP answer stands for: any status that is not 2xx, and a 2xx
@@ -58,7 +56,7 @@ func FromAnswer(a Answer) *Problem {
 		RequestID:  cmp.Or(d.requestID, clean(a.Header.Get("X-Request-Id"))),
 		Docs:       d.docs,
 	}
-	p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)
+	p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, time.Now())
 	switch s := a.Status; {
 	case s >= 200 && s < 300:
 		p.Code = BrokenAnswer
@@ -151,8 +149,8 @@ func (p *Problem) describeNoCredits(d detail) {
 
 func (p *Problem) describeRateLimit(a Answer, d detail) {
 	p.Code = RateLimited
-	if _, said := ratelimit.RetryAfter(a.Header, a.Now); !said {
-		p.RetryAfter = cmp.Or(d.retryAfter, ratelimit.Reset(a.Header, a.Now))
+	if _, said := ratelimit.RetryAfter(a.Header, time.Now()); !said {
+		p.RetryAfter = cmp.Or(d.retryAfter, ratelimit.Reset(a.Header, time.Now()))
 	}
 	p.What = "LeadMagic's rate limit is reached"
 	if a.Waited != 0 {
@@ -191,7 +189,7 @@ func fromPage(a Answer, title string) *Problem {
 		p.Outcome = Unknown // the call may have got through to LeadMagic, and the answer not back
 	}
 	if p.temporary() {
-		p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, a.Now)
+		p.RetryAfter, _ = ratelimit.RetryAfter(a.Header, time.Now())
 		p.Next = "try again later; if it stays, " + advice[NotLeadMagic].next
 	}
 	return p

@@ -15,9 +15,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// now is when all answers of these tests come.
-var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
 // header is made of names and values in turn.
 func header(list ...string) http.Header {
 	h := http.Header{}
@@ -234,7 +231,6 @@ func TestFromAnswer(t *testing.T) {
 			if tt.answer.Header == nil {
 				tt.answer.Header = http.Header{}
 			}
-			tt.answer.Now = now
 			got := problem.FromAnswer(tt.answer)
 			if got.Code != tt.want.Code || got.Outcome != tt.want.Outcome || got.What != tt.want.What {
 				t.Errorf("got  %s, outcome %d: %s\nwant %s, outcome %d: %s", got.Code, got.Outcome, got.What, tt.want.Code, tt.want.Outcome, tt.want.What)
@@ -260,7 +256,7 @@ func TestFromAnswer(t *testing.T) {
 }
 
 func TestARateLimitThatDoesNotSayHowLongHasTheUsualAdvice(t *testing.T) {
-	p := problem.FromAnswer(problem.Answer{Status: 429, Header: http.Header{}, Now: now})
+	p := problem.FromAnswer(problem.Answer{Status: 429, Header: http.Header{}})
 	if want := "wait a minute, then call again with fewer calls side by side"; p.Fix() != want {
 		t.Errorf("got %q, want %q", p.Fix(), want)
 	}
@@ -342,7 +338,7 @@ func TestAPageIsNoAnswerOfLeadMagics(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(fmt.Sprint(tt.name, " with ", status), func(t *testing.T) {
 				h := header("Content-Type", tt.contentType, "Www-Authenticate", "Bearer", "X-Request-Id", "of-the-filter")
-				got := problem.FromAnswer(problem.Answer{Status: status, Header: h, Body: []byte(tt.body), Now: now})
+				got := problem.FromAnswer(problem.Answer{Status: status, Header: h, Body: []byte(tt.body)})
 				if got.Code != problem.NotLeadMagic || got.HTTPStatus != status || got.RequestID != "" || got.Outcome != problem.Refused {
 					t.Errorf("got %+v, want one that is not LeadMagic's", got)
 				}
@@ -444,7 +440,7 @@ func TestWhatIsToBeDoneAboutAPage(t *testing.T) {
 		{500, false, problem.Refused, "the agent can try again: no credits were used", later},
 		{500, true, problem.Unknown, "the agent cannot tell whether the call was carried out, so it was not repeated", later},
 	} {
-		p := problem.FromAnswer(problem.Answer{Status: tt.status, Header: header("Retry-After", "7"), Body: []byte("<html>"), Paid: tt.paid, Now: now})
+		p := problem.FromAnswer(problem.Answer{Status: tt.status, Header: header("Retry-After", "7"), Body: []byte("<html>"), Paid: tt.paid})
 		lines := strings.Split(p.Text(nil), "\n")
 		if p.Outcome != tt.outcome || lines[1] != tt.agent || lines[2] != "next: "+tt.next {
 			t.Errorf("%d: got outcome %d, %q", tt.status, p.Outcome, lines)

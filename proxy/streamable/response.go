@@ -123,7 +123,6 @@ func (c *Client) describe(m *jsonrpc.Message, res *http.Response, body []byte, w
 		Asked:  c.URL,
 		Paid:   !isRead(m),
 		Waited: waited,
-		Now:    time.Now(),
 	})
 	if subject(m) != "" {
 		return p
