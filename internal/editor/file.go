@@ -80,7 +80,7 @@ func (s System) settled(f *configFile) (*configFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		if next.info == nil || !bytes.Equal(next.data, f.data) {
+		if (next.info == nil) != (f.info == nil) || !bytes.Equal(next.data, f.data) {
 			same = time.Now()
 		}
 		f = next
@@ -137,16 +137,8 @@ func (f *configFile) writable() error {
 	if f.info != nil && f.info.Mode().Perm()&write == 0 {
 		return fmt.Errorf("%s is read-only", f.path)
 	}
-	dir := filepath.Dir(f.real)
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // it will be made
-	case err != nil:
-		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
-	case !info.IsDir():
-		return fmt.Errorf("writing %s: %s is not a folder", f.path, dir)
-	case info.Mode().Perm()&write == 0:
+	dir := filepath.Dir(f.real) // if it is not there, it will be made
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&write == 0 {
 		return fmt.Errorf("writing %s: the folder %s is read-only", f.path, dir)
 	}
 	return nil
@@ -183,8 +175,7 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 		if err := os.Link(temp.Name(), f.real); err == nil || errors.Is(err, fs.ErrExist) {
 			return changedIf(errors.Is(err, fs.ErrExist))
 		}
-	}
-	if linkCount(f.real) > 1 {
+	} else if f.links() > 1 {
 		return f.overwrite(data)
 	}
 	switch err := f.rename(temp.Name(), f.real); {

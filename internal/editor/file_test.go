@@ -203,6 +203,109 @@ func TestAnEntryThatWasOnlyHiddenIsNotWrittenTwice(t *testing.T) {
 	})
 }
 
+// What happens to a file while an edit waits for it.
+func TestAFileThatSettles(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		every time.Duration
+		times int
+		act   func(t *testing.T, path string, i int)
+		want  time.Duration // 0: it is given up
+	}{
+		{"text comes late", 5 * pause, 1, func(t *testing.T, path string, _ int) { put(t, path, `{"a": 1}`) }, 5*pause + quiet},
+		{"it is removed", 5 * pause, 1, func(t *testing.T, path string, _ int) { _ = os.Remove(path) }, 5*pause + quiet},
+		{"it changes as long as it may", 9 * pause, 4, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 4*9*pause + quiet},
+		{"it changes longer", 9 * pause, 5, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, home := machine(t, "linux")
+				path := filepath.Join(home, ".cursor", "mcp.json")
+				put(t, path, "")
+				f, err := s.readConfig(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() {
+					for i := range tt.times {
+						<-time.After(tt.every)
+						tt.act(t, path, i)
+					}
+				}()
+				start := time.Now()
+				f, err = s.settled(f)
+				took := time.Since(start)
+				if tt.want == 0 {
+					if !errors.Is(err, errChanged) || took < patience || took > patience+2*pause {
+						t.Errorf("got %v after %v", err, took)
+					}
+				} else if err != nil || took < tt.want || took > tt.want+2*pause {
+					t.Errorf("got %v after %v, want %v", err, took, tt.want)
+				} else if text, _ := os.ReadFile(path); string(f.data) != string(text) {
+					t.Errorf("got %s, want %s", f.data, text)
+				}
+			})
+		})
+	}
+}
+
+func TestAFileThatCannotBeReplaced(t *testing.T) {
+	s, home := machine(t, "linux")
+	put(t, filepath.Join(home, ".cursor", "mcp.json"), "{}")
+	before := files(t, home)
+	s.rename = func(from, to string) error {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.EPERM}
+	}
+	res, err := install(t, lookup(t, "cursor"), s, request())
+	if err == nil || !strings.HasPrefix(err.Error(), "replacing "+res.Path+": ") || strings.Contains(err.Error(), "rename") || res.Backup != "" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	same(t, "after the failure", files(t, home), before)
+}
+
+// Where a file is lost, its backup is not.
+func TestTheBackupOfAFileThatCannotBePutBackStays(t *testing.T) {
+	s, home := machine(t, "linux")
+	s.rename = func(string, string) error { return syscall.EXDEV }
+	path := filepath.Join(home, ".cursor", "mcp.json")
+	put(t, path, `{"a": 1}`)
+	s.write = func(f *os.File, b []byte) error {
+		if f.Name() != path {
+			return writeAll(f, b)
+		}
+		_, _ = f.WriteString("!")
+		return errors.Join(f.Close(), &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC})
+	}
+	res, err := install(t, lookup(t, "cursor"), s, request())
+	if !errors.Is(err, syscall.ENOSPC) || res.Backup == "" {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	if text, err := os.ReadFile(res.Backup); err != nil || string(text) != `{"a": 1}` {
+		t.Errorf("the backup is %s (%v)", text, err)
+	}
+}
+
+func TestALinkThatAppearsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, home := machine(t, "linux")
+		path, outside := filepath.Join(s.Folder, ".cursor", "mcp.json"), filepath.Join(home, "outside.json")
+		put(t, path, "{}")
+		put(t, outside, "{}")
+		time.AfterFunc(3*pause, func() {
+			if err := errors.Join(os.Remove(path), os.Symlink(outside, path)); err != nil {
+				t.Error(err)
+			}
+		})
+		r := request()
+		r.Scope = Project
+		_, err := lookup(t, "cursor").Install(s, r)
+		if _, ok := errors.AsType[*OutsideError](err); !ok {
+			t.Errorf("got %v", err)
+		}
+		same(t, "outside", files(t, home), map[string]string{"outside.json": "{}"})
+	})
+}
+
 func TestAMountPointIsWrittenInPlace(t *testing.T) {
 	for _, refusal := range []error{syscall.EBUSY, syscall.EXDEV} {
 		s, home := machine(t, "linux")
@@ -273,7 +376,7 @@ func TestAHardLinkStays(t *testing.T) {
 					t.Errorf("%s is %s (%v)", name, got, err)
 				}
 			}
-			if linkCount(path) != 2 {
+			if f, err := s.readConfig(path); err != nil || f.links() != 2 {
 				t.Error("they are not the same file any more")
 			}
 		}

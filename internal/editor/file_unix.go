@@ -26,11 +26,7 @@ func keepOwner(file *os.File, old fs.FileInfo) error {
 	return nil
 }
 
-// linkCount is how many names a file has: more than one are hard links.
-func linkCount(path string) int {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 1
-	}
-	return int(info.Sys().(*syscall.Stat_t).Nlink) //nolint:gosec,unconvert // its type differs from system to system
+// links is how many names the file has: more than one are hard links.
+func (f *configFile) links() int {
+	return int(f.info.Sys().(*syscall.Stat_t).Nlink) //nolint:gosec,unconvert // its type differs from system to system
 }

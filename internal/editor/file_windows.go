@@ -9,9 +9,9 @@ import (
 // keepOwner has nothing to do: a file made in a folder belongs to who made it.
 func keepOwner(*os.File, fs.FileInfo) error { return nil }
 
-// linkCount is how many names a file has: more than one are hard links.
-func linkCount(path string) int {
-	file, err := os.Open(path)
+// links is how many names the file has: more than one are hard links.
+func (f *configFile) links() int {
+	file, err := os.Open(f.real)
 	if err != nil {
 		return 1
 	}

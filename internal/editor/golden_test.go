@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,8 +54,61 @@ func filesOf(e Editor) string {
 	return b.String()
 }
 
-// TestWhatInstallWrites holds, for each editor, where its files are, and what one becomes in which there was nothing, other
-// settings, or comments and another server. The golden file of a new editor is made with -update, and read.
+// variables are those that an editor may pass on or not, each with a value that is no reason not to.
+func variables() []string {
+	var environ []string
+	for name := range strings.FieldsSeq(`
+		HOME LOGNAME PATH SHELL TERM USER LANG LC_ALL TMPDIR TZ __CF_USER_TEXT_ENCODING
+		APPDATA HOMEDRIVE HOMEPATH LOCALAPPDATA PROCESSOR_ARCHITECTURE SYSTEMDRIVE SYSTEMROOT TEMP TMP USERNAME USERPROFILE USERDOMAIN
+		PATHEXT COMSPEC PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 PROGRAMDATA POWERSHELL PWSH
+		SSL_CERT_FILE NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO PIP_CERT HTTPS_PROXY NO_PROXY
+		GEMINI_CLI_TOKEN GIT_CONFIG_KEY_0 DESCRIPTION GITHUB_TOKEN A_SECRET A_PASSWORD A_PASSWD AUTHOR A_CREDENTIAL A_CREDS PRIVATE_x monkey
+		OTEL_X LEADMAGIC_API_KEY LEADMAGIC_MCP_URL`) {
+		environ = append(environ, name+"=x")
+	}
+	return append(environ, "FUNCTION=() { :; }", "HTTP_PROXY=http://me:secret@p", "DESCRIPTION_OF=ftp://me:secret@p")
+}
+
+// rowOf is what else is said of an editor, and what it passes on.
+func rowOf(e Editor) string {
+	var b strings.Builder
+	c := Command{Vars: []string{KeyVariable}}
+	for _, line := range [][2]string{
+		{"name", e.Name()},
+		{"waits", e.Waits},
+		{"from", e.Facts},
+		{"naming", e.Naming(KeyVariable)},
+		{"delivery", e.Delivery(c)},
+		{"remedy", e.Remedy(KeyVariable, User)},
+		{"in place of a key", e.instead(Project, KeyVariable)},
+		{"notes", strings.Join(e.Notes(User), "; ")},
+		{"notes of a team", strings.Join(e.Notes(Project), "; ")},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(&b, "%s: %s\n", line[0], line[1])
+		}
+	}
+	fmt.Fprintf(&b, "asks for the key: %v\nstarted from a dock: %v\n", e.Prompts, e.Dock)
+	for _, goos := range []string{"linux", "windows"} {
+		given := variables()
+		passed := e.Environment(Server{}, Process{GOOS: goos, Environ: given}).Environ
+		what := "passes on"
+		if len(passed) > len(given)/2 {
+			what = "keeps back, or adds, on"
+			passed = slices.DeleteFunc(append(slices.Clone(passed), given...), func(kv string) bool { return slices.Contains(passed, kv) && slices.Contains(given, kv) })
+		}
+		fmt.Fprintf(&b, "%s %s:", what, goos)
+		for _, kv := range passed {
+			name, _, _ := strings.Cut(kv, "=")
+			b.WriteString(" " + name)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestWhatInstallWrites holds, for each editor, what its row says, where its files are, and what one becomes in which there
+// was nothing, other settings, or comments and another server. The golden file of a new editor is made with -update, and read.
 func TestWhatInstallWrites(t *testing.T) {
 	docs := map[string][]struct{ name, text string }{
 		"json": {
@@ -80,7 +134,7 @@ func TestWhatInstallWrites(t *testing.T) {
 			if f, _ := e.format.(yamlFormat); f.list {
 				other = "- name: other"
 			}
-			got := txtar.Archive{Files: []txtar.File{{Name: "files", Data: []byte(filesOf(e))}}}
+			got := txtar.Archive{Files: []txtar.File{{Name: "row", Data: []byte(rowOf(e))}, {Name: "files", Data: []byte(filesOf(e))}}}
 			scopes := []Scope{User}
 			if e.HasProject() {
 				scopes = append(scopes, Project)

@@ -19,10 +19,6 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
-// tries is how often an edit begins anew because another program writes the same file: Claude Code does
-// so at every turn.
-const tries = 5
-
 // A Request says what is to happen to one editor's config file.
 type Request struct {
 	Scope   Scope
@@ -168,8 +164,8 @@ type change struct {
 	wanted Object // to be found when the file is read again; nil: nothing is
 }
 
-// edit reads the config file, has it changed, and writes it. If another program changes the file meanwhile, it begins
-// anew.
+// edit reads the config file, has it changed, and writes it. If another program changes the file meanwhile, as Claude Code
+// does at every turn, it begins anew.
 func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)) (Result, error) {
 	path, err := e.Path(s, r.Scope)
 	if err != nil {
@@ -182,7 +178,7 @@ func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)
 			return last, nil // what was written before is still there
 		}
 		res.Backup = cmp.Or(res.Backup, last.Backup)
-		if !errors.Is(err, errChanged) || try == tries || time.Since(start) >= patience {
+		if !errors.Is(err, errChanged) || time.Since(start) >= patience {
 			return res, err
 		}
 		last = res
@@ -225,7 +221,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		res.Diff = f.diff(c)
 		return res, nil
 	}
-	if c.Gone && linkCount(f.real) == 1 { // other names (hard links) would keep the entry: such a file is emptied
+	if c.Gone && f.links() == 1 { // other names (hard links) would keep the entry: such a file is emptied
 		if err := f.remove(e.ownFolder(s, r.Scope, path)); !errors.Is(err, syscall.EBUSY) { // a mount point is emptied too
 			return res, err
 		}
@@ -246,10 +242,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err := e.check(s, r, path, c.wanted); err != nil {
 		return res, err
 	}
-	if c.Outcome == Removed {
-		err = f.dropBackups(c.data)
-	}
-	return res, err
+	return res, f.dropBackups(c.data)
 }
 
 // check reads the file again. The error is errChanged if another program has written it since.
@@ -277,10 +270,7 @@ func newMode(scope Scope) fs.FileMode {
 func (e Editor) ownFolder(s System, scope Scope, path string) string {
 	if scope == Project {
 		rel, _ := filepath.Rel(s.Folder, path) // the path was made from the folder
-		first, _, below := strings.Cut(filepath.ToSlash(rel), "/")
-		if !below {
-			return ""
-		}
+		first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
 		return filepath.Join(s.Folder, first)
 	}
 	dir, _ := e.own(s)

@@ -229,6 +229,53 @@ func TestTheBackupIsMadeOnce(t *testing.T) {
 	}
 }
 
+func TestUninstallMakesNoBackup(t *testing.T) {
+	s, home := machine(t, "linux")
+	put(t, filepath.Join(home, ".cursor", "mcp.json"), `{"mcpServers": {"other": {}, "leadmagic": {"command": "leadmagic-mcp-proxy"}}}`)
+	res, err := uninstall(t, lookup(t, "cursor"), s, request())
+	if err != nil || res.Outcome != Removed || res.Backup != "" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	same(t, "after uninstall", files(t, home), map[string]string{".cursor/": "", ".cursor/mcp.json": `{"mcpServers": {"other": {}}}`})
+}
+
+// A file that somebody has put elsewhere leaves the folders there.
+func TestOnlyTheEditorsOwnFoldersGo(t *testing.T) {
+	for _, vars := range []map[string]string{{}, {"HOME": t.TempDir()}} {
+		dir := filepath.Join(t.TempDir(), "mine")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		vars["AMP_SETTINGS_FILE"] = filepath.Join(dir, "settings.json")
+		s := system("linux", vars)
+		e := lookup(t, "amp")
+		if _, err := install(t, e, s, request()); err != nil {
+			t.Fatal(err)
+		}
+		if res, err := uninstall(t, e, s, request()); err != nil || !res.Gone {
+			t.Errorf("got %+v, %v", res, err)
+		}
+		if got := files(t, filepath.Dir(dir)); len(got) != 1 {
+			t.Errorf("what is left is %v", got)
+		}
+	}
+}
+
+func TestHowAnotherEntryIsShown(t *testing.T) {
+	for _, tt := range []struct{ id, name, text, want string }{
+		{"cursor", ".cursor/mcp.json", `{"mcpServers": {"leadmagic": {"url": "https://x/?a=1&b=<c>", "api_key": "s3cret"}}}`, "{\n  \"api_key\": \"<hidden>\",\n  \"url\": \"https://x/?a=1&b=<c>\"\n}"},
+		{"codex", ".codex/config.toml", "[mcp_servers.leadmagic]\nport = 5\n", "{\n  \"port\": 5\n}"},
+		{"codex", ".codex/config.toml", "[mcp_servers.leadmagic]\nport = nan\n", ""}, // JSON has none
+	} {
+		s, home := machine(t, "linux")
+		put(t, filepath.Join(home, filepath.FromSlash(tt.name)), tt.text)
+		_, err := install(t, lookup(t, tt.id), s, request())
+		if different, ok := errors.AsType[*DifferentError](err); !ok || different.Entry != tt.want {
+			t.Errorf("%s: got %v, %+v", tt.text, err, different)
+		}
+	}
+}
+
 // symlink makes a symbolic link. Windows may have none, and wine says that it has.
 func symlink(t *testing.T, target, link string) {
 	t.Helper()

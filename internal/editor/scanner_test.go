@@ -2,6 +2,7 @@ package editor
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,6 +62,34 @@ func TestScanLooksAtEveryFileOfAProject(t *testing.T) {
 	rep, err := Scanner(s, nil).Scan(t.Context(), keyscan.Targets{Project: true})
 	if err != nil || rep.Files != len(names) || len(rep.Findings) != len(names) {
 		t.Errorf("%d keys in %d of %d files (%v)", len(rep.Findings), rep.Files, len(names), err)
+	}
+}
+
+// The places in their order, and whose they are.
+func TestThePlacesOfAScan(t *testing.T) {
+	s, home := machine(t, "linux")
+	var got strings.Builder
+	put(t, filepath.Join(home, ".gemini", "settings.json"), "{}")
+	put(t, filepath.Join(home, ".gemini", "settings.json.leadmagic-2026-01-01.bak"), "{}")
+	put(t, filepath.Join(home, ".gemini", ".env"), "")
+	put(t, filepath.Join(home, ".claude", "settings.json"), "{}")
+	scanner := Scanner(s, []string{"A=b"})
+	if scanner.Folder != s.Folder || !slices.Equal(scanner.Environ, []string{"A=b"}) {
+		t.Errorf("got %+v", scanner)
+	}
+	for _, p := range scanner.User {
+		rel, _ := filepath.Rel(home, p.Path)
+		got.WriteString("~/" + filepath.ToSlash(rel) + " " + p.Editor + "\n")
+	}
+	for _, p := range scanner.Project {
+		got.WriteString(p.Path + " " + p.Editor + "\n")
+	}
+	name := filepath.Join("testdata", "places")
+	if *update {
+		put(t, name, got.String())
+	}
+	if want, err := os.ReadFile(name); err != nil || got.String() != string(want) {
+		t.Errorf("got\n%s(%v)", got.String(), err)
 	}
 }
 

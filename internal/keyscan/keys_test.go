@@ -46,6 +46,8 @@ func TestKeysAreFound(t *testing.T) {
 		{"a key in a config file", inConfig, "key: " + canary + "\n", []string{canary}},
 		{"a key of letters in a config file", inConfig, "- lm_abcdefghijklmnop\n", []string{"lm_abcdefghijklmnop"}},
 		{"a key in short parts in a config file", inConfig, `"key": "lm_live_ab12_cd34_ef"`, []string{"lm_live_ab12_cd34_ef"}},
+		{"a key whose second part has the numbers", inConfig, `- lm_productionkey_0123456789ab`, []string{"lm_productionkey_0123456789ab"}},
+		{"a key whose second part has the numbers, in code", inCode, `f("lm_productionkey_0123456789ab")`, []string{"lm_productionkey_0123456789ab"}},
 		{"a setting with a long word in its name", inConfig, "lm_representation_weight: 0.1\nlm_eval_2024_results = 1\n", nil},
 		{"a value made of words", inConfig, "head: lm_head_projection_weight\n", nil},
 		{"encrypted values", inConfig, "LEADMAGIC_API_KEY=ENC[AES256_GCM,data:x]\nLEADMAGIC_API_KEY: vault:secret/x#y\n", nil},
@@ -93,6 +95,16 @@ func TestHoldsKey(t *testing.T) {
 		if got := Holds(text); got != want {
 			t.Errorf("%s: got %v", text, got)
 		}
+	}
+}
+
+func TestOnlyKeysAreReplaced(t *testing.T) {
+	const text = "a: " + canary + "\nLEADMAGIC_API_KEY=8f3a77 " + canary + " b\n"
+	if got, want := string(Replace([]byte(text), "x")), "a: x\nLEADMAGIC_API_KEY=x x b\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := Hide(text), "a: <hidden>\nLEADMAGIC_API_KEY=8f3a77 <hidden> b\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

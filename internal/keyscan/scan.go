@@ -203,10 +203,9 @@ func (s Scanner) Scan(ctx context.Context, t Targets) (Report, error) {
 	for _, path := range t.Paths {
 		path = from(s.Folder, path)
 		info, err := os.Stat(path)
-		switch {
-		case err == nil && info.IsDir():
+		if err == nil && info.IsDir() {
 			err = r.tree(ctx, path)
-		case err == nil:
+		} else {
 			err = r.read(ctx, s.named(path))
 		}
 		if err != nil {
@@ -237,9 +236,9 @@ func (r *scan) tree(ctx context.Context, named string) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && path == root:
+		case path == root:
 			return err
-		case errors.Is(err, fs.ErrNotExist), path == root:
+		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
 			r.skip(path, err)

@@ -231,7 +231,11 @@ func TestGitOfTheProjectIsNotRun(t *testing.T) {
 		for _, folder := range []string{s.Folder, filepath.Join(s.Folder, "sub"), t.TempDir()} {
 			there := s
 			there.Folder = folder
-			rep, err := there.with(environ).Scan(t.Context(), Targets{Paths: []string{filepath.Join(s.Folder, "sub")}})
+			sub, err := filepath.Rel(folder, filepath.Join(s.Folder, "sub"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rep, err := there.with(environ).Scan(t.Context(), Targets{Paths: []string{sub}})
 			if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Untracked {
 				t.Errorf("%s: got %+v (%v)", first, rep, err)
 			}
