@@ -78,7 +78,6 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 		Homes:      homes(env),
 		VersionOf:  func(ctx context.Context, file string) (string, error) { return versionOf(ctx, env, file) },
 		Keys:       ss.keys,
-		SignIn:     ss.signIn,
 		Given:      given(s),
 		Wanted:     wanted(s),
 		Carried:    carried,
@@ -89,6 +88,9 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 		Sandbox:    s.sandbox,
 		Editors:    editor.Here(system),
 		Progress:   progress(env),
+	}
+	if ss.signIn != nil {
+		d.SignIn = ss.signIn.Look
 	}
 	if ss.refusal == nil {
 		d.Route = ss.route()

@@ -41,8 +41,8 @@ type Doctor struct {
 	// Keys is where the key comes from, and Keychain what login keeps it in: nil is that of the system.
 	Keys     *auth.Keys
 	Keychain auth.Keychain
-	// SignIn is that of login --web, nil where none is used.
-	SignIn *signin.Tokens
+	// SignIn reads the sign-in of login --web, nil where none is used.
+	SignIn func(context.Context) signin.State
 	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
 	// variables that change what the program does, and Carried those of them that install has an entry name.
 	Given, Wanted, Carried []string
@@ -100,7 +100,7 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	n := new(notes)
 	d.environment(ctx, n)
 	d.Progress("looking for the key …")
-	signedIn := d.SignIn != nil && d.SignIn.Look(ctx).Stored
+	signedIn := d.SignIn != nil && d.SignIn(ctx).Stored
 	keyed := d.key(ctx, n, signedIn)
 	d.origin(n)
 	var network, editors, files notes
@@ -158,16 +158,12 @@ type notes struct {
 	stage  Stage
 	editor string
 	named  func(name string) string // what a check is called, nil for its name
-	mild   bool                     // calls can do without what the checks are about: a fault is a warning
 	checks []Check
 }
 
 func (n *notes) add(name string, status Status, detail, hint string) {
 	if n.named != nil {
 		name = n.named(name)
-	}
-	if n.mild && status == Fail {
-		status = Warn
 	}
 	n.checks = append(n.checks, Check{Stage: n.stage, Editor: n.editor, Name: name, Status: status, Detail: detail, Hint: hint})
 }

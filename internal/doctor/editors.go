@@ -131,16 +131,16 @@ func (x *editorCheck) run(ctx context.Context) {
 
 // concerns reports whether an entry of another name starts this program, or is given the key for another.
 func (x *editorCheck) concerns(s editor.Server) bool {
-	x.resolve(s, x.read)
+	x.resolve(s)
 	_, ours := x.launched()
 	return ours || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
 }
 
 // resolve finds out what the editor would make of an entry, if it were started from this shell.
-func (x *editorCheck) resolve(s editor.Server, read func(string) ([]byte, error)) {
+func (x *editorCheck) resolve(s editor.Server) {
 	x.unread = nil
 	x.passed = x.form.Environment(s, editor.Process{
-		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, Folder: x.doctor.System.Folder, ReadFile: read,
+		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, Folder: x.doctor.System.Folder, ReadFile: x.read,
 	})
 	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
 }
@@ -205,7 +205,7 @@ func (x *editorCheck) place() string { return place(x.entry.Path, x.entry.Line) 
 // server checks one entry, and reports whether it is one for LeadMagic.
 func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 	x.entry = entry
-	x.resolve(entry.Server, x.read)
+	x.resolve(entry.Server)
 	launch, ours := x.launched()
 	x.launch = launch
 	x.checkEntry(ours)

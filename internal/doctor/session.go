@@ -140,10 +140,14 @@ func (d *Doctor) calls(ctx context.Context, n *notes, keyed, signedIn bool) (why
 	c := d.connect(ctx, keyed, signedIn)
 	worked := c.best != nil && c.fault() == nil
 	for i, host := range c.hosts {
-		n.mild = i > 0 && worked
+		before := len(n.checks)
 		host.report(n, i == 0 && worked)
+		for j := range n.checks[before:] {
+			if check := &n.checks[before+j]; i > 0 && worked && check.Status == Fail {
+				check.Status = Warn // calls do without it
+			}
+		}
 	}
-	n.mild = false
 	clock(n, c.hosts)
 	first, notReached := c.hosts[0], ""
 	if first.err != nil {
@@ -190,10 +194,10 @@ func (d *Doctor) open(ctx context.Context, protocol string) *sessionCheck {
 		c.tools = append(c.tools, tool)
 	}
 	c.unmatched = c.Unmatched()
-	// The name of the tool that tells the balance, which is free, has changed over time.
-	free := []string{problem.BalanceTool, problem.OlderBalanceTool}
-	if i := slices.IndexFunc(c.tools, func(t *mcp.Tool) bool { return slices.Contains(free, t.Name) }); i >= 0 {
-		c.free = c.tools[i].Name
+	c.free = problem.BalanceToolIn(func(name string) bool {
+		return slices.ContainsFunc(c.tools, func(t *mcp.Tool) bool { return t.Name == name })
+	})
+	if c.free != "" {
 		start = time.Now()
 		result, err := c.CallTool(ctx, &mcp.CallToolParams{Name: c.free, Arguments: map[string]any{}})
 		c.freeTook = time.Since(start)
@@ -421,7 +425,7 @@ type signInCheck struct {
 func (d *Doctor) askSignIn(ctx context.Context) *signInCheck {
 	c := &signInCheck{}
 	c.used = d.Route.SignedIn(ctx) // which renews what has run out
-	c.state = d.SignIn.Look(ctx)
+	c.state = d.SignIn(ctx)
 	c.issuer, c.err = d.Route.Discover(ctx)
 	return c
 }
@@ -435,7 +439,7 @@ func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why strin
 	case d.SignIn == nil:
 		return
 	case c == nil:
-		c = &signInCheck{state: d.SignIn.Look(ctx)}
+		c = &signInCheck{state: d.SignIn(ctx)}
 	}
 	s := c.state
 	switch {
