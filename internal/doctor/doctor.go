@@ -100,7 +100,7 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	n := new(notes)
 	d.environment(ctx, n)
 	d.Progress("looking for the key …")
-	signedIn := d.SignIn != nil && d.SignIn(ctx).Stored
+	signedIn := d.SignIn != nil && (d.Route == nil || d.Route.hosted()) && d.SignIn(ctx).Stored
 	keyed := d.key(ctx, n, signedIn)
 	d.origin(n)
 	var network, editors, files notes

@@ -76,7 +76,7 @@ func newDoctor(t *testing.T, environ ...string) *Doctor {
 func readSettings(args []string, getenv func(string) string) Settings {
 	s := Settings{From: map[string]string{}, Value: map[string]string{}}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	for _, name := range []string{"mcp-url", "api-url", "http-proxy", "ca-file", "log-file", "upstream"} {
+	for _, name := range []string{"mcp-url", "api-url", "http-proxy", "ca-file", "log-file", "upstream", "auth-scheme"} {
 		flags.String(name, "", "")
 	}
 	flags.BoolVar(&s.Sandbox, "sandbox", false, "")

@@ -136,7 +136,6 @@ func (d *Doctor) calls(ctx context.Context, n *notes, keyed, signedIn bool) (why
 		d.signIn(ctx, n, nil, why)
 		return why
 	}
-	signedIn = signedIn && d.Route.hosted()
 	c := d.connect(ctx, keyed, signedIn)
 	worked := c.best != nil && c.fault() == nil
 	for i, host := range c.hosts {
@@ -430,8 +429,8 @@ func (d *Doctor) askSignIn(ctx context.Context) *signInCheck {
 	return c
 }
 
-// signIn says how the sign-in is. c is nil where nothing was asked, for a reason. Without a sign-in there is nothing to say,
-// unless the settings want one.
+// signIn says how the sign-in is. c is nil where nothing was asked: for the reason why, or else since it is for the hosted server.
+// Without a sign-in there is nothing to say, unless the settings want one.
 func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why string) {
 	n.stage = atSignIn
 	const run = "run: " + signin.Command
@@ -439,7 +438,7 @@ func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why strin
 	case d.SignIn == nil:
 		return
 	case c == nil:
-		c = &signInCheck{state: d.SignIn(ctx)}
+		c, why = &signInCheck{state: d.SignIn(ctx)}, cmp.Or(why, "not used: --upstream is "+d.Route.Upstream)
 	}
 	s := c.state
 	switch {

@@ -159,6 +159,14 @@ func TestWhatGoesWrong(t *testing.T) {
 	}
 }
 
+// unreachable takes the network away, but for the REST API.
+func unreachable(d *Doctor) {
+	d.Route.Dial = func() http.RoundTripper {
+		return transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
+	}
+	d.Route.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
+}
+
 // block waits as a request does that nobody answers.
 func block(ctx context.Context) error {
 	<-ctx.Done()
@@ -191,11 +199,8 @@ func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
 func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoctor(t, key)
-		r := d.route(t)
-		r.Dial = func() http.RoundTripper {
-			return transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
-		}
-		r.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
+		d.route(t)
+		unreachable(d)
 		start := time.Now()
 		report := d.Examine(t.Context())
 		if took := time.Since(start); took != 0 {
