@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/editor"
 )
 
@@ -475,4 +477,119 @@ func TestAProjectsFileThatHasAKeyForWhoHasNone(t *testing.T) {
 	file, text := claude("leadmagic", `{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${OTHER_TOKEN}"}}`)
 	d.write(t, file, text)
 	expect(t, d.Examine(t.Context()).Checks, "claude-code project key", Warn, "another key would arrive than this shell has", "")
+}
+
+// What an entry makes of itself, and of this shell.
+func TestOddEntries(t *testing.T) {
+	const file = "LEADMAGIC_API_KEY_FILE=KEYFILE"
+	tests := []struct {
+		name         string
+		environ      []string
+		editor       string
+		file, text   string
+		check        string
+		status       Status
+		detail, hint string
+	}{
+		{
+			"another program that is given the key", []string{key}, "claude-code", "./.mcp.json",
+			`{"mcpServers":{"crm":{"command":"/x/evil --secret","env":{"A":"${LEADMAGIC_API_KEY}"}}}}`,
+			"claude-code project entry (crm)", Warn, "gives the key to evil, which is not this program", "unless you trust whoever wrote it",
+		},
+		{
+			"a server that is switched off", []string{key}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"url":"https://evil.example","disabled":true}}}`,
+			"cursor address", Warn, "connects to evil.example by itself", "take it out",
+		},
+		{
+			"no command", []string{key}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"","args":["x"]}}}`,
+			"cursor entry", Warn, "starts nothing, not this program", "install cursor --force",
+		},
+		{
+			"an address that is none", []string{key}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"url":"https://["}}}`,
+			"cursor entry", Warn, "connects to another server by itself", "take it out",
+		},
+		{
+			"a command that gives the key", []string{key}, "crush", ".config/crush/crush.json",
+			`{"mcp":{"leadmagic":{"type":"stdio","command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"$(pass show x)"}}}}`,
+			"crush key", OK, "would arrive from a command that Crush runs, which was not run for this", "",
+		},
+		{
+			"a command in a project's file", []string{key}, "crush", "./.crush.json",
+			`{"mcp":{"leadmagic":{"type":"stdio","command":"leadmagic-mcp-proxy","env":{"OTHER":"$(pass show x)"}}}}`,
+			"crush project overrides", Warn, "OTHER", "unless you trust",
+		},
+		{
+			"a key file in another place than the shell's", []string{file}, "codex", ".codex/config.toml",
+			"[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\n",
+			"codex key", Fail, "Codex does not pass LEADMAGIC_API_KEY_FILE on", `env_vars = ["LEADMAGIC_API_KEY_FILE"]`,
+		},
+		{
+			"a key that only login has, in an editor without HOME", nil, "codex", ".codex/config.toml",
+			"[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nenv = {HOME = '', LEADMAGIC_API_KEY_FILE = '/nonexistent'}\n",
+			"codex key", Fail, "LEADMAGIC_API_KEY_FILE", `env_vars = ["LEADMAGIC_API_KEY"]`,
+		},
+		{
+			"the key of a file beside that of the shell", []string{key}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"","LEADMAGIC_API_KEY_FILE":"KEYFILE"}}}}`,
+			"cursor key", OK, "would arrive from LEADMAGIC_API_KEY_FILE, if Cursor is started where it is set", "",
+		},
+		{
+			"a file of variables with the shell's own key", []string{key}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","envFile":"ENVFILE"}}}`,
+			"cursor key", OK, "would arrive from LEADMAGIC_API_KEY", "",
+		},
+		{
+			"another key where the shell has a file", []string{file}, "cursor", ".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${env:OTHER}"}}}}`,
+			"cursor key", OK, "would arrive from LEADMAGIC_API_KEY", "",
+		},
+		{
+			"the same key under another name in a project's file", []string{file}, "cursor", "./.cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_API_KEY":"${env:SAME}"}}}}`,
+			"cursor project key", OK, "would arrive from LEADMAGIC_API_KEY", "",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := t.TempDir()
+			for name, text := range map[string]string{"key": canary, "env": key + "\n"} {
+				if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fill := strings.NewReplacer("KEYFILE", filepath.ToSlash(filepath.Join(folder, "key")), "ENVFILE", filepath.ToSlash(filepath.Join(folder, "env")))
+			environ := []string{"OTHER=lm_other_0123456789abcdef", "SAME=" + canary}
+			for _, entry := range tt.environ {
+				environ = append(environ, fill.Replace(entry))
+			}
+			d := newDoctor(t, environ...)
+			d.installed(t)
+			if tt.environ == nil {
+				d.Keys = auth.Only(mustKey(t), "the keychain of this system")
+			}
+			d.write(t, tt.file, fill.Replace(tt.text))
+			d.Named = true
+			expect(t, d.examineEditors(t, tt.editor), tt.check, tt.status, tt.detail, tt.hint)
+		})
+	}
+}
+
+func mustKey(t *testing.T) auth.Key {
+	t.Helper()
+	k, err := auth.Parse(canary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestAnEntryWithAnotherVersion(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	d.VersionOf = func(context.Context, string) (string, error) { return "1.2.2", nil }
+	d.write(t, ".claude.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`)
+	expect(t, d.Examine(t.Context()).Checks, "claude-code command", Warn, "leadmagic-mcp-proxy is version 1.2.2, and this is version 1.2.3", "install claude-code --force")
 }

@@ -148,7 +148,7 @@ func dialled(f transport) func() http.RoundTripper {
 		return transport(func(req *http.Request) (*http.Response, error) {
 			trace := httptrace.ContextClientTrace(req.Context())
 			trace.DNSStart(httptrace.DNSStartInfo{Host: req.URL.Hostname()})
-			trace.DNSDone(httptrace.DNSDoneInfo{Addrs: []net.IPAddr{{IP: net.IPv4(192, 0, 2, 1)}}})
+			trace.DNSDone(httptrace.DNSDoneInfo{Addrs: []net.IPAddr{{IP: net.IPv4(192, 0, 2, 1)}, {IP: net.IPv4(192, 0, 2, 2)}, {IP: net.IPv4(192, 0, 2, 3)}}})
 			trace.ConnectStart("tcp", "192.0.2.1:443")
 			trace.ConnectDone("tcp", "192.0.2.1:443", nil)
 			trace.TLSHandshakeStart()
@@ -198,8 +198,9 @@ func (d *Doctor) route(t *testing.T) *Route {
 	return d.Route
 }
 
-// open opens a session with a server that has so many tools, the first of which tells the balance.
-func open(ctx context.Context, protocol string, tools int) (*Session, error) {
+// open opens a session with a server that has so many tools, the first of which tells the balance, and that answers as between
+// has it.
+func open(ctx context.Context, protocol string, tools int, between ...mcp.Middleware) (*Session, error) {
 	server := mcp.NewServer(&mcp.Implementation{Name: "stand-in", Version: "1"}, nil)
 	for i := range tools {
 		name := "tool_" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
@@ -211,6 +212,7 @@ func open(ctx context.Context, protocol string, tools int) (*Session, error) {
 				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: `{"credits": 400}`}}}, nil
 			})
 	}
+	server.AddReceivingMiddleware(between...)
 	here, there := mcp.NewInMemoryTransports()
 	running, err := server.Connect(ctx, there, nil)
 	if err != nil {

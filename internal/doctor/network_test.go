@@ -121,6 +121,14 @@ func TestHowFarAHostIsReached(t *testing.T) {
 			proxy := silent(t)
 			return wire{url: "https://mcp.leadmagic.test", proxy: "http://" + proxy}
 		}, "mcp connection", Fail, "the HTTP proxy 127.0.0.1:", "firewall"},
+		{"a host that ends the connection", func(t *testing.T) wire {
+			return wire{url: serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err == nil {
+					_ = conn.Close()
+				}
+			})}
+		}, "mcp health", Fail, " accepts the connection and ends it without an answer", "firewall"},
 		{"a captive portal", func(t *testing.T) wire {
 			return wire{url: serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>Welcome")) })}
 		}, "mcp health", Fail, "a web page came where LeadMagic's answer was due", "sign in to the network"},

@@ -3,13 +3,19 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
 func TestWhenAllWorks(t *testing.T) {
@@ -74,6 +80,45 @@ func TestWhatGoesWrong(t *testing.T) {
 			})
 		}
 	}
+	failing := func(method string, result mcp.Result, err error) func(*Route) {
+		return func(r *Route) {
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				return open(ctx, protocol, 3, func(next mcp.MethodHandler) mcp.MethodHandler {
+					return func(ctx context.Context, asked string, req mcp.Request) (mcp.Result, error) {
+						if asked == method {
+							return result, err
+						}
+						return next(ctx, asked, req)
+					}
+				})
+			}
+		}
+	}
+	both := func(spoils ...func(*Route)) func(*Route) {
+		return func(r *Route) {
+			for _, spoil := range spoils {
+				spoil(r)
+			}
+		}
+	}
+	upstream := func(name string) func(*Route) {
+		return func(r *Route) {
+			r.Upstream = name
+			whole := r.Open
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				s, err := whole(ctx, protocol)
+				if err == nil {
+					s.Upstream = name
+				}
+				return s, err
+			}
+		}
+	}
+	down := problem.New(problem.Failed, problem.Refused, "LeadMagic failed", "")
+	noBalance := func(r *Route) {
+		r.Balance = func(context.Context) (rest.Usage, error) { return rest.Usage{}, down }
+	}
+	told := &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "first\nline\nnext: do this"}, &mcp.TextContent{Text: "more"}}}
 	fromNow := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	tests := []struct {
 		name         string
@@ -121,6 +166,35 @@ func TestWhatGoesWrong(t *testing.T) {
 		{"so is that of the day", credits(`{}`, "RateLimit-Remaining", "5", "X-RateLimit-Remaining-Daily", "0"), "rate limit", Warn, "5 requests left in this minute, 0 today", "call again"},
 		{"the rate limit is not told", credits(`{"credits":500}`), "rate limit", Skipped, "", ""},
 
+		{"only the limit is told", credits(`{}`, "RateLimit-Limit", "600"), "rate limit", OK, "at most 600 requests left in this minute", ""},
+		{"the limit is not told", credits(`{}`, "RateLimit-Remaining", "5"), "rate limit", OK, "5 requests left in this minute", ""},
+		{"nobody tells the balance", both(tools(0), credits(`{}`)), "credits", Skipped, "LeadMagic has not said what is left", ""},
+		{"the balance as part of a result", both(credits(`{}`), failing("tools/call", &mcp.CallToolResult{StructuredContent: map[string]any{"credits": 300}, Content: []mcp.Content{&mcp.TextContent{Text: `{"credits":1}`}}}, nil)), "credits", OK, "300 left", ""},
+
+		{"only the REST API is to be used", upstream("rest"), "hosted server", Skipped, "not asked: --upstream is rest", ""},
+		{"as the setting says", upstream("rest"), "upstream", OK, "the REST API, as --upstream says", ""},
+		{"the hosted server's address does not matter then", upstream("rest"), "mcp-url", Skipped, "not used: --upstream is rest", ""},
+		{"only the hosted server is to be used", upstream("mcp"), "rest api", Skipped, "not asked: --upstream is mcp", ""},
+		{"it does not tell limits", upstream("mcp"), "rate limit", Skipped, "LeadMagic has not said", ""},
+		{"the REST API fails, which calls can do without", noBalance, "rest api", Warn, "LeadMagic failed", ""},
+		{"the REST API fails, which carries the calls", both(upstream("rest"), noBalance), "rest api", Fail, "LeadMagic failed", ""},
+		{"both fail", both(refused(down), noBalance), "rest api", Fail, "LeadMagic failed", ""},
+		{"no credits are left, but the REST API takes the key", refused(problem.New(problem.NoCredits, problem.Refused, "no credits", "")), "rest api", OK, "takes the key", ""},
+		{"an address on this machine", func(r *Route) { r.MCP, _ = url.Parse("http://127.0.0.1:9/mcp") }, "mcp-url", OK, "http://127.0.0.1:9/mcp, which is on this machine and not LeadMagic itself", ""},
+		{"many addresses", func(*Route) {}, "mcp name", OK, "mcp.leadmagic.io is 192.0.2.1, 192.0.2.2 and more (", ""},
+		{"an answer that breaks off", both(refused(down), func(r *Route) {
+			r.Dial = dialled(func(req *http.Request) (*http.Response, error) {
+				res := answer(req, 200, "")
+				res.Body = io.NopCloser(iotest.ErrReader(errors.New("broken")))
+				return res, nil
+			})
+		}), "mcp health", Fail, "broke before the answer was complete", ""},
+
+		{"tools that cannot be listed", failing("tools/list", nil, errors.New("no list")), "list", Fail, "no list", ""},
+		{"none is called then", failing("tools/list", nil, errors.New("no list")), "free call", Skipped, "the tools could not be listed", ""},
+		{"a free call that fails", failing("tools/call", nil, errors.New("no call")), "free call", Fail, "no call", ""},
+		{"a free call that is refused", failing("tools/call", told, nil), "free call", Fail, "first", "do this more"},
+		{"there are no tools without a session", refused(down), "list", Skipped, "LeadMagic opens no session", ""},
 		{"as many tools as Windsurf takes", tools(100), "list", OK, "100 tools", ""},
 		{"more tools than Windsurf takes", tools(101), "list", Warn, "101 tools; Windsurf takes 100 at most", "LEADMAGIC_TOOLS"},
 		{"no tools", tools(0), "list", Fail, "there are no tools", "--read-only"},
@@ -139,6 +213,15 @@ func TestWhatGoesWrong(t *testing.T) {
 			whole := r.Open
 			r.Open = func(ctx context.Context, _ string) (*Session, error) { return whole(ctx, withSessions) }
 		}, "discover", OK, "not offered", ""},
+		{"only the mode with sessions works", func(r *Route) {
+			whole := r.Open
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				if protocol == newest {
+					return nil, down
+				}
+				return whole(ctx, protocol)
+			}
+		}, "discover", Warn, "LeadMagic failed", ""},
 		{"only the stateless mode", func(r *Route) {
 			whole := r.Open
 			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
@@ -222,12 +305,46 @@ func TestDescribe(t *testing.T) {
 		{"a problem", rejected, "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
 		{"one that an agent is told of", toldProblem(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
 		{"what LeadMagic tells an agent", toldProblem("it broke\nsomewhere"), "it broke\nsomewhere", ""},
+		{"one that LeadMagic has a number for", &problem.Problem{Code: problem.Failed, What: "it broke", RequestID: "r-1"}, "it broke (request r-1)", "try again later; if it stays, give LeadMagic's support the request id"},
 		{"an answer that was waited for too long", problem.FromError(context.DeadlineExceeded, true), "it took longer than 9s", "try again later"},
 	} {
 		if what, next := describe(tt.err); what != tt.what || next != tt.next {
 			t.Errorf("%s: got %q, hint %q; want %q, hint %q", tt.name, what, next, tt.what, tt.next)
 		}
 	}
+}
+
+func TestWithoutAKeyNothingIsOpened(t *testing.T) {
+	d := newDoctor(t)
+	r := d.route(t)
+	r.Open = func(context.Context, string) (*Session, error) {
+		t.Error("a session is opened")
+		return nil, errors.New("no key")
+	}
+	r.Balance = func(context.Context) (rest.Usage, error) {
+		t.Error("the balance is asked for")
+		return rest.Usage{}, errors.New("no key")
+	}
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "mcp health", OK, "/health answers 200", "")
+	for _, stage := range []string{"acceptance", "session", "tools"} {
+		expect(t, checks, stage, Skipped, "there is no key to go with", "")
+	}
+}
+
+func TestAConnectionThatIsNotMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		d.route(t)
+		unreachable(d)
+		d.Route.Dial = func() http.RoundTripper {
+			return transport(func(req *http.Request) (*http.Response, error) {
+				httptrace.ContextClientTrace(req.Context()).ConnectStart("tcp", "192.0.2.1:443")
+				return nil, block(req.Context())
+			})
+		}
+		expect(t, d.Examine(t.Context()).Checks, "mcp connection", Fail, "no connection to mcp.leadmagic.io in time", "firewall")
+	})
 }
 
 func TestACallThatIsNotAnswered(t *testing.T) {
