@@ -193,10 +193,10 @@ func (d *Doctor) open(ctx context.Context, protocol string) *sessionCheck {
 		c.tools = append(c.tools, tool)
 	}
 	c.unmatched = c.Unmatched()
-	c.free = problem.BalanceToolIn(func(name string) bool {
-		return slices.ContainsFunc(c.tools, func(t *mcp.Tool) bool { return t.Name == name })
-	})
-	if c.free != "" {
+	// The name of the tool that tells the balance, which is free, has changed over time.
+	free := []string{problem.BalanceTool, problem.OlderBalanceTool}
+	if i := slices.IndexFunc(c.tools, func(t *mcp.Tool) bool { return slices.Contains(free, t.Name) }); i >= 0 {
+		c.free = c.tools[i].Name
 		start = time.Now()
 		result, err := c.CallTool(ctx, &mcp.CallToolParams{Name: c.free, Arguments: map[string]any{}})
 		c.freeTook = time.Since(start)
