@@ -305,14 +305,15 @@ func TestWhatClaudeCodeKeepsForOneFolder(t *testing.T) {
 	expect(t, d.Examine(t.Context()).Checks, "claude-code entry", Skipped, "there is none for leadmagic", "install claude-code")
 
 	d.write(t, ".claude.json", `{"mcpServers":`)
-	faults := 0
+	faults, notThere := 0, false
 	for _, c := range d.Examine(t.Context()).Checks {
 		if c.Editor == "claude-code" && c.Status == Fail {
 			faults++
 		}
+		notThere = notThere || strings.Contains(c.Detail, "there is none")
 	}
-	if faults != 1 {
-		t.Errorf("a broken file is named %d times, want once", faults)
+	if faults != 1 || notThere {
+		t.Errorf("a broken file is named %d times, want once, and nothing said to be missing: %v", faults, notThere)
 	}
 }
 
@@ -368,6 +369,19 @@ func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
 	report := d.Examine(t.Context())
 	expect(t, report.Checks, "zed entry", Fail, "there is none for leadmagic", "install zed")
 	expect(t, report.Checks, "keys in files", OK, "none in those of Zed", "")
+}
+
+func TestTheSandboxHasAKeyThatNoEditorHas(t *testing.T) {
+	d := newDoctor(t, key)
+	d.Sandbox = true
+	d.installed(t)
+	d.write(t, ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\n")
+	expect(t, d.Examine(t.Context()).Checks, "codex key", Skipped, "there is no key that could arrive", "")
+}
+
+func TestAMachineWithoutEditors(t *testing.T) {
+	d := newDoctor(t, key)
+	expect(t, d.Examine(t.Context()).Checks, "editors", Skipped, "none was found on this machine", "leadmagic-mcp-proxy install lists those")
 }
 
 func TestVariablesHaveOneNameInAnyCaseOnWindows(t *testing.T) {

@@ -336,7 +336,11 @@ func TestEntriesThatNameManyFiles(t *testing.T) {
 		entries = append(entries, fmt.Sprintf(`"a%d":{"type":"local","command":["{file:./decoy}"]}`, i))
 	}
 	d.write(t, "./opencode.json", `{"mcp":{`+strings.Join(entries, ",")+`,"z":{"type":"local","command":["{file:./hidden}"]}}}`)
-	expect(t, d.examineEditors(t, "opencode"), "opencode project files", Warn, "name more than 200 files, and not all of them were read", "")
+	checks := d.examineEditors(t, "opencode")
+	expect(t, checks, "opencode project files", Warn, "name more than 200 files, and not all of them were read", "")
+	if n := len(slices.DeleteFunc(checks, func(c Check) bool { return !strings.HasSuffix(c.Name, "files") })); n != 1 {
+		t.Errorf("it is said %d times, want once", n)
+	}
 }
 
 func TestANameThatIsMadeForATerminal(t *testing.T) {

@@ -237,9 +237,8 @@ func creditsIn(result *mcp.CallToolResult) json.Number {
 	var structured, text struct {
 		Credits json.Number `json:"credits"`
 	}
-	if raw, err := json.Marshal(result.StructuredContent); err == nil {
-		_ = json.Unmarshal(raw, &structured)
-	}
+	raw, _ := json.Marshal(result.StructuredContent)
+	_ = json.Unmarshal(raw, &structured) // what has no balance leaves it empty
 	_ = json.Unmarshal([]byte(texts(result)), &text)
 	return cmp.Or(structured.Credits, text.Credits)
 }

@@ -3,10 +3,13 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -21,6 +24,7 @@ import (
 func TestWhenAllWorks(t *testing.T) {
 	d := newDoctor(t, key)
 	d.route(t)
+	d.installed(t)
 	report := d.Examine(t.Context())
 	expect(t, report.Checks, "mcp-url", OK, "https://mcp.leadmagic.io/mcp", "")
 	expect(t, report.Checks, "api health", OK, "/health answers 200", "")
@@ -33,6 +37,21 @@ func TestWhenAllWorks(t *testing.T) {
 	expect(t, report.Checks, "discover", OK, "2026-07-28 in ", "")
 	expect(t, report.Checks, "free call", OK, "check_credits answers in ", "")
 	expect(t, report.Checks, "list", OK, "3 tools", "")
+	var got []string
+	for _, c := range report.Checks {
+		got = append(got, fmt.Sprintf("%s %s: %s", c.Stage, c.Name, c.Status))
+	}
+	want := []string{
+		"environment program: ok", "environment settings: ok", "key source: ok", "key form: ok", "origin mcp-url: ok", "origin api-url: ok", "origin http-proxy: ok",
+		"network mcp name: ok", "network mcp connection: ok", "network mcp tls: ok", "network mcp health: ok",
+		"network api name: ok", "network api connection: ok", "network api tls: ok", "network api health: ok", "network clock: skipped",
+		"acceptance hosted server: ok", "acceptance rest api: ok", "acceptance credits: ok", "acceptance rate limit: ok",
+		"session upstream: ok", "session initialize: ok", "session discover: ok", "session free call: ok", "tools list: ok",
+		"editors editors: skipped", "files keys in files: skipped",
+	}
+	if !slices.Equal(got, want) || !report.Healthy {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func TestWhatGoesWrong(t *testing.T) {
@@ -256,6 +275,16 @@ func block(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+func TestWhatIsWaitedForIsSaid(t *testing.T) {
+	d := newDoctor(t, key)
+	var said []string
+	d.Progress = func(what string) { said = append(said, what) }
+	d.Examine(t.Context())
+	if want := []string{"looking for the key …", "looking at LeadMagic and at the editors …"}; !slices.Equal(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
 func TestNothingIsWaitedForLongerThanTenSeconds(t *testing.T) {
 	silent := func(r *Route) {
 		r.Dial = dialled(func(req *http.Request) (*http.Response, error) { return nil, block(req.Context()) })
@@ -306,6 +335,12 @@ func TestDescribe(t *testing.T) {
 		{"one that an agent is told of", toldProblem(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
 		{"what LeadMagic tells an agent", toldProblem("it broke\nsomewhere"), "it broke\nsomewhere", ""},
 		{"one that LeadMagic has a number for", &problem.Problem{Code: problem.Failed, What: "it broke", RequestID: "r-1"}, "it broke (request r-1)", "try again later; if it stays, give LeadMagic's support the request id"},
+		{"a host that is not reached", problem.FromError(errors.New("no route"), false), "LeadMagic is not reachable: no connection could be made", "check the network, and whether a firewall or a company proxy is in the way"},
+		{"one with its own words of what to do", problem.New(problem.Unreachable, problem.NotSent, "it is not there", "go there"), "it is not there", "go there"},
+		{"one for which doctor is the usual advice", problem.New(problem.Unreachable, problem.NotSent, "it is not there", "look; leadmagic-mcp-proxy doctor finds the cause"), "it is not there", "look"},
+		{"no answer in time", context.DeadlineExceeded, "it took longer than 9s", "try again later"},
+		{"no connection in time", problem.FromError(context.DeadlineExceeded, false), "it took longer than 9s", "try again later"},
+		{"an answer that came late", &problem.Problem{Code: problem.KeyRejected, What: "no", Next: "another", Cause: context.DeadlineExceeded}, "no", "another"},
 		{"an answer that was waited for too long", problem.FromError(context.DeadlineExceeded, true), "it took longer than 9s", "try again later"},
 	} {
 		if what, next := describe(tt.err); what != tt.what || next != tt.next {
