@@ -60,11 +60,11 @@ type Options struct {
 // A session is the state of one Run.
 type session struct {
 	Options
-	version atomic.Value // string: the protocol version that was agreed on
+	batches atomic.Bool // are in the protocol version that was agreed on
 	pending pending
 	slots   slots
 
-	requests      context.Context // ended with the session
+	requests      context.Context // ended with the session, and then nothing is added to work and sending
 	endRequests   context.CancelCauseFunc
 	notifications context.Context // ended later, when those on their way had time to arrive
 	endNotify     context.CancelFunc
@@ -73,17 +73,15 @@ type session struct {
 	// notification is sent.
 	initialize, notification <-chan struct{}
 
-	mu      sync.Mutex // guards ended, after which nothing is added to work and sending
-	ended   bool
+	mu      sync.Mutex // keeps requests from ending while something is added
 	work    sync.WaitGroup
 	jobs    chan func()    // to a worker that waits; nil, or the end of the session, ends it
 	sending sync.WaitGroup // the notifications among work
 
-	idle    *time.Timer
-	writing chan struct{}   // holds a token while a line is written
-	silent  atomic.Bool     // nothing more is written
-	broken  context.Context // ended when the editor cannot be written to, which its cause then says
-	endOut  context.CancelCauseFunc
+	idle      *time.Timer
+	writing   chan struct{}   // holds a token while a line is written
+	output    context.Context // ended when nothing more is written, because the editor cannot be written to or the session is over
+	endOutput context.CancelCauseFunc
 }
 
 // Run carries messages until the editor closes its side, cannot be written to, or ctx ends. Only the second is an error.
@@ -110,7 +108,7 @@ func Run(ctx context.Context, o Options) error {
 	defer s.idle.Stop()
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	s.notifications, s.endNotify = context.WithCancel(context.Background())
-	s.broken, s.endOut = context.WithCancelCause(context.Background())
+	s.output, s.endOutput = context.WithCancelCause(context.Background())
 	s.Upstream.Start(func(m *jsonrpc.Message) { s.write(m.Raw) })
 
 	end := make(chan error, 1)
@@ -121,16 +119,19 @@ func Run(ctx context.Context, o Options) error {
 		o.Log.Debug("the editor closed its side", "reason", err)
 		drain, stop := context.WithTimeout(ctx, drainFor)
 		defer stop()
-		defer context.AfterFunc(s.broken, stop)()
-		if jsonrpc.WaitFor(drain, &s.pending.open); ctx.Err() == nil && s.broken.Err() == nil {
+		defer context.AfterFunc(s.output, stop)()
+		if jsonrpc.WaitFor(drain, &s.pending.open); ctx.Err() == nil && s.output.Err() == nil {
 			limit = endFor
 		}
-	case <-s.broken.Done():
+	case <-s.output.Done():
 	case <-ctx.Done():
 		o.Log.Debug("ended by a signal")
 	}
 	s.close(limit)
-	return context.Cause(s.broken)
+	if err := context.Cause(s.output); !errors.Is(err, problem.ErrSessionEnded) {
+		return err
+	}
+	return nil
 }
 
 // close ends the session in no more time than limit: pending requests get responses, notifications on their way have
@@ -139,15 +140,14 @@ func (s *session) close(limit time.Duration) {
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
 	s.mu.Lock()
-	s.ended = true
+	s.endRequests(problem.ErrSessionEnded)
 	close(s.jobs)
 	s.mu.Unlock()
-	s.endRequests(problem.ErrSessionEnded)
 	jsonrpc.WaitHalf(ctx, &s.sending)
 	s.endNotify()
 	s.Upstream.Close(ctx)
 	jsonrpc.WaitFor(ctx, &s.work)
-	s.silent.Store(true)
+	s.endOutput(problem.ErrSessionEnded)
 	select { // a line that is being written is let out, if the editor reads it
 	case s.writing <- struct{}{}:
 		<-s.writing
@@ -160,7 +160,7 @@ func (s *session) close(limit time.Duration) {
 func (s *session) start(work func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.requests.Err() != nil {
 		return
 	}
 	s.work.Add(1)
@@ -183,7 +183,7 @@ func (s *session) workOn(work func()) {
 func (s *session) endIdleWorkers() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.ended {
+	for s.requests.Err() == nil {
 		select {
 		case s.jobs <- nil:
 		default:
@@ -204,7 +204,7 @@ func (s *session) read() error {
 		line = jsonrpc.TrimBlanks(line)
 		switch {
 		case len(line) == 0:
-		case line[0] == '[' && s.version.Load() == batchVersion && jsonrpc.Valid(line):
+		case line[0] == '[' && s.batches.Load() && jsonrpc.Valid(line):
 			s.takeBatch(line)
 		default:
 			s.take(line, nil)
@@ -329,7 +329,7 @@ func wait(ctx context.Context, c <-chan struct{}, limit time.Duration) bool {
 func (s *session) send(m *jsonrpc.Message, initialize, notification <-chan struct{}) (sent <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.requests.Err() != nil {
 		return noWait
 	}
 	s.sending.Add(1)
@@ -384,7 +384,7 @@ func (s *session) finish(r *request, response *jsonrpc.Message) {
 		}
 		if r.Method == "initialize" && response.Result != nil {
 			version, _ := jsonrpc.Unquote(jsonrpc.Get(response.Result, "protocolVersion"))
-			s.version.Store(version)
+			s.batches.Store(version == batchVersion)
 		}
 		s.Editor.answered(r.Message, response)
 	}
@@ -426,12 +426,12 @@ func (s *session) write(line []byte) {
 	line = append(line, '\n')
 	s.writing <- struct{}{}
 	defer func() { <-s.writing }()
-	if s.silent.Load() {
+	if s.output.Err() != nil {
 		return
 	}
 	s.idle.Reset(idleFor)
 	if _, err := s.Out.Write(line); err != nil {
-		s.endOut(fmt.Errorf("writing to the editor: %w", err))
+		s.endOutput(fmt.Errorf("writing to the editor: %w", err))
 	}
 }
 
