@@ -67,8 +67,11 @@ func TestTheOneToolIsFreeToCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Tools) != 1 || list.Tools[0].Name != problem.StatusTool || !list.Tools[0].Annotations.ReadOnlyHint {
-		t.Errorf("got %+v, want leadmagic_status alone, read-only", list.Tools)
+	if len(list.Tools) != 1 || list.Tools[0].Name != problem.StatusTool {
+		t.Errorf("got %+v, want leadmagic_status alone", list.Tools)
+	}
+	if a := list.Tools[0].Annotations; !a.ReadOnlyHint || !a.IdempotentHint || *a.DestructiveHint || *a.OpenWorldHint {
+		t.Errorf("got %+v, want a tool that changes nothing and calls nobody", a)
 	}
 	if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: "leadmagic://docs"}); err != nil {
 		t.Errorf("a subscription that the real session will have: %v", err)
@@ -81,7 +84,7 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 		state    explain.State
 		usable   bool
 		want     []string
-		unwanted string
+		unwanted []string
 	}{
 		"a problem, with its fix and all that helps to find it": {
 			state: explain.State{
@@ -95,20 +98,20 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 		"a session that has gone over": {
 			state: explain.State{Recovered: true, Editor: "Z\x1b[31med\u202e"}, usable: true,
 			want:     []string{"LeadMagic can be used", "fix: if the tools of LeadMagic are not listed, restart leadmagic in Zed"},
-			unwanted: "problem",
+			unwanted: []string{"problem"},
 		},
 		"a session that has gone over, in an editor without a name": {
 			state: explain.State{Recovered: true}, usable: true,
 			want:     []string{"LeadMagic can be used", "restart leadmagic in the editor"},
-			unwanted: "problem",
+			unwanted: []string{"problem"},
 		},
 		"a session like any other": {
-			state: explain.State{}, usable: true, want: []string{"LeadMagic can be used"}, unwanted: "fix",
+			state: explain.State{}, usable: true, want: []string{"LeadMagic can be used"}, unwanted: []string{"fix", "last attempt"},
 		},
 		"words that start an OAuth sign-in in some editors": {
 			state:    explain.State{Problem: problem.New(problem.KeyRejected, problem.Refused, "HTTP 401 Unauthorized", "x")},
 			want:     []string{"problem: a refusal not accepted"},
-			unwanted: "401",
+			unwanted: []string{"401"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,8 +126,10 @@ func TestStatusSaysHowTheSessionIs(t *testing.T) {
 					t.Errorf("got\n%s\nwant it to have %q", text, want)
 				}
 			}
-			if test.unwanted != "" && strings.Contains(text, test.unwanted) {
-				t.Errorf("got\n%s\nwant no %q", text, test.unwanted)
+			for _, unwanted := range test.unwanted {
+				if strings.Contains(text, unwanted) {
+					t.Errorf("got\n%s\nwant no %q", text, unwanted)
+				}
 			}
 			raw, _ := json.Marshal(result.StructuredContent)
 			var report struct{ Usable bool }

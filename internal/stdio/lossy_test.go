@@ -49,12 +49,33 @@ func TestNobodyWaitsForALossyWriter(t *testing.T) {
 	})
 }
 
+// What is dropped is said where it is missing.
+func TestALossIsSaidBeforeTheNextLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &stuck{open: make(chan struct{})}
+		l := NewLossy(out)
+		half := strings.Repeat("x", maxQueued/2) + "\n"
+		for _, line := range []string{half, half, half} { // of which the second and the third are too much
+			_, _ = l.Write([]byte(line))
+			synctest.Wait() // the first is on its way
+		}
+		_, _ = l.Write([]byte("fits\n"))
+		close(out.open)
+		l.Flush(time.Hour)
+		want := half + "leadmagic-mcp-proxy: 2 lines were dropped here, since nobody was reading them\nfits\n"
+		if got := out.got.String(); got != want {
+			t.Errorf("got …%q", got[max(0, len(got)-120):])
+		}
+	})
+}
+
 func TestALongLineIsTakenWhereNothingElseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stuck{open: make(chan struct{})}
 		l := NewLossy(out)
 		long := bytes.Repeat([]byte("x"), 2*maxQueued)
 		_, _ = l.Write(long)
+		synctest.Wait() // nothing is left in the queue
 		copy(long, "not read any more after Write has returned")
 		_, _ = l.Write([]byte("short"))
 		close(out.open)

@@ -28,7 +28,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		if n > 0 || !errors.Is(err, syscall.EAGAIN) {
 			return n, err
 		}
-		waitUntilReadable(s.file)
+		wait(s.file, readable)
 	}
 }
 
@@ -41,7 +41,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 		if !errors.Is(err, syscall.EAGAIN) {
 			return written, err
 		}
-		waitUntilWritable(s.file)
+		wait(s.file, writable)
 	}
 }
 

@@ -4,6 +4,7 @@ package stdio
 
 import "os"
 
-// Streams always wait here.
-func waitUntilReadable(*os.File) {}
-func waitUntilWritable(*os.File) {}
+const readable, writable = 0, 0
+
+// Streams always wait by themselves here.
+func wait(*os.File, int16) {}

@@ -3,23 +3,22 @@
 package stdio
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-func waitUntilReadable(f *os.File) { wait(f, unix.POLLIN) }
-func waitUntilWritable(f *os.File) { wait(f, unix.POLLOUT) }
+const (
+	readable = unix.POLLIN
+	writable = unix.POLLOUT
+)
 
 // wait returns when f is ready, closed or broken, or without a reason: the caller tries again, and is told.
 func wait(f *os.File, events int16) {
 	fd := int(f.Fd())
 	fds := []unix.PollFd{{Fd: int32(fd), Events: events}} //nolint:gosec // a file descriptor fits
-	if _, err := unix.Poll(fds, -1); errors.Is(err, unix.EINTR) {
-		return
-	} else if err != nil || fds[0].Revents&unix.POLLNVAL != 0 {
-		// macOS does not poll devices: look again in a while.
+	if _, err := unix.Poll(fds, -1); err != nil || fds[0].Revents&unix.POLLNVAL != 0 {
+		// A signal came, or this is macOS, which does not poll devices: look again in a while.
 		_, _ = unix.Poll(nil, 10)
 	}
 }
