@@ -252,28 +252,29 @@ func (b *Budget) measure(r *reservation) {
 }
 
 // balance is how many credits are left.
-func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (problem.Credits, *problem.Problem) {
+func (b *Budget) balance(ctx context.Context, like *jsonrpc.Message) (left problem.Credits, p *problem.Problem) {
 	tool := balanceToolIn(b.next.like(like))
 	if tool == "" {
-		list := callInternal(ctx, &b.next, like, "tools/list")
+		list := b.next.callInternal(ctx, like, "tools/list")
 		if p := problemOf(list); p != nil {
-			return 0, p
+			return left, p
 		}
 		tool = balanceToolIn(readTools(list.Result))
 	}
 	if tool == "" {
-		return 0, problem.New(problem.OverBudget, problem.NotSent,
+		return left, problem.New(problem.OverBudget, problem.NotSent,
 			"what the call costs is not known, and LeadMagic lists no tool that shows the balance; the call was not sent",
 			"ask the person to start the session without --max-credits (LEADMAGIC_MAX_CREDITS), or use other tools")
 	}
-	response := readBalance(ctx, &b.next, like, tool)
+	response := b.next.readBalance(ctx, like, tool)
 	if p := problemOf(response); p != nil {
-		return 0, p
+		return left, p
 	}
-	if c, ok := statedBalance(response.Result); ok {
-		return c, nil
+	left, isStated := statedBalance(response.Result)
+	if !isStated {
+		p = problem.New(problem.Failed, problem.NotSent, "LeadMagic's answer has no balance in it", "")
 	}
-	return 0, problem.New(problem.Failed, problem.NotSent, "LeadMagic's answer has no balance in it", "")
+	return left, p
 }
 
 // balanceToolIn is the name of the balance tool, empty if it is not listed. While the session is explained it is not, and
@@ -284,9 +285,4 @@ func balanceToolIn(tools map[string]bool) string {
 		return problem.BalanceTool
 	}
 	return problem.BalanceToolIn(has)
-}
-
-// readBalance calls the free tool that shows the balance.
-func readBalance(ctx context.Context, next Upstream, like *jsonrpc.Message, tool string) *jsonrpc.Message {
-	return callInternal(ctx, next, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool)), `"arguments":{}`)
 }

@@ -199,6 +199,53 @@ func TestBudgetSendsNothingOnceASessionHasEnded(t *testing.T) {
 	}
 }
 
+func TestBudgetIsClosedWhileTheBalanceIsRead(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(*account) // what keeps the balance after the call from being read
+		reads string
+		took  time.Duration
+	}{
+		{"it has half of the time", func(a *account) { a.silent = true }, "check_credits odd check_credits", time.Second},
+		{"it could not be read before", func(a *account) { a.trouble = down }, "check_credits odd check_credits", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				up := newAccount("100")
+				var spent []SpentCall
+				b := &Budget{Next: up, Limit: 5 * problem.Credit, Spent: func(s SpentCall) { spent = append(spent, s) }}
+				b.Start(func(*jsonrpc.Message) {})
+				responded := make(chan struct{})
+				go func() {
+					defer close(responded)
+					b.Call(t.Context(), compose(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"odd"}}`))
+				}()
+				synctest.Wait()
+				up.becomes(tt.spoil)
+				up.pays("odd", `{"content":[]}`, "99")
+				<-responded
+				start := time.Now()
+				ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+				defer stop()
+				b.Close(ctx)
+				if took := time.Since(start); took != tt.took {
+					t.Errorf("it took %v, want %v", took, tt.took)
+				}
+				wantSeen(t, up, tt.reads)
+				if len(spent) != 1 || spent[0].Basis != Unknown || spent[0].Tool != "odd" {
+					t.Errorf("reported are %+v, want an unknown cost", spent)
+				}
+				select {
+				case <-up.closed:
+				default:
+					t.Error("LeadMagic's session was not closed")
+				}
+			})
+		})
+	}
+}
+
 func TestBudgetAtASignalSendsNothingMore(t *testing.T) {
 	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		b.becomes(func(b *account) { b.silent = true })

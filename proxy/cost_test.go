@@ -75,6 +75,7 @@ func TestBudgetReadsTheBalance(t *testing.T) {
 		{"a number", `{"structuredContent":{"credits":15432.5}}`, 154325 * problem.Credit / 10, true},
 		{"a text", `{"structuredContent":{"credits":"15432.50"}}`, 154325 * problem.Credit / 10, true},
 		{"JSON in a text", `{"content":[{"type":"text","text":"{\"credits\":7}"}]}`, 7 * problem.Credit, true},
+		{"the first of two texts that have one", `{"content":[{"text":"{\"plan\":\"a\"}"},{"text":"{\"credits\":7}"},{"text":"{\"credits\":9}"}]}`, 7 * problem.Credit, true},
 		{"less than nothing", `{"structuredContent":{"credits":-2}}`, -2 * problem.Credit, true},
 		{"a header of the REST API", `{"_meta":{"` + problem.UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, 9 * problem.Credit, true},
 		{"not there", `{"structuredContent":{"balance":"plenty"}}`, 0, false},

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -125,6 +127,103 @@ func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Several calls may be under way when the first answer decides who answers them all.
+func TestFailoverKeepsWhoHasAnsweredFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &scripted{answer: silent}, &scripted{answer: says("second", version)}
+		c := &Failover{
+			Candidates: []*Candidate{
+				{Name: "first", Upstream: first},
+				{Name: "second", Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
+			},
+			Fallback: &scripted{answer: silent},
+		}
+		d := newEditor(t, c)
+		list := func(id int) *jsonrpc.Message {
+			return compose(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/list","params":{`+metaOf+`}}`, id))
+		}
+		for id := range 3 {
+			d.Write(string(list(id).Raw))
+		}
+		synctest.Wait()
+		first.deliver(says("first", version)(list(0)))
+		d.Want(`"id":0`, `"from":"first"`)
+		first.deliver(refuses(signIn)(list(1)))
+		d.Want(`"id":1`, `"from":"second"`)
+		second.answer = refuses(problem.New(problem.Failed, problem.Refused, "it failed", ""))
+		first.deliver(refuses(signIn)(list(2)))
+		d.Want(`"id":2`, "it failed")
+		first.answer = says("first", version)
+		d.Write(modern3)
+		d.Want(`"id":3`, `"from":"first"`)
+		if s := c.Status(); s.Upstream != "first" || s.Problem != nil {
+			t.Errorf("got %+v, want the first, and no problem", s)
+		}
+		d.End()
+	})
+}
+
+// What an editor says besides requests goes to whoever answers these.
+func TestFailoverPassesOnNotifications(t *testing.T) {
+	const outside, inside = `{"jsonrpc":"2.0","method":"notifications/a","params":{` + metaOf + `}}`, `{"jsonrpc":"2.0","method":"notifications/b"}`
+	tests := []struct {
+		name  string
+		lines []string // from the editor, each after the response to the one before
+		first []string // what the candidates get besides requests
+		second,
+		fallback []string
+	}{
+		{"before anything is decided, to the first", []string{outside, inside}, []string{"notifications/a", "notifications/b"}, nil, nil},
+		{"to whoever answers what has no session", []string{modern3, outside, inside}, nil, []string{"notifications/a", "notifications/b"}, nil},
+		{"of a session, to whoever has it", []string{hello, ready, inside}, nil, []string{"notifications/initialized", "notifications/b"}, nil},
+		{"without one, though there is one", []string{hello, outside}, []string{"notifications/a"}, nil, nil},
+		{"of an explained session, to the fallback server", []string{strings.Replace(hello, "editor", "refused", 1), ready, outside}, []string{"notifications/a"}, nil, []string{"notifications/initialized"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, fallback := &scripted{answer: refuses(signIn)}, &scripted{answer: says("standby", version)}
+				second := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
+					if m.EditorName() == "refused" {
+						return jsonrpc.Failed(m, noKey)
+					}
+					return says("second", version)(m)
+				}}
+				d := newEditor(t, &Failover{
+					Candidates: []*Candidate{
+						{Upstream: first},
+						{Upstream: second, Instead: func(context.Context, *problem.Problem) *problem.Problem { return nil }},
+					},
+					Fallback: fallback,
+				})
+				for _, line := range tt.lines {
+					d.Write(line)
+					if strings.Contains(line, `"id"`) {
+						d.Next()
+					}
+					synctest.Wait()
+				}
+				d.End()
+				for i, want := range [][]string{tt.first, tt.second, tt.fallback} {
+					got := slices.DeleteFunc([]*scripted{first, second, fallback}[i].methods(), func(method string) bool {
+						return !strings.HasPrefix(method, "notifications/")
+					})
+					if !slices.Equal(got, want) {
+						t.Errorf("number %d got %q, want %q", i, got, want)
+					}
+				}
+			})
+		})
+	}
+	t.Run("to nobody where there is nobody", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d := newEditor(t, &Failover{Refusal: noKey, Fallback: &scripted{answer: silent}})
+			d.Write(inside)
+			d.End()
+		})
+	})
 }
 
 // A call without a session is answered, if only with why it cannot be.

@@ -113,7 +113,7 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 
 func (f *Filter) listOnce(like *jsonrpc.Message) error {
 	for range 2 {
-		response := callInternal(f.ctx, &f.next, like, "tools/list")
+		response := f.next.callInternal(f.ctx, like, "tools/list")
 		switch p := problemOf(response); {
 		case p != nil:
 			return notSent(p, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")
@@ -127,7 +127,7 @@ func (f *Filter) listOnce(like *jsonrpc.Message) error {
 		}
 		// The session began without LeadMagic. A call that needs LeadMagic finds out whether it can be used now, and what
 		// is wrong if not; this one is free.
-		if p := problemOf(readBalance(f.ctx, &f.next, like, problem.BalanceTool)); p != nil {
+		if p := problemOf(f.next.readBalance(f.ctx, like, problem.BalanceTool)); p != nil {
 			return notSent(p, "")
 		}
 	}

@@ -59,7 +59,7 @@ func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 			[]string{"b2b_profile_to_work_email"},
 			[2]string{"find_work_email", ada},
 			[2]string{"linkedin_profile_to_work_email", `{"profile_url":"ada"}`},
-			`LeadMagic does not list the tool "linkedin_profile_to_work_email"`,
+			`LeadMagic does not list the tool "linkedin_profile_to_work_email", and --exclude-tools (LEADMAGIC_EXCLUDE_TOOLS) hides what is not listed`,
 		},
 		{
 			"--read-only leaves what is annotated so",
@@ -310,7 +310,7 @@ func TestFilterJudgesAToolThatAppearsInMidSession(t *testing.T) {
 		up := toolbox(func() string { return list }, &called)
 		a := newClient(t, era, up, &limits{ReadOnly: true})
 		a.ask("tools/list", "{}")
-		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh"`) {
+		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh", and --read-only (LEADMAGIC_READ_ONLY) hides what is not listed`) {
 			t.Errorf("a tool that is not there: %q", got.text)
 		}
 
@@ -330,6 +330,39 @@ func TestFilterJudgesAToolThatAppearsInMidSession(t *testing.T) {
 		}
 		if want := []string{"fresh"}; !slices.Equal(called, want) {
 			t.Errorf("called %q, want %q", called, want)
+		}
+	})
+}
+
+func TestFilterKeepsThePagesOfAList(t *testing.T) {
+	eachEra(t, func(t *testing.T, era string) {
+		const page2 = `{"cursor":"2"}`
+		tools := map[string]string{"": "first", "2": "second"}
+		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
+			if m.Method != "tools/list" {
+				return says("LeadMagic", "2025-11-25")(m)
+			}
+			return jsonrpc.NewResult(m, []byte(`{"tools":[{"name":"`+tools[m.Param("cursor")]+`","annotations":{"readOnlyHint":true}}]}`))
+		}}
+		a := newClient(t, era, up, &limits{ReadOnly: true})
+		lists := func() (n int) {
+			for _, method := range up.methods() {
+				if method == "tools/list" {
+					n++
+				}
+			}
+			return n
+		}
+		a.ask("tools/list", "{}")
+		a.ask("tools/list", page2)
+		for _, tool := range []string{"first", "second"} {
+			if got := a.call(tool, "{}"); got.refused || lists() != 2 {
+				t.Errorf("%s, which a page has: got %q, after %d lists", tool, got.text, lists())
+			}
+		}
+		a.ask("tools/list", "{}") // begins anew
+		if got := a.call("second", "{}"); !got.refused || lists() != 4 {
+			t.Errorf("a tool of a page that is not listed any more: got %q, after %d lists", got.text, lists())
 		}
 	})
 }
@@ -411,6 +444,26 @@ func TestFilterJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFilterPassesOnNotificationsThatCallNothing(t *testing.T) {
+	up := &scripted{}
+	f := &Filter{Next: up, Tools: []string{"find_*"}, Log: slog.New(slog.DiscardHandler)}
+	f.Start(func(*jsonrpc.Message) {})
+	defer f.Close(t.Context())
+	for _, line := range []string{
+		`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
+		`{"jsonrpc":"2.0","method":"tools/call","Method":"notifications/progress"}`,
+		`{"jsonrpc":"2.0","id":1,"result":{}}`,
+		`{"jsonrpc":"2.0","method":"notifications/progress","params":{"_meta":{},"_META":{}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`,
+	} {
+		f.Notify(t.Context(), compose(line))
+	}
+	if got, want := up.methods(), []string{"notifications/initialized", "", "notifications/roots/list_changed"}; !slices.Equal(got, want) {
+		t.Errorf("LeadMagic got %q, want %q", got, want)
+	}
 }
 
 func TestFilterAnswersHiddenToolsInABatch(t *testing.T) {

@@ -74,15 +74,10 @@ func (p *InProcess) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		return m
 	case <-ctx.Done():
 	}
-	cancel := jsonrpc.NewNotification(jsonrpc.MethodCancelled, fmt.Appendf(nil, `{"requestId":%s}`, request.ID))
-	cause, byEditor := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx))
-	if byEditor {
-		cancel = cause.Notification
-	}
 	p.mu.Lock()
-	s.queue(cancel, nil)
+	s.queue(jsonrpc.NewNotification(jsonrpc.MethodCancelled, fmt.Appendf(nil, `{"requestId":%s}`, request.ID)), nil)
 	p.mu.Unlock()
-	if byEditor {
+	if _, byEditor := errors.AsType[*jsonrpc.Cancelled](context.Cause(ctx)); byEditor {
 		late, stop := context.WithTimeout(p.ctx, lateFor)
 		defer stop()
 		select {

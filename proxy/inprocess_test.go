@@ -73,6 +73,64 @@ func TestRule16PipeAnswersWhatTheSDKCannotCarry(t *testing.T) {
 	}
 }
 
+func TestRule16PipeCarriesWhatTheSDKCanJustCarry(t *testing.T) {
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	for name, call := range map[string]string{
+		"an id of 2^53":    `{"jsonrpc":"2.0","id":9007199254740992,"method":"ping"}`,
+		"an id of -2^53":   `{"jsonrpc":"2.0","id":-9007199254740992,"method":"ping"}`,
+		"nesting of 1,000": `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"deep":` + nested(998) + `}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := pipeTo(t)
+				d.Write(hello)
+				d.Want(`"id":0`)
+				d.Write(call)
+				d.Want(`"echo":"ping"`)
+				d.End()
+			})
+		})
+	}
+}
+
+// Of two calls that have one id, the response goes to the one that waits for it.
+func TestInProcessAnswersTwoCallsOfOneID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, out io.WriteCloser) error {
+			go func() {
+				for range answer {
+					_, _ = io.WriteString(out, `{"jsonrpc":"2.0","id":1,"result":{}}`+"\n")
+				}
+			}()
+			_, err := io.Copy(io.Discard, in)
+			return err
+		}}
+		p.Start(func(*jsonrpc.Message) {})
+		responses := []chan *jsonrpc.Message{make(chan *jsonrpc.Message, 1), make(chan *jsonrpc.Message, 1), make(chan *jsonrpc.Message, 1)}
+		cancels := make([]context.CancelFunc, len(responses))
+		for i, response := range responses {
+			var ctx context.Context
+			ctx, cancels[i] = context.WithCancel(t.Context())
+			defer cancels[i]()
+			go func() { response <- p.Call(ctx, compose(ping(1))) }()
+			synctest.Wait()
+		}
+		cancels[1]()
+		if m := <-responses[1]; m.Err == nil {
+			t.Errorf("the call whose time was up got %s", m.Raw)
+		}
+		for _, i := range []int{0, 2} {
+			answer <- struct{}{}
+			if m := <-responses[i]; m.Result == nil {
+				t.Errorf("call %d got %v", i, m.Err)
+			}
+		}
+		close(answer)
+		p.Close(t.Context())
+	})
+}
+
 // A response that nobody waits for is dropped: the request may have been cancelled.
 func TestAResponseToNothingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

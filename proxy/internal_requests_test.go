@@ -99,6 +99,36 @@ func TestInternalDoesNotJudgeWithoutAList(t *testing.T) {
 	}
 }
 
+// What became of a request of our own is said of the call that needed it, of which nothing was sent.
+func TestInternalSaysOfACallThatItWasNotSent(t *testing.T) {
+	const advice = "do this"
+	tests := []struct {
+		code, want problem.Code
+		next       string // of the two advices, what is left of this one
+	}{
+		{problem.Cut, problem.Unreachable, ""},
+		{problem.TimedOut, problem.Unreachable, ""},
+		{problem.BrokenAnswer, problem.Unreachable, ""},
+		{problem.NotFound, problem.BadSetting, advice},
+		{problem.BadRequest, problem.Failed, advice},
+		{problem.KeyRejected, problem.KeyRejected, advice},
+	}
+	for _, tt := range tests {
+		p := problem.New(tt.code, problem.Unknown, "it did not work", advice)
+		got := notSent(p, "the call was not sent: ")
+		if got.Code != tt.want || got.Outcome != problem.NotSent || got.Next != tt.next || got.What != "the call was not sent: it did not work" {
+			t.Errorf("of %+v: got %+v", p, got)
+		}
+		if got := notSent(p, ""); got.Code != tt.want || got.Outcome != problem.NotSent {
+			t.Errorf("of %+v without more to say: got %+v", p, got)
+		}
+	}
+	unsent := problem.New(problem.NotFound, problem.NotSent, "it is not there", advice)
+	if got := notSent(unsent, ""); got != unsent {
+		t.Errorf("of what was not sent itself: got %+v", got)
+	}
+}
+
 func TestInternalAsksInTheEraOfTheCall(t *testing.T) {
 	var questions []*jsonrpc.Message
 	up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {

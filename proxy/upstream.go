@@ -40,42 +40,8 @@ var (
 	errNotNeeded  = errors.New("the request that needed it was cancelled")
 )
 
-// callInternal sends a request of our own, in the protocol mode of the editor's request like, and returns the response.
-// LeadMagic cannot tell it from one of the editor's. params are the members of its params, as JSON.
-func callInternal(ctx context.Context, next Upstream, like *jsonrpc.Message, method string, params ...string) *jsonrpc.Message {
-	if like.Stateless() {
-		meta := jsonrpc.Edit(like.Meta, func(m jsonrpc.Member) []byte {
-			if string(m.Name) == "progressToken" {
-				return nil // it is for one request only
-			}
-			return m.Value
-		})
-		params = append(params, `"_meta":`+string(meta))
-	}
-	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, []byte("{"+strings.Join(params, ",")+"}"))
-	if ctx.Err() != nil {
-		return jsonrpc.Failed(request, problem.NeverSent(ctx))
-	}
-	// A cancellation of the editor's ends this request too, but names another.
-	parent := ctx
-	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
-	defer context.AfterFunc(parent, func() {
-		cause := context.Cause(parent)
-		if _, cancelled := errors.AsType[*jsonrpc.Cancelled](cause); cancelled {
-			cause = errNotNeeded
-		}
-		end(cause)
-	})()
-	ctx, cancel := context.WithTimeoutCause(ctx, internalFor, errNoResponse)
-	defer cancel()
-	response := next.Call(ctx, request)
-	if errors.Is(context.Cause(ctx), errNoResponse) && response.Err != nil {
-		return jsonrpc.Failed(request, problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))
-	}
-	return response
-}
-
-// toolLists is an Upstream that keeps what the lists of tools say which come from another, until they change.
+// toolLists is an Upstream that keeps what the lists of tools say which come from another, until they change, and sends
+// that one requests of our own.
 type toolLists struct {
 	Upstream
 
@@ -138,6 +104,46 @@ func (l *toolLists) like(request *jsonrpc.Message) map[string]bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.listed[request.Stateless()]
+}
+
+// callInternal sends a request of our own, in the protocol mode of the editor's request like, and returns the response.
+// LeadMagic cannot tell it from one of the editor's. params are the members of its params, as JSON.
+func (l *toolLists) callInternal(ctx context.Context, like *jsonrpc.Message, method string, params ...string) *jsonrpc.Message {
+	if like.Stateless() {
+		meta := jsonrpc.Edit(like.Meta, func(m jsonrpc.Member) []byte {
+			if string(m.Name) == "progressToken" {
+				return nil // it is for one request only
+			}
+			return m.Value
+		})
+		params = append(params, `"_meta":`+string(meta))
+	}
+	request := jsonrpc.NewRequest(jsonrpc.Quote("leadmagic-mcp-proxy "+rand.Text()), method, []byte("{"+strings.Join(params, ",")+"}"))
+	if ctx.Err() != nil {
+		return jsonrpc.Failed(request, problem.NeverSent(ctx))
+	}
+	// A cancellation of the editor's ends this request too, but names another.
+	parent := ctx
+	ctx, end := context.WithCancelCause(context.WithoutCancel(parent))
+	defer context.AfterFunc(parent, func() {
+		cause := context.Cause(parent)
+		if _, cancelled := errors.AsType[*jsonrpc.Cancelled](cause); cancelled {
+			cause = errNotNeeded
+		}
+		end(cause)
+	})()
+	ctx, cancel := context.WithTimeoutCause(ctx, internalFor, errNoResponse)
+	defer cancel()
+	response := l.Call(ctx, request)
+	if errors.Is(context.Cause(ctx), errNoResponse) && response.Err != nil {
+		return jsonrpc.Failed(request, problem.New(problem.Failed, problem.NotSent, "LeadMagic has not answered in time", ""))
+	}
+	return response
+}
+
+// readBalance calls the free tool that shows the balance.
+func (l *toolLists) readBalance(ctx context.Context, like *jsonrpc.Message, tool string) *jsonrpc.Message {
+	return l.callInternal(ctx, like, "tools/call", `"name":`+string(jsonrpc.Quote(tool)), `"arguments":{}`)
 }
 
 // readTools is the tools in the result of a tools/list, and whether each is read-only. The status tool is listed only
