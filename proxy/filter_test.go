@@ -101,9 +101,9 @@ func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
+				s := startSandbox(t, faults.Options{})
 				for _, first := range []string{"tools/list", "tools/call"} {
 					t.Run(first+" comes first", func(t *testing.T) {
-						s := startSandbox(t, faults.Options{})
 						guard := limits{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
 						a := newClient(t, w.era, upstreamTo(t, w, s), &guard)
 						list := func() {

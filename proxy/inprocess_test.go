@@ -196,7 +196,7 @@ func TestInProcessTellsASessionOnce(t *testing.T) {
 
 // A session that ends at any moment leaves no call without an answer.
 func TestRule16PipeThatEndsAnswersEveryCall(t *testing.T) {
-	const calls = 20_000
+	const calls = 4_000
 	var answered sync.WaitGroup
 	answered.Add(calls)
 	p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
