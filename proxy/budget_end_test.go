@@ -232,10 +232,10 @@ func TestBudgetIsClosedWhileTheBalanceIsRead(t *testing.T) {
 				if took := time.Since(start); took != tt.took {
 					t.Errorf("it took %v, want %v", took, tt.took)
 				}
-				wantSeen(t, up, tt.reads)
 				if len(spent) != 1 || spent[0].Basis != Unknown || spent[0].Tool != "odd" {
 					t.Errorf("reported are %+v, want an unknown cost", spent)
 				}
+				wantSeen(t, up, tt.reads)
 				select {
 				case <-up.closed:
 				default:

@@ -184,7 +184,7 @@ func TestFailoverExplainsACallThatWasNotSent(t *testing.T) {
 				d.Write(hello)
 				d.Want(`"id":0`, `"from":"standby"`)
 				d.Write(find1)
-				line := <-d.Lines()
+				line := d.Next()
 				wantParts(t, line, `"id":1`, opening.What, `"isError":true`)
 				if opening.Code == problem.NotFound {
 					wantParts(t, line, "a person has to", "check the address")

@@ -46,9 +46,7 @@ func NewEditor(t testing.TB, run func(in io.Reader, out io.Writer) error) *Edito
 // Write writes a line.
 func (e *Editor) Write(line string) {
 	e.t.Helper()
-	if _, err := io.WriteString(e.in, line+"\n"); err != nil {
-		e.t.Fatal(err)
-	}
+	e.WriteRaw(line + "\n")
 }
 
 // WriteRaw writes bytes as they are.
