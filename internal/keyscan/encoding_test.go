@@ -47,6 +47,7 @@ func TestKeysAreFoundInEveryEncoding(t *testing.T) {
 				"appended to little":       {"A\n" + wide(line, order, width), []string{at(2, after)}},
 				"appended, with a mark":    {"A=1\n" + wide(mark+line+"\n", order, width), []string{at(2, after)}},
 				"followed by other text":   {wide(mark+"A=1\n", order, width) + line + "\n", []string{at(2, after)}},
+				"with one byte behind it":  {wide(line, order, width) + "\n", []string{at(1, after)}},
 				"both":                     {line + "\n" + wide(line+"\n", order, width), []string{at(1, after), at(2, after)}},
 				"a comment that allows it": {wide(line+" # leadmagic-mcp-proxy: allow\n"+line, order, width), []string{at(2, after)}},
 			} {

@@ -60,7 +60,7 @@ func TestWhatOnlyNamesAKeyIsNone(t *testing.T) {
 		`LEADMAGIC_API_KEY=abc123`, `LEADMAGIC_API_KEY=12345678`, `LEADMAGIC_API_KEY=n/a`, `LEADMAGIC_API_KEY=-`, `LEADMAGIC_API_KEY=undefined`, `LEADMAGIC_API_KEY=foobar`, `LEADMAGIC_API_KEY=my-k8s-secret`,
 		`LEADMAGIC_API_KEY="set in the dashboard"`, `LEADMAGIC_API_KEY=insert-key-here`, `LEADMAGIC_API_KEY=xxxxxxxx`, `LEADMAGIC_API_KEY=********`, `LEADMAGIC_API_KEY=...`, `LEADMAGIC_API_KEY=leadmagic_api_key_production`,
 		`LEADMAGIC_API_KEY=lm_dummy`, `LEADMAGIC_API_KEY=lm_test_key`, `LEADMAGIC_API_KEY="lm_test_key_for_ci"`, `LEADMAGIC_API_KEY=lm_...`, `LEADMAGIC_API_KEY=lm_xxxx`, `LEADMAGIC_API_KEY=lm_`, `LEADMAGIC_API_KEY=lm_fake_key_000000`, `LEADMAGIC_API_KEY=lm_0000000000000000`, `LEADMAGIC_API_KEY=aaaaaaaaaaaaaaaaaaaaaaaaaaaa`,
-		`LEADMAGIC_API_KEY=theApiKey`, `LEADMAGIC_API_KEY=aBcDeFgH`, "  LEADMAGIC_API_KEY:\n  8f3a77\n", "aLEADMAGIC_API_KEY=8f3a77",
+		`LEADMAGIC_API_KEY=theApiKey`, `LEADMAGIC_API_KEY=aBcDeFghijkl`, `LEADMAGIC_API_KEY=aBcDeFgH`, "  LEADMAGIC_API_KEY:\n  8f3a77\n", "aLEADMAGIC_API_KEY=8f3a77",
 		`LEADMAGIC_API_KEY="lm_<your key>"`, `LEADMAGIC_API_KEY="lm_{k3y5x}"`, `LEADMAGIC_API_KEY=lm_replace_me_please`,
 	} {
 		for _, degree := range []suspicion{inEditor, inConfig, inCode} {
@@ -109,6 +109,7 @@ func TestAKeyBesideAReferenceIsFound(t *testing.T) {
 		`LEADMAGIC_API_KEY=550e8400-e29b-41d4-a716-446655440000`:            "550e8400-e29b-41d4-a716-446655440000",
 		`LEADMAGIC_API_KEY=qwertzuiopasdfghjklyxcvb`:                        "qwertzuiopasdfghjklyxcvb",
 		`LEADMAGIC_API_KEY=aBcDeFgHi`:                                       "aBcDeFgHi",
+		`LEADMAGIC_API_KEY=aBcDeFgHijkl`:                                    "aBcDeFgHijkl",
 		`LEADMAGIC_API_KEY=aBcDeFgHiJkLmNop`:                                "aBcDeFgHiJkLmNop",
 		`LEADMAGIC_API_KEY=test-8f3a77c0de`:                                 "test-8f3a77c0de",
 		`LEADMAGIC_API_KEY=lm_abc`:                                          "lm_abc",

@@ -364,6 +364,24 @@ func TestAGitThatDoesNotEnd(t *testing.T) {
 		}
 		cancel()
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := newGit(s.Environ, nil).run(ctx, findRepository(s.Folder), s.Folder, nil, "", "version")
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "git did not answer: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAGitThatCannotBeStarted(t *testing.T) {
+	s, _ := machine(t)
+	put(t, filepath.Join(s.Folder, ".mcp.json"), leak)
+	runGit(t, gitFor(t), s.Folder, "init", "-q")
+	bin := t.TempDir()
+	put(t, filepath.Join(bin, "git"), "") // no program
+	rep, err := s.with([]string{"PATH=" + bin}).Scan(t.Context(), Targets{Paths: []string{"."}})
+	if err != nil || len(rep.Findings) != 1 || rep.Findings[0].Git != Unknown || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0], "since starting git: ") {
+		t.Errorf("got %+v (%v)", rep, err)
+	}
 }
 
 // Without git, nothing is known of a repository; outside of one, nothing is missed.
