@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -108,22 +107,18 @@ func (w *redactingWriter) Fd() uintptr {
 // A span is a part of a text.
 type span struct{ start, end int }
 
-// each is where a mark stands in text.
-func each(text []byte, mark string) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for from := 0; ; {
-			i := bytes.Index(text[from:], []byte(mark))
-			if i < 0 || !yield(from+i) {
-				return
-			}
-			from += i + len(mark)
-		}
+// find is where a mark stands in text from a place on, or less than 0.
+func find(text []byte, mark string, from int) int {
+	i := bytes.Index(text[from:], []byte(mark))
+	if i < 0 {
+		return i
 	}
+	return from + i
 }
 
 // findKey adds to found where key stands in text.
 func findKey(found []span, text []byte, key string) []span {
-	for at := range each(text, key) {
+	for at := find(text, key, 0); at >= 0; at = find(text, key, at+len(key)) {
 		found = append(found, span{at, at + len(key)})
 	}
 	for _, escape := range []string{`\u`, `\/`, "%"} {
@@ -134,7 +129,8 @@ func findKey(found []span, text []byte, key string) []span {
 
 // findEscaped adds to found where key stands in text and the first of its characters that is escaped is escaped so.
 func findEscaped(found []span, text []byte, key, escape string) []span {
-	for start := range each(text, escape) {
+	for at := find(text, escape, 0); at >= 0; at = find(text, escape, at+len(escape)) {
+		start := at
 		for start > 0 && text[start] == '\\' && text[start-1] == '\\' {
 			start--
 		}
@@ -206,7 +202,7 @@ func unescaped(text []byte) (c byte, size int) {
 
 // findCut adds to found where the beginning of key stands in text before an ellipsis: a text that was shortened there.
 func findCut(found []span, text []byte, key string) []span {
-	for at := range each(text, "…") {
+	for at := find(text, "…", 0); at >= 0; at = find(text, "…", at+1) {
 		for n := len(key) - 1; n > len(Prefix); n-- {
 			if strings.HasSuffix(string(text[max(0, at-n):at]), key[:n]) {
 				found = append(found, span{at - n, at})
