@@ -77,6 +77,7 @@ func TestARefusalSaysWhatLeadMagicSaid(t *testing.T) {
 		{"a page that says it is JSON, of no such path", 404, page, nil, []string{`(HTTP 404, titled "Blocked")`}, []string{"REST API", unknownOutcome}},
 		{"a gateway's page", 502, page, []string{"Content-Type", "text/html"}, []string{`(HTTP 502, titled "Blocked")`, unknownOutcome, "next: try again later"}, []string{"LeadMagic failed"}},
 		{"LeadMagic's JSON that says it is a page", 403, body("insufficient_permissions", "upgrade", ""), []string{"Content-Type", "text/html"}, []string{"the LeadMagic plan does not allow this: upgrade"}, []string{"web page"}},
+		{"a refusal that is cut", 402, `no credits left`, []string{"Content-Length", "100"}, []string{"no LeadMagic credits remain for this: no credits left\n"}, []string{unknownOutcome}},
 		{"nothing at all", 418, ``, nil, []string{"LeadMagic did not accept the call (HTTP 418)\n"}, nil},
 		{
 			"elsewhere", 307, ``,

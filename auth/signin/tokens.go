@@ -364,6 +364,55 @@ func (t *Tokens) hide(secrets ...string) {
 	}
 }
 
+// Logout removes the stored sign-in, and revokes its tokens if the authorization server can. places are where it was stored.
+func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err error) {
+	unlock, err := t.lock(ctx)
+	if err == nil {
+		defer unlock()
+	}
+	g, _ := t.load(ctx) // what cannot be read is removed as well
+	places, err = t.store().Remove(ctx)
+	t.signalChange()
+	if err != nil || g == nil || g.RevokeURL == "" {
+		return places, false, err
+	}
+	revoked = true
+	for hint, token := range map[string]string{"refresh_token": g.Refresh, "access_token": g.Access} {
+		if token != "" {
+			revoked = t.revoke(ctx, g, hint, token) == nil && revoked
+		}
+	}
+	return places, revoked, nil
+}
+
+// revoke ends a token. Source: RFC 7009 §2.1.
+func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) error {
+	form := url.Values{"token": {token}, "token_type_hint": {hint}}
+	if !g.InHeader {
+		form.Set("client_id", g.ClientID)
+		if g.ClientSecret != "" {
+			form.Set("client_secret", g.ClientSecret)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.RevokeURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if g.InHeader {
+		req.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret))
+	}
+	res, err := t.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() //nolint:errcheck // it is not read
+	if res.StatusCode != http.StatusOK {
+		return unexpected(res, nil)
+	}
+	return nil
+}
+
 // audience is what tokens are asked for.
 func (g *grant) audience() string { return cmp.Or(g.Audience, g.Resource) }
 
