@@ -154,14 +154,14 @@ func (x *editorCheck) launched() (editor.Launch, bool) {
 // else.
 func (x *editorCheck) isThisProgram(command string) bool {
 	switch {
-	case command == "" || file.OnNetwork(command):
+	case file.OnNetwork(command):
 		return false
 	case path.Base(filepath.ToSlash(command)) == command:
 		command = x.doctor.System.Program(command)
 	case !filepath.IsAbs(command):
 		command = filepath.Join(x.doctor.System.Folder, command)
 	}
-	return command != "" && file.Same(command, x.doctor.Executable)
+	return file.Same(command, x.doctor.Executable)
 }
 
 // givesKey reports whether an entry speaks of the key, or has a key in its address or its headers.
@@ -193,7 +193,7 @@ func (x *editorCheck) name(what string) string {
 
 // install is what puts an entry in order.
 func (x *editorCheck) install() string {
-	if own, err := x.editor.Path(x.doctor.System, x.scope); x.entry.Name != editor.Name || err != nil || own != x.entry.Path {
+	if own, _ := x.editor.Path(x.doctor.System, x.scope); x.entry.Name != editor.Name || own != x.entry.Path {
 		return "correct it in " + x.entry.Path + ", or take it out"
 	}
 	return x.editor.Replace(x.scope)

@@ -45,6 +45,10 @@ func TestWhatAnEditorWouldStart(t *testing.T) {
 			"gemini command", Fail, "not on the PATH that Gemini CLI passes on", "install gemini --force",
 		},
 		{
+			"an empty PATH", ".gemini/settings.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"PATH":"","LEADMAGIC_API_KEY":"$LEADMAGIC_API_KEY"}}}}`,
+			"gemini command", OK, "version 1.2.3", "",
+		},
+		{
 			"a command of this program that is no server", ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","args":["secret"]}}}`,
 			"cursor command", Fail, "so it starts no server", "install cursor --force",
 		},
@@ -194,6 +198,19 @@ func TestWhetherTheKeyWouldArrive(t *testing.T) {
 			"codex settings", Warn, "set here, and would not arrive: HTTPS_PROXY", "leadmagic-mcp-proxy install codex --force",
 		},
 		{
+			"settings that the sandbox does not need",
+			[]string{key, "LEADMAGIC_UPSTREAM=rest"},
+			".codex/config.toml", codex + "args = ['--sandbox', '--mcp-url', 'https://elsewhere.example']\n",
+			"codex key", OK, "not needed: the entry has --sandbox", "",
+		},
+		{
+			"an address that the shell has too",
+			[]string{key, "LEADMAGIC_MCP_URL=https://elsewhere.example"},
+			".cursor/mcp.json",
+			`{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`,
+			"cursor key", OK, "would arrive from LEADMAGIC_API_KEY", "",
+		},
+		{
 			"an entry that sends the key elsewhere",
 			[]string{key},
 			".cursor/mcp.json",
@@ -231,6 +248,9 @@ func TestWhetherTheKeyWouldArrive(t *testing.T) {
 			checks := d.examineEditors(t, id)
 			expect(t, checks, tt.check, tt.status, tt.detail, tt.hint)
 			for _, c := range checks {
+				if tt.status == OK && c.Status != OK {
+					t.Errorf("%s: got %s, %s", c.Name, c.Status, c.Detail)
+				}
 				if strings.Contains(c.Detail+c.Hint, "lm_canary") || strings.Contains(c.Detail+c.Hint, "lm_leaked") {
 					t.Errorf("%s shows a key", c.Name)
 				}

@@ -238,6 +238,7 @@ func TestWhatNobodyCanSeeIsSaid(t *testing.T) {
 		{"an address that is asked for", `{"command":"leadmagic-mcp-proxy","env":{"LEADMAGIC_MCP_URL":"${input:url}"}}`, "LEADMAGIC_MCP_URL"},
 		{"arguments of the editor's settings", `{"command":"leadmagic-mcp-proxy","args":["--mcp-url=${config:x}"]}`, "arguments that nobody can see"},
 		{"arguments of a command", `{"command":"leadmagic-mcp-proxy","args":["--mcp-url","${command:x.y}"]}`, "arguments that nobody can see"},
+		{"arguments that may be anything", `{"command":"leadmagic-mcp-proxy","args":["--bad=${input:x}"]}`, "arguments that nobody can see"},
 		{"a folder of variables", `{"command":"leadmagic-mcp-proxy","envFile":"${workspaceFolder}"}`, "which cannot be read"},
 	}
 	for _, tt := range tests {
@@ -245,7 +246,11 @@ func TestWhatNobodyCanSeeIsSaid(t *testing.T) {
 		d.installed(t)
 		d.write(t, ".config/Code/x", "")
 		d.write(t, "./.vscode/mcp.json", `{"servers":{"leadmagic":`+tt.entry+`}}`)
-		expect(t, d.Examine(t.Context()).Checks, "vscode project overrides", Warn, tt.want, "unless you trust")
+		checks := d.Examine(t.Context()).Checks
+		expect(t, checks, "vscode project overrides", Warn, tt.want, "unless you trust")
+		if slices.ContainsFunc(checks, func(c Check) bool { return c.Name == "project settings" }) {
+			t.Errorf("%s: what nobody can see is said to be wrong", tt.name)
+		}
 	}
 }
 
@@ -318,6 +323,12 @@ func TestAFileFullOfEntries(t *testing.T) {
 	var entries []string
 	for i := range 500 {
 		entries = append(entries, fmt.Sprintf(`"a%d":{"command":"leadmagic-mcp-proxy","envFile":"/dev/zero"}`, i))
+		if i+1 == mostEntries {
+			d.write(t, "./.mcp.json", `{"mcpServers":{`+strings.Join(entries, ",")+`}}`)
+			if checks := d.examineEditors(t, "claude-code"); slices.ContainsFunc(checks, func(c Check) bool { return c.Name == "project entries" }) {
+				t.Errorf("of %d entries, some were not looked at", mostEntries)
+			}
+		}
 	}
 	entries = append(entries, `"leadmagic":{"command":"leadmagic-mcp-proxy"}`)
 	d.write(t, "./.mcp.json", `{"mcpServers":{`+strings.Join(entries, ",")+`}}`)

@@ -177,3 +177,25 @@ func TestHowFarAHostIsReached(t *testing.T) {
 		})
 	}
 }
+
+// Each host is looked at once, and none that calls do not go to.
+func TestWhichHostsAreLookedAt(t *testing.T) {
+	for _, tt := range []struct{ upstream, mcp, api, want string }{
+		{"auto", "https://mcp.example/mcp", "https://api.example", "mcp mcp.example, api api.example"},
+		{"auto", "https://one.example/mcp", "https://one.example", "mcp one.example"},
+		{"auto", "http://one.example/mcp", "https://one.example", "mcp one.example, api one.example"},
+		{"mcp", "https://mcp.example/mcp", "https://api.example", "mcp mcp.example"},
+		{"rest", "https://mcp.example/mcp", "https://api.example", "api api.example"},
+	} {
+		r := &Route{Upstream: tt.upstream}
+		r.MCP, _ = url.Parse(tt.mcp)
+		r.API, _ = url.Parse(tt.api)
+		var got []string
+		for _, c := range r.hosts() {
+			got = append(got, c.role+" "+c.url.Host)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%+v: got %q", tt, got)
+		}
+	}
+}

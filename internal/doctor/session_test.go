@@ -209,6 +209,20 @@ func TestWhatGoesWrong(t *testing.T) {
 			})
 		}), "mcp health", Fail, "broke before the answer was complete", ""},
 
+		{"a server without a name", func(r *Route) {
+			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+				return open(ctx, protocol, 3, func(next mcp.MethodHandler) mcp.MethodHandler {
+					return func(ctx context.Context, asked string, req mcp.Request) (mcp.Result, error) {
+						result, err := next(ctx, asked, req)
+						if opened, ok := result.(*mcp.InitializeResult); ok {
+							opened.ServerInfo = nil
+						}
+						return result, err
+					}
+				})
+			}
+		}, "initialize", OK, "2025-11-25 in ", ""},
+		{"a server with a name", func(*Route) {}, "initialize", OK, " with stand-in 1", ""},
 		{"tools that cannot be listed", failing("tools/list", nil, errors.New("no list")), "list", Fail, "no list", ""},
 		{"none is called then", failing("tools/list", nil, errors.New("no list")), "free call", Skipped, "the tools could not be listed", ""},
 		{"a free call that fails", failing("tools/call", nil, errors.New("no call")), "free call", Fail, "no call", ""},
