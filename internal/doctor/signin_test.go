@@ -13,12 +13,6 @@ import (
 
 func TestTheSignIn(t *testing.T) {
 	const run = "run: leadmagic-mcp-proxy login --web"
-	kept := func() *signin.State {
-		return &signin.State{
-			Stored: true, Place: "the keychain of this system", Who: "ada@analytical.example", Client: "client-1",
-			Renewable: true, Expires: time.Now().Add(time.Hour),
-		}
-	}
 	tests := []struct {
 		name         string
 		spoil        func(*Doctor, *signin.State)
@@ -26,11 +20,6 @@ func TestTheSignIn(t *testing.T) {
 		status       Status
 		detail, hint string
 	}{
-		{"all is well", nil, "token", OK, "one of ada@analytical.example in the keychain of this system, for ", ""},
-		{"somebody signs people in", nil, "discovery", OK, "https://login.example signs people in for mcp.leadmagic.io", ""},
-		{"who registered it", nil, "registration", OK, "as client client-1", ""},
-		{"it is renewed", nil, "refresh", OK, "each session renews it by itself", ""},
-		{"the hosted server takes it", nil, "resource", OK, "mcp.leadmagic.io takes the sign-in", ""},
 		{"nobody knows whose it is", func(_ *Doctor, s *signin.State) { s.Who = "" }, "token", OK, "one in the keychain", ""},
 		{"nobody knows how long it lasts", func(_ *Doctor, s *signin.State) { s.Expires = time.Time{} }, "token", OK, "one of ada@analytical.example in the keychain of this system", ""},
 		{"its token has run out", func(_ *Doctor, s *signin.State) { s.Expires = time.Now().Add(-time.Minute) }, "token", Warn, "which has run out", "the next session renews it"},
@@ -67,43 +56,62 @@ func TestTheSignIn(t *testing.T) {
 		{"the REST API alone has no use for it", func(d *Doctor, _ *signin.State) { d.Route.Upstream = "rest" }, "discovery", Skipped, "not used: --upstream is rest", ""},
 		{"nor does it stand in for a key there", func(d *Doctor, _ *signin.State) { d.Route.Upstream = "rest" }, "source", Fail, "no LeadMagic API key", ""},
 
-		{"it stands in for a key", nil, "source", Skipped, "none is set, and the sign-in is used instead", ""},
-		{"it opens the session", nil, "hosted server", OK, "takes the sign-in", ""},
-		{"the REST API does not take it", nil, "rest api", Skipped, "not asked: it takes a key alone", ""},
-		{"calls go with it", nil, "upstream", OK, "auto takes the hosted server with the sign-in", ""},
 		{"a place for a key that cannot be used", func(d *Doctor, _ *signin.State) {
 			d.Keys.Getenv = lookup("linux", append(d.Environ, "LEADMAGIC_API_KEY_FILE=/nonexistent"))
 		}, "source", Fail, "LEADMAGIC_API_KEY_FILE", ""},
-		{"editors need no key", nil, "codex key", Skipped, "not needed: the sign-in is used", ""},
 		{"an entry that wants it alone", func(d *Doctor, _ *signin.State) {
 			d.write(t, ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\nargs = ['--auth-scheme', 'oauth']\n")
 		}, "codex key", OK, "not needed: the sign-in of login --web is used, as --auth-scheme says", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, s := newDoctor(t), kept()
-			editors := d.Editors
-			r := d.route(t)
-			d.Editors = editors
-			d.installed(t)
-			d.write(t, ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\n")
-			whole := r.Open
-			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
-				s, err := whole(ctx, protocol)
-				if err == nil {
-					s.Upstream = "sign-in"
-				}
-				return s, err
-			}
-			r.SignedIn = func(context.Context) error { return nil }
-			r.Discover = func(context.Context) (string, error) { return "https://login.example", nil }
-			d.SignIn = func(context.Context) signin.State { return *s }
-			if tt.spoil != nil {
-				tt.spoil(d, s)
-			}
+			d, s := signedIn(t)
+			tt.spoil(d, s)
 			expect(t, d.Examine(t.Context()).Checks, tt.check, tt.status, tt.detail, tt.hint)
 		})
 	}
+}
+
+// signedIn is a machine with a sign-in and without a key, on which everything works.
+func signedIn(t *testing.T) (*Doctor, *signin.State) {
+	t.Helper()
+	d := newDoctor(t)
+	editors := d.Editors
+	r := d.route(t)
+	d.Editors = editors
+	d.installed(t)
+	d.write(t, ".codex/config.toml", "[mcp_servers.leadmagic]\ncommand = 'leadmagic-mcp-proxy'\n")
+	whole := r.Open
+	r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+		s, err := whole(ctx, protocol)
+		if err == nil {
+			s.Upstream = "sign-in"
+		}
+		return s, err
+	}
+	r.SignedIn = func(context.Context) error { return nil }
+	r.Discover = func(context.Context) (string, error) { return "https://login.example", nil }
+	s := &signin.State{
+		Stored: true, Place: "the keychain of this system", Who: "ada@analytical.example", Client: "client-1",
+		Renewable: true, Expires: time.Now().Add(time.Hour),
+	}
+	d.SignIn = func(context.Context) signin.State { return *s }
+	return d, s
+}
+
+func TestASignInThatIsWell(t *testing.T) {
+	d, _ := signedIn(t)
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "token", OK, "one of ada@analytical.example in the keychain of this system, for ", "")
+	expect(t, checks, "discovery", OK, "https://login.example signs people in for mcp.leadmagic.io", "")
+	expect(t, checks, "registration", OK, "as client client-1", "")
+	expect(t, checks, "refresh", OK, "each session renews it by itself", "")
+	expect(t, checks, "resource", OK, "mcp.leadmagic.io takes the sign-in", "")
+	expect(t, checks, "source", Skipped, "none is set, and the sign-in is used instead", "")
+	expect(t, checks, "hosted server", OK, "takes the sign-in", "")
+	expect(t, checks, "rest api", Skipped, "not asked: it takes a key alone", "")
+	expect(t, checks, "upstream", OK, "auto takes the hosted server with the sign-in", "")
+	expect(t, checks, "codex key", Skipped, "not needed: the sign-in is used", "")
 }
 
 // A key that does not arrive is no fault where calls go on with the sign-in.
