@@ -186,14 +186,10 @@ func entrySettings(args []string, getenv func(string) string) doctor.Settings {
 	} else if words := root.Flags().Args(); len(words) > 0 {
 		out.Command = words[0]
 	}
-	for _, name := range []string{"help", "version"} {
-		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
-			out.Command = "--" + name
-		}
-	}
-	s.flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed {
-			out.From[f.Name] = "--" + f.Name
+	cmd.Flags().Visit(func(f *pflag.Flag) { // those among the arguments
+		out.From[f.Name] = "--" + f.Name
+		if f.Name == "help" || f.Name == "version" {
+			out.Command = "--" + f.Name
 		}
 	})
 	if err == nil {
