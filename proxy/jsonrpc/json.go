@@ -38,18 +38,16 @@ func Elements(b []byte) iter.Seq[[]byte] {
 }
 
 // scan yields the members of the object, or the elements of the array, that b begins with, as its bracket says. It reports
-// whether it came to the end of b, with nothing but blanks behind: not if b is invalid, whose members before the fault have
-// been yielded, or something else, or if yield returned false.
+// whether it came to the end of b, with nothing but blanks behind: not if there is none to yield, if b is invalid, where
+// those before the fault have been yielded, or if yield returned false.
 func scan(b []byte, bracket byte, yield func(Member) bool) bool {
 	i := skipBlanks(b, 0)
 	if at(b, i) != bracket {
 		return false
 	}
 	closing := bracket + 2 // in ASCII
-	if i = skipBlanks(b, i+1); at(b, i) == closing {
-		return skipBlanks(b, i+1) == len(b)
-	}
 	for {
+		i = skipBlanks(b, i+1) // behind the bracket, or a comma
 		from, start := i, i
 		var name []byte
 		if bracket == '{' {
@@ -63,13 +61,8 @@ func scan(b []byte, bracket byte, yield func(Member) bool) bool {
 		if end == -1 || !yield(Member{name, b[start:end], b[from:end]}) {
 			return false
 		}
-		switch i = skipBlanks(b, end); at(b, i) {
-		case ',':
-			i = skipBlanks(b, i+1)
-		case closing:
-			return skipBlanks(b, i+1) == len(b)
-		default:
-			return false
+		if i = skipBlanks(b, end); at(b, i) != ',' {
+			return at(b, i) == closing && skipBlanks(b, i+1) == len(b)
 		}
 	}
 }

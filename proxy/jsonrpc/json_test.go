@@ -64,12 +64,17 @@ func TestEveryShortTextIsReadAsEncodingJSONReadsIt(t *testing.T) {
 	}
 	everyText([]string{`{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `1`, ` `}, 5, check)
 	everyText([]string{`[{"a":1}`, `{"a":[1]`, `[{},`, `[[],`, `[1,`, `[]`, `}`, `]`, `,`}, 4, check) // levels that were of the other kind before
-	everyText([]string{`-`, `0`, `1`, `9`, `.`, `e`, `E`, `+`, `/`, `:`}, 5, check)
+	numbers := []string{`-`, `0`, `1`, `9`, `.`, `e`, `E`, `+`, `/`, `:`}
+	everyText(numbers, 5, check)
+	everyText(numbers, 3, func(text string) { check(`{"a":` + text + `}`) })
 	everyText([]string{"{", "}", `"a"`, `"\u0062":`, `"a":`, `[`, `]`, `,`, "\n", "\r", "\t", "\v", "\f", `null`, `true`, `false`, `nul`, `tru`, `-`}, 4, check)
 	everyText([]string{`{`, `}`, `"`, `a`, `:1`, `1d1`}, 5, check) // names without a quote, and exponents of another letter
 	for before := range 18 {
 		everyText([]string{`"`, `\`, `u`, `0`, `f`, `G`, "\x1f", "\x7f", "é", "/"}, 3, func(text string) {
 			check(`"` + strings.Repeat("x", before) + text + `"`)
+			if before < 9 {
+				check(`{"a":"` + strings.Repeat("x", before) + text + `"}`)
+			}
 			check(`{"` + strings.Repeat("x", before) + text + `":"` + text + `yyyyyyyyy"}`)
 		})
 	}

@@ -160,7 +160,6 @@ func (c *Client) Close(ctx context.Context) {
 	jsonrpc.WaitHalf(ctx, &c.sends)
 	c.delete(ctx, c.currentSession())
 	c.cancel(problem.ErrSessionEnded)
-	jsonrpc.WaitFor(ctx, &c.sends)
 	jsonrpc.WaitFor(ctx, &c.reads)
 	c.connections.close()
 }

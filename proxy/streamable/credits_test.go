@@ -38,10 +38,13 @@ func TestRule5CreditsAreMoney(t *testing.T) {
 		{502, "", 1, 3},
 		{503, "", 1, 3},
 		{503, "1", 1, 3},
+		{503, "5", 1, 3},
+		{503, "6", 1, 1},
 		{503, "60", 1, 1},
 		{504, "", 1, 3},
 		{429, "6", 4, 4},
 		{429, "9", 3, 3},
+		{429, "20", 2, 2},
 		{429, "21", 1, 1},
 		{429, "31536000", 1, 1},
 		{429, "-5", 4, 4},
@@ -124,7 +127,7 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 				d := o.open(func(r *streamable.Client) {
 					dial := r.Dial
 					r.Dial = func() http.RoundTripper { // no connection is kept
-						transport := dial().(*http.Transport)
+						transport := dial().(*countingTransport)
 						transport.DisableKeepAlives = true
 						return transport
 					}

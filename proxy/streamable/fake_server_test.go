@@ -47,6 +47,7 @@ type fakeServer struct {
 	clients  int
 	frozen   int // how often
 	conns    []net.Conn
+	unclosed int // bodies of responses
 }
 
 // An rpc is a message as the server reads it: with another reader than the one under test.
@@ -98,6 +99,9 @@ func newFakeServer(t *testing.T) *fakeServer {
 		for o.busy > 0 {
 			o.idle.Wait()
 		}
+		if o.unclosed != 0 {
+			t.Errorf("%d bodies of responses were not closed", o.unclosed)
+		}
 	})
 	return o
 }
@@ -124,11 +128,43 @@ func (o *fakeServer) transport() http.RoundTripper {
 	o.mu.Lock()
 	o.clients++
 	o.mu.Unlock()
-	return &http.Transport{
+	return &countingTransport{o, &http.Transport{
 		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     streamable.SleepGap,
 		DialContext:         o.connect,
+	}}
+}
+
+// A countingTransport counts the bodies that have not been closed.
+type countingTransport struct {
+	o *fakeServer
+	*http.Transport
+}
+
+func (c *countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := c.Transport.RoundTrip(req)
+	if err == nil {
+		c.o.addUnclosed(1)
+		res.Body = &countedBody{ReadCloser: res.Body, o: c.o}
 	}
+	return res, err
+}
+
+type countedBody struct {
+	io.ReadCloser
+	o    *fakeServer
+	once sync.Once
+}
+
+func (b *countedBody) Close() error {
+	b.once.Do(func() { b.o.addUnclosed(-1) })
+	return b.ReadCloser.Close()
+}
+
+func (o *fakeServer) addUnclosed(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unclosed += n
 }
 
 func (o *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -315,6 +315,45 @@ func TestRule6AStandingStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.
 	}
 }
 
+// What LeadMagic asks for with 429 counts, within bounds.
+func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header, value string
+		want          time.Duration // and up to a tenth more
+	}{
+		"seconds":                   {"Retry-After", "7", 7 * time.Second},
+		"seconds until it is reset": {"RateLimit-Reset", "8", 8 * time.Second},
+		"no wait":                   {"Retry-After", "0", streamable.ResumePause},
+		"too long":                  {"Retry-After", "3600", streamable.LongestPause},
+		"nothing":                   {"X-Other", "9", streamable.ResumePause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newFakeServer(t)
+				var tp tape
+				o.get = func(w http.ResponseWriter, r *http.Request) {
+					tp.resumed(r)
+					if len(tp.times) > 1 {
+						keepsOpen(w, r)
+						return
+					}
+					w.Header().Set(tt.header, tt.value)
+					w.WriteHeader(http.StatusTooManyRequests)
+				}
+				d := o.open()
+				<-time.After(time.Minute)
+				d.End()
+				if len(tp.times) != 2 {
+					t.Fatalf("LeadMagic was asked %d times, want twice", len(tp.times))
+				}
+				if got := tp.times[1].Sub(tp.times[0]); got < tt.want || got > tt.want+tt.want/10 {
+					t.Errorf("LeadMagic was asked again after %v, want %v and a little", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // A stream that stands for a while before it ends is opened again at once each time.
 func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
