@@ -37,7 +37,7 @@ func (h *heard) want(t *testing.T, when string, want ...string) {
 }
 
 // call is the response to a line.
-func call(t *testing.T, c *streamable.Client, ctx context.Context, line string) *jsonrpc.Message { //nolint:revive // t comes first in helpers
+func call(t *testing.T, c *streamable.Client, ctx context.Context, line string) *jsonrpc.Message {
 	t.Helper()
 	m, err := jsonrpc.Parse([]byte(line))
 	if err != nil {
