@@ -83,8 +83,7 @@ func (Key) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
 // examine finds out what the text of a source is: a key, or not set, or wrong. What is said of the text begins with lead.
 func examine(lead, raw string) result {
 	s := strings.TrimFunc(raw, around)
-	reference := unfilled(s)
-	switch {
+	switch reference := unfilled(s); {
 	case s == "":
 		return unset(lead + "is empty")
 	case reference != "":
@@ -150,6 +149,7 @@ func fault(s string) (wrong, fix string) {
 // text itself is shown only if it is nothing but our own variable's name: some editors leave the dollar and
 // put the key behind it.
 func unfilled(s string) string {
+	s = strings.TrimFunc(s, around)
 	for _, shape := range []struct{ open, end, shown string }{
 		{"${input:", "}", "${input:…}"},
 		{"${env:", "}", "${env:…}"},

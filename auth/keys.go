@@ -89,7 +89,7 @@ func (k *Keys) other(ctx context.Context, rejected Key) (Key, error) {
 // AtHand reports whether a variable or a file has the key, so that Get runs no command and does not ask the
 // keychain, which may both ask a person.
 func (k *Keys) AtHand() bool {
-	seen := k.look(context.Background(), false, false)
+	seen := k.look(context.Background(), false)
 	first := slices.IndexFunc(seen, func(r result) bool { return r.State != Unset }) // at last the keychain, which is not read
 	return seen[first].State == Found
 }
@@ -115,7 +115,11 @@ func (k *Keys) read(rejected bool) (Key, error) {
 	k.mu.Lock()
 	ctx := k.context()
 	k.mu.Unlock()
-	seen := k.look(ctx, true, rejected)
+	seen, places := k.look(ctx, true), k.places()
+	// Who is told that a key was rejected wants to know whether the keychain, the last of all, has another.
+	if last := len(seen) - 1; rejected && seen[last].State == Unread && seen.hidden() == "" {
+		seen[last] = k.readPlace(ctx, places[last])
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if first, _ := seen.decisive(); first != nil && first.State == Found {
@@ -156,7 +160,7 @@ func (k *Keys) Changed() bool {
 	}
 	before := k.seen
 	k.mu.Unlock()
-	now := k.look(context.Background(), false, false)
+	now := k.look(context.Background(), false)
 	k.mu.Lock()
 	for i := range now {
 		if now[i].State != Unread && !now[i].equal(before[i]) {
@@ -183,7 +187,7 @@ func (k *Keys) Remove(ctx context.Context) ([]string, error) { return k.store().
 // command is run.
 func (k *Keys) Above() []string {
 	var names []string
-	for _, r := range k.look(context.Background(), false, false) {
+	for _, r := range k.look(context.Background(), false) {
 		if r.Name == privateName {
 			break
 		}

@@ -45,7 +45,7 @@ func TestTheFirstSourceWithAKeyWins(t *testing.T) {
 		{name: "the keychain at last", chain: fromChain, want: fromChain, source: keychainName, asked: 1},
 		{
 			name: "behind references that nobody filled in", chain: fromChain,
-			set:  map[string]string{variable: "${LEADMAGIC_API_KEY}", fileVariable: "${env:LEADMAGIC_API_KEY_FILE}", commandVariable: "$LEADMAGIC_API_KEY_COMMAND"},
+			set:  map[string]string{variable: "${LEADMAGIC_API_KEY}", fileVariable: `"${env:LEADMAGIC_API_KEY_FILE}"`, commandVariable: " $LEADMAGIC_API_KEY_COMMAND"},
 			want: fromChain, source: keychainName, asked: 1,
 		},
 		{name: "behind a sample", set: map[string]string{variable: "lm_your_api_key_here"}, file: fromFile, want: fromFile, source: fileVariable},

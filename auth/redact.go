@@ -151,11 +151,11 @@ func findEscaped(found []span, text []byte, key, escape string) []span {
 func matchEscaped(text []byte, key string) (size int, ok bool) {
 	for i := range key {
 		if size == len(text) {
-			return 0, false
+			return size, false
 		}
 		c, n := unescaped(text[size:])
 		if c != key[i] {
-			return 0, false
+			return size, false
 		}
 		size += n
 	}

@@ -60,7 +60,7 @@ func (k *Keys) Advice(editor Syntax) string {
 			return r.next
 		}
 	}
-	reference := slices.IndexFunc(Variables(), func(name string) bool { return unfilled(strings.TrimFunc(k.Getenv(name), around)) != "" })
+	reference := slices.IndexFunc(Variables(), func(name string) bool { return unfilled(k.Getenv(name)) != "" })
 	name := Variables()[max(reference, 0)]
 	const login = "run: leadmagic-mcp-proxy login"
 	switch {

@@ -130,27 +130,27 @@ func (k *Keys) places() []place {
 	}
 }
 
-// look reads the sources. Those that may ask a person are asked if ask is set and none before them decides; the keychain also
-// after a rejected key, to say whether it has another.
-func (k *Keys) look(ctx context.Context, ask, rejected bool) snapshot {
+// look reads the sources. Those that may ask a person are asked if ask is set and none before them decides.
+func (k *Keys) look(ctx context.Context, ask bool) snapshot {
 	var seen snapshot
-	places := k.places()
-	for i, p := range places {
-		first, _ := seen.decisive()
-		wanted := first == nil || rejected && i == len(places)-1 && seen.hidden() == ""
-		r := result{Source: Source{State: Unread}}
-		switch {
-		case !p.asks:
-			r = p.read(ctx)
-		case ask && wanted:
-			k.waitFor(p.name)
-			r = p.read(ctx)
-			k.waitFor("")
+	for _, p := range k.places() {
+		r := result{Source: Source{Name: p.name, State: Unread}}
+		if first, _ := seen.decisive(); !p.asks || ask && first == nil {
+			r = k.readPlace(ctx, p)
 		}
-		r.Name = p.name
 		seen = append(seen, r)
 	}
 	return seen
+}
+
+func (k *Keys) readPlace(ctx context.Context, p place) result {
+	if p.asks {
+		k.waitFor(p.name)
+		defer k.waitFor("")
+	}
+	r := p.read(ctx)
+	r.Name = p.name
+	return r
 }
 
 // waitFor notes the source that is being waited for.
@@ -172,8 +172,7 @@ func (k *Keys) examineVariable(name string) result {
 
 // isUnset reports whether a variable holds nothing, or a reference that nothing has filled in.
 func isUnset(value string) bool {
-	value = strings.TrimFunc(value, around)
-	return value == "" || unfilled(value) != ""
+	return strings.TrimFunc(value, around) == "" || unfilled(value) != ""
 }
 
 // An answer is the last of a source that may ask a person, which is then left alone for slowPause.

@@ -58,26 +58,27 @@ func splitCommand(line string) (words []string, err error) {
 // maxLinks is how many symbolic links may lead to a file, as on Linux.
 const maxLinks = 40
 
-// trusted are the users who may own a key file: this one and root. Where a container knows no root, as Flatpak's do not,
-// what is root's seems to be nobody's there. Source: user_namespaces(7).
+// trusted are the users who may own a key file.
 func trusted() []int {
+	ids, _ := os.ReadFile("/proc/self/uid_map") // Linux alone has it
+	return owners(string(ids))
+}
+
+// owners are this user and root. Where a container knows no root, as Flatpak's do not, what is root's seems to be nobody's there.
+// Each line of ids, if there are any, is the first id inside, the first outside, and how many there are.
+// Source: user_namespaces(7).
+func owners(ids string) []int {
 	users := []int{0, os.Geteuid()}
-	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && !hasRoot(string(ids)) {
+	for line := range strings.Lines(ids) {
+		if strings.HasPrefix(strings.TrimSpace(line)+" ", "0 ") {
+			return users
+		}
+	}
+	if ids != "" {
 		const nobody = 65534
 		users = append(users, nobody)
 	}
 	return users
-}
-
-// hasRoot reports whether a container with these users has a root: each line is the first id inside, the first outside,
-// and how many there are.
-func hasRoot(ids string) bool {
-	for line := range strings.Lines(ids) {
-		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "0" {
-			return true
-		}
-	}
-	return false
 }
 
 // distrust says why somebody else may have put there what path leads to, and what to do about it; both are empty if nobody
@@ -102,10 +103,7 @@ func distrust(path string, users []int) (why, fix string) {
 			}
 			return why, "keep the key in a file of this user's, below folders of this user or root"
 		case mode&fs.ModeSymlink != 0:
-			target, err := os.Readlink(at)
-			if err != nil {
-				return "", ""
-			}
+			target, _ := os.Readlink(at) // none if it is gone by now
 			if !filepath.IsAbs(target) {
 				target = filepath.Join(filepath.Dir(at), target) // of which no part is a link any more
 			}
