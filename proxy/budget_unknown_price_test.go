@@ -224,7 +224,7 @@ func TestBudgetRefusesWhenExactlyNothingIsLeft(t *testing.T) {
 		b.pays("odd", `{"content":[]}`, "90")
 		<-a.answer(id)
 		wantSpent(t, a, "odd 10 measured")
-		denied(t, a, a.beginCall("odd", "{}"), "nothing is left of the 10 credits")
-		denied(t, a, a.beginCall("priced", "{}"), "0 of the 10 that")
+		denied(t, a, a.beginCall("odd", "{}"), "nothing is left of the 10 credits that this session may use (10 credits spent); the call was not sent")
+		denied(t, a, a.beginCall("priced", "{}"), "0 of the 10 that this session may use are left (10 credits spent); the call was not sent")
 	})
 }

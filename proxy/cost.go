@@ -114,9 +114,6 @@ const (
 // what is elsewhere. An object that states its cost does so for all that is in it; costs beside each other, as in the
 // rows of a batch, add up. If one of them cannot be read, nothing is stated.
 func statedCredits(result []byte) (problem.Credits, bool) {
-	if !bytes.Contains(result, []byte(creditsConsumed)) {
-		return 0, false
-	}
 	var structured, texts, elsewhere sum
 	for m := range jsonrpc.Members(result) {
 		switch string(m.Name) {

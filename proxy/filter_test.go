@@ -402,6 +402,10 @@ func TestFilterKeepsNoListThatChangedUnderWay(t *testing.T) {
 			if got := a.call("old", "{}"); !got.refused || called != nil {
 				t.Errorf("the list changed %s: got %q, and %q were called", what, got.text, called)
 			}
+			lists := slices.DeleteFunc(up.methods(), func(method string) bool { return method != "tools/list" })
+			if want := map[string]int{"once": 2, "each time": 3}[what]; len(lists) != want {
+				t.Errorf("the list changed %s: it was listed %d times, want %d", what, len(lists), want)
+			}
 		}
 	})
 }
