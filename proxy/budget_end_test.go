@@ -160,6 +160,7 @@ func TestBudgetSendsNothingOnceASessionHasEnded(t *testing.T) {
 		want  string   // what LeadMagic sees
 	}{
 		{"while LeadMagic carries a call out", []string{"two", "four"}, "two"},
+		{"while it carries a call of unknown cost out", []string{"odd", "one"}, "check_credits odd"},
 		{"while the balance is read", []string{"odd", "one"}, "check_credits"},
 		{"while a call waits for another", []string{"four", "five", "one"}, "four"},
 	}
@@ -167,7 +168,7 @@ func TestBudgetSendsNothingOnceASessionHasEnded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				up := newAccount("100")
-				up.silent = true
+				up.silent = tt.want == "check_credits"
 				b := &Budget{Next: up, Limit: 5 * problem.Credit, Price: func(tool string, _ []byte) (problem.Credits, bool) {
 					return costs[tool] * problem.Credit, tool != "odd"
 				}}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
@@ -78,6 +79,20 @@ func TestBudgetRefusesWhatWouldPassTheLimit(t *testing.T) {
 		if reached(s, "personal") > 0 {
 			t.Error("the refused call was sent")
 		}
+	})
+}
+
+func TestBudgetSaysWhatCallsUnderWayHold(t *testing.T) {
+	accountSession(t, 6, func(t *testing.T, b *account, a *client) {
+		first := a.beginCall("priced", "{}")
+		synctest.Wait()
+		b.pays("priced", said1, "99")
+		allowed(t, a, first)
+		held := a.beginCall("priced", "{}")
+		// It cannot be enough, whatever the other call gives back, nor does it wait for that.
+		denied(t, a, a.beginCall("six", "{}"), `"six" may cost 6 credits, and 3 of the 6 that this session may use are left (1 credit spent, 2 credits held for calls under way)`)
+		b.pays("priced", said1, "98")
+		allowed(t, a, held)
 	})
 }
 

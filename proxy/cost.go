@@ -113,7 +113,7 @@ const (
 // statedCredits is what a result says that its call has cost. Structured content counts, else JSON in the texts, else
 // what is elsewhere. An object that states its cost does so for all that is in it; costs beside each other, as in the
 // rows of a batch, add up. If one of them cannot be read, nothing is stated.
-func statedCredits(result []byte) (problem.Credits, bool) {
+func statedCredits(result []byte) (total problem.Credits, ok bool) {
 	var structured, texts, elsewhere sum
 	for m := range jsonrpc.Members(result) {
 		switch string(m.Name) {
@@ -134,7 +134,7 @@ func statedCredits(result []byte) (problem.Credits, bool) {
 			return s.total, !s.unreadable
 		}
 	}
-	return 0, false
+	return total, false
 }
 
 // A sum adds up stated costs.
@@ -191,7 +191,7 @@ func statedBalance(result []byte) (problem.Credits, bool) {
 }
 
 // readCredits reads a number, or a text that is one, such as "15432.50" or "2 credits".
-func readCredits(value []byte) (problem.Credits, bool) {
+func readCredits(value []byte) (c problem.Credits, ok bool) {
 	number := string(value)
 	if text, isText := jsonrpc.Unquote(value); isText {
 		text = strings.ToLower(strings.TrimSpace(text))
@@ -200,10 +200,7 @@ func readCredits(value []byte) (problem.Credits, bool) {
 	}
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil || strings.Trim(number, "+-.0123456789eE") != "" || math.Abs(f) > problem.MaxCredits.Float() {
-		return 0, false
-	}
-	if f < 0 {
-		return -problem.ToCredits(-f), true
+		return c, false
 	}
 	return problem.ToCredits(f), true
 }

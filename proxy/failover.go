@@ -137,20 +137,19 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 			return jsonrpc.Failed(request, p)
 		}
 	}
-	if c == f.fallback {
-		response := f.Fallback.Call(ctx, request)
+	for {
+		response := f.call(ctx, c, request)
 		f.mu.Lock()
-		if c = s.candidate; c == f.fallback {
+		has := s.candidate
+		if c == has {
 			f.state.Answered(request, response) // in one step, since a takeover sends what was recorded before it
 		}
 		f.mu.Unlock()
-		if c == f.fallback {
+		if c == has {
 			return response
 		}
+		c = has // which has taken the session over while the fallback server answered
 	}
-	response := f.call(ctx, c, request)
-	f.state.Answered(request, response)
-	return response
 }
 
 // call sends a request to a candidate, and keeps what its response says of LeadMagic itself: a problem that would meet

@@ -163,6 +163,27 @@ func TestFailoverTriesAgainWhatMayPass(t *testing.T) {
 	})
 }
 
+func TestFailoverSaysThatLeadMagicOpensNoSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answers atomic.Bool
+		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
+			if answers.Load() {
+				return jsonrpc.NewError(m.ID, -32600, "not you", nil)
+			}
+			return jsonrpc.Failed(m, down)
+		}}
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: says("standby", version)}})
+		d.Write(hello)
+		d.Want(`"from":"standby"`)
+		d.Write(find1)
+		d.Want(`"id":1`, "nobody is there")
+		answers.Store(true)
+		d.Write(find1)
+		d.Want(`"id":1`, "LeadMagic does not open a session for this editor", `"isError":true`)
+		d.End()
+	})
+}
+
 func TestFailoverTriesAgainForEver(t *testing.T) {
 	tests := []struct {
 		name        string

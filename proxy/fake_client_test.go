@@ -89,7 +89,7 @@ func prices(tool string, _ []byte) (problem.Credits, bool) {
 	cost, known := map[string]float64{
 		"check_credits": 0, "check_credit_balance": 0, "get_account_analytics": 0,
 		"validate_work_email": 0.25, "find_work_email": 1, "find_personal_email": 2, "find_company_funding": 4,
-		"find_mobile_number": 5, "priced": 2,
+		"find_mobile_number": 5, "priced": 2, "six": 6,
 	}[tool]
 	return problem.ToCredits(cost), known
 }

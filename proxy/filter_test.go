@@ -433,11 +433,15 @@ func TestFilterJudgesWhatCannotBeReadTwoWays(t *testing.T) {
 			`{"name":"find_work_email","name":"check_credits"}`,
 			`{"name":"find_work_email","n\u0061me":"` + problem.StatusTool + `"}`,
 			`{"name":"check_credits","arguments":{},"arguments":{"a":1}}`,
+			`{"name":"check_credits","arguments":{"a":1,"A":2}}`,
 		} {
 			got := readOutcome(t, a.ask("tools/call", params))
 			if !got.refused || !strings.Contains(got.text, "the message names a member twice, or in other letters than the protocol has; it was not sent") {
 				t.Errorf("%s: got %q", params, got.text)
 			}
+		}
+		if got := readOutcome(t, a.ask("prompts/get", `{"name":"a","arguments":{"a":1,"A":2}}`)); got.refused {
+			t.Errorf("what is for other methods alone: got %q", got.text)
 		}
 		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`)
 		a.say(`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"check_credits"}}`)

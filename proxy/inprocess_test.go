@@ -73,6 +73,32 @@ func TestRule16PipeAnswersWhatTheSDKCannotCarry(t *testing.T) {
 	}
 }
 
+// A message that would end the session of an SDK server does not reach it, though nothing answers a notification.
+func TestRule16PipeDropsANotificationThatTheSDKCannotCarry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(_ context.Context, in io.ReadCloser, _ io.WriteCloser) error {
+			lines := jsonrpc.NewLineReader(in)
+			for {
+				line, err := lines.ReadLine()
+				if err != nil {
+					return err
+				}
+				got = append(got, string(line))
+			}
+		}}
+		p.Start(func(*jsonrpc.Message) {})
+		const short = `{"jsonrpc":"2.0","method":"a"}`
+		p.Notify(t.Context(), compose(`{"jsonrpc":"2.0","method":"a","params":{"deep":`+strings.Repeat("[", 999)+strings.Repeat("]", 999)+`}}`))
+		p.Notify(t.Context(), compose(short))
+		synctest.Wait()
+		p.Close(t.Context())
+		if !slices.Equal(got, []string{short}) {
+			t.Errorf("the server got %d messages, the first of %d bytes", len(got), len(got[0]))
+		}
+	})
+}
+
 func TestRule16PipeCarriesWhatTheSDKCanJustCarry(t *testing.T) {
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	for name, call := range map[string]string{
@@ -162,6 +188,45 @@ func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
 		d.Want(`"id":2`, `"echo":"ping"`)
 		d.End()
+	})
+}
+
+// A session that takes the place of one that has ended is told what that one was told once.
+func TestInProcessTellsTheNextSessionWhatHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+			told = append(told, "session")
+			ours, theirs := io.Pipe()
+			go func() {
+				defer ours.Close()
+				lines := jsonrpc.NewLineReader(in)
+				for {
+					line, err := lines.ReadLine()
+					if err != nil {
+						return
+					}
+					m, _ := jsonrpc.Parse(line)
+					told = append(told, m.Method)
+					_, _ = theirs.Write(append(line, '\n'))
+				}
+			}()
+			return echoServer(ctx, ours, out)
+		}}
+		p.Start(func(*jsonrpc.Message) {})
+		p.Call(t.Context(), compose(hello))
+		p.Notify(t.Context(), compose(ready))
+		p.Call(t.Context(), compose(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"info"}}`))
+		p.Notify(t.Context(), compose(`{"jsonrpc":"2.0","method":"die"}`))
+		synctest.Wait()
+		told = nil
+		p.Call(t.Context(), compose(ping(2)))
+		p.Close(t.Context())
+		synctest.Wait()
+		want := []string{"session", "initialize", "notifications/initialized", "logging/setLevel", "ping"}
+		if !slices.Equal(told, want) {
+			t.Errorf("the next session was told %q, want %q", told, want)
+		}
 	})
 }
 

@@ -42,6 +42,24 @@ func TestInternalInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// The list of a session that only explains is not LeadMagic's. A call finds out whether there is one by now.
+func TestInternalListsAgainWhenLeadMagicCanBeUsed(t *testing.T) {
+	var called []string
+	up := toolbox(func() string {
+		if len(called) == 0 {
+			return `{"name":"` + problem.StatusTool + `"}`
+		}
+		return `{"name":"check_credits"},{"name":"reads","annotations":{"readOnlyHint":true}}`
+	}, &called)
+	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
+	if got := a.call("reads", "{}"); got.refused {
+		t.Errorf("got %q", got.text)
+	}
+	if want := []string{"check_credits", "reads"}; !slices.Equal(called, want) {
+		t.Errorf("called %q, want %q", called, want)
+	}
+}
+
 func TestInternalCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 	// What became of the try to open the session says nothing of the calls in it.
 	for _, code := range []problem.Code{problem.Cut, problem.TimedOut, problem.BrokenAnswer, problem.Failed} {

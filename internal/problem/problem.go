@@ -275,7 +275,7 @@ const (
 	MaxCredits = 1e9 * Credit
 )
 
-// ToCredits is f credits, which are not less than none. Some never become none.
+// ToCredits is f credits. Some never become none.
 func ToCredits(f float64) Credits {
 	c := Credits(math.Round(min(f, MaxCredits.Float()) * float64(Credit)))
 	if c == 0 && f > 0 {
