@@ -271,10 +271,16 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 func TestFailoverAnswersStatusInAHealthySession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, standby := &scripted{answer: says("up", version)}, &scripted{answer: says("standby", version)}
-		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: standby})
+		c := &Failover{Candidates: []*Candidate{{Name: "mcp", Upstream: up}}, Fallback: standby}
+		d := newEditor(t, c)
+		opened := time.Now()
 		d.Write(hello)
 		d.Want(`"from":"up"`)
 		d.Write(ready)
+		pass(time.Minute)
+		if got, want := c.Status(), (Status{Upstream: "mcp", LastTry: opened}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 		for range 2 {
 			d.Write(ask2)
 			d.Want(`"id":2`, `"from":"standby"`)
