@@ -309,7 +309,7 @@ func TestWhereElseAnEditorHasFiles(t *testing.T) {
 }
 
 func TestOddNamesAreNoReasonToFail(t *testing.T) {
-	for path, want := range map[string]bool{"C:": false, "C": false, "": false, `C:\x`: true, "C:/x": true, "C:x": false, `\\host\x`: true, "/x": true} {
+	for path, want := range map[string]bool{"C:": false, "C": false, "": false, `C:\x`: true, `C:\`: true, "C:/": true, "C:/x": true, "C:x": false, `\\host\x`: true, "/x": true} {
 		if got := system("windows", nil).absolute(path); got != want {
 			t.Errorf("%q is absolute: %v, want %v", path, got, want)
 		}

@@ -31,6 +31,10 @@ func TestEntriesWithMoreInThem(t *testing.T) {
 		{"a path of Windows in JSON", "cursor", Command{Path: `C:\x.exe`}, `"command":"C:\\x.exe"`},
 		{"a path of Windows in TOML", "codex", Command{Path: `C:\x.exe`}, `command='C:\x.exe'`},
 		{"a path with quotes in TOML", "codex", Command{Path: `/a'b\"c`}, `command="/a'b\\\"c"`},
+		{"a path with a tab and a backslash in TOML", "codex", Command{Path: "C:\\\t"}, `command="C:\\\t"`},
+		{"a path with DEL and a backslash in TOML", "codex", Command{Path: "C:\\\x7f"}, `command="C:\\\u007f"`},
+		{"a path with a blank and a backslash in TOML", "codex", Command{Path: `C:\ x`}, `command='C:\x'`},
+		{"a key file beside variables that are passed", "codex", Command{Path: "x", Vars: append(proxy, KeyFileVariable), KeyFile: "/k"}, `env_vars=["HTTPS_PROXY"]env={LEADMAGIC_API_KEY_FILE="/k"}`},
 		{"a name of another kind", "codex", Command{Path: "x"}, `[mcp_servers.leadmagic]`},
 	}
 	for _, tt := range tests {

@@ -90,16 +90,13 @@ func (s System) settled(f *configFile) (*configFile, error) {
 
 // realPath is a path without symbolic links, as far as it exists.
 func realPath(path string) string {
-	rest := ""
-	for dir := path; ; dir = filepath.Dir(dir) {
+	path = filepath.Clean(path)
+	for dir := range file.Above(path) {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, rest)
+			return filepath.Join(real, path[len(dir):])
 		}
-		if dir == filepath.Dir(dir) {
-			return path
-		}
-		rest = filepath.Join(filepath.Base(dir), rest)
 	}
+	return path
 }
 
 // within says whether a path is a folder's own, or below it.
@@ -111,7 +108,7 @@ func within(path, folder string) bool {
 // dangling is the error that a path which does not exist, or a folder above it, is a symbolic link that leads
 // nowhere.
 func dangling(path string) error {
-	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
+	for path := range file.Above(path) {
 		if !exists(path) {
 			continue
 		}
@@ -119,7 +116,7 @@ func dangling(path string) error {
 			target, _ := os.Readlink(path)
 			return fmt.Errorf("%s is a symbolic link to %s, which does not exist", path, target)
 		}
-		break
+		return nil
 	}
 	return nil
 }

@@ -101,31 +101,42 @@ func splice(doc []byte, from, to int, text string) []byte {
 	return append(out, doc[to:]...)
 }
 
-// editLines has a file of TOML or YAML edited, whose byte order mark stays, and makes sure that nothing else has changed:
-// both let one thing be written in many ways. head are lines that may come and go with the first entry.
+// editLines has a file of TOML or YAML edited, and makes sure that nothing else has changed: both let one thing be written
+// in many ways. A byte order mark stays, and so does a last line without an end, which edit is given with one. head are
+// lines that may come and go with the first entry.
 func editLines(f format, doc []byte, path []string, head string, edit func(doc []byte) ([]byte, error)) ([]byte, error) {
-	mark, doc := cutBOM(doc)
-	out, err := edit(doc)
-	if err != nil {
-		return nil, err
-	}
-	var others [3]string
-	for i, text := range [][]byte{doc, out, []byte(head)} {
-		m, bad := f.decode(text)
-		err = errors.Join(err, bad)
+	others := func(text []byte) (string, error) { // as text, since a NaN is not equal to itself
+		m, err := f.decode(text)
 		servers, _ := m[path[0]].(map[string]any)
 		delete(servers, path[1])
 		if len(servers) == 0 {
 			delete(m, path[0])
 		}
-		if len(m) > 0 {
-			others[i] = fmt.Sprintf("%#v", m) // compared as text, since a NaN is not equal to itself
+		if len(m) == 0 {
+			return "", err
 		}
+		return fmt.Sprintf("%#v", m), err
 	}
-	if err != nil || others[0] != others[1] && cmp.Or(others[0], others[2]) != cmp.Or(others[1], others[2]) {
+	before, err := others(doc)
+	if err != nil {
+		return nil, err
+	}
+	mark, text := cutBOM(doc)
+	var end []byte
+	if len(text) > 0 && !strings.ContainsRune("\r\n", rune(text[len(text)-1])) {
+		end = []byte(lineEnd(text))
+	}
+	out, err := edit(slices.Concat(text, end))
+	if err != nil {
+		return nil, err
+	}
+	out = slices.Concat(mark, bytes.TrimSuffix(out, end))
+	after, err := others(out)
+	none, _ := others([]byte(head))
+	if err != nil || before != after && cmp.Or(before, none) != cmp.Or(after, none) {
 		return nil, errors.New("this file cannot be edited without changing something else; edit it by hand")
 	}
-	return slices.Concat(mark, out), nil
+	return out, nil
 }
 
 // An Object is a table of a config file, in the order in which it is written. Its values are strings,

@@ -31,7 +31,7 @@ func FuzzJSONSetThenRemoveIsTheIdentity(f *testing.F) {
 
 func FuzzTOMLSetThenRemoveIsTheIdentity(f *testing.F) {
 	for _, doc := range []string{
-		"", " ", "\n", "\n\n", "a = 1", "a = 1\n", "a = 1\n\n", "# c", "# c\r\n", "\xef\xbb\xbfa = 1\n", "a=1\r\n[b]\r\nc=2",
+		"", " ", "\n", "\n\n", "a = 1", "a = 1\n", "a = 1\n\n", "# c", "# c\r\n", "\xef\xbb\xbfa = 1\n", "\ufeff\ufeff", "\r", "a=1\r\n[b]\r\nc=2",
 		"[mcp_servers]\n", "[mcp_servers.b]\ncommand = \"x\"\n", "mcp_servers.b.command = 'x'\n", "mcp_servers = {}\n",
 		"mcp_servers = { b = { command = 'x' } }\n", "[[mcp_servers]]\n", "mcp_servers = 1\n", "[mcp_servers.b]\n# c\n[mcp_servers.c] # d",
 		"x = nan\n", "s = \"\"\"\n[mcp_servers.leadmagic]\n\"\"\"\n", "d = 1979-05-27T07:32:00Z\n", "[\"mcp_servers\".\"b\"]\n", "a = [\n 1, # c\n]\n",
@@ -43,13 +43,13 @@ func FuzzTOMLSetThenRemoveIsTheIdentity(f *testing.F) {
 
 func FuzzYAMLSetThenRemoveIsTheIdentity(f *testing.F) {
 	for _, doc := range []string{
-		"", " ", "\n", "\n\n", "# c", "# c\r\n", "---\n", "---\n# c\na: 1\n", "a: 1", "a: 1\n", "a: 1\n\n", "\xef\xbb\xbfa: 1\r\nb: 2", "...\n", "a: 1\n...\n", "a: 1\n---\nb: 2\n",
+		"", " ", "\n", "\n\n", "# c", "# c\r\n", "---\n", "---\n# c\na: 1\n", "a: 1", "a: 1\n", "a: 1\n\n", "\xef\xbb\xbfa: 1\r\nb: 2", "...\n", "\ufeff\ufeff", "\r", "a: 1\n...\n", "a: 1\n---\nb: 2\n",
 		"extensions:\n", "extensions: {} # c\n", "extensions: {}", "extensions: null\na: 1\n", "extensions: []\n", "extensions: ~", "extensions: {a: {cmd: x}}\n", "{extensions: {}}\n", "{}", "[]", "- a\n",
 		"extensions:\n  a:\n    cmd: x # c\n\n  # last\n\nb: 1\n", "extensions:\n    a: {cmd: x}\n# c\n", "extensions:\n  a:\n    cmd: x", "extensions:\n- name: a\n  command: x\nb: 1\n",
 		"extensions:\n  - name: a\n\n  -   command: x\n      name: leadmagic\n  # c\n", "extensions:\n  -\n    name: leadmagic\n", "extensions: &x\n  a: &y {cmd: x}\nb: *x\nc: *y\n",
 		"d: &d {cmd: x}\nextensions:\n  <<: *d\n  a: *d\n", "d: &d\n  a: {}\nextensions: *d\n", "extensions:\n  ? a\n  : cmd: x\n", "\"extensions\":\n  'a': 1\n", "  extensions:\n    a: 1\n  b: 2\n",
 		"a: |\n  text\n", "a: |\n  text", "a: |+\n  text\n\n", "a: >-\n  # no comment\n  text\n\n", "extensions:\n  a: |\n    # no comment\n\n", "a: \"x\nleadmagic: y\"\n", "a:\n\tb: 1\n", "a: 1\na: 2\n",
-		"extensions:\n  a: 1\n  a: 2\n", "a: .nan\nb: 2001-01-01\n", "a: !!binary aGk=\n", "? [a, b]\n: 1\n", "  ? \n  :", "extensions:\n   # c", "extensions: {}\n    # c\n\na: 1\n", "extensions: {}\n  # c", "extensions:\n  0: 1\nb: {1: 2}\n", "\"\r", "1: 2\n", "a: \u2028b\n", "a: 1\rb: 2\n", "a: \u0085b: 1\n", "extensions:\n  leadmagic:\n    name: x\n    # c\n  b: 1\n",
+		"extensions:\n  a: 1\n  a: 2\n", "a: .nan\nb: 2001-01-01\n", "a: !!binary aGk=\n", "? [a, b]\n: 1\n", "  ? \n  :", "extensions:\n   # c", "extensions: {}\n    # c\n\na: 1\n", "extensions: {}\n  # c", "extensions:\n  0: 1\nb: {1: 2}\n", "a:\n  0: 1\n  0.: 2\n  \"0\": 3\n", "\"\r", "1: 2\n", "a: \u2028b\n", "a: 1\rb: 2\n", "a: \u0085b: 1\n", "extensions:\n  leadmagic:\n    name: x\n    # c\n  b: 1\n",
 	} {
 		f.Add([]byte(doc))
 	}
@@ -570,7 +570,7 @@ func TestWhereAnEntryIs(t *testing.T) {
 		{"YAML by a merge", yamlFormat{}, "a: &a\n  n: {x: 1}\ns:\n  <<: *a\n", 3, "{\"x\":1}"},
 		{"YAML without it", yamlFormat{}, "s:\n  b: 1\n", 0, ""},
 		{"YAML with a byte order mark", yamlFormat{}, "\ufeffa: 1\ns:\n  n: 1\n", 3, "1"},
-		{"YAML with names that are numbers", yamlFormat{}, "s:\n  n:\n    - {1: {2: x}}\n", 2, "[{\"1\":{\"2\":\"x\"}}]"},
+		{"YAML with names that are numbers", yamlFormat{}, "s:\n  n:\n    - {1: {2: x}}\n", 2, "[{\"1 (int)\":{\"2 (int)\":\"x\"}}]"},
 		{"a list of YAML", yamlFormat{list: true}, "s:\n  - name: b\n  - x: 1\n    name: n\n", 3, "{\"name\":\"n\",\"x\":1}"},
 		{"a list of YAML with the name twice", yamlFormat{list: true}, "s:\n  - name: n\n    x: 1\n  - name: n\n    x: 2\n", 2, "{\"name\":\"n\",\"x\":1}"},
 		{"a list of YAML with others", yamlFormat{list: true}, "s:\n  - 5\n  - name: 7\n  - name: n\n", 4, "{\"name\":\"n\"}"},
@@ -639,7 +639,7 @@ func TestRemoveTakesAMemberOfYAML(t *testing.T) {
 		{"nothing else", plain, "s:\n  n:\n    x: 1\n", "", ""},
 		{"nothing else, where there was a member", plain, "s:\n  n:\n    x: 1\n", "s:\n", "s:\n"},
 		{"nothing else, where there was an empty value", plain, "s:\n  n:\n    x: 1\n", "s: {}\n", "s: {}\n"},
-		{"nothing else, where there was a value without a line end", plain, "s:\n  n:\n    x: 1\n", "s: {}", "s: {}"},
+		{"nothing else, where there was a value without a line end", plain, "s:\n  n:\n    x: 1\n", "s: {}", "s: {}\n"},
 		{"others", plain, "s:\n  b: 1\n  n:\n    x: 1\n  d: 1\n", "", "s:\n  b: 1\n  d: 1\n"},
 		{"the only one, before others", plain, "s:\n  n: {}\na: 1\n", "", "a: 1\n"},
 		{"the only one, behind others", plain, "a: 1\ns:\n  n: {}\n", "", "a: 1\n"},

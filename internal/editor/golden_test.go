@@ -88,7 +88,7 @@ func rowOf(e Editor) string {
 			fmt.Fprintf(&b, "%s: %s\n", line[0], line[1])
 		}
 	}
-	fmt.Fprintf(&b, "asks for the key: %v\nstarted from a dock: %v\n", e.Prompts, e.Dock)
+	fmt.Fprintf(&b, "asks for the key: %v\nstarted from a dock: %v\nreads the folders above: %v\n", e.Prompts, e.Dock, e.upwards)
 	for _, goos := range []string{"linux", "windows"} {
 		given := variables()
 		passed := e.Environment(Server{}, Process{GOOS: goos, Environ: given}).Environ

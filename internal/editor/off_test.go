@@ -43,6 +43,12 @@ func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
 
 		{"VS Code starts none", "vscode", User, map[string]string{".config/Code/User/settings.json": "{\n// all of them\n\"chat.mcp.access\": \"none\",}"}, "chat.mcp.access in HOME/.config/Code/User/settings.json is none"},
 		{"VS Code starts none in this folder", "vscode", Project, map[string]string{"./.vscode/settings.json": `{"chat":{"mcp.enabled":false}}`}, "chat.mcp.enabled in PROJECT/.vscode/settings.json is false"},
+		{"VS Code without AI", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat.disableAIFeatures":true}`}, "chat.disableAIFeatures in HOME/.config/Code/User/settings.json is true"},
+		{"VS Code with AI", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat":{"disableAIFeatures":false}}`}, ""},
+		{"Kilo Code hides its tools", "kilo", User, map[string]string{".config/kilo/kilo.jsonc": `{"tools":{"leadmagic_*":false}}`}, "tools in HOME/.config/kilo/kilo.jsonc"},
+		{"/mcp disable of Copilot CLI, as it was kept before", "copilot-cli", User, map[string]string{".copilot/config.json": `{"disabledMcpServers":["x","leadmagic"]}`}, "disabledMcpServers in HOME/.copilot/config.json"},
+		{"Claude Code allows it", "claude-code", User, map[string]string{".claude/settings.json": `{"allowedMcpServers":[{"serverName":"leadmagic"},{"serverName":"x"}]}`}, ""},
+		{"Claude Code allows none", "claude-code", User, map[string]string{".claude/settings.json": `{"allowedMcpServers":[]}`}, "allowedMcpServers in"},
 		{"VS Code starts all", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat.mcp.access":"all"}`}, ""},
 		{"another VS Code starts none", "vscode-insiders", User, map[string]string{".config/Code/User/settings.json": `{"chat.mcp.access":"none"}`}, ""},
 		{"Zed without an agent", "zed", User, map[string]string{".config/zed/settings.json": `{"disable_ai":true}`}, "disable_ai in"},

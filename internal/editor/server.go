@@ -285,7 +285,7 @@ func (e Editor) Lists(s System) []List {
 		}
 		here := s
 		here.Folder = dir
-		if path, err := e.Path(here, Project); err == nil && path != user {
+		if path, err := e.Path(here, Project); err == nil {
 			add(e, Project, path)
 		}
 		for _, f := range e.reads {
@@ -305,16 +305,14 @@ func (e Editor) Lists(s System) []List {
 
 // projectFolders are the folder that the command was started in, and those above it in its repository.
 func (s System) projectFolders() []string {
-	folders := []string{s.Folder}
-	for dir := s.Folder; ; dir = filepath.Dir(dir) {
+	var folders []string
+	for dir := range file.Above(s.Folder) {
+		folders = append(folders, dir)
 		if exists(filepath.Join(dir, ".git")) {
 			return folders
 		}
-		if dir == filepath.Dir(dir) {
-			return folders[:1] // it is in none
-		}
-		folders = append(folders, filepath.Dir(dir))
 	}
+	return folders[:1] // it is in none
 }
 
 // folderNames are the names under which an editor may keep something for this folder: on Windows with either sign.

@@ -50,6 +50,7 @@ func TestWhereAnEditorLooksForServers(t *testing.T) {
 		{"a file that is only read, and is not there", "zed", "linux", "work", nil, []string{"User HOME/.config/zed/settings.json context_servers"}},
 		{"a file that is only read", "zed", "linux", "work", []string{"work/.zed/settings.json"}, []string{"User HOME/.config/zed/settings.json context_servers", "Project HOME/work/.zed/settings.json context_servers"}},
 		{"a file by two names", "crush", "linux", "work", []string{"work/.crush.json"}, []string{"User HOME/.config/crush/crush.json mcp", "Project HOME/work/.crush.json mcp"}},
+		{"the user's file by a name of a project's", "crush", "linux", ".config/crush", []string{".config/crush/crush.json"}, []string{"User HOME/.config/crush/crush.json mcp"}},
 		{"files of any name", "continue", "linux", "work", []string{"work/.continue/mcpServers/b.yaml", "work/.continue/mcpServers/a.yaml", "work/.continue/mcpServers/a.json", "work/.continue/mcpServers/a.txt"}, []string{
 			"User HOME/.continue/config.yaml mcpServers", "Project HOME/work/.continue/mcpServers/a.yaml mcpServers", "Project HOME/work/.continue/mcpServers/b.yaml mcpServers", "Project HOME/work/.continue/mcpServers/a.json mcpServers",
 		}},

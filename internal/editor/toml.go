@@ -115,9 +115,6 @@ func editable(doc []byte, lines []tomlLine, path []string) error {
 
 // open reads a document that is to be edited: the expressions that make up the entry.
 func (f tomlFormat) open(doc []byte, path []string) (entry []tomlLine, err error) {
-	if _, err := f.decode(doc); err != nil {
-		return nil, err
-	}
 	lines := tomlLines(doc)
 	if err := editable(doc, lines, path); err != nil {
 		return nil, err
@@ -145,25 +142,13 @@ func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 		end := lineEnd(doc)
 		text := tomlTable(path, value, end)
 		if len(entry) == 0 || !entry[0].header {
-			return appendTable(cut(doc, entry), text, end), nil
-		}
-		if !bytes.HasSuffix(doc[:entry[0].to], []byte("\n")) {
-			text = strings.TrimSuffix(text, end)
+			if doc = cut(doc, entry); len(doc) > 0 {
+				text = end + text // a blank line
+			}
+			return append(doc, text...), nil
 		}
 		return splice(cut(doc, entry[1:]), entry[0].from, entry[0].to, text), nil
 	})
-}
-
-// appendTable adds a table after a blank line. A file whose last line does not end stays one: remove
-// takes that as the sign.
-func appendTable(doc []byte, text, end string) []byte {
-	switch {
-	case len(doc) == 0:
-		return []byte(text)
-	case doc[len(doc)-1] != '\n':
-		return append(bytes.Clone(doc), end+end+strings.TrimSuffix(text, end)...)
-	}
-	return append(bytes.Clone(doc), end+text...)
 }
 
 // remove needs no look at the file as it was: a table leaves no trace above it.
@@ -180,25 +165,20 @@ func cut(doc []byte, blocks []tomlLine) []byte {
 	for _, b := range slices.Backward(blocks) {
 		head, rest := doc[:b.from], doc[b.to:]
 		if b.header {
-			head, rest = closeGap(head, rest, end, doc[b.to-1] == '\n')
+			head, rest = closeGap(head, rest, end)
 		}
 		doc = slices.Concat(head, rest)
 	}
 	return doc
 }
 
-// closeGap takes away what appendTable put before a table: a blank line, and the line end of a last line
-// that had none.
-func closeGap(head, rest []byte, end string, ended bool) (newHead, newRest []byte) {
+// closeGap takes away the blank line before a table.
+func closeGap(head, rest []byte, end string) (newHead, newRest []byte) {
 	if len(head) == 0 {
 		return head, bytes.TrimPrefix(rest, []byte(end))
 	}
-	line, ok := bytes.CutSuffix(head, []byte(end))
-	if ok && (len(line) == 0 || line[len(line)-1] == '\n') {
+	if line, ok := bytes.CutSuffix(head, []byte(end)); ok && (len(line) == 0 || line[len(line)-1] == '\n') {
 		head = line
-		if !ended {
-			head = bytes.TrimSuffix(head, []byte(end))
-		}
 	}
 	return head, rest
 }

@@ -102,7 +102,11 @@ func withNames(value any) any {
 	case map[any]any:
 		m := make(map[string]any, len(value))
 		for name, v := range value {
-			m[fmt.Sprint(name)] = withNames(v)
+			text, ok := name.(string)
+			if !ok {
+				text = fmt.Sprintf("%v (%[1]T)", name) // 0, 0.0 and "0" are three names
+			}
+			m[text] = withNames(v)
 		}
 		return m
 	}
@@ -178,9 +182,6 @@ func errLines(line int, name string) error {
 
 // open reads a file that is to be edited.
 func (f yamlFormat) open(doc []byte, path []string) (*yamlLines, error) {
-	if _, err := f.decode(doc); err != nil {
-		return nil, err
-	}
 	root, err := f.parse(doc)
 	if err != nil {
 		return nil, err
@@ -277,20 +278,9 @@ func (y *yamlLines) behind() int {
 	return y.past(last.Line-1, y.last, y.last > len(y.indent))
 }
 
-// replace puts lines in place of others. A file whose last line does not end stays one.
+// replace puts lines in place of others.
 func (y *yamlLines) replace(from, to int, text string) []byte {
-	head, rest := strings.Join(y.lines[:from], ""), strings.Join(y.lines[to:], "")
-	open := len(y.lines) > 0 && !strings.HasSuffix(y.lines[len(y.lines)-1], "\n")
-	if open && rest == "" {
-		if from == len(y.lines) {
-			head += y.end
-		}
-		text = strings.TrimSuffix(text, y.end)
-		if text == "" {
-			head = strings.TrimSuffix(head, y.end)
-		}
-	}
-	return []byte(head + text + rest)
+	return []byte(strings.Join(y.lines[:from], "") + text + strings.Join(y.lines[to:], ""))
 }
 
 func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
@@ -316,11 +306,7 @@ func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 			at := y.key.Line - 1
 			line, _ := emptied(y.lines[at], path[0])
 			to := y.past(at, len(y.indent), false) // behind its comments
-			between := strings.Join(y.lines[at+1:to], "")
-			if between != "" && !strings.HasSuffix(between, "\n") {
-				between += y.end
-			}
-			return y.replace(at, to, strings.TrimRight(line, "\r\n")+y.end+between+text), nil
+			return y.replace(at, to, line+strings.Join(y.lines[at+1:to], "")+text), nil
 		case y.rooted:
 			return y.replace(n, n, y.indent+path[0]+":"+y.end+text), nil
 		default:
@@ -358,7 +344,7 @@ func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 			case err == nil && !was.rooted && blank(strings.Join(y.lines[to:], "")) && strings.HasSuffix(strings.Join(y.lines[:key], ""), f.headText(y.end)):
 				key -= strings.Count(f.head, "\n")
 			}
-			if from = key; text != "" && (between != "" || to < len(y.lines)) {
+			if from = key; text != "" {
 				text = strings.TrimRight(text, "\r\n") + y.end + between
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,15 +60,13 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 		return nil, nil, err
 	case !info.Mode().IsRegular():
 		return nil, nil, ErrNotRegular
-	case info.Size() > limit:
-		return nil, nil, &TooLargeError{limit}
 	}
 	_ = f.SetReadDeadline(time.Now().Add(patience)) // most files know none, and need none
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case int64(len(data)) > limit: // the size that a file states may be too small
+	case int64(len(data)) > limit: // whatever size the file states
 		return nil, nil, &TooLargeError{limit}
 	}
 	return data, info, nil
@@ -113,6 +112,14 @@ func BelowHome(path string, getenv func(string) string) string {
 	return path
 }
 
+// Above are a path and the folders above it, up to the root.
+func Above(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for dir := path; yield(dir) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		}
+	}
+}
+
 // Roots are the folder of a person, and the outermost repository that holds it, each also under the name it has without
 // links: whoever wrote what is in the one may have written all of the other.
 func Roots(folder string) []string {
@@ -122,12 +129,9 @@ func Roots(folder string) []string {
 	var roots []string
 	for _, folder := range []string{folder, Real(folder)} {
 		root := folder
-		for dir := folder; ; dir = filepath.Dir(dir) {
+		for dir := range Above(folder) {
 			if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
 				root = dir
-			}
-			if dir == filepath.Dir(dir) {
-				break
 			}
 		}
 		roots = append(roots, root, Real(root))
@@ -139,14 +143,9 @@ func Roots(folder string) []string {
 // way: their case may differ.
 func Within(folders []string, path string) bool {
 	for _, path := range []string{path, Real(path)} {
-		for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-			for _, folder := range folders {
-				if dir == folder || Same(dir, folder) {
-					return true
-				}
-			}
-			if dir == filepath.Dir(dir) {
-				break
+		for dir := range Above(filepath.Dir(path)) {
+			if slices.ContainsFunc(folders, func(folder string) bool { return Same(dir, folder) }) {
+				return true
 			}
 		}
 	}

@@ -12,6 +12,12 @@ import (
 	"testing"
 )
 
+func TestTheHomeFolderOfUnix(t *testing.T) {
+	if got := Home(func(name string) string { return "/" + name }); got != "/HOME" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // Each of these would hold a reader up, or never end.
 func TestWhatBlocksOrNeverEndsIsNotRead(t *testing.T) {
 	dir := t.TempDir()
@@ -49,6 +55,9 @@ func TestAFileThatStatesNoSize(t *testing.T) {
 	data, info, err := Read("/proc/self/stat", 1<<20)
 	if err != nil || len(data) == 0 || info.Size() != 0 {
 		t.Fatalf("got %d bytes, %v, %v", len(data), info, err)
+	}
+	if data, _, err := Read("/proc/self/mem", 1<<20); !errors.Is(err, syscall.EIO) || data != nil {
+		t.Errorf("a file that cannot be read: got %d bytes, %v", len(data), err)
 	}
 	_, _, err = Read("/proc/self/stat", int64(len(data)/2))
 	if _, ok := errors.AsType[*TooLargeError](err); !ok {

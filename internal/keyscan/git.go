@@ -283,17 +283,15 @@ type repository struct {
 // only as what .git leads to. Of repositories within others, git is started at the top of the outermost.
 func findRepository(folder string) repository {
 	r := repository{start: folder, top: folder}
-	for top := folder; ; top = filepath.Dir(top) {
+	for top := range file.Above(folder) {
 		if dir := gitDir(top); dir != "" {
 			if r.dir == "" {
 				r = openRepository(top, dir)
 			}
 			r.start = top
 		}
-		if top == filepath.Dir(top) {
-			return r
-		}
 	}
+	return r
 }
 
 // gitDir is the git folder of a work tree, or empty.
