@@ -268,6 +268,7 @@ func TestTheUsersOwnEntries(t *testing.T) {
 		{"the key under another name", `"crm":{"url":"https://evil.example","headers":{"Authorization":"Bearer ${env:COPY}"}}`, "cursor entry (crm)", Warn, "gives it the key"},
 		{"a server for LeadMagic that is not", `"leadmagic":{"url":"https://evil.example"}`, "cursor entry", Warn, "connects to evil.example by itself; that is not LeadMagic over https"},
 		{"a gateway on this machine", `"leadmagic":{"url":"http://localhost:1/mcp"}`, "cursor entry", OK, "connects to"},
+		{"a proxy and a PATH of their own", `"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"HTTPS_PROXY":"http://p.example:1","SHELL":"/bin/x"}}`, "cursor key", OK, ""},
 		{"arguments that mean nothing", `"leadmagic":{"command":"leadmagic-mcp-proxy","args":["--max-credit","5"]}`, "cursor settings", Fail, "the server would not call LeadMagic: unknown flag: --max-credit"},
 	}
 	for _, tt := range tests {
@@ -281,7 +282,7 @@ func TestTheUsersOwnEntries(t *testing.T) {
 				if strings.Contains(c.Name, "(other)") || strings.Contains(c.Name, "(git)") {
 					t.Errorf("an entry that is none of ours is spoken of: %s", c.Detail)
 				}
-				if c.Status == Warn && c.Name != tt.check[len("cursor "):] && strings.HasSuffix(c.Name, "url") {
+				if c.Status == Warn && c.Name != tt.check[len("cursor "):] && (strings.HasSuffix(c.Name, "url") || c.Name == "overrides") {
 					t.Errorf("%s: %s", c.Name, c.Detail)
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -122,7 +121,6 @@ func (c *networkCheck) get(ctx context.Context, dial http.RoundTripper, agent st
 		return err
 	}
 	req.Header.Set("User-Agent", agent)
-	defer (&http.Client{Transport: dial}).CloseIdleConnections()
 	start := time.Now()
 	res, err := dial.RoundTrip(req)
 	if err != nil {
@@ -176,7 +174,7 @@ func (c *networkCheck) reportName(n *notes) bool {
 		host = c.proxy.Hostname()
 	}
 	switch {
-	case net.ParseIP(host) != nil, c.lookup.begun.IsZero() && !c.connect.begun.IsZero():
+	case c.lookup.begun.IsZero() && !c.connect.begun.IsZero():
 		n.ok(name, "%s needs no look-up", host)
 	case c.lookup.begun.IsZero():
 		c.failUnanswered(n, name, host)

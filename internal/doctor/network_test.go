@@ -5,13 +5,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -197,5 +200,126 @@ func TestWhichHostsAreLookedAt(t *testing.T) {
 		if strings.Join(got, ", ") != tt.want {
 			t.Errorf("%+v: got %q", tt, got)
 		}
+	}
+}
+
+// What doctor asks a host for is free, and shows no key.
+func TestWhatAHostIsAskedFor(t *testing.T) {
+	d := newDoctor(t, key)
+	r := d.route(t)
+	closed := make(chan string, 2)
+	r.Dial = dialled(func(req *http.Request) (*http.Response, error) {
+		if req.Method != http.MethodGet || req.URL.Path != "/health" || req.Header.Get("User-Agent") != "leadmagic-mcp-proxy/1.2.3" || len(req.Header) != 1 {
+			t.Errorf("asked for %s %s with %v", req.Method, req.URL, req.Header)
+		}
+		res := answer(req, 200, "{}")
+		res.Body = closer{res.Body, func() { closed <- req.URL.Host }}
+		return res, nil
+	})
+	d.Examine(t.Context())
+	if len(closed) != 2 {
+		t.Errorf("%d answers were closed, want 2", len(closed))
+	}
+}
+
+type closer struct {
+	io.Reader
+	closed func()
+}
+
+func (c closer) Close() error {
+	c.closed()
+	return nil
+}
+
+// net/http may go on to tell of connections when a request has ended.
+func TestWhatIsToldLateDoesNotCount(t *testing.T) {
+	d := newDoctor(t, key)
+	var trace *httptrace.ClientTrace
+	d.route(t).Dial = func() http.RoundTripper {
+		return transport(func(req *http.Request) (*http.Response, error) {
+			trace = httptrace.ContextClientTrace(req.Context())
+			return nil, errors.New("no route")
+		})
+	}
+	c := &networkCheck{role: "mcp", url: d.Route.MCP}
+	c.run(t.Context(), d)
+	trace.ConnectStart("tcp", "192.0.2.1:443")
+	trace.ConnectDone("tcp", "192.0.2.1:443", nil)
+	expect(t, checksOf(func(n *notes) { c.report(n, false) }), "mcp name", Fail, "no connection could be made", "")
+}
+
+func TestHowLongThingsTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		r := d.route(t)
+		r.Dial = func() http.RoundTripper {
+			return transport(func(req *http.Request) (*http.Response, error) {
+				trace := httptrace.ContextClientTrace(req.Context())
+				trace.DNSStart(httptrace.DNSStartInfo{Host: req.URL.Hostname()})
+				pause(10)
+				trace.DNSDone(httptrace.DNSDoneInfo{Addrs: []net.IPAddr{{IP: net.IPv4(192, 0, 2, 1)}, {IP: net.IPv4(192, 0, 2, 2)}}})
+				trace.ConnectStart("tcp", "192.0.2.1:443")
+				pause(5)
+				trace.ConnectStart("tcp", "192.0.2.2:443")
+				pause(15)
+				trace.ConnectDone("tcp", "192.0.2.1:443", nil)
+				trace.TLSHandshakeStart()
+				pause(30)
+				trace.TLSHandshakeDone(tls.ConnectionState{Version: tls.VersionTLS12}, nil)
+				trace.GotConn(httptrace.GotConnInfo{})
+				pause(40)
+				return answer(req, 200, "{}"), nil
+			})
+		}
+		whole := r.Open
+		r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+			pause(200)
+			return whole(ctx, protocol)
+		}
+		checks := d.Examine(t.Context()).Checks
+		for name, want := range map[string]string{
+			"mcp name":       "mcp.leadmagic.io is 192.0.2.1, 192.0.2.2 (10ms)",
+			"mcp connection": "to mcp.leadmagic.io (20ms)",
+			"mcp tls":        "TLS 1.2, certificate issued by nobody (30ms)",
+			"mcp health":     "/health answers 200 in 100ms",
+			"initialize":     "2025-11-25 in 200ms with",
+			"discover":       "2026-07-28 in 200ms",
+			"free call":      "check_credits answers in 1ms",
+		} {
+			expect(t, checks, name, OK, want, "")
+		}
+	})
+}
+
+// pause lets so many milliseconds go by.
+func pause(ms int) { <-time.After(time.Duration(ms) * time.Millisecond) }
+
+func TestTheClock(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		ahead  time.Duration // of the host, with an answer that took a second
+		took   time.Duration
+		status Status
+		detail string
+	}{
+		{"nearly right", 59 * time.Second, time.Second, OK, "as that of mcp.leadmagic.io"},
+		{"a minute", time.Minute, time.Second, Warn, "this machine's clock is 1m0s ahead of that of mcp.leadmagic.io"},
+		{"a minute behind", -time.Minute, time.Second, Warn, "this machine's clock is 1m0s behind that of mcp.leadmagic.io"},
+		{"nearly an hour", time.Hour - time.Second, time.Second, Warn, "59m59s ahead"},
+		{"an hour", time.Hour, time.Second, Fail, "1h0m0s ahead"},
+		{"an answer that took long", 5 * time.Minute, 7 * time.Second, Warn, "5m3s ahead"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDoctor(t, key)
+				d.route(t).Dial = dialled(func(req *http.Request) (*http.Response, error) {
+					date := time.Now().Add(-tt.ahead).UTC().Format(http.TimeFormat)
+					<-time.After(tt.took)
+					return answer(req, 200, "{}", "Date", date), nil
+				})
+				expect(t, d.Examine(t.Context()).Checks, "clock", tt.status, tt.detail, "")
+			})
+		})
 	}
 }

@@ -160,6 +160,7 @@ func TestWhatGoesWrong(t *testing.T) {
 		{"an old answer says nothing of the clock", health(200, "", "Date", fromNow(-24*time.Hour), "Age", "86400"), "clock", Skipped, "", ""},
 		{"a health page does not matter if calls work", health(200, "<html>", "Content-Type", "text/html"), "mcp health", OK, "answers 200", ""},
 		{"nor does a missing one", health(404, ""), "mcp health", Warn, "calls work all the same", ""},
+		{"nor does one that is elsewhere", health(300, ""), "mcp health", Warn, "calls work all the same", ""},
 		{"the REST API need not have one", health(404, ""), "api health", OK, "api.leadmagic.io answers", ""},
 
 		{"the key is rejected", refused(problem.New(problem.KeyRejected, problem.Refused, "LeadMagic rejected the API key", "")), "hosted server", Fail, "rejected the API key", "Settings → API"},
@@ -173,6 +174,14 @@ func TestWhatGoesWrong(t *testing.T) {
 		{"auto takes the REST API then", passed(problem.SignInRequired), "upstream", OK, "auto takes the REST API", ""},
 
 		{"the hosted server fails, and the REST API does not", refused(problem.New(problem.Failed, problem.Refused, "LeadMagic failed", "")), "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest"},
+		{"only the REST API does not answer", func(r *Route) {
+			r.Dial = dialled(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Host == r.API.Host {
+					return nil, errors.New("closed")
+				}
+				return answer(req, 200, "{}"), nil
+			})
+		}, "api health", Warn, "api.leadmagic.io accepts the connection and ends it without an answer", "firewall"},
 		{"the REST API alone points elsewhere", restAlone(302, "", "Location", "https://portal.example/"), "api health", Fail, "points to another origin, https://portal.example/", "--api-url"},
 		{"a web page comes instead of the REST API alone", restAlone(200, "<html>", "Content-Type", "text/html"), "api health", Fail, "a web page came", "sign in to the network"},
 		{"a session with the REST API says nothing of the network", restAlone(503, ""), "session", Skipped, "answers all else as it answers /health", ""},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/auth/signin"
@@ -23,6 +25,8 @@ func TestTheSignIn(t *testing.T) {
 		{"nobody knows whose it is", func(_ *Doctor, s *signin.State) { s.Who = "" }, "token", OK, "one in the keychain", ""},
 		{"nobody knows how long it lasts", func(_ *Doctor, s *signin.State) { s.Expires = time.Time{} }, "token", OK, "one of ada@analytical.example in the keychain of this system", ""},
 		{"its token has run out", func(_ *Doctor, s *signin.State) { s.Expires = time.Now().Add(-time.Minute) }, "token", Warn, "which has run out", "the next session renews it"},
+		{"its token runs out now", func(_ *Doctor, s *signin.State) { s.Expires = time.Now() }, "token", Warn, "which has run out", "the next session renews it"},
+		{"it lasts less than a second more", func(_ *Doctor, s *signin.State) { s.Expires = time.Now().Add(90*time.Second + 400*time.Millisecond) }, "token", OK, ", for 1m30s", ""},
 		{"others can read its file", func(_ *Doctor, s *signin.State) { s.Mode, s.Place = 0o644, "/x/signin.json" }, "token", Warn, "/x/signin.json can be read by others (mode 0644)", "chmod 600 /x/signin.json"},
 		{"it is over", func(_ *Doctor, s *signin.State) { s.Over = "it was revoked" }, "token", Fail, "the sign-in of ada@analytical.example has run out: it was revoked", run},
 		{"what is over is not renewed", func(_ *Doctor, s *signin.State) { s.Over = "it was revoked" }, "refresh", Skipped, "the sign-in has run out", ""},
@@ -65,9 +69,11 @@ func TestTheSignIn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, s := signedIn(t)
-			tt.spoil(d, s)
-			expect(t, d.Examine(t.Context()).Checks, tt.check, tt.status, tt.detail, tt.hint)
+			synctest.Test(t, func(t *testing.T) {
+				d, s := signedIn(t)
+				tt.spoil(d, s)
+				expect(t, d.Examine(t.Context()).Checks, tt.check, tt.status, tt.detail, tt.hint)
+			})
 		})
 	}
 }
@@ -100,9 +106,12 @@ func signedIn(t *testing.T) (*Doctor, *signin.State) {
 }
 
 func TestASignInThatIsWell(t *testing.T) {
-	d, _ := signedIn(t)
-	checks := d.Examine(t.Context()).Checks
-	expect(t, checks, "token", OK, "one of ada@analytical.example in the keychain of this system, for ", "")
+	var checks []Check
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := signedIn(t)
+		checks = d.Examine(t.Context()).Checks
+	})
+	expect(t, checks, "token", OK, "one of ada@analytical.example in the keychain of this system, for 1h0m0s", "")
 	expect(t, checks, "discovery", OK, "https://login.example signs people in for mcp.leadmagic.io", "")
 	expect(t, checks, "registration", OK, "as client client-1", "")
 	expect(t, checks, "refresh", OK, "each session renews it by itself", "")
@@ -130,5 +139,19 @@ func TestWhoHasNotSignedInIsToldNothingOfIt(t *testing.T) {
 	checks := d.Examine(t.Context()).Checks
 	if slices.ContainsFunc(checks, func(c Check) bool { return c.Stage == atSignIn }) {
 		t.Errorf("got %+v, want nothing of a sign-in", checks)
+	}
+}
+
+// Checks are in the order of the path, whatever is left out.
+func TestTheOrderOfStagesOffline(t *testing.T) {
+	d, _ := signedIn(t)
+	d.Offline = true
+	var got []string
+	for _, c := range d.Examine(t.Context()).Checks {
+		got = append(got, string(c.Stage))
+	}
+	want := "environment key origin network sign-in acceptance session tools editors files"
+	if got = slices.Compact(got); strings.Join(got, " ") != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
