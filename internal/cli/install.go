@@ -393,24 +393,30 @@ func (i *installer) would(e editor.Editor) string {
 	case err != nil:
 		why := strings.TrimPrefix(err.Error(), res.Path+" is left as it was: ")
 		return "nothing: " + problem.PrintableLine(strings.ReplaceAll(why, res.Path, i.short(res.Path)), problem.MaxLine)
-	case res.Outcome == editor.Unchanged && i.verb == "install":
-		return "nothing: " + i.name + " is there"
-	case res.Outcome == editor.Unchanged:
-		return "nothing: " + i.name + " is not there"
-	case res.Gone:
-		return "remove the file, which holds nothing else"
 	}
-	return fmt.Sprintf(wording[res.Outcome].would, i.name)
+	would, _ := i.words(res)
+	return would
+}
+
+// words are what is said of a change, before and after it.
+func (i *installer) words(res editor.Result) (would, done string) {
+	path := i.short(res.Path)
+	switch {
+	case res.Outcome == editor.Unchanged && i.verb == "install":
+		return "nothing: " + i.name + " is there", i.name + " is already in " + path + ", nothing changed"
+	case res.Outcome == editor.Unchanged:
+		return "nothing: " + i.name + " is not there", i.name + " is not in " + path + ", nothing changed"
+	case res.Gone:
+		return "remove the file, which holds nothing else", "removed " + path + ", which held nothing but " + i.name
+	case res.Outcome == editor.Added:
+		return "add " + i.name, "added " + i.name + " to " + path
+	case res.Outcome == editor.Replaced:
+		return "replace " + i.name, "replaced " + i.name + " in " + path
+	}
+	return "remove " + i.name, "removed " + i.name + " from " + path
 }
 
 const rotate = "create a new key at app.leadmagic.io → Settings → API and delete the old one: what stood in a file has leaked"
-
-// wording is what is said of a change: before and after it.
-var wording = [...]struct{ would, done string }{
-	editor.Added:    {"add %s", "added %s to %s"},
-	editor.Replaced: {"replace %s", "replaced %s in %s"},
-	editor.Removed:  {"remove %s", "removed %s from %s"},
-}
 
 // apply does one editor.
 func (i *installer) apply(e editor.Editor) error {
@@ -422,23 +428,15 @@ func (i *installer) apply(e editor.Editor) error {
 		return misuse("generic is a form to be copied: there is no file to take it out of", "")
 	}
 	res, err := i.do(e, i.dryRun)
-	said, path := "", i.short(res.Path)
 	switch {
 	case err != nil:
 		return i.failed(e, err)
-	case res.Outcome == editor.Unchanged && install:
-		said = fmt.Sprintf("%s is already in %s, nothing changed", i.name, path)
-	case res.Outcome == editor.Unchanged:
-		said = fmt.Sprintf("%s is not in %s, nothing changed", i.name, path)
-	case i.dryRun:
+	case i.dryRun && res.Outcome != editor.Unchanged:
 		i.showDiff(res)
 		return nil
-	case res.Gone:
-		said = fmt.Sprintf("removed %s, which held nothing but %s", path, i.name)
-	default:
-		said = fmt.Sprintf(wording[res.Outcome].done, i.name, path)
 	}
-	fmt.Fprintf(i.env.Stdout, "%s: %s\n", e.ID, said)
+	_, done := i.words(res)
+	fmt.Fprintf(i.env.Stdout, "%s: %s\n", e.ID, done)
 	if install && res.Outcome != editor.Unchanged {
 		if res.Backup != "" {
 			i.note("backup", i.short(res.Backup))
