@@ -347,7 +347,16 @@ func TestEntriesThatNameManyFiles(t *testing.T) {
 	for i := range mostFiles + 1 {
 		entries = append(entries, fmt.Sprintf(`"a%d":{"type":"local","command":["{file:./decoy}"]}`, i))
 	}
-	d.write(t, "./opencode.json", `{"mcp":{`+strings.Join(entries, ",")+`,"z":{"type":"local","command":["{file:./hidden}"]}}}`)
+	write := func() {
+		d.write(t, "./opencode.json", `{"mcp":{`+strings.Join(entries, ",")+`,"z":{"type":"local","command":["{file:./hidden}"]}}}`)
+	}
+	entries = entries[:mostFiles-1] // with the last one as many as are read
+	write()
+	if checks := d.examineEditors(t, "opencode"); slices.ContainsFunc(checks, func(c Check) bool { return c.Name == "project files" }) {
+		t.Errorf("got %+v, want all files to be read", checks)
+	}
+	entries = entries[:mostFiles+1]
+	write()
 	checks := d.examineEditors(t, "opencode")
 	expect(t, checks, "opencode project files", Warn, "name more than 200 files, and not all of them were read", "")
 	if n := len(slices.DeleteFunc(checks, func(c Check) bool { return !strings.HasSuffix(c.Name, "files") })); n != 1 {

@@ -33,6 +33,11 @@ func TestKeysInFiles(t *testing.T) {
 		d.write(t, ".cursor/mcp.json", "{}")
 		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "keys in files", OK, "none, of 2 files that editors read", "")
 	})
+	t.Run("in one file that cannot be read", func(t *testing.T) {
+		d := newDoctor(t, key)
+		d.write(t, "./.env/x", "")
+		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "unread files", Warn, ".env: it is not a regular file", "make them readable")
+	})
 	t.Run("in files that cannot be read", func(t *testing.T) {
 		d := newDoctor(t, key)
 		for _, name := range []string{".env", ".envrc", ".mcp.json", "opencode.json"} {

@@ -286,8 +286,14 @@ func TestWhatGoesWrong(t *testing.T) {
 
 // unreachable takes the network away, but for the REST API.
 func unreachable(d *Doctor) {
+	answers := d.Route.Dial
 	d.Route.Dial = func() http.RoundTripper {
-		return transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") })
+		return transport(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Host == d.Route.API.Host {
+				return answers().RoundTrip(req)
+			}
+			return nil, errors.New("no route")
+		})
 	}
 	d.Route.Open = func(ctx context.Context, _ string) (*Session, error) { return nil, block(ctx) }
 }
@@ -344,6 +350,28 @@ func TestWhatCannotBeReachedIsNotTriedForLong(t *testing.T) {
 		expect(t, report.Checks, "mcp name", Fail, "no connection could be made", "")
 		expect(t, report.Checks, "session", Skipped, "mcp.leadmagic.io was not reached", "")
 		expect(t, report.Checks, "rest api", OK, "takes the key", "export LEADMAGIC_UPSTREAM=rest")
+	})
+}
+
+func TestSessionsGoOnWithoutTheRESTAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoctor(t, key)
+		r := d.route(t)
+		r.Dial = dialled(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Host == r.API.Host {
+				return nil, errors.New("closed")
+			}
+			return answer(req, 200, "{}"), nil
+		})
+		whole := r.Open
+		r.Open = func(ctx context.Context, protocol string) (*Session, error) {
+			pause(100)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return whole(ctx, protocol)
+		}
+		expect(t, d.Examine(t.Context()).Checks, "initialize", OK, "in 100ms", "")
 	})
 }
 
