@@ -208,9 +208,11 @@ func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 	x.resolve(entry.Server)
 	launch, ours := x.launched()
 	x.launch = launch
+	x.passed.Environ = append(x.passed.Environ, launch.Env...)
+	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
 	x.checkEntry(ours)
 	if ours {
-		x.settings = x.doctor.Settings(launch.Args, lookup(x.doctor.System.GOOS, x.environ()))
+		x.settings = x.doctor.Settings(launch.Args, x.getenv)
 		x.command(ctx)
 	}
 	switch literal := entry.LiteralKey(); {
@@ -368,9 +370,6 @@ func (x *editorCheck) read(name string) (data []byte, err error) {
 	return data, err
 }
 
-// environ are the variables that this program gets.
-func (x *editorCheck) environ() []string { return slices.Concat(x.passed.Environ, x.launch.Env) }
-
 // checkSettings checks what this program would make of an entry's arguments and variables.
 func (x *editorCheck) checkSettings() {
 	switch s := x.settings; {
@@ -381,7 +380,7 @@ func (x *editorCheck) checkSettings() {
 	case !s.Sandbox:
 		x.missing()
 	}
-	own := slices.DeleteFunc(x.environ(), func(entry string) bool { return slices.Contains(x.doctor.Environ, entry) })
+	own := slices.DeleteFunc(slices.Clone(x.passed.Environ), func(entry string) bool { return slices.Contains(x.doctor.Environ, entry) })
 	if stray := x.doctor.Stray(own); stray != nil {
 		x.warn("variables", strings.Join(stray, "; "), "correct them in its entry")
 	}
@@ -394,11 +393,10 @@ func (x *editorCheck) checkSettings() {
 
 // missing names what this shell has set and the server would not get.
 func (x *editorCheck) missing() {
-	getenv := lookup(x.doctor.System.GOOS, x.environ())
 	var missing, flags []string
 	for _, name := range x.doctor.Wanted {
 		value := x.doctor.System.Getenv(name)
-		if value == "" || getenv(name) == value || strings.HasPrefix(name, editor.KeyVariable) {
+		if value == "" || x.getenv(name) == value || strings.HasPrefix(name, editor.KeyVariable) {
 			continue
 		}
 		flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "LEADMAGIC_"), "_", "-"))
@@ -444,7 +442,7 @@ func (x *editorCheck) overrides() {
 			found = append(found, from)
 		}
 	}
-	for _, entry := range x.environ() {
+	for _, entry := range x.passed.Environ {
 		if name, value, _ := strings.Cut(entry, "="); matters(name) && value != shell(name) {
 			found = append(found, name)
 		}
@@ -491,13 +489,10 @@ func matters(name string) bool {
 // get. No command is run for it, and nothing is sent.
 func (x *editorCheck) key(ctx context.Context) {
 	const name = "key"
-	environ := x.environ()
-	if x.scope == editor.Project {
-		environ = slices.DeleteFunc(environ, func(entry string) bool {
-			_, value, _ := strings.Cut(entry, "=")
-			return file.OnNetwork(strings.TrimSpace(value))
-		})
-	}
+	environ := slices.DeleteFunc(slices.Clone(x.passed.Environ), func(entry string) bool {
+		_, value, _ := strings.Cut(entry, "=")
+		return x.scope == editor.Project && file.OnNetwork(strings.TrimSpace(value))
+	})
 	getenv := lookup(x.doctor.System.GOOS, environ)
 	switch {
 	case x.settings.Sandbox:

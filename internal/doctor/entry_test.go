@@ -494,6 +494,23 @@ func TestAProjectsFileLeadsToNoOtherMachine(t *testing.T) {
 	}
 }
 
+// Nor does its PATH.
+func TestAProjectsPATHLeadsToNoOtherMachine(t *testing.T) {
+	if root != "" {
+		return // there is no such machine
+	}
+	for prefix, want := range map[string]Status{"": OK, "/": Fail} {
+		d := newDoctor(t, key)
+		d.installed(t)
+		d.write(t, ".claude/x", "")
+		file, text := claude("leadmagic", fmt.Sprintf(`{"command":"leadmagic-mcp-proxy","env":{"PATH":%q}}`, prefix+filepath.Join(d.Homes[0], "bin")))
+		d.write(t, file, text)
+		if c := find(t, d.examineEditors(t, "claude-code"), "claude-code project command"); c.Status != want {
+			t.Errorf("a PATH that begins with %q/: got %s, %s", prefix, c.Status, c.Detail)
+		}
+	}
+}
+
 // Who has no key does not have any other secret sent as one, either.
 func TestAProjectsFileThatHasAKeyForWhoHasNone(t *testing.T) {
 	d := newDoctor(t, "OTHER_TOKEN=abcdefghijklmnop")

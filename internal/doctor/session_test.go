@@ -40,6 +40,9 @@ func TestWhenAllWorks(t *testing.T) {
 	var got []string
 	for _, c := range report.Checks {
 		got = append(got, fmt.Sprintf("%s %s: %s", c.Stage, c.Name, c.Status))
+		if c.Status == OK && c.Hint != "" {
+			t.Errorf("%s: got hint %q, want none where all is well", c.Name, c.Hint)
+		}
 	}
 	want := []string{
 		"environment program: ok", "environment settings: ok", "key source: ok", "key form: ok", "origin mcp-url: ok", "origin api-url: ok", "origin http-proxy: ok",
