@@ -329,7 +329,7 @@ func TestOddNamesAreNoReasonToFail(t *testing.T) {
 func TestNearestKnowsWhatPeopleType(t *testing.T) {
 	for id, want := range map[string]string{
 		"claude": "claude-code", "code": "vscode", "Cursor": "cursor", "copilot": "copilot-cli", "gemini-cli": "gemini",
-		"desktop": "claude-desktop", "code-insiders": "vscode-insiders", "emacs": "", "x": "", "": "",
+		"desktop": "claude-desktop", "code-insiders": "vscode-insiders", "emacs": "", "de": "", "x": "", "": "",
 	} {
 		if got := Nearest(id); got != want {
 			t.Errorf("%q: got %q, want %q", id, got, want)

@@ -90,6 +90,8 @@ func TestAnEntryThatDoesTheSameIsLeftAlone(t *testing.T) {
 		{"no entry at all", "claude-code", `null`, false},
 		{"the wrong syntax for a variable", "gemini", `{"command":"/bin/x","env":{"LEADMAGIC_API_KEY":"${env:LEADMAGIC_API_KEY}"}}`, false},
 		{"Zed without its arguments", "zed", `{"source":"custom","command":"/bin/x"}`, false},
+		{"another command in the transport", "cline-cli", `{"transport":{"type":"stdio","command":"/bin/y"}}`, false},
+		{"no transport", "cline-cli", `{"transport":"stdio"}`, false},
 		{"the transport of Cline's command", "cline-cli", `{"transport":{"type":"stdio","command":"/bin/x"},"disabled":false}`, true},
 	}
 	for _, tt := range tests {
@@ -220,6 +222,9 @@ func TestHowACommandLineStartsThisProgram(t *testing.T) {
 		{name: "a container", line: []string{"docker", "run", "-e", "A=b", "--env=C=d", "x/leadmagic-mcp-proxy:latest", "-a"}, by: "docker", args: "-a", env: "A=b,C=d"},
 		{name: "a shell", line: []string{"sh", "-c", "A='b' exec leadmagic-mcp-proxy -a \"$X\" && echo", "ignored"}, by: "sh", args: "-a,x", env: "A=b"},
 		{name: "a shell with arguments", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`, "name", "-a"}, by: "bash", args: "-a"},
+		{name: "a shell with arguments of which there are none", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`}, by: "bash"},
+		{name: "all arguments in another way", line: []string{"sh", "-c", `leadmagic-mcp-proxy -a $*`, "name", "-b"}, by: "sh", args: "-a,-b"},
+		{name: "a word of a shell's line that ends with a sign", line: []string{"sh", "-c", "A=b; export A; leadmagic-mcp-proxy -a; rm"}, by: "sh", args: "-a", env: "A=b"},
 		{name: "a shell of Windows", line: []string{"cmd", "/c", "leadmagic-mcp-proxy -a", "b"}, by: "cmd", args: "-a,b"},
 		{name: "a shell that begins something else", line: []string{"sh", "-c", "cd /x; leadmagic-mcp-proxy -a; rm y"}, by: "sh", args: "-a"},
 		{name: "a default in a shell", line: []string{"sh", "-c", "leadmagic-mcp-proxy -a ${NOPE:-d} ${X:-d}"}, by: "sh", args: "-a,d,x"},

@@ -167,12 +167,7 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 	if err := f.unchanged(); err != nil {
 		return err
 	}
-	if f.info == nil {
-		// A link, unlike a rename, fails if a file has come into being.
-		if err := os.Link(temp.Name(), f.real); err == nil || errors.Is(err, fs.ErrExist) {
-			return changedIf(errors.Is(err, fs.ErrExist))
-		}
-	} else if f.links() > 1 {
+	if f.info != nil && f.links() > 1 {
 		return f.overwrite(data)
 	}
 	switch err := f.rename(temp.Name(), f.real); {

@@ -186,10 +186,7 @@ func (jsonFormat) decode(doc []byte) (map[string]any, error) {
 		return nil, err
 	}
 	v, err := plainJSON(root)
-	m, ok := v.(map[string]any)
-	if err == nil && !ok {
-		err = notA(doc, root, "the file", "an object")
-	}
+	m, _ := v.(map[string]any)
 	return m, err
 }
 

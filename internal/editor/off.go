@@ -33,9 +33,8 @@ func (s System) settingsFiles(templates ...string) []settingsFile {
 		if err != nil {
 			continue
 		}
-		if data, err := (jsonFormat{}).decode(f.data); err == nil && data != nil {
-			files = append(files, settingsFile{path, data})
-		}
+		data, _ := (jsonFormat{}).decode(f.data)
+		files = append(files, settingsFile{path, data})
 	}
 	return files
 }
@@ -105,9 +104,7 @@ func claudeOff(s System, scope Scope, name string) string {
 		if slices.Contains(texts(project["disabledMcpServers"]), name) {
 			return "disabledMcpServers for this folder in " + f.path + " names it"
 		}
-		if project != nil {
-			files = append(files, settingsFile{f.path, project})
-		}
+		files = append(files, settingsFile{f.path, project})
 	}
 	if off := listed(files, "deniedMcpServers", name); off != "" {
 		return off
