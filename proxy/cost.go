@@ -184,7 +184,8 @@ func statedBalance(result []byte) (problem.Credits, bool) {
 			return c, true
 		}
 	}
-	if c := new(cost); c.readUsage(result) && c.Balance != nil {
+	var c cost
+	if c.readUsage(result); c.Balance != nil {
 		return *c.Balance, true
 	}
 	return 0, false

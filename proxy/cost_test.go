@@ -78,6 +78,7 @@ func TestBudgetReadsTheBalance(t *testing.T) {
 		{"the first of two texts that have one", `{"content":[{"text":"{\"plan\":\"a\"}"},{"text":"{\"credits\":7}"},{"text":"{\"credits\":9}"}]}`, 7 * problem.Credit, true},
 		{"less than nothing", `{"structuredContent":{"credits":-2}}`, -2 * problem.Credit, true},
 		{"a header of the REST API", `{"_meta":{"` + problem.UsageKey + `":{"creditsLeft":9}},"structuredContent":{}}`, 9 * problem.Credit, true},
+		{"a header of the REST API that says something else", `{"_meta":{"` + problem.UsageKey + `":{"creditsUsed":9}}}`, 0, false},
 		{"not there", `{"structuredContent":{"balance":"plenty"}}`, 0, false},
 		{"a report", `{"structuredContent":{"credits":{"current":5}}}`, 0, false},
 		{"a refusal", `{"isError":true,"structuredContent":{"credits":5}}`, 0, false},

@@ -314,7 +314,6 @@ func (f *Failover) startAttempt(s *failoverSession) <-chan struct{} {
 		case !s.decided:
 			f.Log.Debug("the session is open", "upstream", c.Name)
 			s.decided, s.candidate, s.response, s.problem = true, c, response, nil
-			f.state.Answered(s.initialize, response)
 		case response.Result == nil:
 			s.problem = problem.New(problem.Failed, problem.NotSent, "LeadMagic does not open a session for this editor", "")
 		default:

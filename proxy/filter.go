@@ -29,8 +29,6 @@ type Filter struct {
 	ReadOnly bool
 	Log      *slog.Logger
 
-	ctx     context.Context //nolint:containedctx // the life of the session, for lists that several calls wait for
-	cancel  context.CancelFunc
 	next    toolLists
 	listing singleflight.Group // the list under way, by protocol mode
 	warned  sync.Once          // that no tool is left
@@ -38,7 +36,6 @@ type Filter struct {
 
 // Start implements Upstream.
 func (f *Filter) Start(notify func(*jsonrpc.Message)) {
-	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.next.Upstream = f.Next
 	f.next.Start(notify)
 }
@@ -73,7 +70,6 @@ func (f *Filter) Notify(ctx context.Context, m *jsonrpc.Message) {
 
 // Close implements Upstream.
 func (f *Filter) Close(ctx context.Context) {
-	f.cancel()
 	f.Next.Close(ctx)
 }
 
@@ -100,9 +96,9 @@ func (f *Filter) check(ctx context.Context, request *jsonrpc.Message) *problem.P
 	return f.hides(tool, readOnly)
 }
 
-// list lists the tools, once for all calls that wait for it. The problem is why it cannot.
+// list lists the tools, once for all calls that wait for it, so that none of them ends it. The problem is why it cannot.
 func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Problem {
-	result := f.listing.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) { return nil, f.listOnce(request) })
+	result := f.listing.DoChan(fmt.Sprint(request.Stateless()), func() (any, error) { return nil, f.listOnce(context.WithoutCancel(ctx), request) })
 	select {
 	case r := <-result:
 		return problem.As(r.Err)
@@ -111,9 +107,9 @@ func (f *Filter) list(ctx context.Context, request *jsonrpc.Message) *problem.Pr
 	}
 }
 
-func (f *Filter) listOnce(like *jsonrpc.Message) error {
+func (f *Filter) listOnce(ctx context.Context, like *jsonrpc.Message) error {
 	for range 2 {
-		response := f.next.callInternal(f.ctx, like, "tools/list")
+		response := f.next.callInternal(ctx, like, "tools/list")
 		switch p := problemOf(response); {
 		case p != nil:
 			return notSent(p, "the call was not sent, since LeadMagic's tools cannot be listed to judge it: ")
@@ -127,7 +123,7 @@ func (f *Filter) listOnce(like *jsonrpc.Message) error {
 		}
 		// The session began without LeadMagic. A call that needs LeadMagic finds out whether it can be used now, and what
 		// is wrong if not; this one is free.
-		if p := problemOf(f.next.readBalance(f.ctx, like, problem.BalanceTool)); p != nil {
+		if p := problemOf(f.next.readBalance(ctx, like, problem.BalanceTool)); p != nil {
 			return notSent(p, "")
 		}
 	}

@@ -355,6 +355,8 @@ func TestFilterKeepsThePagesOfAList(t *testing.T) {
 		}
 		a.ask("tools/list", "{}")
 		a.ask("tools/list", page2)
+		up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`))
+		<-a.rest
 		for _, tool := range []string{"first", "second"} {
 			if got := a.call(tool, "{}"); got.refused || lists() != 2 {
 				t.Errorf("%s, which a page has: got %q, after %d lists", tool, got.text, lists())

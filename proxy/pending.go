@@ -148,8 +148,10 @@ func (s *slots) leave(r *request) {
 	if slot == nil {
 		return
 	}
-	if i := slices.Index(s.queue, slot); i >= 0 {
-		s.queue = slices.Delete(s.queue, i, i+1)
+	select {
+	case <-slot:
+	default: // it still waits
+		s.queue = slices.DeleteFunc(s.queue, func(other chan struct{}) bool { return other == slot })
 		return
 	}
 	if len(s.queue) == 0 {

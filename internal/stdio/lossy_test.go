@@ -69,6 +69,42 @@ func TestALossIsSaidBeforeTheNextLine(t *testing.T) {
 	})
 }
 
+// Lines that are dropped while others are still to be written are counted together.
+func TestLossesAreSaidWhenTheQueueIsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &stuck{open: make(chan struct{})}
+		l := NewLossy(out)
+		half := strings.Repeat("x", maxQueued/2)
+		_, _ = l.Write([]byte(half))
+		_, _ = l.Write([]byte(half))
+		_, _ = l.Write([]byte("too much\n"))
+		out.open <- struct{}{} // for one line
+		synctest.Wait()
+		_, _ = l.Write([]byte(half + "too much\n"))
+		close(out.open)
+		l.Flush(time.Hour)
+		want := half + half + "leadmagic-mcp-proxy: 2 lines were dropped here, since nobody was reading them\n"
+		if got := out.got.String(); got != want {
+			t.Errorf("got …%q", got[max(0, len(got)-200):])
+		}
+	})
+}
+
+func TestALongLineIsNotTakenBehindTheShortest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &stuck{open: make(chan struct{})}
+		l := NewLossy(out)
+		_, _ = l.Write([]byte("\n"))
+		_, _ = l.Write(bytes.Repeat([]byte("x"), 2*maxQueued))
+		close(out.open)
+		l.Flush(time.Hour)
+		want := "\nleadmagic-mcp-proxy: 1 lines were dropped here, since nobody was reading them\n"
+		if got := out.got.String(); got != want {
+			t.Errorf("got %d bytes, want %q", len(got), want)
+		}
+	})
+}
+
 func TestALongLineIsTakenWhereNothingElseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stuck{open: make(chan struct{})}

@@ -25,7 +25,7 @@ func New(f *os.File) *Stream { return &Stream{f} }
 func (s *Stream) Read(p []byte) (int, error) {
 	for {
 		n, err := s.file.Read(p)
-		if n > 0 || !errors.Is(err, syscall.EAGAIN) {
+		if !errors.Is(err, syscall.EAGAIN) {
 			return n, err
 		}
 		wait(s.file, readable)
@@ -127,10 +127,8 @@ func (l *Lossy) Flush(atMost time.Duration) {
 	if idle == nil {
 		return
 	}
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
 	select {
 	case <-idle:
-	case <-timer.C:
+	case <-time.After(atMost):
 	}
 }
