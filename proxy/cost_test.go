@@ -53,6 +53,8 @@ func TestBudgetReadsWhatAResultHasCost(t *testing.T) {
 		{"one level too deep in a text", text(strings.Repeat("[", 33) + `{"credits_consumed":1}` + strings.Repeat("]", 33)), 0, false},
 		{"as deep elsewhere", nested("_meta", 32), problem.Credit, true},
 		{"one level too deep elsewhere", nested("_meta", 33), 0, false},
+		{"as deep in objects", `{"structuredContent":` + strings.Repeat(`{"a":`, 32) + `{"credits_consumed":1}` + strings.Repeat("}", 32) + `}`, problem.Credit, true},
+		{"one level too deep in objects", `{"structuredContent":` + strings.Repeat(`{"a":`, 33) + `{"credits_consumed":1}` + strings.Repeat("}", 33) + `}`, 0, false},
 		{"too deep to look", `{"structuredContent":` + strings.Repeat(`[`, 100_000) + `{"credits_consumed":1}` + strings.Repeat(`]`, 100_000) + `}`, 0, false},
 	}
 	for _, tt := range tests {
