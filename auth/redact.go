@@ -7,7 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 )
 
 // A Redactor takes keys out of what leaves the program: the key itself, and the key where JSON escapes (\u0076) or URL
@@ -15,7 +15,8 @@ import (
 // that nothing afterwards can put a copy together again. It is safe for concurrent use; the zero Redactor knows no key,
 // and a nil one learns none.
 type Redactor struct {
-	known atomic.Pointer[[]Key]
+	mu    sync.RWMutex
+	known []Key // the newest first; it is replaced, never changed
 }
 
 // maxKnown is how many keys are looked for: those in use, which are five while a person signs in, and some before them, whose
@@ -32,22 +33,18 @@ func (r *Redactor) Add(key Key) {
 	if len(v) < 8 && (key.odd() || len(v) < len(Prefix)+2) {
 		return
 	}
-	for {
-		before, keys := r.known.Load(), r.keys()
-		keys = append([]Key{key}, slices.DeleteFunc(slices.Clone(keys), key.Equal)...)
-		if last := len(keys) - 1; last == maxKnown {
-			for i := last; i > 0; i-- { // tokens come by the hour, and must not replace the API key
-				if keys[i].odd() {
-					last = i
-					break
-				}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys := append([]Key{key}, slices.DeleteFunc(slices.Clone(r.known), key.Equal)...)
+	if last := len(keys) - 1; last == maxKnown {
+		for i, old := range keys {
+			if i > 0 && old.odd() { // tokens come by the hour, and must not replace the API key
+				last = i
 			}
-			keys = slices.Delete(keys, last, last+1)
 		}
-		if r.known.CompareAndSwap(before, &keys) {
-			return
-		}
+		keys = slices.Delete(keys, last, last+1)
 	}
+	r.known = keys
 }
 
 // Redact is text with [redacted] in place of each key, or text itself if there is none in it.
@@ -75,10 +72,9 @@ func (r *Redactor) keys() []Key {
 	if r == nil {
 		return nil
 	}
-	if known := r.known.Load(); known != nil {
-		return *known
-	}
-	return nil
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.known
 }
 
 // Writer redacts what is written to w. Each write is looked at by itself, so a key has to be within one.
