@@ -176,7 +176,7 @@ func TestParseRefusesWhatCannotBeAKey(t *testing.T) {
 			if p == nil || p.Code != problem.KeyMalformed || p.Outcome != problem.NotSent || !key.IsZero() {
 				t.Fatalf("got %v, want a malformed key that was not sent", err)
 			}
-			if !strings.HasPrefix(p.What, "the API key ") || !strings.Contains(p.What, tt.want) {
+			if !strings.HasPrefix(p.What, "the API key has ") && !strings.HasPrefix(p.What, "the API key is ") || !strings.Contains(p.What, tt.want) {
 				t.Errorf("got %q, want it to say %q", p.What, tt.want)
 			}
 			if leaks(p.Line()) {

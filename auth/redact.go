@@ -173,10 +173,9 @@ func unescaped(text []byte) (c byte, size int) {
 				digits++
 			}
 			if digits < len(text) && text[digits] == '/' {
-				c, size = '/', digits+1
-				continue
+				return '/', digits + 1
 			}
-			if digits+3 > len(text) || text[digits] != 'u' || text[digits+1] != '0' || text[digits+2] != '0' {
+			if !bytes.HasPrefix(text[digits:], []byte("u00")) {
 				return c, size
 			}
 			digits += 3
@@ -185,10 +184,7 @@ func unescaped(text []byte) (c byte, size int) {
 			return c, size
 		}
 		var value [1]byte
-		if digits+2 > len(text) {
-			return c, size
-		}
-		if _, err := hex.Decode(value[:], text[digits:digits+2]); err != nil {
+		if n, _ := hex.Decode(value[:], text[digits:min(digits+2, len(text))]); n == 0 {
 			return c, size
 		}
 		c, size = value[0], digits+2

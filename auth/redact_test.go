@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,7 +69,7 @@ func TestEachFormOfAKeyIsTakenOut(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := string(redactorOf(t, tt.key).Redact([]byte(tt.text))); got != tt.want {
+			if got := string(redactorOf(t, tt.key).Redact(slices.Clip([]byte(tt.text)))); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -142,7 +143,7 @@ func TestWhatHasNoKeyIsNotCopied(t *testing.T) {
 func TestTheBeginningOfAKeyAtTheEndOfATextStays(t *testing.T) {
 	for _, end := range []string{"%", "%5", "%5f", `\`, `\\`, `\u`, `\u00`, `\u005`, `\u005f`, `%5C`, `%255f`, `\/`} {
 		text := canary[:2] + end
-		if got := string(redactorOf(t, canary).Redact([]byte(text))); got != text {
+		if got := string(redactorOf(t, canary).Redact(slices.Clip([]byte(text)))); got != text {
 			t.Errorf("%q became %q", text, got)
 		}
 	}

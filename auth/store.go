@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -298,11 +299,8 @@ func runs(goos string, getenv func(string) string) bool {
 	if address := getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
 		return true
 	}
-	dir := "/run/user/" + strconv.Itoa(os.Getuid())
-	for _, name := range []string{"bus", "dbus-session"} {
-		if _, err := os.Stat(dir + "/" + name); err == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"bus", "dbus-session"}, func(name string) bool {
+		_, err := os.Stat("/run/user/" + strconv.Itoa(os.Getuid()) + "/" + name)
+		return err == nil
+	})
 }
