@@ -534,13 +534,9 @@ func (t *Tokens) update(ctx context.Context, change func(*grant) error) error {
 // keep stores g and returns the place. The lock is held. If that fails, this process goes on with g: the tokens before it
 // may be void.
 func (t *Tokens) keep(ctx context.Context, g *grant, private bool) (string, error) {
-	raw, err := json.Marshal(g) //nolint:gosec // this is where the secrets are kept
-	place := ""
-	switch {
-	case err != nil:
-	case len(raw) > maxKept:
-		err = errors.New("the sign-in is too large to be kept")
-	default:
+	raw, _ := json.Marshal(g) //nolint:gosec // this is where the secrets are kept
+	place, err := "", errors.New("the sign-in is too large to be kept")
+	if len(raw) <= maxKept {
 		place, err = t.store().Keep(ctx, string(raw), private)
 	}
 	t.signalChange()
