@@ -178,7 +178,7 @@ func (e Editor) own(s System) (string, error) {
 
 // path is the template of the file.
 func (p place) path() string {
-	if strings.ContainsAny(p.file[:1], "~{$") {
+	if strings.IndexAny(p.file, "~{$") == 0 {
 		return p.file
 	}
 	return p.folder + "/" + strings.ReplaceAll(p.file, "|", "|"+p.folder+"/")

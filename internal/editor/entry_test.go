@@ -46,6 +46,13 @@ func TestEntriesWithMoreInThem(t *testing.T) {
 	}
 }
 
+func TestTheEntryOfOtherEditors(t *testing.T) {
+	c := Command{Path: "x", Vars: []string{KeyVariable}}
+	if got, want := compact(Generic().Snippet(Name, c)), `{"mcpServers":{"leadmagic":{"command":"x"}}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestDeliveryTellsHowTheKeyArrives(t *testing.T) {
 	tests := []struct {
 		id      string

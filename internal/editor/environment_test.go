@@ -112,6 +112,17 @@ func TestWhatAServerSees(t *testing.T) {
 	}
 }
 
+func TestAFileThatCannotBeReadSaysNothing(t *testing.T) {
+	s := Server{EnvFile: "/e", Env: map[string]string{"A": "${file:/k}b"}}
+	for _, read := range []func(string) ([]byte, error){nil, func(string) ([]byte, error) { return []byte("X=y"), errors.New("no") }} {
+		for id, want := range map[string]string{"windsurf": "A=b", "vscode": "A=${file:/k}b"} {
+			if got := lookup(t, id).Environment(s, Process{GOOS: "linux", ReadFile: read}).Environ; !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: got %q", id, got)
+			}
+		}
+	}
+}
+
 func TestWhatIsAskedForIsNamed(t *testing.T) {
 	s := Server{Env: map[string]string{"LEADMAGIC_API_KEY": "${input:leadmagic-key}"}}
 	if got := lookup(t, "vscode").Environment(s, Process{GOOS: "linux"}).Asked; !slices.Equal(got, []string{"LEADMAGIC_API_KEY"}) {

@@ -80,7 +80,7 @@ func (s System) settled(f *configFile) (*configFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		if (next.info == nil) != (f.info == nil) || !bytes.Equal(next.data, f.data) {
+		if f.differs(next.data, next.info) {
 			same = time.Now()
 		}
 		f = next
@@ -200,13 +200,6 @@ func hold(file *os.File, data []byte, write func(*os.File, []byte) error) error 
 	return errors.Join(err, write(file, data), file.Truncate(int64(len(data))), file.Sync())
 }
 
-func changedIf(changed bool) error {
-	if changed {
-		return errChanged
-	}
-	return nil
-}
-
 // discard removes a temporary file, if it is still there.
 func discard(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -231,14 +224,16 @@ func writeAll(file *os.File, data []byte) error {
 
 // unchanged compares the file with what was read.
 func (f *configFile) unchanged() error {
-	data, _, err := file.Read(f.real, maxFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return changedIf(f.info != nil)
-	case err != nil:
-		return fmt.Errorf("reading %s again: %w", f.path, file.Bare(err))
+	data, info, _ := file.Read(f.real, maxFile)
+	if f.differs(data, info) {
+		return errChanged
 	}
-	return changedIf(f.info == nil || !bytes.Equal(data, f.data))
+	return nil
+}
+
+// differs compares what was read with what was read at another time.
+func (f *configFile) differs(data []byte, info fs.FileInfo) bool {
+	return (info == nil) != (f.info == nil) || !bytes.Equal(data, f.data)
 }
 
 // remove takes the file away, and the editor's own folders above it that are empty then.
@@ -302,13 +297,11 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 }
 
 // dropBackups removes the backups that say nothing any more: those equal to the file as it is now.
-func (f *configFile) dropBackups(now []byte) error {
+func (f *configFile) dropBackups(now []byte) (err error) {
 	for _, path := range backups(f.real) {
-		if data, _, err := file.Read(path, maxFile); err == nil && bytes.Equal(data, now) {
-			if err := discard(path); err != nil {
-				return err
-			}
+		if data, info, _ := file.Read(path, maxFile); info != nil && bytes.Equal(data, now) {
+			err = errors.Join(err, discard(path))
 		}
 	}
-	return nil
+	return err
 }

@@ -350,7 +350,7 @@ func TestAFailureInPlaceGivesBackWhatWasThere(t *testing.T) {
 		_, _ = f.Write(b[:len(b)-3])
 		return &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC}
 	}
-	if res, err := install(t, lookup(t, "claude-code"), s, request()); !errors.Is(err, syscall.ENOSPC) || res.Backup != "" {
+	if res, err := install(t, lookup(t, "claude-code"), s, request()); !errors.Is(err, syscall.ENOSPC) || err.Error() != "writing "+path+": no space left on device" || res.Backup != "" {
 		t.Errorf("got %+v, %v", res, err)
 	}
 	same(t, "after the failure", files(t, home), map[string]string{".claude.json": text})

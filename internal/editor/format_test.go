@@ -220,6 +220,7 @@ func TestSetWritesListsAndObjectsAsTheFileDoes(t *testing.T) {
 		{"comments behind a last member without a comma", "{\n  \"s\": {\n    \"b\": {} // c\n    // d\n  }\n}", "{\n  \"s\": {\n    \"b\": {}, // c\n    // d\n    \"n\": {\n      \"c\": \"x\",\n      \"e\": {\n        \"A\": \"b\"\n      },\n      \"l\": [\"a\", \"b\"]\n    }\n  }\n}"},
 		{"a step that only a later line shows", "{\"a\":1,\n    \"b\": 2,\n    \"s\": {\n    }\n}", "{\"a\":1,\n    \"b\": 2,\n    \"s\": {\n        \"n\": {\n            \"c\": \"x\",\n            \"e\": {\n                \"A\": \"b\"\n            },\n            \"l\": [\"a\", \"b\"]\n        }\n    }\n}"},
 		{"a brace that is further in than the member above", "{\"a\":1\n  }", "{\"a\":1,\n    \"s\": {\n      \"n\": {\n        \"c\": \"x\",\n        \"e\": {\n          \"A\": \"b\"\n        },\n        \"l\": [\"a\", \"b\"]\n      }\n    }\n  }"},
+		{"a member that is further in than usual", "{\n  \"s\": {\n      \"b\": 1\n  }\n}", "{\n  \"s\": {\n      \"b\": 1,\n      \"n\": {\n        \"c\": \"x\",\n        \"e\": {\n          \"A\": \"b\"\n        },\n        \"l\": [\"a\", \"b\"]\n      }\n  }\n}"},
 		{"tabs within blanks", "  {\n  \t\"a\": 1\n  }", "  {\n  \t\"a\": 1,\n  \t\"s\": {\n  \t\t\"n\": {\n  \t\t\t\"c\": \"x\",\n  \t\t\t\"e\": {\n  \t\t\t\t\"A\": \"b\"\n  \t\t\t},\n  \t\t\t\"l\": [\"a\", \"b\"]\n  \t\t}\n  \t}\n  }"},
 	} {
 		got, err := jsonFormat{}.set([]byte(tt.doc), []string{"s", "n"}, Object{{"c", "x"}, {"e", Object{{"A", "b"}}}, {"l", []any{"a", "b"}}})
@@ -420,6 +421,7 @@ func TestOddYAMLIsRefusedInWords(t *testing.T) {
 		{"a text that goes on to the end", "a: |+\n  text\n\n", ""},
 		{"a text without an end", "a: |\n  text", "cannot be edited without changing something else"},
 		{"an anchor in what is replaced", "extensions:\n  leadmagic: &x\n    cmd: y\nb: *x\n", "cannot be edited without changing something else"},
+		{"an anchor that another server has after it", "extensions:\n  a: &x {cmd: z}\n  leadmagic: &x\n    cmd: y\n  b: *x\n", "cannot be edited without changing something else"},
 		{"an end of the document", "a: 1\n...\n", "cannot be edited without changing something else"},
 		{"a key in what cannot be read", "a: [" + canary + "\n", "did not find expected"},
 		{"a merge", "a: &a {x: {cmd: y}}\nextensions:\n  <<: *a\n  z: {}\n", ""},
@@ -572,6 +574,8 @@ func TestWhereAnEntryIs(t *testing.T) {
 		{"YAML by a merge", yamlFormat{}, "a: &a\n  n: {x: 1}\ns:\n  <<: *a\n", 3, "{\"x\":1}"},
 		{"YAML without it", yamlFormat{}, "s:\n  b: 1\n", 0, ""},
 		{"YAML with a byte order mark", yamlFormat{}, "\ufeffa: 1\ns:\n  n: 1\n", 3, "1"},
+		{"YAML with such names further in", yamlFormat{}, "s:\n  n:\n    a: {1: x}\n", 2, "{\"a\":{\"1 (int)\":\"x\"}}"},
+		{"YAML beside a name that is a number", yamlFormat{}, "s:\n  1: x\n  n:\n    c: x\n", 3, "{\"c\":\"x\"}"},
 		{"YAML with names that are numbers", yamlFormat{}, "s:\n  n:\n    - {1: {2: x}}\n", 2, "[{\"1 (int)\":{\"2 (int)\":\"x\"}}]"},
 		{"a list of YAML", yamlFormat{list: true}, "s:\n  - name: b\n  - x: 1\n    name: n\n", 3, "{\"name\":\"n\",\"x\":1}"},
 		{"a list of YAML with the name twice", yamlFormat{list: true}, "s:\n  - name: n\n    x: 1\n  - name: n\n    x: 2\n", 2, "{\"name\":\"n\",\"x\":1}"},

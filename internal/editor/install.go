@@ -172,9 +172,9 @@ func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)
 		return Result{}, err
 	}
 	var last Result
-	for try, start := 1, time.Now(); ; try++ {
+	for start := time.Now(); ; {
 		res, err := e.editOnce(s, r, path, plan)
-		if err == nil && res.Outcome == Unchanged && try > 1 {
+		if err == nil && res.Outcome == Unchanged && last.Outcome != Unchanged {
 			return last, nil // what was written before is still there
 		}
 		res.Backup = cmp.Or(res.Backup, last.Backup)

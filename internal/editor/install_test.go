@@ -229,6 +229,18 @@ func TestTheBackupIsMadeOnce(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsNowhere(t *testing.T) {
+	r := request()
+	_, err := install(t, lookup(t, "cursor"), system("linux", nil), r)
+	if missing, ok := errors.AsType[*MissingError](err); !ok || missing.Error() != "the home folder is unknown: HOME is not set" {
+		t.Errorf("got %v", err)
+	}
+	r.Scope = Project
+	if _, err := install(t, lookup(t, "windsurf"), system("linux", nil), r); err == nil || err.Error() != "Windsurf has no project file" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestUninstallMakesNoBackup(t *testing.T) {
 	s, home := machine(t, "linux")
 	put(t, filepath.Join(home, ".cursor", "mcp.json"), `{"mcpServers": {"other": {}, "leadmagic": {"command": "leadmagic-mcp-proxy"}}}`)

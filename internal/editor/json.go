@@ -140,10 +140,11 @@ func (f jsonFormat) descend(doc []byte, root *hujson.Value, path []string) (reac
 // index is where a name is among the members of an object, or an id among the objects of a list; -1 if it is not there.
 // Editors differ in which of two members they take, so two are an error.
 func (f jsonFormat) index(doc []byte, in *hujson.Value, name, above string, inList bool) (int, error) {
+	found := -1
 	if inList {
 		list, ok := in.Value.(*hujson.Array)
 		if !ok {
-			return -1, notA(doc, in, above, "a list")
+			return found, notA(doc, in, above, "a list")
 		}
 		return slices.IndexFunc(list.Elements, func(e hujson.Value) bool {
 			item, _ := plainJSON(&e)
@@ -153,16 +154,15 @@ func (f jsonFormat) index(doc []byte, in *hujson.Value, name, above string, inLi
 	}
 	object, ok := in.Value.(*hujson.Object)
 	if !ok {
-		return -1, notA(doc, in, above, "an object")
+		return found, notA(doc, in, above, "an object")
 	}
-	found := -1
 	for i, m := range object.Members {
 		if m.Name.Value.(hujson.Literal).String() != name {
 			continue
 		}
 		if found >= 0 {
 			first, _ := position(doc, object.Members[found].Name.StartOffset)
-			return -1, syntaxError(doc, m.Name.StartOffset, "%q stands here a second time (first in line %d); remove one of them", name, first)
+			return found, syntaxError(doc, m.Name.StartOffset, "%q stands here a second time (first in line %d); remove one of them", name, first)
 		}
 		found = i
 	}

@@ -44,6 +44,8 @@ func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
 		{"VS Code starts none", "vscode", User, map[string]string{".config/Code/User/settings.json": "{\n// all of them\n\"chat.mcp.access\": \"none\",}"}, "chat.mcp.access in HOME/.config/Code/User/settings.json is none"},
 		{"VS Code starts none in this folder", "vscode", Project, map[string]string{"./.vscode/settings.json": `{"chat":{"mcp.enabled":false}}`}, "chat.mcp.enabled in PROJECT/.vscode/settings.json is false"},
 		{"VS Code without AI", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat.disableAIFeatures":true}`}, "chat.disableAIFeatures in HOME/.config/Code/User/settings.json is true"},
+		{"VS Code with a setting that has no dot where one is due", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"cha":{".mcp.access":"none"},"chat.":{"mcp.access":"none"}}`}, ""},
+		{"VS Code with a setting in two parts", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat.mcp":{"access":"none"}}`}, "chat.mcp.access in"},
 		{"VS Code with AI", "vscode", User, map[string]string{".config/Code/User/settings.json": `{"chat":{"disableAIFeatures":false}}`}, ""},
 		{"Kilo Code hides its tools", "kilo", User, map[string]string{".config/kilo/kilo.jsonc": `{"tools":{"leadmagic_*":false}}`}, "tools in HOME/.config/kilo/kilo.jsonc"},
 		{"/mcp disable of Copilot CLI, as it was kept before", "copilot-cli", User, map[string]string{".copilot/config.json": `{"disabledMcpServers":["x","leadmagic"]}`}, "disabledMcpServers in HOME/.copilot/config.json"},
@@ -56,6 +58,7 @@ func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
 		{"opencode hides its tools", "opencode", Project, map[string]string{"./opencode.json": `{"tools":{"leadmagic*":false}}`}, "tools in PROJECT/opencode.json"},
 		{"opencode hides those of another", "opencode", User, map[string]string{"./opencode.json": `{"tools":{"github*":false,"leadmagic*":true}}`}, ""},
 		{"Cursor keeps that to itself", "cursor", User, nil, ""},
+		{"settings that are a folder", "gemini", User, map[string]string{".gemini/settings.json/x": ""}, ""},
 		{"settings that are none", "claude-code", Project, map[string]string{".claude.json": `{"projects":[]}`, ".claude/settings.json": `{"disabledMcpjsonServers":5,`, "./.claude/settings.json": `[]`}, ""},
 	}
 	for _, tt := range tests {

@@ -294,9 +294,7 @@ func (e Editor) Lists(s System) []List {
 				read.Key, read.refer, read.passes.expand, read.format = form.Key, form.refer, form.passes.expand, form.format
 			}
 			for _, path := range matches(filepath.Join(dir, filepath.FromSlash(f.name))) {
-				if path != user {
-					add(read, Project, path)
-				}
+				add(read, Project, path)
 			}
 		}
 	}

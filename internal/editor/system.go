@@ -64,10 +64,8 @@ func (s System) variable(name, what string) (string, error) {
 
 // absolute knows the paths of both worlds, whichever this program was built for.
 func (s System) absolute(path string) bool {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, "/") {
-		return true
-	}
-	return s.GOOS == "windows" && (strings.HasPrefix(path, `\\`) || len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/'))
+	return strings.HasPrefix(path, "/") ||
+		s.GOOS == "windows" && (strings.HasPrefix(path, `\\`) || len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/'))
 }
 
 // locate is the path that the table of editors writes as ~/…, ./… (from the current folder), {appData}/…, {localAppData}/…,
