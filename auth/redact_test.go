@@ -47,6 +47,8 @@ func TestEachFormOfAKeyIsTakenOut(t *testing.T) {
 		{"JSON in JSON", canary, `{"text":"{\"key\":\"lm_canar\\u0079_5f1c0e9a7b3d2468\"}"}`, `{"text":"{\"key\":\"[redacted]\"}"}`},
 		{"JSON in JSON in JSON", canary, `lm_canar\\\\u0079_5f1c0e9a7b3d2468`, `[redacted]`},
 		{"a URL in a URL", canary, `lm%255Fcanary_5f1c0e9a7b3d2468`, `[redacted]`},
+		{"a URL in so many that it is nobody's", canary, "lm%" + strings.Repeat("25", maxEscapes) + "5Fcanary_5f1c0e9a7b3d2468", "lm%" + strings.Repeat("25", maxEscapes) + "5Fcanary_5f1c0e9a7b3d2468"},
+		{"a URL in as many as are looked through", canary, "lm%" + strings.Repeat("25", maxEscapes-1) + "5Fcanary_5f1c0e9a7b3d2468", "[redacted]"},
 		{"both side by side", canary, `l%6d_can\u0061ry_5f1c0e9a7b3d2468`, `[redacted]`},
 		{"a URL in JSON", canary, `lm\u00255Fcanary_5f1c0e9a7b3d2468`, `[redacted]`},
 		{"JSON in a URL", canary, `lm%5Cu005Fcanary_5f1c0e9a7b3d2468`, `[redacted]`},

@@ -232,10 +232,7 @@ func readFile(lead, path string) result {
 
 // readSecret reads a file with a secret in it, or says of the file why it cannot be used, and what to do about that.
 func readSecret(path string) (secret string, mode fs.FileMode, why, fix string) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", 0, "cannot be looked at", "give its whole path"
-	}
+	path, _ = filepath.Abs(path) // none where the folder of this process is gone
 	content, info, err := file.Read(path, maxFile)
 	_, large := errors.AsType[*file.TooLargeError](err)
 	switch {

@@ -153,12 +153,13 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	l.Dial.DialContext = (&net.Dialer{Timeout: dialFor, Control: l.control}).DialContext
 	l.client = NewClient(l.Dial)
 	l.nearest.Store(anywhere)
-	status, challenges, err := l.challenge(ctx)
+	refused, err := l.challenge(ctx)
 	if err != nil {
 		return nil, reason("", err)
 	}
 	named := ""
 	d := new(discovery)
+	challenges, _ := oauthex.ParseWWWAuthenticate(refused.Header.Values("Www-Authenticate")) // without one, what is standard is asked for
 	for _, c := range challenges {
 		if c.Scheme == "bearer" {
 			named = cmp.Or(named, c.Params["resource_metadata"])
@@ -169,7 +170,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if meta == nil && status/100 == 2 {
+	if meta == nil && refused.Status/100 == 2 {
 		return nil, problem.New(problem.Failed, problem.Refused, t.Server.Host+" asks for no sign-in", "use it without one")
 	}
 	issuer := (&url.URL{Scheme: t.Server.Scheme, Host: t.Server.Host}).String()
@@ -192,7 +193,7 @@ func (l *Login) discover(ctx context.Context) (*discovery, error) {
 	switch {
 	case err != nil:
 		return nil, unusable("the metadata of " + shown(issuer) + " cannot be used: " + problem.PrintableLine(err.Error(), problem.MaxLine))
-	case d.server == nil && (meta != nil || status != http.StatusUnauthorized):
+	case d.server == nil && (meta != nil || refused.Status != http.StatusUnauthorized):
 		return nil, unusable(shown(issuer) + " says nothing of how to sign in")
 	case d.server == nil:
 		d.server = &oauthex.AuthServerMeta{
@@ -251,26 +252,37 @@ func (l *Login) check(m *oauthex.AuthServerMeta) error {
 
 // challenge lists the server's tools without a token, since a refusal says how to sign in: to initialize, some servers need none.
 // The zone of the server's address becomes the innermost in which its authorization server may be.
-func (l *Login) challenge(ctx context.Context) (status int, challenges []oauthex.Challenge, err error) {
+func (l *Login) challenge(ctx context.Context) (problem.Answer, error) {
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { l.nearest.Store(zoneOf(c.Conn.RemoteAddr().String())) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), strings.NewReader(list))
-	if err != nil {
-		return 0, nil, err
+	a, err := l.ask(httptrace.WithClientTrace(ctx, trace), http.MethodPost, l.Tokens.Server.String(), list)
+	switch {
+	case a.Status == 0:
+		return a, err
+	case a.Status/100 == 3, a.Status >= 500:
+		return a, problem.FromAnswer(a)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json, text/event-stream")
+	return a, nil // the header says all, also where the body is not whole
+}
+
+// ask sends a request, with JSON or without a body, and reads the answer. One that is not whole comes with an error.
+func (l *Login) ask(ctx context.Context, method, address, content string) (problem.Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(content))
+	if err != nil {
+		return problem.Answer{}, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if content != "" {
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Accept", "application/json, text/event-stream")
+	}
 	res, err := l.client.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return problem.Answer{}, err
 	}
 	defer res.Body.Close() //nolint:errcheck // it is only read
-	body, _ := io.ReadAll(io.LimitReader(res.Body, maxPage))
-	if res.StatusCode/100 == 3 || res.StatusCode >= 500 {
-		return 0, nil, problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: l.Tokens.Server})
-	}
-	challenges, _ = oauthex.ParseWWWAuthenticate(res.Header.Values("Www-Authenticate")) // none: what is standard is asked for
-	return res.StatusCode, challenges, nil
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	return problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL}, err
 }
 
 // resource is the metadata of the server, nil if it has none: where its challenge says, or else at the usual places.
@@ -305,27 +317,17 @@ func (l *Login) resource(ctx context.Context, named string) (*oauthex.ProtectedR
 
 // fetch reads one page of metadata, which is nil if none is there.
 func (l *Login) fetch(ctx context.Context, address string) (*oauthex.ProtectedResourceMetadata, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	res, err := l.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close() //nolint:errcheck // it is only read
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	a, err := l.ask(ctx, http.MethodGet, address, "")
 	switch {
 	case err != nil:
 		return nil, err
-	case res.StatusCode >= 500:
-		return nil, unexpected(res, body)
-	case res.StatusCode != http.StatusOK:
+	case a.Status >= 500:
+		return nil, unexpected(a)
+	case a.Status != http.StatusOK:
 		return nil, nil //nolint:nilnil // there is none
 	}
 	meta := new(oauthex.ProtectedResourceMetadata)
-	if err := json.NewDecoder(bytes.NewReader(body)).Decode(meta); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(a.Body)).Decode(meta); err != nil {
 		return nil, unusable("the metadata at " + shown(address) + " cannot be read")
 	}
 	return meta, nil

@@ -127,16 +127,11 @@ func (t *Tokens) Get(ctx context.Context) (auth.Key, error) {
 
 // Newer implements auth.Credentials.
 func (t *Tokens) Newer(ctx context.Context, used auth.Key) (auth.Key, bool) {
-	for range 2 { // the first may be a renewal that was under way for others
-		key, err := t.renew(ctx, used)
-		if err != nil {
-			return auth.Key{}, false
-		}
-		if !key.Equal(used) {
-			return key, true
+	for { // the first may be a renewal that was under way for others
+		if key, err := t.renew(ctx, used); err != nil || !key.Equal(used) {
+			return key, err == nil
 		}
 	}
-	return auth.Key{}, false
 }
 
 // Answered implements auth.Credentials.
@@ -379,14 +374,14 @@ func (t *Tokens) Logout(ctx context.Context) (places []string, revoked bool, err
 	revoked = true
 	for hint, token := range map[string]string{"refresh_token": g.Refresh, "access_token": g.Access} {
 		if token != "" {
-			revoked = t.revoke(ctx, g, hint, token) == nil && revoked
+			revoked = t.revoke(ctx, g, hint, token) && revoked
 		}
 	}
 	return places, revoked, nil
 }
 
-// revoke ends a token. Source: RFC 7009 §2.1.
-func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) error {
+// revoke ends a token, and reports whether it could. Source: RFC 7009 §2.1.
+func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) bool {
 	form := url.Values{"token": {token}, "token_type_hint": {hint}}
 	if !g.InHeader {
 		form.Set("client_id", g.ClientID)
@@ -396,7 +391,7 @@ func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) error
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.RevokeURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return err
+		return false
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if g.InHeader {
@@ -404,13 +399,10 @@ func (t *Tokens) revoke(ctx context.Context, g *grant, hint, token string) error
 	}
 	res, err := t.Client.Do(req)
 	if err != nil {
-		return err
+		return false
 	}
-	defer res.Body.Close() //nolint:errcheck // it is not read
-	if res.StatusCode != http.StatusOK {
-		return unexpected(res, nil)
-	}
-	return nil
+	_ = res.Body.Close() // it is not read
+	return res.StatusCode == http.StatusOK
 }
 
 // audience is what tokens are asked for.
@@ -431,7 +423,8 @@ func reason(doing string, err error) *problem.Problem {
 	case errors.As(err, &refusal) && refusal.ErrorCode != "":
 		p = *problem.New(problem.Failed, problem.Refused, refusalOf(refusal.ErrorCode, refusal.ErrorDescription), "")
 	case refusal != nil:
-		p = *unexpected(refusal.Response, refusal.Body)
+		res := refusal.Response
+		p = *unexpected(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: refusal.Body, Asked: res.Request.URL})
 	case isNetwork(err), problem.As(err) != nil:
 		p = *problem.FromError(err, false)
 	default:
@@ -446,13 +439,13 @@ func isNetwork(err error) bool {
 	return ok
 }
 
-// unexpected is the problem of a response whose form is not that of an authorization server.
-func unexpected(res *http.Response, body []byte) *problem.Problem {
-	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body})
+// unexpected is the problem of an answer whose form is not that of an authorization server.
+func unexpected(a problem.Answer) *problem.Problem {
+	p := problem.FromAnswer(a)
 	if p.Code == problem.NotLeadMagic || p.Code == problem.RateLimited {
 		return p
 	}
-	return problem.New(problem.Failed, problem.Refused, fmt.Sprintf("%s answered with HTTP %d", res.Request.URL.Host, res.StatusCode), "try again later")
+	return problem.New(problem.Failed, problem.Refused, fmt.Sprintf("%s answered with HTTP %d", a.Asked.Host, a.Status), "try again later")
 }
 
 // refusalOf is what an authorization server says of a refusal.
@@ -607,7 +600,7 @@ func (t *Tokens) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	locked := make(chan error, 1)
+	locked := make(chan error)
 	var release func()
 	go func() {
 		var err error

@@ -916,6 +916,27 @@ func TestALockWithOtherVariables(t *testing.T) {
 	}
 }
 
+// A sign-in in a keychain is renewed where no private file could be written.
+func TestARenewalInAKeychain(t *testing.T) {
+	p := remembered(t, &grant{Access: "a", Refresh: "r", Expires: time.Now().Add(-1)},
+		func(url.Values) (string, error) { return `{"access_token":"b","token_type":"Bearer"}`, nil })
+	file := filepath.Join(p.home, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	moved := p.at("https://mcp.leadmagic.io/mcp")
+	moved.Client = p.tokens.Client
+	moved.Getenv = func(name string) string {
+		if name == "XDG_CONFIG_HOME" || name == "APPDATA" {
+			return filepath.Join(file, "config")
+		}
+		return p.tokens.Getenv(name)
+	}
+	if key, err := moved.Get(t.Context()); err != nil || !key.Equal(auth.Token("b")) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Before somebody signs in it is clear that a lock can be made, and nothing is left of the try.
 func TestAFolderWithoutRoomForALock(t *testing.T) {
 	p := newPerson(t, faults.Options{})
