@@ -162,11 +162,7 @@ func (d *Doctor) proxies(n *notes) {
 			through = append(through, host.url.Host+" through "+proxy.Scheme+"://"+proxy.Host)
 		}
 	}
-	if through == nil {
-		n.ok(name, "none")
-		return
-	}
-	n.ok(name, "%s", strings.Join(through, ", "))
+	n.ok(name, "%s", cmp.Or(strings.Join(through, ", "), "none"))
 }
 
 // proxy is the HTTP proxy for u, nil for none.

@@ -76,10 +76,39 @@ func (r *Route) hosts() []*networkCheck {
 // run asks the host whether it is well. Source of the address: LeadMagic's own health check; any 2xx is good.
 func (c *networkCheck) run(ctx context.Context, d *Doctor) {
 	c.proxy, _ = d.Route.proxy(c.url) // a bad one was a fault of the stage before
-	c.err = c.get(c.trace(ctx), d.Route.Dial(), "leadmagic-mcp-proxy/"+d.Version)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.ended = true
+	}()
+	req := (&http.Request{
+		Method: http.MethodGet,
+		URL:    &url.URL{Scheme: c.url.Scheme, Host: c.url.Host, Path: "/health"},
+		Header: http.Header{"User-Agent": {"leadmagic-mcp-proxy/" + d.Version}},
+	}).WithContext(c.trace(ctx))
+	start := time.Now()
+	res, err := d.Route.Dial().RoundTrip(req)
+	if err != nil {
+		c.err = err
+		return
+	}
+	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
+	c.took, c.status = time.Since(start), res.StatusCode
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && res.Header.Get("Age") == "" {
+		// A date has whole seconds, and was written somewhere between request and answer.
+		c.skew, c.dated = start.Add(c.took/2).Sub(date.Add(time.Second/2)), true
+	}
+	const enough = 64 << 10
+	body, err := io.ReadAll(io.LimitReader(res.Body, enough))
+	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL})
+	if res.StatusCode < 200 || res.StatusCode > 299 || p.Code == problem.NotLeadMagic {
+		if p.Code == problem.Redirected && c.role == "api" {
+			p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
+		}
+		c.health = p
+	} else if err != nil {
+		c.health = problem.FromError(err, true)
+	}
 }
 
 // trace has net/http tell what becomes of a request, until it has ended.
@@ -112,38 +141,6 @@ func (c *networkCheck) trace(ctx context.Context) context.Context {
 		},
 		GotConn: func(httptrace.GotConnInfo) { note(func() { c.connected = true }) },
 	})
-}
-
-func (c *networkCheck) get(ctx context.Context, dial http.RoundTripper, agent string) error {
-	address := url.URL{Scheme: c.url.Scheme, Host: c.url.Host, Path: "/health"}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("User-Agent", agent)
-	start := time.Now()
-	res, err := dial.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-	c.took, c.status = time.Since(start), res.StatusCode
-	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil && res.Header.Get("Age") == "" {
-		// A date has whole seconds, and was written somewhere between request and answer.
-		c.skew, c.dated = start.Add(c.took/2).Sub(date.Add(time.Second/2)), true
-	}
-	const enough = 64 << 10
-	body, err := io.ReadAll(io.LimitReader(res.Body, enough))
-	p := problem.FromAnswer(problem.Answer{Status: res.StatusCode, Header: res.Header, Body: body, Asked: req.URL})
-	if res.StatusCode < 200 || res.StatusCode > 299 || p.Code == problem.NotLeadMagic {
-		if p.Code == problem.Redirected && c.role == "api" {
-			p.Next = "set --api-url (or LEADMAGIC_API_URL) to the new address if you trust it"
-		}
-		c.health = p
-	} else if err != nil {
-		c.health = problem.FromError(err, true)
-	}
-	return nil
 }
 
 // report adds a check for each step. worked says that a session with the same host works.
