@@ -233,17 +233,19 @@ func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 
 // checkEntry says where the entry stands, and whether the editor starts it, or gives the key to something else.
 func (x *editorCheck) checkEntry(ours bool) {
-	s, off := x.entry.Server, ""
-	if x.entry.Name == editor.Name || ours {
-		off = x.editor.Off(x.doctor.System, x.scope, x.entry.Name)
-	}
 	const name = "entry"
-	enable := "enable " + x.entry.Name + " in " + x.editor.Title
+	s, off := x.entry.Server, ""
+	if x.entry.Name == editor.Name || ours { // nobody is to enable another
+		if off = x.editor.Off(x.doctor.System, x.scope, x.entry.Name); off != "" {
+			off = " is switched off: " + off
+		}
+		if s.Disabled {
+			off = " is disabled"
+		}
+	}
 	switch {
-	case s.Disabled:
-		x.warn(name, x.place()+" is disabled", enable)
 	case off != "":
-		x.warn(name, x.place()+" is switched off: "+off, enable)
+		x.warn(name, x.place()+off, "enable "+x.entry.Name+" in "+x.editor.Title)
 	case s.URL != "":
 		x.remote(name)
 		return

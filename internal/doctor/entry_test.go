@@ -641,6 +641,21 @@ func TestOddEntries(t *testing.T) {
 	}
 }
 
+// A server that is given the key, and is not for LeadMagic, is not to be enabled.
+func TestAnotherServerThatIsSwitchedOff(t *testing.T) {
+	const entry = `"command":"evil","env":{"A":"$LEADMAGIC_API_KEY"}`
+	for _, text := range []string{
+		`{"mcp":{"excluded":["crm"]},"mcpServers":{"crm":{` + entry + `}}}`,
+		`{"mcpServers":{"crm":{` + entry + `,"disabled":true}}}`,
+	} {
+		d := newDoctor(t, key)
+		d.installed(t)
+		d.write(t, ".gemini/x", "")
+		d.write(t, "./.gemini/settings.json", text)
+		expect(t, d.examineEditors(t, "gemini"), "gemini project entry (crm)", Warn, "gives the key to evil, which is not this program", "unless you trust")
+	}
+}
+
 func mustKey(t *testing.T) auth.Key {
 	t.Helper()
 	k, err := auth.Parse(canary)

@@ -33,10 +33,15 @@ func TestKeysInFiles(t *testing.T) {
 		d.write(t, ".cursor/mcp.json", "{}")
 		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "keys in files", OK, "none, of 2 files that editors read", "")
 	})
-	t.Run("in one file that cannot be read", func(t *testing.T) {
+	t.Run("in as many files that cannot be read as are named", func(t *testing.T) {
 		d := newDoctor(t, key)
-		d.write(t, "./.env/x", "")
-		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "unread files", Warn, ".env: it is not a regular file", "make them readable")
+		for _, name := range []string{"./.env/x", "./.envrc/x", "./.mcp.json/x"} {
+			d.write(t, name, "")
+			c := find(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "unread files")
+			if c.Status != Warn || !strings.HasSuffix(c.Detail, ": it is not a regular file") {
+				t.Errorf("with %s: got %s, %q", name, c.Status, c.Detail)
+			}
+		}
 	})
 	t.Run("in files that cannot be read", func(t *testing.T) {
 		d := newDoctor(t, key)
