@@ -160,6 +160,21 @@ func TestBudgetSendsNoCallOfUnknownCostWithoutABalance(t *testing.T) {
 	}
 }
 
+func TestBudgetNeedsNoBalanceAfterACallThatStatesItsCost(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		odd := a.beginCall("odd", "{}")
+		synctest.Wait()
+		b.becomes(func(b *account) { b.trouble = problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "") })
+		b.pays("odd", said1, "99")
+		allowed(t, a, odd)
+		wantSpent(t, a, "odd 1 stated")
+		priced := a.beginCall("priced", "{}")
+		wantSeen(t, b, "check_credits odd check_credits priced")
+		b.pays("priced", said1, "98")
+		allowed(t, a, priced)
+	})
+}
+
 func TestBudgetReadsTheBalanceUntilItCan(t *testing.T) {
 	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		odd := a.beginCall("odd", "{}")
