@@ -164,7 +164,9 @@ func TestBudgetNeedsNoBalanceAfterACallThatStatesItsCost(t *testing.T) {
 	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
 		odd := a.beginCall("odd", "{}")
 		synctest.Wait()
-		b.becomes(func(b *account) { b.trouble = problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "") })
+		b.becomes(func(b *account) {
+			b.trouble = problem.New(problem.Unreachable, problem.NotSent, "LeadMagic is not reachable", "")
+		})
 		b.pays("odd", said1, "99")
 		allowed(t, a, odd)
 		wantSpent(t, a, "odd 1 stated")

@@ -277,7 +277,7 @@ func (f *Failover) initialize(ctx context.Context, request *jsonrpc.Message) *js
 	f.mu.Lock()
 	s.decided = true
 	c, p := s.candidate, s.problem
-	if c == f.fallback && f.ctx.Err() == nil {
+	if f.ctx.Err() == nil {
 		f.background.Go(func() { f.reconnect(s) })
 	}
 	f.mu.Unlock()

@@ -184,6 +184,29 @@ func TestFailoverSaysThatLeadMagicOpensNoSession(t *testing.T) {
 	})
 }
 
+// LeadMagic may accept the session while the fallback server is about to open it.
+func TestFailoverTakesNothingOverBeforeTheSessionIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		after := func(u *scripted, delay time.Duration, answer func(*jsonrpc.Message) *jsonrpc.Message) func(*jsonrpc.Message) *jsonrpc.Message {
+			return func(m *jsonrpc.Message) *jsonrpc.Message {
+				time.AfterFunc(delay, func() { u.deliver(answer(m)) })
+				return nil
+			}
+		}
+		late, slow := &scripted{}, &scripted{}
+		late.answer, slow.answer = after(late, openFor+time.Second, says("late", version)), after(slow, 2*time.Second, says("standby", version))
+		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: late}}, Fallback: slow})
+		d.Write(hello)
+		d.Want(`"id":0`, `"from":"standby"`)
+		for _, kind := range []string{"tools", "resources", "prompts"} {
+			d.Want("notifications/" + kind + "/list_changed")
+		}
+		d.Write(find1)
+		d.Want(`"id":1`, `"from":"late"`)
+		d.End()
+	})
+}
+
 func TestFailoverTriesAgainForEver(t *testing.T) {
 	tests := []struct {
 		name        string

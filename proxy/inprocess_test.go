@@ -191,6 +191,27 @@ func TestRule16PipeThatEndsIsOpenedAgain(t *testing.T) {
 	})
 }
 
+func TestInProcessBeginsAnewWithEachInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, ended := 0, 0
+		p := &InProcess{Log: slog.New(slog.DiscardHandler), Serve: func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
+			begun++
+			defer func() { ended++ }()
+			return echoServer(ctx, in, out)
+		}}
+		p.Start(func(*jsonrpc.Message) {})
+		for i := range 3 {
+			p.Call(t.Context(), compose(hello))
+			p.Call(t.Context(), compose(ping(1)))
+			synctest.Wait()
+			if begun != i+1 || ended != i {
+				t.Errorf("after %d initializes %d sessions have begun and %d ended", i+1, begun, ended)
+			}
+		}
+		p.Close(t.Context())
+	})
+}
+
 // A session that takes the place of one that has ended is told what that one was told once.
 func TestInProcessTellsTheNextSessionWhatHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
