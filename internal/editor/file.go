@@ -90,7 +90,6 @@ func (s System) settled(f *configFile) (*configFile, error) {
 
 // realPath is a path without symbolic links, as far as it exists.
 func realPath(path string) string {
-	path = filepath.Clean(path)
 	for dir := range file.Above(path) {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			return filepath.Join(real, path[len(dir):])

@@ -136,6 +136,7 @@ func TestOnlyWhatMayBeChangingIsWaitedFor(t *testing.T) {
 		{"a file that is written just now", `{"a": 1}`, 0, quiet},
 		{"a file from the future", `{"a": 1}`, -time.Hour, quiet},
 		{"an old file", `{"a": 1}`, 2 * quiet, 0},
+		{"a file that is just old enough", `{"a": 1}`, quiet, 0},
 		{"an empty file, whatever its time", "\n", time.Hour, quiet},
 		{"no file", "-", 0, 0},
 		{"an entry that is there", ours, 0, 0},

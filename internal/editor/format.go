@@ -16,7 +16,7 @@ type format interface {
 	decode(doc []byte) (map[string]any, error)
 	// find is the value at a path, and the line it stands in.
 	find(doc []byte, path []string) (value any, line int, found bool, err error)
-	// set puts a value at a path, making what is missing above it.
+	// set puts a value at a path of two names, making what is missing above it.
 	set(doc []byte, path []string, value Object) ([]byte, error)
 	// remove takes away the value at a path, and what set made above it. before is the file as it was
 	// before set, as far as known: it says what was there, though empty. An empty result means that

@@ -460,6 +460,10 @@ func TestAFileOfCommentsIsReadAtOnce(t *testing.T) {
 // A question that is not written as one of a list is none of ours.
 func TestQuestionsOfAnotherKindAreLeftAlone(t *testing.T) {
 	e := lookup(t, "vscode")
+	const other = `{"inputs": [{"id": "leadmagic-key"}], "mcpServers": {}}`
+	if got, err := lookup(t, "cursor").without([]byte(other), Name, nil); err != nil || string(got) != other {
+		t.Errorf("an editor that does not ask: got %s (%v)", got, err)
+	}
 	for _, doc := range []string{`{"inputs": {"id": "leadmagic-key"}}`, `{"inputs": 5}`, `{"inputs": ["leadmagic-key", {"id": 5}]}`} {
 		set, err := e.with([]byte(doc), Name, Command{Path: "x"})
 		if err != nil {
@@ -647,6 +651,7 @@ func TestRemoveTakesAMemberOfYAML(t *testing.T) {
 		{"nothing else, where there was an empty value", plain, "s:\n  n:\n    x: 1\n", "s: {}\n", "s: {}\n"},
 		{"nothing else, where there was a value without a line end", plain, "s:\n  n:\n    x: 1\n", "s: {}", "s: {}\n"},
 		{"others", plain, "s:\n  b: 1\n  n:\n    x: 1\n  d: 1\n", "", "s:\n  b: 1\n  d: 1\n"},
+		{"others of several lines", plain, "s:\n  b:\n    y: 1\n  n:\n    x: 1\n  d:\n    y: 1\n# c\na:\n  b: 1\n", "", "s:\n  b:\n    y: 1\n  d:\n    y: 1\n# c\na:\n  b: 1\n"},
 		{"the only one, before others", plain, "s:\n  n: {}\na: 1\n", "", "a: 1\n"},
 		{"the only one, behind others", plain, "a: 1\ns:\n  n: {}\n", "", "a: 1\n"},
 		{"comments above and below", plain, "s:\n  # c\n  n: {}\n  # d\na: 1\n", "", "s:\n  # c\n  # d\na: 1\n"},

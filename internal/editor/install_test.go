@@ -171,6 +171,10 @@ func TestADryRunShowsTheDifferenceAndWritesNothing(t *testing.T) {
 	if want = strings.ReplaceAll(want, "PATH", path); res.Diff != want {
 		t.Errorf("got\n%s\nwant\n%s", res.Diff, want)
 	}
+	put(t, filepath.Join(home, ".codeium", "windsurf", "mcp_config.json"), `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`)
+	if res, err = uninstall(t, lookup(t, "windsurf"), s, r); err != nil || !res.Gone || !strings.Contains(res.Diff, "+++ /dev/null\n@@ -1,1 +0,0 @@\n-{") {
+		t.Errorf("a file that goes: got\n%s(%v)", res.Diff, err)
+	}
 	if res, err = install(t, lookup(t, "zed"), s, r); err != nil || !strings.HasPrefix(res.Diff, "--- /dev/null\n+++ "+home) {
 		t.Errorf("a new file: got\n%s(%v)", res.Diff, err)
 	}

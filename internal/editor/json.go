@@ -230,15 +230,19 @@ func (f jsonFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 		return nil, err
 	}
 	unit := unitOf(doc, root)
-	switch missing := path[len(at.above):]; {
-	case len(missing) == 0 && !f.list:
-		replace(doc, at, value, unit)
-	case len(missing) == 1:
-		insert(doc, at.Value, Member{missing[0], value}, unit)
-	case len(missing) > 1 && f.list:
-		insert(doc, at.Value, Member{missing[0], []any{value}}, unit)
-	case len(missing) > 1:
-		insert(doc, at.Value, Member{missing[0], Object{{missing[1], value}}}, unit)
+	above := any(Object{{path[1], value}})
+	if f.list {
+		above = []any{value}
+	}
+	switch len(at.above) {
+	case 0:
+		insert(doc, at.Value, Member{path[0], above}, unit)
+	case 1:
+		insert(doc, at.Value, Member{path[1], value}, unit)
+	default:
+		if !f.list {
+			replace(doc, at, value, unit)
+		}
 	}
 	return slices.Concat(mark, pack(root)), nil
 }
