@@ -85,6 +85,8 @@ func TestWhatAServerSees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			run := Process{GOOS: tt.goos, Environ: shell, Folder: "/work", ReadFile: func(path string) ([]byte, error) {
 				switch path {
+				case "":
+					t.Error("a file without a name is read")
 				case "/e", "/h/e":
 					return []byte("# comment\nexport LEADMAGIC_API_KEY=\"F\"\nA = b\n"), nil
 				case filepath.Join("/h", "e2"):

@@ -147,12 +147,8 @@ func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 	if f.info != nil {
 		mode = f.info.Mode().Perm()
 	}
-	dirMode := fs.FileMode(0o700)
-	if mode&0o004 != 0 {
-		dirMode = 0o755
-	}
 	dir := filepath.Dir(f.real)
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	if err := os.MkdirAll(dir, mode|mode>>2&0o111); err != nil { // who may read the file may look into the folder
 		return fmt.Errorf("making the folder %s: %w", dir, file.Bare(err))
 	}
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(f.real)+".*.tmp")

@@ -315,6 +315,26 @@ func TestRemoveTakesOnlyTheEntry(t *testing.T) {
 	}
 }
 
+// What is empty now, though it was not, was there all the same.
+func TestRemoveKeepsWhatWasThere(t *testing.T) {
+	for _, tt := range []struct{ doc, before, want string }{
+		{`{"s": {"n": {}}}`, `{"s": {"b": {}}}`, `{"s": {}}`},
+		{`{"s": {"n": {}}}`, `{"s": {"b": {} /* c */}}`, `{"s": {}}`},
+		{`{"s": {"n": {}}}`, `{"a": 1}`, `{}`},
+		{`{"s": {"n": {}}}`, `{"s": 5}`, `{}`},
+		{`{"s": {"n": {}}, "a": 1}`, `{"a": 1}`, `{"a": 1}`},
+		{`{"s": {"n": {} /* d */}}`, `{"s": { /* c */ }}`, `{"s": { /* d */}}`},
+		{`{"s": {"n": {}}}`, ` // c`, ``},
+		{`{"s": {"n": {}}}`, `[`, ``},
+		{"// c\n{\"s\": {\"n\": {}}}\n", `// c`, `// c`},
+	} {
+		got, err := jsonFormat{}.remove([]byte(tt.doc), []string{"s", "n"}, []byte(tt.before))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s with %s before: got %q, want %q (%v)", tt.doc, tt.before, got, tt.want, err)
+		}
+	}
+}
+
 func TestTOMLEntriesInEveryForm(t *testing.T) {
 	const want = "a = 1\n\n[m.b]\nc = 2\n"
 	tests := []struct{ name, doc, want string }{
@@ -652,6 +672,7 @@ func TestRemoveTakesAMemberOfYAML(t *testing.T) {
 		{"nothing else, where there was a value without a line end", plain, "s:\n  n:\n    x: 1\n", "s: {}", "s: {}\n"},
 		{"others", plain, "s:\n  b: 1\n  n:\n    x: 1\n  d: 1\n", "", "s:\n  b: 1\n  d: 1\n"},
 		{"others of several lines", plain, "s:\n  b:\n    y: 1\n  n:\n    x: 1\n  d:\n    y: 1\n# c\na:\n  b: 1\n", "", "s:\n  b:\n    y: 1\n  d:\n    y: 1\n# c\na:\n  b: 1\n"},
+		{"a comment that is less far in than what it is in", plain, "s:\n  n:\n    x: 1\n# c\n    y: 2\n  d: 1\n", "", "s:\n  d: 1\n"},
 		{"the only one, before others", plain, "s:\n  n: {}\na: 1\n", "", "a: 1\n"},
 		{"the only one, behind others", plain, "a: 1\ns:\n  n: {}\n", "", "a: 1\n"},
 		{"comments above and below", plain, "s:\n  # c\n  n: {}\n  # d\na: 1\n", "", "s:\n  # c\n  # d\na: 1\n"},

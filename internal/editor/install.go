@@ -135,13 +135,10 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 // without is a document without the entry, and without the question that only this entry asked.
 func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err error) {
 	doc, err = e.format.remove(doc, []string{e.Key, name}, before)
-	if err != nil || !e.Prompts || strings.Contains(string(doc), inputValue) {
-		return doc, err
+	if err == nil && e.Prompts && !strings.Contains(string(doc), inputValue) {
+		doc, _ = (jsonFormat{list: true}).remove(doc, question, before) // which changes nothing where there is no list
 	}
-	if rest, err := (jsonFormat{list: true}).remove(doc, question, before); err == nil { // or there is no list to ask from
-		return rest, nil
-	}
-	return doc, nil
+	return doc, err
 }
 
 func (e Editor) different(path string, line int, r Request, have any) error {

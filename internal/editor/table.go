@@ -79,7 +79,7 @@ func All() []Editor {
 			keeps:  []string{"~/.codeium/mcp_config.json", "mcp_config.json"},
 			places: []place{{"", "~/.codeium/windsurf", "mcp_config.json"}},
 			// What Windsurf passes by itself is written nowhere.
-			shape: standard(), refer: "${env:NAME}", always: true, passes: rule{keep: sdkKeeps, expand: windsurfExpand},
+			shape: standard(), refer: "${env:NAME}", passes: rule{keep: sdkKeeps, expand: windsurfExpand},
 			Dock:  true,
 			Facts: "docs.windsurf.com, looked up on 2026-11-23",
 		},
@@ -152,7 +152,7 @@ func All() []Editor {
 			ID: "kiro", Title: "Kiro", program: "kiro", Key: "mcpServers", project: []string{".kiro/settings/mcp.json"},
 			places: []place{{"", "~/.kiro", "settings/mcp.json"}},
 			// What Kiro passes by itself is written nowhere.
-			shape: standard(), refer: "${NAME}", always: true, passes: rule{keep: sdkKeeps, expand: bracedExpand}, Dock: true,
+			shape: standard(), refer: "${NAME}", passes: rule{keep: sdkKeeps, expand: bracedExpand}, Dock: true,
 			note:  "not every version of Kiro fills a variable in: if the key does not arrive, keep it with leadmagic-mcp-proxy login",
 			Facts: "kiro.dev/docs/mcp/configuration, and issues 3152 and 5060 of kirodotdev/Kiro, looked up on 2026-11-29",
 		},

@@ -70,7 +70,6 @@ func (yamlFormat) parse(doc []byte) (*yaml.Node, error) {
 }
 
 func (f yamlFormat) decode(doc []byte) (map[string]any, error) {
-	_, doc = cutBOM(doc)
 	root, err := f.parse(doc)
 	if err != nil || root == nil {
 		return nil, err
@@ -150,7 +149,6 @@ func (f yamlFormat) find(doc []byte, path []string) (value any, line int, found 
 	if err != nil || !found {
 		return nil, 0, false, err
 	}
-	_, doc = cutBOM(doc)
 	at, err := f.parse(doc)
 	for _, name := range path {
 		// What an alias or a merge brings along is in no line of its own.
