@@ -430,7 +430,7 @@ func TestHowAnEntryIsCorrected(t *testing.T) {
 
 // This very program under another name is this program, too, wherever a link leads to it from.
 func TestThisProgramUnderAnotherName(t *testing.T) {
-	for _, command := range []string{"lm", "./lm", "HOME/lm"} {
+	for _, command := range []string{"lm", "./lm", "HOME/lm", "//HOME/lm"} {
 		d := newDoctor(t, key)
 		d.Executable = d.write(t, "opt/program", "")
 		d.write(t, "bin/x", "")
@@ -443,7 +443,14 @@ func TestThisProgramUnderAnotherName(t *testing.T) {
 		command = strings.Replace(command, "HOME", filepath.ToSlash(d.Homes[0]), 1)
 		file, text := claude("anything", fmt.Sprintf(`{"command":%q,"args":["--mcp-url","https://evil.example"]}`, command))
 		d.write(t, file, text)
-		expect(t, d.examineEditors(t, "claude-code"), "claude-code project mcp-url (anything)", Warn, "https://evil.example", "")
+		checks := d.examineEditors(t, "claude-code")
+		if strings.HasPrefix(command, "//") {
+			if slices.ContainsFunc(checks, func(c Check) bool { return strings.HasSuffix(c.Name, "(anything)") }) {
+				t.Errorf("another machine is asked: %+v", checks)
+			}
+			continue
+		}
+		expect(t, checks, "claude-code project mcp-url (anything)", Warn, "https://evil.example", "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,13 @@ func TestKeysInFiles(t *testing.T) {
 		d.write(t, "./.env", "LEADMAGIC_API_KEY=${SECRET}\n")
 		d.write(t, ".cursor/mcp.json", "{}")
 		expect(t, checksOf(func(n *notes) { d.files(t.Context(), n) }), "keys in files", OK, "none, of 2 files that editors read", "")
+	})
+	t.Run("when the time is up", func(t *testing.T) {
+		d := newDoctor(t, key)
+		d.write(t, "./.env", "A=b\n")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		expect(t, checksOf(func(n *notes) { d.files(ctx, n) }), "keys in files", Fail, "context canceled", "")
 	})
 	t.Run("in as many files that cannot be read as are named", func(t *testing.T) {
 		d := newDoctor(t, key)
