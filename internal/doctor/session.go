@@ -451,12 +451,12 @@ func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why strin
 		return
 	case why != "":
 		n.skip(why, "discovery")
-	case c.err != nil && codeOf(c.err) == problem.NotAllowed:
+	case codeOf(c.err) == problem.NotAllowed:
 		n.problem("discovery", Fail, c.err)
 	case c.err != nil:
 		n.problem("discovery", Warn, c.err) // who has signed in stays so
 	default:
-		n.ok("discovery", "%s signs people in for %s", problem.PrintableLine(c.issuer, problem.MaxLine), d.Route.MCP.Host)
+		n.ok("discovery", "%s signs people in for %s", c.issuer, d.Route.MCP.Host)
 	}
 	if strings.Contains(s.Over, "client") {
 		n.fail("registration", s.Over, run)
