@@ -182,6 +182,76 @@ func TestRule2ProblemsInTheModernEraAreComplete(t *testing.T) {
 	})
 }
 
+// A request that names nothing has not named the wrong thing.
+func TestRule2ARefusalIsAboutWhatTheRequestNames(t *testing.T) {
+	const (
+		notThere  = "LeadMagic's hosted server is not at this address (HTTP 404)"
+		unknown   = "LeadMagic does not know what was asked for"
+		notTaken  = "LeadMagic did not accept the call (HTTP 400)"
+		isFailed  = `"code":"upstream_failed"`
+		isBad     = `"code":"bad_request"`
+		isMissing = `"code":"not_found"`
+	)
+	for _, tt := range []struct {
+		method, params string
+		status         int
+		want           []string
+	}{
+		{"tools/list", "", 404, []string{notThere, "check --mcp-url", isMissing}},
+		{"logging/setLevel", "", 404, []string{notThere, isMissing}},
+		{"prompts/get", `"name":"a"`, 404, []string{unknown, isMissing}},
+		{"resources/read", `"uri":"a:b"`, 404, []string{unknown, isMissing}},
+		{"tasks/get", `"taskId":"7"`, 404, []string{unknown, isMissing}},
+		{"tools/list", "", 400, []string{notTaken, isFailed}},
+		{"logging/setLevel", "", 400, []string{notTaken, isBad}},
+		{"prompts/get", `"name":"a"`, 400, []string{notTaken, isBad}},
+	} {
+		t.Run(fmt.Sprint(tt.method, " ", tt.status), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newFakeServer(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
+					w.WriteHeader(tt.status)
+					return true
+				}
+				d := openEditor(t, o.remote())
+				d.Write(modern(1, tt.method, tt.params))
+				d.Want(append(tt.want, `"id":1`)...)
+				d.End()
+				o.wantLog(tt.method)
+			})
+		})
+	}
+}
+
+// What LeadMagic says in the response to a notification is passed on, in whatever form it comes.
+func TestRule1ANotificationMayBeAnsweredWithMessages(t *testing.T) {
+	const note = `{"jsonrpc":"2.0","method":"notifications/y"}`
+	for name, do := range map[string]func(http.ResponseWriter, *http.Request, rpc){
+		"in a body":         status(200, jsonType, note),
+		"in a cut body":     status(200, jsonType+"\nContent-Length: 100", note),
+		"in a list":         status(202, jsonType, "["+note+"]"),
+		"on a stream":       status(200, sseType, "data: "+note+"\n\n"),
+		"in another status": status(299, jsonType, note),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newFakeServer(t)
+				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+					if m.Method == "notifications/x" {
+						do(w, r, m)
+					}
+					return m.Method == "notifications/x"
+				}
+				d := o.open()
+				d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
+				d.WantLine(note)
+				alive(d)
+				d.End()
+			})
+		})
+	}
+}
+
 func TestRule2DuplicateIDsInFlightAreEachAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)

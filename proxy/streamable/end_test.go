@@ -493,6 +493,32 @@ func TestRule14AttemptsAreNoSignOfLife(t *testing.T) {
 	})
 }
 
+// The end of a body that takes long is a sign of life.
+func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/json")
+			flush(w)
+			<-time.After(10 * time.Minute)
+			answer(w, m, "{}")
+			return true
+		}
+		d := o.open()
+		d.Write(toolCall(1))
+		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+		<-time.After(streamable.SleepGap)
+		alive(d)
+		if o.clients != 1 {
+			t.Errorf("there are %d clients, want one", o.clients)
+		}
+		d.End()
+	})
+}
+
 // A call that runs on when the machine wakes keeps its stream.
 func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

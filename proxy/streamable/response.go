@@ -240,7 +240,7 @@ func (c *Client) readRest(x *exchange, res *http.Response) {
 		return
 	}
 	defer res.Body.Close() //nolint:errcheck // it was read as far as it goes
-	if body, err := c.readBody(res, &x.held); err == nil && len(body) > 0 {
+	if body, _ := c.readBody(res, &x.held); len(body) > 0 {
 		c.dispatch(&received{}, body)
 	}
 }
