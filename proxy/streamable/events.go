@@ -13,7 +13,7 @@ import (
 // An event is one server-sent event. Source: the WHATWG HTML standard, server-sent events.
 type event struct {
 	id    string        // last id seen, of this event or an earlier one
-	data  []byte        // in memory of its own, mostly with room for a line break, nil if the event has none
+	data  []byte        // in memory of its own, with room for a line break, nil if the event has none
 	retry time.Duration // 0 if the event does not say
 }
 
@@ -44,9 +44,8 @@ func (e *events) next() (event, error) {
 	var (
 		ev            event
 		said, foreign bool
-		lines         int // of data
 	)
-	data := chunks{held: e.held}
+	data := chunks{held: e.held} // each line with a break
 	for {
 		line, complete, err := e.readLine()
 		if !e.begun {
@@ -59,7 +58,7 @@ func (e *events) next() (event, error) {
 			continue
 		case blank:
 			if !foreign {
-				ev.data = data.bytes()
+				ev.data = bytes.TrimSuffix(data.bytes(), []byte{'\n'})
 			}
 			ev.id = e.id
 			return ev, err
@@ -69,14 +68,12 @@ func (e *events) next() (event, error) {
 		switch string(name) {
 		case "data":
 			said = true
-			if lines++; lines > 1 {
-				err = data.write([]byte{'\n'})
-			}
-			if err == nil {
-				err = data.write(value)
-			}
+			err = data.write(value)
 			if err == nil && !complete {
 				err = e.readLong(&data)
+			}
+			if err == nil {
+				err = data.write([]byte{'\n'})
 			}
 			if err != nil {
 				return ev, err

@@ -54,7 +54,7 @@ func readPlainly(text string) (list []event, rest string) {
 				data = nil
 			}
 			ev := event{id: id, retry: retry}
-			if len(strings.Join(data, "\n")) > 0 {
+			if data != nil {
 				ev.data = []byte(strings.Join(data, "\n"))
 			}
 			if said {

@@ -94,7 +94,7 @@ func (c *chunks) len() int { return c.size + len(c.last) }
 // write adds a copy of b.
 func (c *chunks) write(b []byte) error {
 	for len(b) > 0 {
-		n := copy(c.room(len(b)+1), b) // with room for the line break that follows a message
+		n := copy(c.room(len(b)+1), b) // a line break follows
 		if err := c.advance(n); err != nil {
 			return err
 		}
