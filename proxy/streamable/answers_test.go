@@ -385,25 +385,30 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 	}
 }
 
-func TestRule2AReadThatIsNeverAnsweredEndsAfterAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "resources/read" {
+func TestRule2WhatOnlyReadsIsNotWaitedForForEver(t *testing.T) {
+	for method, want := range map[string]time.Duration{"resources/read": streamable.ReadFor, "initialize": streamable.InitializeFor} {
+		inBubble(t, func(t *testing.T) {
+			o := newFakeServer(t)
+			o.post = func(_ http.ResponseWriter, r *http.Request, _ rpc) bool {
 				untilGone(r)
 				return true
 			}
-			return false
-		}
-		d := o.open()
-		start := time.Now()
-		d.Write(`{"jsonrpc":"2.0","id":1,"method":"resources/read"}`)
-		d.Want(`"id":1`, `"code":-32603`, "LeadMagic took the request and did not answer")
-		if took := time.Since(start); took != streamable.ReadFor {
-			t.Errorf("it was answered after %v", took)
-		}
-		d.End()
-	})
+			d := openEditor(t, o.remote())
+			start := time.Now()
+			d.Write(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
+			d.Want(`"id":1`, `"code":-32603`, "LeadMagic took the request and did not answer")
+			if took := time.Since(start); took != want {
+				t.Errorf("%s was answered after %v, want %v", method, took, want)
+			}
+			o.post = nil
+			d.End()
+			want := []string{method}
+			if method != "initialize" { // which cannot be cancelled
+				want = append(want, cancelled)
+			}
+			o.wantLog(want...)
+		})
+	}
 }
 
 func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {

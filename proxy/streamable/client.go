@@ -158,7 +158,9 @@ func (c *Client) Close(ctx context.Context) {
 	c.closed = true
 	c.mu.Unlock()
 	jsonrpc.WaitHalf(ctx, &c.sends)
-	c.delete(ctx, c.currentSession())
+	if s := c.currentSession(); s != nil {
+		c.delete(ctx, s)
+	}
 	c.cancel(problem.ErrSessionEnded)
 	jsonrpc.WaitFor(ctx, &c.reads)
 	c.connections.close()
@@ -334,7 +336,6 @@ func (x *exchange) beginAttempt() *attempt {
 	a := &attempt{raw: x.message.Raw}
 	x.attempt.Store(a) // first, so that who cancels x from now on finds it
 	if x.over.Load() || x.ctx.Err() != nil {
-		x.attempt.Store(nil)
 		return nil
 	}
 	return a

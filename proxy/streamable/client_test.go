@@ -82,6 +82,53 @@ func TestRule3WhatFollowsAResponseComesAfterIt(t *testing.T) {
 	})
 }
 
+// What a request needed is given back when it is over: its context ends, though the session goes on.
+func TestNothingOfARequestStaysBehind(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return paged(map[string]string{"": `{"tools":[],"nextCursor":"2"}`, "2": `{"tools":[]}`})(w, nil, m)
+			}
+			stream(w)
+			send(w, "data: "+result(m, "{}"))
+			send(w, "data: {}")
+			return true
+		}
+		c := o.remote()
+		c.ToolTimeout = time.Hour
+		var contexts []context.Context
+		dial := c.Dial
+		c.Dial = func() http.RoundTripper {
+			transport := dial()
+			return roundTrip(func(r *http.Request) (*http.Response, error) {
+				contexts = append(contexts, r.Context())
+				return transport.RoundTrip(r)
+			})
+		}
+		c.Start(func(*jsonrpc.Message) {})
+		for _, line := range []string{hello, ping(1), `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`, toolCall(3)} {
+			ctx, written := context.WithCancel(t.Context())
+			if got := call(t, c, ctx, line); got.Err != nil {
+				t.Errorf("%s: %v", line, got.Err)
+			}
+			written()
+		}
+		note, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/x"}`))
+		c.Notify(t.Context(), note)
+		synctest.Wait()
+		for i, ctx := range contexts {
+			if ctx.Err() == nil {
+				t.Errorf("request %d of %d is not over", i, len(contexts))
+			}
+		}
+		if len(contexts) != 6 {
+			t.Errorf("%d requests were sent, want 6", len(contexts))
+		}
+		closeWithin(c, time.Second)
+	})
+}
+
 // At the end what is being sent has half of the time, so that there is some for DELETE.
 func TestRule13TheEndWaitsForACancellationOnItsWay(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -45,11 +45,7 @@ func (cs *connections) roundTrip(req *http.Request) (*http.Response, error) {
 	cs.mu.Lock()
 	transport := cs.now
 	cs.mu.Unlock()
-	res, err := transport.RoundTrip(req)
-	if err == nil {
-		cs.recordByte()
-	}
-	return res, err
+	return transport.RoundTrip(req)
 }
 
 // recordByte records that bytes came.
@@ -161,10 +157,10 @@ func (c *Client) get(ctx context.Context, s *session, lastID string) (*http.Resp
 
 // delete ends a session, so that LeadMagic need not keep it.
 func (c *Client) delete(ctx context.Context, s *session) {
-	if s == nil || s.id == "" {
+	s.end()
+	if s.id == "" {
 		return
 	}
-	s.end()
 	res, err := c.request(ctx, http.MethodDelete, s, make(http.Header))
 	if err != nil {
 		c.Log.Debug("the session was not deleted", "reason", err)

@@ -117,9 +117,10 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 		name   string
 		failed int
 		want   string
+		tries  int32
 	}{
-		{"LeadMagic comes back", 3, `{"jsonrpc":"2.0","id":1,"result":{"name":"find"}}`},
-		{"LeadMagic stays away", 1000, "LeadMagic is not reachable: the connection was refused"},
+		{"LeadMagic comes back", 3, `{"jsonrpc":"2.0","id":1,"result":{"name":"find"}}`, 4},
+		{"LeadMagic stays away", 1000, "LeadMagic is not reachable: the connection was refused", 9}, // after 0.1, 0.2, 0.4 and each 0.5 s
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -149,14 +150,68 @@ func TestRule5WhatWasNotWrittenIsTriedAgain(t *testing.T) {
 				if took := time.Since(start); took > streamable.ReachFor {
 					t.Errorf("it was tried for %v, want %v at most", took, streamable.ReachFor)
 				}
-				if n := dials.Load(); n < 4 {
-					t.Errorf("it was tried %d times", n)
+				if n := dials.Load(); n != tt.tries {
+					t.Errorf("it was tried %d times, want %d", n, tt.tries)
 				}
 				o.dial = nil
 				d.End()
 			})
 		})
 	}
+}
+
+// What was answered meanwhile shows that LeadMagic is there: from then on it is tried anew.
+func TestRule5AnAnswerBetweenIsAReasonToTryAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.open(func(r *streamable.Client) {
+			dial := r.Dial
+			r.Dial = func() http.RoundTripper { // no connection is kept
+				transport := dial().(*countingTransport)
+				transport.DisableKeepAlives = true
+				return transport
+			}
+		})
+		var dials atomic.Int32
+		o.dial = func() error {
+			if dials.Add(1) != 6 && dials.Load() < 12 {
+				return &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			}
+			return nil
+		}
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "tools/call" && dials.Load() == 6 {
+				w.Header().Set("Retry-After", "3")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			}
+			return false
+		}
+		d.Write(toolCall(1))
+		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"name":"find"}}`)
+		o.dial = nil
+		d.End()
+	})
+}
+
+// A read that LeadMagic fails is tried again soon, but not at once.
+func TestRule5AReadIsTriedAgainAfterAPause(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.open()
+		o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}
+		start := time.Now()
+		d.Write(ping(1))
+		d.Want(`"id":1`, `"code":-32603`)
+		if took := time.Since(start); took != 600*time.Millisecond {
+			t.Errorf("three attempts took %v, want pauses of 200 and 400 ms", took)
+		}
+		o.post = nil
+		d.End()
+	})
 }
 
 // A connection that LeadMagic closed while it was idle takes a call with it only if some of it was written.
@@ -308,6 +363,29 @@ func TestRule5InitializeWaitsForNoLongLimit(t *testing.T) {
 				t.Errorf("with Retry-After %s it was sent %d times, want %d", header, n, want)
 			}
 			d.End()
+		})
+	}
+}
+
+// An editor is told soon that LeadMagic fails, and LeadMagic is asked again in the background.
+func TestRule5InitializeIsTriedTwice(t *testing.T) {
+	for name, fails := range map[string]func(http.ResponseWriter){
+		"LeadMagic fails":       func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+		"the connection breaks": func(http.ResponseWriter) { abort() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				o := newFakeServer(t)
+				o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
+					fails(w)
+					return true
+				}
+				d := openEditor(t, o.remote())
+				d.Write(hello)
+				d.Want(`"id":0`, `"code":-32603`)
+				d.End()
+				o.wantLog("initialize", "initialize")
+			})
 		})
 	}
 }

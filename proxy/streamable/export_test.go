@@ -5,6 +5,7 @@ const (
 	MaxMessage         = maxMessage
 	SleepGap           = sleepGap
 	ReadFor            = readFor
+	InitializeFor      = initializeFor
 	LimitFor           = limitFor
 	ReachFor           = reachFor
 	InitializeLimit    = initializeLimit

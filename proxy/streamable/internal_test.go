@@ -219,6 +219,50 @@ func nameOf(t *testing.T, quoted []byte) (name string) {
 	return name
 }
 
+// How much memory a message reserves, by how large it is and whether that is known.
+func TestReservations(t *testing.T) {
+	const mebibyte = 1 << 20
+	for _, tt := range []struct {
+		most          int
+		sizes         []int // as it grows
+		known         bool
+		medium, large int64
+		err           error
+	}{
+		{64 * mebibyte, []int{mebibyte}, false, 0, 0, nil},
+		{64 * mebibyte, []int{mebibyte + 1}, false, 16 * mebibyte, 0, nil},
+		{64 * mebibyte, []int{mebibyte + 1}, true, mebibyte + 1, 0, nil},
+		{64 * mebibyte, []int{16 * mebibyte}, true, 16 * mebibyte, 0, nil},
+		{64 * mebibyte, []int{16*mebibyte + 1}, true, 0, 16*mebibyte + 1, nil},
+		{64 * mebibyte, []int{16*mebibyte + 1}, false, 0, 64 * mebibyte, nil},
+		{64 * mebibyte, []int{64 * mebibyte}, true, 0, 64 * mebibyte, nil},
+		{64 * mebibyte, []int{64*mebibyte + 1}, true, 0, 0, errTooLarge},
+		{64 * mebibyte, []int{2 * mebibyte, 3 * mebibyte, 16 * mebibyte}, false, 16 * mebibyte, 0, nil},
+		{64 * mebibyte, []int{2 * mebibyte, 17 * mebibyte, 64 * mebibyte}, false, 16 * mebibyte, 64 * mebibyte, nil},
+		{64 * mebibyte, []int{2 * mebibyte, 17 * mebibyte, 65 * mebibyte}, false, 16 * mebibyte, 64 * mebibyte, errTooLarge},
+		{4 * mebibyte, []int{2 * mebibyte}, false, 4 * mebibyte, 0, nil},
+	} {
+		t.Run(fmt.Sprint(tt.sizes, tt.known), func(t *testing.T) {
+			m := newMemory(tt.most)
+			r := reservation{memory: &m, ctx: t.Context()}
+			var err error
+			for _, size := range tt.sizes {
+				err = r.grow(size, tt.known)
+			}
+			if r.medium != tt.medium || r.large != tt.large || !errors.Is(err, tt.err) {
+				t.Errorf("got %d and %d bytes and %v, want %d, %d and %v", r.medium, r.large, err, tt.medium, tt.large, tt.err)
+			}
+			if got := r.isEmpty(); got != (tt.medium+tt.large == 0) {
+				t.Errorf("it is empty: %v", got)
+			}
+			r.release()
+			if !r.isEmpty() || !m.medium.TryAcquire(int64(tt.most)) || !m.large.TryAcquire(int64(tt.most)) {
+				t.Error("some of it is still reserved")
+			}
+		})
+	}
+}
+
 func TestChunks(t *testing.T) {
 	for _, size := range []int{0, 1, 2, 1023, 4096, 70_000, 3 << 20} {
 		want := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]

@@ -204,7 +204,6 @@ func (c *Client) begin(x *exchange, response *jsonrpc.Message) {
 
 // leave ends a session that another has followed, or that never was the current one.
 func (c *Client) leave(s *session) {
-	s.end()
 	c.start(&c.sends, func() {
 		ctx, stop := context.WithTimeout(c.ctx, deleteFor)
 		defer stop()

@@ -430,11 +430,17 @@ func TestRule4AnEditorMayBeginAnewDuringARenewal(t *testing.T) {
 		}
 		d.Write(ping(1))
 		synctest.Wait()
+		start := time.Now()
 		d.Write(hello)
 		d.Want(`"id":0`)
-		d.WantLine(pong(1))
 		d.Write(ping(2))
 		d.WantLine(pong(2))
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a request in the session that the editor has opened waited %v for another", took)
+		}
+		d.WantLine(pong(1))
+		d.Write(ping(3))
+		d.WantLine(pong(3))
 		d.End()
 		if got := o.last("ping").header.Get("Mcp-Session-Id"); got != "s2" {
 			t.Errorf("the last ping went to session %s, want s2, which the editor has opened", got)

@@ -326,6 +326,7 @@ func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
 		"no wait":                   {"Retry-After", "0", streamable.ResumePause},
 		"too long":                  {"Retry-After", "3600", streamable.LongestPause},
 		"nothing":                   {"X-Other", "9", streamable.ResumePause},
+		"on the stream":             {"", "", 1500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -335,6 +336,11 @@ func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
 					tp.resumed(r)
 					if len(tp.times) > 1 {
 						keepsOpen(w, r)
+						return
+					}
+					if tt.header == "" {
+						stream(w)
+						send(w, "retry: 1500")
 						return
 					}
 					w.Header().Set(tt.header, tt.value)
