@@ -493,6 +493,24 @@ func TestRule14AttemptsAreNoSignOfLife(t *testing.T) {
 	})
 }
 
+// Neither is the end of a stream that breaks when the machine wakes.
+func TestRule14ACutIsNoSignOfLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		o.get = keepsOpen
+		d := o.open()
+		alive(d)
+		<-time.After(2 * streamable.SleepGap)
+		o.hangUp()
+		synctest.Wait()
+		alive(d)
+		if o.clients != 2 {
+			t.Errorf("there are %d clients, want two", o.clients)
+		}
+		d.End()
+	})
+}
+
 // The end of a body that takes long is a sign of life.
 func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -553,6 +571,19 @@ func TestRule15NothingHappensBeforeTheEditorSpeaks(t *testing.T) {
 		if len(o.log()) > 0 || o.clients > 0 {
 			t.Errorf("at the end LeadMagic saw %q, by %d clients", o.log(), o.clients)
 		}
+	})
+}
+
+// A session that cannot be deleted ends all the same.
+func TestRule13ADeletionThatReachesNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.open()
+		o.dial = func() error { return errNoRoute }
+		o.hangUp()
+		synctest.Wait()
+		d.End()
+		o.wantLog("initialize", "GET s1")
 	})
 }
 
