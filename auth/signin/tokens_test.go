@@ -261,7 +261,7 @@ func TestTheLastSecondsOfAToken(t *testing.T) {
 		t.Errorf("without a refresh token: got %d, %v", status, err)
 	}
 	p.expire()
-	if _, err := p.tokens.Get(t.Context()); codeOf(err) != problem.SignInRequired || !strings.Contains(err.Error(), "has run out") {
+	if _, err := p.tokens.Get(t.Context()); codeOf(err) != problem.SignInRequired || !strings.HasSuffix(err.Error(), " has run out") {
 		t.Errorf("got %v", err)
 	}
 }
