@@ -426,6 +426,17 @@ func TestConnectionsAreClosed(t *testing.T) {
 		}
 		p.tokens.Client.CloseIdleConnections()
 		p.isLeftAlone(name)
+		var client struct {
+			RedirectURIs []string `json:"redirect_uris"`
+		}
+		if err := json.Unmarshal(p.requests("/register")[0].Body, &client); err != nil {
+			t.Fatal(err)
+		}
+		address := strings.TrimSuffix(strings.TrimPrefix(client.RedirectURIs[0], "http://"), "/callback")
+		if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s: the browser's answer is still waited for", name)
+		}
 		if _, err := p.login().Discover(t.Context()); err != nil {
 			t.Errorf("%s: got %v", name, err)
 		}
