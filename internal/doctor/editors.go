@@ -131,23 +131,21 @@ func (x *editorCheck) run(ctx context.Context) {
 
 // concerns reports whether an entry of another name starts this program, or is given the key for another.
 func (x *editorCheck) concerns(s editor.Server) bool {
-	x.resolve(s)
-	_, ours := x.launched()
-	return ours || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
+	return x.resolve(s) || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
 }
 
-// resolve finds out what the editor would make of an entry, if it were started from this shell.
-func (x *editorCheck) resolve(s editor.Server) {
+// resolve finds out what the editor would make of an entry, if it were started from this shell, and reports whether that starts
+// this program.
+func (x *editorCheck) resolve(s editor.Server) (ours bool) {
 	x.unread = nil
 	x.passed = x.form.Environment(s, editor.Process{
 		GOOS: x.doctor.System.GOOS, Environ: x.doctor.Environ, Folder: x.doctor.System.Folder, ReadFile: x.read,
 	})
 	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
-}
-
-// launched says how the entry starts this program.
-func (x *editorCheck) launched() (editor.Launch, bool) {
-	return editor.FindLaunch(x.passed.Command, x.passed.Args, x.isThisProgram, x.getenv)
+	x.launch, ours = editor.FindLaunch(x.passed.Command, x.passed.Args, x.isThisProgram, x.getenv)
+	x.passed.Environ = append(x.passed.Environ, x.launch.Env...)
+	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
+	return ours
 }
 
 // isThisProgram reports whether a command leads to the file that runs now: whoever built it may have called it something
@@ -205,14 +203,10 @@ func (x *editorCheck) place() string { return place(x.entry.Path, x.entry.Line) 
 // server checks one entry, and reports whether it is one for LeadMagic.
 func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 	x.entry = entry
-	x.resolve(entry.Server)
-	launch, ours := x.launched()
-	x.launch = launch
-	x.passed.Environ = append(x.passed.Environ, launch.Env...)
-	x.getenv = lookup(x.doctor.System.GOOS, x.passed.Environ)
+	ours := x.resolve(entry.Server)
 	x.checkEntry(ours)
 	if ours {
-		x.settings = x.doctor.Settings(launch.Args, x.getenv)
+		x.settings = x.doctor.Settings(x.launch.Args, x.getenv)
 		x.command(ctx)
 	}
 	switch literal := entry.LiteralKey(); {

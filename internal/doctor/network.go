@@ -154,13 +154,13 @@ func (c *networkCheck) report(n *notes, worked bool) {
 		n.warn(name, "/health does not answer as it should, and calls work all the same", "")
 	case c.err != nil:
 		c.failUnanswered(n, name, c.url.Host)
-	case !worked && c.health != nil && c.role == "api" && c.health.Code == problem.NotFound:
+	case worked, c.health == nil:
+		n.ok(name, "/health answers %d in %s", c.status, milliseconds(c.took))
+	case c.role == "api" && c.health.Code == problem.NotFound:
 		// Only the hosted server is known to have such an address.
 		n.ok(name, "%s answers in %s", c.url.Host, milliseconds(c.took))
-	case !worked && c.health != nil:
-		n.problem(name, Fail, c.health)
 	default:
-		n.ok(name, "/health answers %d in %s", c.status, milliseconds(c.took))
+		n.problem(name, Fail, c.health)
 	}
 }
 
