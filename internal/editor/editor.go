@@ -261,12 +261,9 @@ func (e Editor) Name() string {
 
 // Naming is how the config file names a variable, in one line; empty if the editor fills in no references.
 func (e Editor) Naming(variable string) string {
-	value := ""
-	switch {
-	case e.Prompts:
+	value := e.reference(variable)
+	if e.Prompts {
 		value = inputValue
-	case e.refer != "":
-		value = e.reference(variable)
 	}
 	for _, m := range e.shape {
 		switch {

@@ -197,6 +197,12 @@ func TestAnEditorIsInstalledInSeveralWays(t *testing.T) {
 			[]string{".config/Code/User/mcp.json", ".config/Code/User/profiles/-5f2/mcp.json", ".config/Code/User/profiles/1a/mcp.json"},
 		},
 		{
+			"a file in the place of a profile", "vscode", "linux",
+			[]string{".config/Code/User/settings.json", ".config/Code/User/profiles/1a"},
+			nil,
+			[]string{".config/Code/User/mcp.json"},
+		},
+		{
 			"profiles on macOS", "vscode-insiders", "darwin",
 			[]string{"Library/Application Support/Code - Insiders/User/profiles/1a/x"},
 			nil,
@@ -329,7 +335,7 @@ func TestOddNamesAreNoReasonToFail(t *testing.T) {
 func TestNearestKnowsWhatPeopleType(t *testing.T) {
 	for id, want := range map[string]string{
 		"claude": "claude-code", "code": "vscode", "Cursor": "cursor", "copilot": "copilot-cli", "gemini-cli": "gemini",
-		"desktop": "claude-desktop", "code-insiders": "vscode-insiders", "emacs": "", "de": "", "x": "", "": "",
+		"desktop": "claude-desktop", "code-insiders": "vscode-insiders", "emacs": "", "de": "", "roo": "roo-code", "x": "", "": "",
 	} {
 		if got := Nearest(id); got != want {
 			t.Errorf("%q: got %q, want %q", id, got, want)

@@ -51,6 +51,9 @@ func TestTheEntryOfOtherEditors(t *testing.T) {
 	if got, want := compact(Generic().Snippet(Name, c)), `{"mcpServers":{"leadmagic":{"command":"x"}}}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if got, want := compact(lookup(t, "codex").Snippet(Name, Command{Path: "x"})), `[mcp_servers.leadmagic]command="x"`; got != want {
+		t.Errorf("with nothing to be passed: got %s, want %s", got, want)
+	}
 }
 
 func TestDeliveryTellsHowTheKeyArrives(t *testing.T) {
@@ -227,6 +230,8 @@ func TestHowACommandLineStartsThisProgram(t *testing.T) {
 		{name: "env", line: []string{"env", "-i", "A=b", "leadmagic-mcp-proxy"}, by: "env", env: "A=b"},
 		{name: "a password manager", line: []string{"op", "run", "--env-file=x", "--", "leadmagic-mcp-proxy", "-a"}, by: "op", args: "-a"},
 		{name: "a container", line: []string{"docker", "run", "-e", "A=b", "--env=C=d", "x/leadmagic-mcp-proxy:latest", "-a"}, by: "docker", args: "-a", env: "A=b,C=d"},
+		{name: "an image by its digest", line: []string{"docker", "run", "x/leadmagic-mcp-proxy@sha256:0123", "-a"}, by: "docker", args: "-a"},
+		{name: "an image by its tag and digest", line: []string{"docker", "run", "x/leadmagic-mcp-proxy:1@sha256:0123", "-a"}, by: "docker", args: "-a"},
 		{name: "a shell", line: []string{"sh", "-c", "A='b' exec leadmagic-mcp-proxy -a \"$X\" && echo", "ignored"}, by: "sh", args: "-a,x", env: "A=b"},
 		{name: "a shell with arguments", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`, "name", "-a"}, by: "bash", args: "-a"},
 		{name: "a shell with arguments of which there are none", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`}, by: "bash"},

@@ -114,6 +114,13 @@ func TestWhatAServerSees(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoVariableIsNotPassed(t *testing.T) {
+	run := Process{GOOS: "windows", Environ: []string{`=C:=C:\x`, "NONE", "A=b=c"}}
+	if got := lookup(t, "claude-code").Environment(Server{}, run).Environ; !slices.Equal(got, []string{"A=b=c", "CLAUDECODE=1"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAFileThatCannotBeReadSaysNothing(t *testing.T) {
 	s := Server{EnvFile: "/e", Env: map[string]string{"A": "${file:/k}b"}}
 	for _, read := range []func(string) ([]byte, error){nil, func(string) ([]byte, error) { return []byte("X=y"), errors.New("no") }} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -315,6 +316,22 @@ func TestRemoveTakesOnlyTheEntry(t *testing.T) {
 	}
 }
 
+func TestABrokenFileIsNotSearched(t *testing.T) {
+	for _, f := range []format{jsonFormat{}, tomlFormat{}, yamlFormat{}} {
+		if value, _, found, err := f.find([]byte("[{\n"), []string{"s", "n"}); err == nil || found || value != nil {
+			t.Errorf("%T: got %v, %v, %v", f, value, found, err)
+		}
+	}
+}
+
+func TestItemsWithoutANameOfTheirOwn(t *testing.T) {
+	m, err := yamlFormat{list: true}.decode([]byte("s:\n  - c: 1\n  - name: a\n  - name: a\n  - 5\n"))
+	servers, _ := m["s"].(map[string]any)
+	if names := slices.Sorted(maps.Keys(servers)); err != nil || !slices.Equal(names, []string{"#1", "#3", "#4", "a"}) {
+		t.Errorf("got %q (%v)", names, err)
+	}
+}
+
 // What is empty now, though it was not, was there all the same.
 func TestRemoveKeepsWhatWasThere(t *testing.T) {
 	for _, tt := range []struct{ doc, before, want string }{
@@ -442,6 +459,7 @@ func TestOddYAMLIsRefusedInWords(t *testing.T) {
 		{"a text without an end", "a: |\n  text", "cannot be edited without changing something else"},
 		{"an anchor in what is replaced", "extensions:\n  leadmagic: &x\n    cmd: y\nb: *x\n", "cannot be edited without changing something else"},
 		{"an anchor that another server has after it", "extensions:\n  a: &x {cmd: z}\n  leadmagic: &x\n    cmd: y\n  b: *x\n", "cannot be edited without changing something else"},
+		{"a member without a name", "  ? \n  :", `line 1, column 1: "extensions" is not written in lines of its own`},
 		{"an end of the document", "a: 1\n...\n", "cannot be edited without changing something else"},
 		{"a key in what cannot be read", "a: [" + canary + "\n", "did not find expected"},
 		{"a merge", "a: &a {x: {cmd: y}}\nextensions:\n  <<: *a\n  z: {}\n", ""},
@@ -687,6 +705,7 @@ func TestRemoveTakesAMemberOfYAML(t *testing.T) {
 		{"the head before others", list, "name: x\nv: 1\ns:\n  - name: n\na: 1\n", "", "name: x\nv: 1\na: 1\n"},
 		{"the head behind a comment", list, "# c\nname: x\nv: 1\ns:\n  - name: n\n", "", "# c\n"},
 		{"the head with line ends of Windows", list, "name: x\r\nv: 1\r\ns:\r\n  - name: n\r\n", "", ""},
+		{"the head, with a backup that cannot be read", list, "name: x\nv: 1\ns:\n  - name: n\n", "s: [", "name: x\nv: 1\n"},
 		{"an item of several", list, "s:\n  - name: b\n  - x: 1\n    name: n\n  - name: d\n", "", "s:\n  - name: b\n  - name: d\n"},
 		{"a byte order mark", plain, "\ufeffs:\n  n: {}\na: 1\n", "", "\ufeffa: 1\n"},
 		{"a byte order mark before it", plain, "\ufeffs:\n  n: {}\n", "\ufeffs: {}\n", "\ufeffs: {}\n"},

@@ -135,9 +135,7 @@ func FindLaunch(command string, args []string, is func(word string) bool, getenv
 // named reports whether a word is the name of this program, or a path or a package with that name.
 func named(word string) bool {
 	base := strings.ToLower(path.Base(strings.ReplaceAll(word, `\`, "/")))
-	if at := strings.LastIndexAny(base, "@:"); at > 0 {
-		base = base[:at] // the version of a package or an image
-	}
+	base = base[:strings.IndexAny(base+"@", "@:")] // without the version of a package, or the tag or digest of an image
 	switch ext := path.Ext(base); ext {
 	case ".exe", ".cmd", ".bat", ".ps1":
 		base = strings.TrimSuffix(base, ext)
