@@ -275,19 +275,34 @@ func versionOf(ctx context.Context, env *Env, path string) (string, error) {
 		return strings.HasPrefix(name, "LEADMAGIC_") || name == "PWD" || name == "OLDPWD"
 	})
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out := &limited{left: 4 << 10}
+	cmd.Stdout = out
+	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("it gave no answer in %s", versionFor)
 	case err != nil:
 		return "", file.Bare(err)
 	}
-	name, rest, _ := strings.Cut(string(out), " ")
+	name, rest, _ := strings.Cut(out.String(), " ")
 	version, _, _ := strings.Cut(rest, " ")
 	if name != editor.Program || version == "" {
 		return "", errors.New("it does not say its version")
 	}
 	return version, nil
+}
+
+// limited keeps the beginning of what is written.
+type limited struct {
+	strings.Builder
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	l.Builder.Write(p[:n])
+	return len(p), nil
 }
 
 // marks are the colours of the outcomes on a terminal.

@@ -17,6 +17,7 @@ func TestTheVersionOfAnotherProgram(t *testing.T) {
 		{"another program of the same name", `echo "usage: …"`, "", "does not say its version"},
 		{"one that fails", `exit 3`, "", "exit status 3"},
 		{"one that is told nothing of ours", `test -z "$LEADMAGIC_API_KEY" && echo "leadmagic-mcp-proxy 1 x"`, "1", ""},
+		{"one that says more than that", `echo "leadmagic-mcp-proxy 1 x"; exec yes`, "", "no answer in"},
 		{"one that hangs", `exec sleep 60`, "", "no answer in"},
 	}
 	for _, tt := range tests {
@@ -26,7 +27,7 @@ func TestTheVersionOfAnotherProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx := t.Context()
-			if strings.Contains(tt.script, "sleep") {
+			if strings.Contains(tt.script, "exec ") {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
 				defer cancel()
