@@ -421,7 +421,11 @@ func TestHowAnEntryIsCorrected(t *testing.T) {
 		d.installed(t)
 		d.write(t, ".codex/x", "")
 		d.write(t, tt.file, "[mcp_servers."+tt.table+"]\ncommand = 'leadmagic-mcp-proxy'\n"+tt.more+"\n")
-		c := find(t, d.examineEditors(t, "codex"), tt.check)
+		checks := d.examineEditors(t, "codex")
+		c := find(t, checks, tt.check)
+		if strings.Contains(tt.more, "word") && slices.ContainsFunc(checks, func(c Check) bool { return strings.HasPrefix(c.Name, "settings") }) {
+			t.Errorf("what starts no server is said to lack settings: %+v", checks)
+		}
 		if !strings.HasPrefix(filepath.ToSlash(c.Hint), tt.hint) || c.Status == OK {
 			t.Errorf("%s: got %s, hint %q, want %q", tt.check, c.Status, c.Hint, tt.hint)
 		}
