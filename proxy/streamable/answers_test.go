@@ -385,6 +385,37 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 	}
 }
 
+// A call that could not be sent in time has cost nothing, and LeadMagic is not told of it.
+func TestRule2AToolTimeoutBeforeTheCallIsSent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Second })
+		o.hangUp()
+		synctest.Wait()
+		o.dial = func() error {
+			<-time.After(3 * time.Second)
+			return errNoRoute
+		}
+		start := time.Now()
+		d.Write(toolCall(1))
+		line := d.Next()
+		wantParts(t, line, `"id":1`, `"isError":true`, "LeadMagic could not be asked in time")
+		if strings.Contains(line, isUnknown) {
+			t.Errorf("got %s, but nothing was sent", line)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it was answered after %v", took)
+		}
+		<-time.After(time.Minute)
+		o.dial = nil
+		alive(d)
+		d.End()
+		if n := o.count("tools/call s1") + o.count(cancelled+" s1"); n != 0 {
+			t.Errorf("LeadMagic saw %q", o.log())
+		}
+	})
+}
+
 func TestRule2WhatOnlyReadsIsNotWaitedForForEver(t *testing.T) {
 	for method, want := range map[string]time.Duration{"resources/read": streamable.ReadFor, "initialize": streamable.InitializeFor} {
 		inBubble(t, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 )
@@ -124,6 +125,48 @@ func TestNothingOfARequestStaysBehind(t *testing.T) {
 		}
 		if len(contexts) != 6 {
 			t.Errorf("%d requests were sent, want 6", len(contexts))
+		}
+		closeWithin(c, time.Second)
+	})
+}
+
+// What nobody needs any more is not sent.
+func TestRule11WhatHasEndedBeforeIsNotSent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		c := o.remote()
+		c.Start(func(*jsonrpc.Message) {})
+		call(t, c, t.Context(), hello)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		note, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/x"}`))
+		for range 100 { // a connection is there, so that it would be sent at once
+			if got := call(t, c, ended, toolCall(1)); problem.As(got.Err) == nil || problem.As(got.Err).Outcome != problem.NotSent {
+				t.Errorf("got %v, want that it was not sent", got.Err)
+			}
+			c.Notify(ended, note)
+		}
+		closeWithin(c, time.Second)
+		o.wantLog("initialize", "DELETE s1")
+	})
+}
+
+// The connections that a silence may have killed are closed.
+func TestRule14ConnectionsBeforeASilenceAreClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		c := o.remote()
+		var transports []*closingTransport
+		c.Dial = func() http.RoundTripper {
+			transports = append(transports, &closingTransport{RoundTripper: o.transport()})
+			return transports[len(transports)-1]
+		}
+		c.Start(func(*jsonrpc.Message) {})
+		call(t, c, t.Context(), ping(1))
+		<-time.After(streamable.SleepGap + time.Second)
+		call(t, c, t.Context(), ping(2))
+		if len(transports) != 2 || transports[0].closed.Load() != 1 || transports[1].closed.Load() != 0 {
+			t.Errorf("there are %d transports, want two, and the first one closed", len(transports))
 		}
 		closeWithin(c, time.Second)
 	})

@@ -143,7 +143,7 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 		want string
 		most time.Duration
 	}{
-		{"a refusal", func(w http.ResponseWriter, _ rpc) { w.WriteHeader(http.StatusPaymentRequired) }, "no LeadMagic credits remain", 0},
+		{"a refusal", func(w http.ResponseWriter, _ rpc) { w.WriteHeader(http.StatusPaymentRequired) }, "LeadMagic lost the session, and did not open another: no LeadMagic credits remain", 0},
 		{"a JSON-RPC error", func(w http.ResponseWriter, m rpc) {
 			_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"no"}}`, m.ID)
 		}, "LeadMagic lost the session and did not open another", 0},
