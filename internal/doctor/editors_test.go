@@ -386,6 +386,24 @@ func TestProgramsThatDoNotAnswerAreWaitedForSideBySide(t *testing.T) {
 	})
 }
 
+// Only the shell's own PATH leads to what is started, but this very program needs no start.
+func TestAPATHOfAnEntry(t *testing.T) {
+	d := newDoctor(t, key)
+	d.installed(t)
+	other := d.write(t, "other/leadmagic-mcp-proxy", "")
+	whole := d.VersionOf
+	d.VersionOf = func(ctx context.Context, file string) (string, error) {
+		if file == other {
+			t.Errorf("%s is started", file)
+		}
+		return whole(ctx, file)
+	}
+	d.write(t, ".gemini/settings.json", `{"mcpServers":{"leadmagic":{"command":"leadmagic-mcp-proxy","env":{"PATH":"`+filepath.ToSlash(filepath.Dir(other))+`"}}}}`)
+	expect(t, d.Examine(t.Context()).Checks, "gemini command", Warn, "leads to ~/other/leadmagic-mcp-proxy, which is not what this shell would start and was not started", "take PATH out of it")
+	d.Executable = other
+	expect(t, d.Examine(t.Context()).Checks, "gemini command", OK, "~/other/leadmagic-mcp-proxy, version 1.2.3", "")
+}
+
 func TestAnEditorThatWasAskedForIsLookedAtAlone(t *testing.T) {
 	d := newDoctor(t, key)
 	d.write(t, ".cursor/mcp.json", `{"mcpServers":{"leadmagic":{"command":"x","env":{"LEADMAGIC_API_KEY":"lm_leaked_5f1c0e9a7b3d2468"}}}}`)

@@ -223,12 +223,19 @@ func TestAnEditorWithProfiles(t *testing.T) {
 	d.installed(t)
 	d.write(t, ".config/Code/User/profiles/one/x", "")
 	d.Editors = editor.Here(d.System)
-	expect(t, d.Examine(t.Context()).Checks, "vscode entry", Skipped, "there is none", "")
+	entries := func(checks []Check) int {
+		return len(slices.DeleteFunc(checks, func(c Check) bool { return c.Editor != "vscode" || c.Name != "entry" }))
+	}
+	checks := d.Examine(t.Context()).Checks
+	expect(t, checks, "vscode entry", Skipped, "there is none", "")
+	if n := entries(checks); n != 1 {
+		t.Errorf("got %d checks of the entry that is not there, want one", n)
+	}
 	d.write(t, ".config/Code/User/profiles/two/mcp.json", `{"servers":{"leadmagic":{"command":"leadmagic-mcp-proxy"}}}`)
 	d.Editors = editor.Here(d.System)
-	checks := d.Examine(t.Context()).Checks
+	checks = d.Examine(t.Context()).Checks
 	expect(t, checks, "vscode entry", OK, "~/.config/Code/User/profiles/two/mcp.json", "")
-	if n := len(slices.DeleteFunc(checks, func(c Check) bool { return c.Editor != "vscode" || c.Name != "entry" })); n != 1 {
+	if n := entries(checks); n != 1 {
 		t.Errorf("got %d checks of the entry, want one", n)
 	}
 }

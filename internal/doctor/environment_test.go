@@ -75,3 +75,14 @@ func TestTheProgramItsSettingsAndTheKey(t *testing.T) {
 		})
 	}
 }
+
+func TestASourceIsNamedAlone(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(name, []byte(canary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := newDoctor(t, "LEADMAGIC_API_KEY_FILE="+name)
+	if c := find(t, d.Examine(t.Context()).Checks, "source"); c.Detail != "LEADMAGIC_API_KEY_FILE" {
+		t.Errorf("got %q, want nothing of sources that are not set", c.Detail)
+	}
+}

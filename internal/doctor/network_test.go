@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/sandbox/faults"
 )
@@ -106,6 +108,9 @@ func TestHowFarAHostIsReached(t *testing.T) {
 				return nil, errors.New("no network")
 			})}
 		}, "mcp name", Fail, "the name mcp.leadmagic.test cannot be resolved", "name server"},
+		{"an address instead of a name", func(*testing.T) wire {
+			return wire{url: "http://127.0.0.1:1"}
+		}, "mcp name", OK, "127.0.0.1 needs no look-up", ""},
 		{"nothing listens", func(*testing.T) wire {
 			return wire{url: "http://127.0.0.1:1"}
 		}, "mcp connection", Fail, "no connection to 127.0.0.1:1: the connection was refused", "--mcp-url"},
@@ -272,10 +277,16 @@ func TestHowLongThingsTake(t *testing.T) {
 				return answer(req, 200, "{}"), nil
 			})
 		}
-		whole := r.Open
 		r.Open = func(ctx context.Context, protocol string) (*Session, error) {
 			pause(200)
-			return whole(ctx, protocol)
+			return open(ctx, protocol, 3, func(next mcp.MethodHandler) mcp.MethodHandler {
+				return func(ctx context.Context, asked string, req mcp.Request) (mcp.Result, error) {
+					if asked == "tools/call" {
+						pause(25)
+					}
+					return next(ctx, asked, req)
+				}
+			})
 		}
 		checks := d.Examine(t.Context()).Checks
 		for name, want := range map[string]string{
@@ -285,7 +296,7 @@ func TestHowLongThingsTake(t *testing.T) {
 			"mcp health":     "/health answers 200 in 100ms",
 			"initialize":     "2025-11-25 in 200ms with",
 			"discover":       "2026-07-28 in 200ms",
-			"free call":      "check_credits answers in 1ms",
+			"free call":      "check_credits answers in 25ms",
 		} {
 			expect(t, checks, name, OK, want, "")
 		}

@@ -432,7 +432,11 @@ func TestAConnectionThatIsNotMade(t *testing.T) {
 				return nil, block(req.Context())
 			})
 		}
-		expect(t, d.Examine(t.Context()).Checks, "mcp connection", Fail, "no connection to mcp.leadmagic.io in time", "firewall")
+		checks := d.Examine(t.Context()).Checks
+		expect(t, checks, "mcp connection", Fail, "no connection to mcp.leadmagic.io in time", "firewall")
+		if slices.ContainsFunc(checks, func(c Check) bool { return c.Name == "mcp tls" }) {
+			t.Error("TLS is spoken of without a connection")
+		}
 	})
 }
 
