@@ -78,7 +78,8 @@ func TestWhatAServerSees(t *testing.T) {
 		{"Roo Code expands, and leaves what is not set", "roo-code", "linux", ref("${env:LEADMAGIC_API_KEY}${env:NOPE}"), []string{"LEADMAGIC_API_KEY=K${env:NOPE}"}, []string{"LANG"}},
 		{"Droid passes all", "droid", "linux", ref("${LEADMAGIC_API_KEY}"), []string{key, "LANG=C"}, nil},
 		{"what a command of Crush gives is not known", "crush", "linux", ref("$(pass show x)"), nil, []string{noKey}},
-		{"Windows takes names in any case", "cursor", "windows", Server{Env: map[string]string{"leadmagic_api_key": "${env:leadmagic_api_key}"}}, []string{key}, nil},
+		{"Windows takes names in any case", "cursor", "windows", Server{Env: map[string]string{"leadmagic_api_key": "${env:leadmagic_api_key}"}}, []string{key}, []string{"leadmagic_api_key"}},
+		{"elsewhere a name in another case is another", "cursor", "linux", Server{Env: map[string]string{"leadmagic_api_key": "${env:leadmagic_api_key}"}}, []string{key, "leadmagic_api_key="}, nil},
 		{"the SDK's list on Windows", "cline", "windows", Server{}, []string{"PATH=/bin"}, []string{"HOME", noKey}},
 	}
 	for _, tt := range tests {

@@ -18,7 +18,7 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`client_secret = 's3cret'`,
 		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
 		`  OTHER_TOKEN: s3cret # mine`,
-		`"A_TOKEN": " ${X}", "B_TOKEN": "Bearer ${X}", "C_TOKEN": "Bearer {X}", "D_TOKEN": "Bearer X",`,
+		`"A_TOKEN": " ${X}", "B_TOKEN": "Bearer ${X}", "C_TOKEN": "Bearer {X}", "D_TOKEN": "Bearer X", "E_TOKEN": " %X% ", "F_TOKEN": " ",`,
 		`  - api-key: s3cret`,
 		`envs: {OTHER_TOKEN: s3cret, A: b, SECRET: ${{ secrets.X }}}`,
 	}, "\n")
@@ -31,7 +31,7 @@ func TestMaskedHidesSecretsOfAllKinds(t *testing.T) {
 		`client_secret = '<hidden>'`,
 		`"LEADMAGIC_API_KEY_FILE": "/home/u/key", "args": ["--auth-scheme", "bearer", "--key-file=/home/u/key"],`,
 		`  OTHER_TOKEN: <hidden>`,
-		`"A_TOKEN": " ${X}", "B_TOKEN": "Bearer ${X}", "C_TOKEN": "Bearer {X}", "D_TOKEN": "<hidden>",`,
+		`"A_TOKEN": " ${X}", "B_TOKEN": "Bearer ${X}", "C_TOKEN": "Bearer {X}", "D_TOKEN": "<hidden>", "E_TOKEN": " %X% ", "F_TOKEN": " ",`,
 		`  - api-key: <hidden>`,
 		`envs: {OTHER_TOKEN: <hidden>, A: b, SECRET: ${{ secrets.X }}}`,
 	}, "\n")

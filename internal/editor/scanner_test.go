@@ -106,6 +106,15 @@ func TestWhatToPutInsteadOfAKey(t *testing.T) {
 	}
 }
 
+func TestWhatToDoAboutAKeyInNoEditorsFile(t *testing.T) {
+	s, _ := machine(t, "linux")
+	for _, p := range Scanner(s, nil).Project {
+		if got := p.Instead(KeyVariable); (got == keyscan.Instead(KeyVariable)) != (p.Editor == "") {
+			t.Errorf("%s of %q: got %s", p.Path, p.Editor, got)
+		}
+	}
+}
+
 func TestFilesOfEditorsAreKnownByTheirPlace(t *testing.T) {
 	s, home := machine(t, "linux")
 	want := map[string]string{
