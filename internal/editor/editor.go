@@ -138,7 +138,7 @@ func first(is func(Editor) bool) (Editor, bool) {
 // members are templates for [System.locate].
 type place struct {
 	goos   string // the system that has it, where linux stands for all others too; empty: all have it
-	folder string // exists once the editor has run; it may have a * if the place is not the usual one
+	folder string // exists once the editor has run; its last name may have a * if the place is not the usual one
 	file   string // below the folder, or whole
 }
 

@@ -58,6 +58,7 @@ func TestWhatAnEditorsSettingsSwitchOff(t *testing.T) {
 		{"opencode hides its tools", "opencode", Project, map[string]string{"./opencode.json": `{"tools":{"leadmagic*":false}}`}, "tools in PROJECT/opencode.json"},
 		{"opencode hides those of another", "opencode", User, map[string]string{"./opencode.json": `{"tools":{"github*":false,"leadmagic*":true}}`}, ""},
 		{"Cursor keeps that to itself", "cursor", User, nil, ""},
+		{"settings with a byte order mark", "gemini", User, map[string]string{".gemini/settings.json": "\ufeff" + `{"mcp":{"excluded":["leadmagic"]}}`}, "mcp.excluded in"},
 		{"settings that are a folder", "gemini", User, map[string]string{".gemini/settings.json/x": ""}, ""},
 		{"settings that are none", "claude-code", Project, map[string]string{".claude.json": `{"projects":[]}`, ".claude/settings.json": `{"disabledMcpjsonServers":5,`, "./.claude/settings.json": `[]`}, ""},
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -133,28 +134,21 @@ func (s System) first(templates string) (path string, err error) {
 	return path, err
 }
 
-// folders are those that a template leads to. A name in it may have a *, which stands for any characters.
+// folders are those that a template leads to. Its last name may have a *, which stands for any characters.
 func (s System) folders(template string) []string {
-	head, _, wild := strings.Cut(template, "*")
-	if !wild {
-		if dir, err := s.locate(template); err == nil && isFolder(dir) {
-			return []string{dir}
-		}
-		return nil
+	head, pattern := path.Split(template)
+	if !strings.Contains(pattern, "*") {
+		head, pattern = template, ""
 	}
-	head = head[:strings.LastIndexByte(head, '/')]
-	pattern, rest, _ := strings.Cut(template[len(head)+1:], "/")
 	dir, err := s.locate(head)
 	if err != nil {
 		return nil
 	}
-	var out []string
-	for _, path := range matches(filepath.Join(dir, pattern)) {
-		if path = filepath.Join(path, filepath.FromSlash(rest)); isFolder(path) {
-			out = append(out, path)
-		}
+	paths := []string{dir}
+	if pattern != "" {
+		paths = matches(filepath.Join(dir, pattern))
 	}
-	return out
+	return slices.DeleteFunc(paths, func(path string) bool { return !isFolder(path) })
 }
 
 // mostMatches is more than anybody has of files of one kind: a project's are somebody else's.

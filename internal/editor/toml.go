@@ -54,16 +54,12 @@ func tomlLines(doc []byte) []tomlLine {
 	for p.NextExpression() {
 		e := p.Expression()
 		var key []string
-		first, last := -1, 0
+		last := 0 // where the key ends, in its line, and then all of it
 		for it := e.Key(); it.Next(); {
-			raw := it.Node().Raw
-			if first < 0 {
-				first = int(raw.Offset)
-			}
-			last = int(raw.Offset + raw.Length)
+			last = int(it.Node().Raw.Offset + it.Node().Raw.Length)
 			key = append(key, string(it.Node().Data))
 		}
-		l := tomlLine{path: key, header: e.Kind != unstable.KeyValue, array: e.Kind == unstable.ArrayTable}
+		l := tomlLine{from: lineStart(doc, last), to: len(doc), path: key, header: e.Kind != unstable.KeyValue, array: e.Kind == unstable.ArrayTable}
 		if l.header {
 			table = key
 		} else {
@@ -71,7 +67,6 @@ func tomlLines(doc []byte) []tomlLine {
 			l.kind = e.Value().Kind
 			last = int(e.Raw.Offset + e.Raw.Length)
 		}
-		l.from, l.to = lineStart(doc, first), len(doc)
 		if i := bytes.IndexByte(doc[last:], '\n'); i >= 0 {
 			l.to = last + i + 1
 		}
