@@ -446,10 +446,15 @@ func TestThisProgramUnderAnotherName(t *testing.T) {
 		d.Executable = d.write(t, "opt/program", "")
 		d.write(t, "bin/x", "")
 		d.write(t, ".claude/x", "")
-		for _, folder := range []string{filepath.Join(d.Homes[0], "bin"), d.System.Folder, d.Homes[0]} {
-			if err := os.Symlink(d.Executable, filepath.Join(folder, "lm")); err != nil {
-				t.Skip(err) //nolint:forbidigo // Windows keeps the folder, and lets few make links
-			}
+		folder := d.Homes[0]
+		switch command {
+		case "lm":
+			folder = filepath.Join(folder, "bin")
+		case "./lm":
+			folder = d.System.Folder
+		}
+		if err := os.Symlink(d.Executable, filepath.Join(folder, "lm")); err != nil {
+			t.Skip(err) //nolint:forbidigo // Windows keeps the folder, and lets few make links
 		}
 		command = strings.Replace(command, "HOME", filepath.ToSlash(d.Homes[0]), 1)
 		file, text := claude("anything", fmt.Sprintf(`{"command":%q,"args":["--mcp-url","https://evil.example"]}`, command))

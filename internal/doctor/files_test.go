@@ -20,6 +20,11 @@ func TestKeysInFiles(t *testing.T) {
 			t.Error("got a healthy report")
 		}
 	})
+	t.Run("under no name", func(t *testing.T) {
+		d := newDoctor(t, key)
+		d.write(t, "./.env", "# lm_leaked_5f1c0e9a7b3d2468\n")
+		expect(t, d.Examine(t.Context()).Checks, "keys in files", Fail, "./.env, line 1 holds a key (git: outside)", "create a new key")
+	})
 	t.Run("in more places than anybody reads", func(t *testing.T) {
 		d := newDoctor(t, key)
 		d.write(t, "./.env", strings.Repeat(leak, 13))
