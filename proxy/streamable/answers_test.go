@@ -68,6 +68,7 @@ var failures = []fault{
 	{"404 without a session's loss", status(404, jsonType, `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32601,"message":"no such method"}}`), []string{`"error":{"code":-32601,"message":"no such method"}`}, nil, 1},
 	{"422", status(422, jsonType, `{"detail":"no"}`), []string{`"isError":true`, "(HTTP 422): no"}, nil, 1},
 	{"307 to another origin", status(307, "Location: https://elsewhere.test/mcp?token=x", ""), []string{`"isError":true`, "points to another origin, https://elsewhere.test/mcp; the key was not sent there"}, nil, 1},
+	{"307 with a JSON-RPC error", status(307, jsonType+"\nLocation: https://elsewhere.test/mcp", `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32000,"message":"no"}}`), []string{`"isError":true`, "points to another origin"}, []string{`"code":-32603`, "points to another origin"}, 1},
 	{"308 without a location", status(308, "", ""), []string{`"isError":true`, "without saying where to go"}, nil, 1},
 	{"429 with an absurd Retry-After", status(429, "Retry-After: 86400", ""), []string{`"isError":true`, "rate limit is reached", "call again in 86400 s"}, nil, 1},
 	{"500 without a body", status(500, "X-Request-Id: r-1", ""), []string{`"isError":true`, "failed with HTTP 500", isUnknown, "request r-1"}, []string{"failed with HTTP 500"}, 3},
@@ -448,6 +449,7 @@ func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method == "tools/call" {
 				stream(w)
+				send(w, `data: {"jsonrpc":"2.0","method":"notifications/x"}`)
 				<-time.After(24 * time.Hour)
 				send(w, "data: "+result(m, `{"late":true}`))
 				return true
@@ -456,6 +458,7 @@ func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 		}
 		d := o.open()
 		d.Write(toolCall(1))
+		d.WantLine(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"late":true}}`)
 		d.End()
 	})

@@ -172,6 +172,7 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 		{"or with an exponent", `{"tier":-7e0}`, map[string]string{"Tier": "-7"}},
 		{"zero has no sign", `{"tier":-0}`, map[string]string{"Tier": "0"}},
 		{"a large one keeps its digits", `{"tier":9007199254740991}`, map[string]string{"Tier": "9007199254740991"}},
+		{"the first and the last sign that a header may have", `{"region":"~ a!~"}`, map[string]string{"Region": "~ a!~"}},
 		{"not ASCII", `{"region":"Hello, 世界"}`, map[string]string{"Region": "=?base64?SGVsbG8sIOS4lueVjA==?="}},
 		{"an empty text", `{"region":""}`, map[string]string{"Region": ""}},
 		{"nested", `{"deep":{"er":"x","x-mcp-header":"y"}}`, map[string]string{"Deeper": "x"}},

@@ -60,7 +60,7 @@ func (c *Client) allPages(x *exchange, request, first *jsonrpc.Message) *jsonrpc
 
 // appendElements adds to list what is between the brackets of an array, as it is written, if there is anything.
 func appendElements(list [][]byte, array []byte) [][]byte {
-	if len(array) > 1 && array[0] == '[' {
+	if bytes.HasPrefix(array, []byte{'['}) {
 		if inner := bytes.TrimSpace(array[1 : len(array)-1]); len(inner) > 0 {
 			return append(list, inner)
 		}
@@ -89,9 +89,6 @@ func lifetime(result []byte) int64 {
 
 // recordTools keeps what a stateless list says of headers, and is the response without tools that cannot be called.
 func (c *Client) recordTools(request, response *jsonrpc.Message) *jsonrpc.Message {
-	if response.Result == nil {
-		return response
-	}
 	return response.WithResult(jsonrpc.Select(response.Result, "tools", func(tool []byte) bool {
 		if isReserved(tool) {
 			c.Log.Warn("a tool of LeadMagic is left out: its name is reserved", "tool", problem.StatusTool)

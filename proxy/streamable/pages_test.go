@@ -141,6 +141,11 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 		},
 		{"a cursor that is a number", map[string]string{"": `{"tools":[1],"nextCursor":7}`}, "", `{"tools":[1],"nextCursor":7}`, 1},
 		{"tools that are no list", map[string]string{"": `{"tools":{},"nextCursor":"b"}`}, "", `{"tools":{},"nextCursor":"b"}`, 2},
+		{
+			"a page whose tools are no list",
+			map[string]string{"": `{"tools":[1],"nextCursor":"b"}`, "b": `{"tools":{"x":1}}`},
+			"", `{"tools":[1]}`, 2,
+		},
 		{"a result that is no object", map[string]string{"": `[1]`}, "", `[1]`, 1},
 	}
 	for _, tt := range tests {
@@ -188,6 +193,7 @@ func TestRule7ThePagesAreAskedForInTheEditorsWords(t *testing.T) {
 	for _, tt := range []struct{ call, want string }{
 		{`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"\u0062"}}`},
 		{`{"params":{},"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"\u0062"}}`},
+		{`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null,"x":1}}`, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"\u0062","x":1}}`},
 		{`{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"_meta":{"progressToken":1}, "x":[]}}`, `{"jsonrpc":"2.0","id":1.5,"method":"tools/list","params":{"cursor":"\u0062","_meta":{"progressToken":1},"x":[]}}`},
 	} {
 		inBubble(t, func(t *testing.T) {

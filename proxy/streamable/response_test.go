@@ -215,6 +215,10 @@ func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 				stream(w)
 				send(w, "data: "+reply(`"7"`, "1"))
 				send(w, "data: "+reply(`"8"`, "2"))
+			case "twins":
+				stream(w)
+				send(w, "data: "+reply(`"7"`, "1"))
+				send(w, "data: "+reply(`"7.0"`, "2"))
 			case "open": // the stream does not end behind its answer
 				stream(w)
 				send(w, "data: "+reply(`"7"`, "1"))
@@ -238,6 +242,10 @@ func TestAnIDOfAnotherTypeIsTakenOnlyIfNothingElseFits(t *testing.T) {
 		d.Write(asking(mode, `7`, "better", ""))
 		d.WantLine(reply(`7`, "2"))
 		d.Write(asking(mode, `7`, "crowd", ""))
+		if got := d.Next(); !strings.Contains(got, "before the answer was complete") || !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":7,`) {
+			t.Errorf("the editor got %s, want an error", got)
+		}
+		d.Write(asking(mode, `7`, "twins", ""))
 		if got := d.Next(); !strings.Contains(got, "before the answer was complete") || !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":7,`) {
 			t.Errorf("the editor got %s, want an error", got)
 		}
