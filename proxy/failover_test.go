@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -10,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
-
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
 
 func TestFailoverTakesTheFirstThatOpensTheSession(t *testing.T) {
@@ -360,6 +361,28 @@ func TestFailoverDoesNotSendWhatIsCalledOffWhileItWaits(t *testing.T) {
 		if got, want := up.methods(), []string{"initialize", "ping"}; !slices.Equal(got, want) {
 			t.Errorf("LeadMagic got %q, want %q", got, want)
 		}
+	})
+}
+
+// A session that ends before LeadMagic has answered is not one that LeadMagic cannot be used in.
+func TestFailoverExplainsNothingToASessionThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		f := &Failover{
+			Candidates: []*Candidate{{Upstream: &scripted{answer: silent}}}, Fallback: &scripted{answer: silent}, Log: slog.New(slog.DiscardHandler),
+			KeyChanged: func() bool { return false }, Explained: func(p *problem.Problem) { t.Errorf("explained: %v", p) },
+		}
+		d := proxytest.NewEditor(t, func(in io.Reader, out io.Writer) error {
+			return Run(ctx, Options{In: in, Out: out, Upstream: f, Log: f.Log})
+		})
+		d.Write(hello)
+		synctest.Wait()
+		stop()
+		d.Want(`"id":0`, "the session ended before the call was sent")
+		if err := d.Wait(); err != nil {
+			t.Error(err)
+		}
+		d.Close()
 	})
 }
 

@@ -157,11 +157,11 @@ func TestInProcessAnswersTwoCallsOfOneID(t *testing.T) {
 	})
 }
 
-// A response that nobody waits for is dropped: the request may have been cancelled.
+// A response that nobody waits for is dropped, since the request may have been cancelled, and so is what is no message.
 func TestAResponseToNothingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		serve := func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
-			if _, err := io.WriteString(out, `{"jsonrpc":"2.0","id":"another","result":{}}`+"\n"); err != nil {
+			if _, err := io.WriteString(out, "starting …\n"+`{"jsonrpc":"2.0","id":"another","result":{}}`+"\n"); err != nil {
 				return err
 			}
 			return echoServer(ctx, in, out)

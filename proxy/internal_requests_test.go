@@ -98,19 +98,25 @@ func TestInternalDoesNotJudgeWithoutAList(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			eachEra(t, func(t *testing.T, era string) {
-				up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
-					if m.Method == "tools/list" {
-						return tt.answer(m)
+				for _, l := range []*limits{{ReadOnly: true}, {MaxCredits: 5}} { // which tools only read, and which one shows the balance
+					up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
+						if m.Method == "tools/list" {
+							return tt.answer(m)
+						}
+						return says("LeadMagic", "2025-11-25")(m)
+					}}
+					a := newClient(t, era, up, l)
+					got := a.call("odd", "{}")
+					why := tt.why
+					if l.MaxCredits > 0 && why == "LeadMagic does not list its tools" {
+						why = "LeadMagic lists no tool that shows the balance"
 					}
-					return says("LeadMagic", "2025-11-25")(m)
-				}}
-				a := newClient(t, era, up, &limits{ReadOnly: true})
-				got := a.call("check_credits", "{}")
-				if !got.refused || !strings.Contains(got.text, tt.why) || strings.Contains(got.text, "outcome is unknown") {
-					t.Errorf("got %q, want %q", got.text, tt.why)
-				}
-				if slices.Contains(up.methods(), "tools/call check_credits") {
-					t.Error("the call was sent")
+					if !got.refused || !strings.Contains(got.text, why) || strings.Contains(got.text, "outcome is unknown") {
+						t.Errorf("got %q, want %q", got.text, why)
+					}
+					if slices.ContainsFunc(up.methods(), func(method string) bool { return strings.HasPrefix(method, "tools/call") }) {
+						t.Errorf("LeadMagic got %q", up.methods())
+					}
 				}
 			})
 		})
@@ -144,6 +150,20 @@ func TestInternalSaysOfACallThatItWasNotSent(t *testing.T) {
 	unsent := problem.New(problem.NotFound, problem.NotSent, "it is not there", advice)
 	if got := notSent(unsent, ""); got != unsent {
 		t.Errorf("of what was not sent itself: got %+v", got)
+	}
+}
+
+func TestInternalSendsNothingForWhatIsOver(t *testing.T) {
+	up := &scripted{answer: says("LeadMagic", version)}
+	l := &toolLists{Upstream: up}
+	l.Start(func(*jsonrpc.Message) {})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p := problemOf(l.callInternal(ctx, compose(find1), "tools/list")); p == nil || p.Outcome != problem.NotSent {
+		t.Errorf("got %v, want that it was not sent", p)
+	}
+	if got := up.methods(); len(got) > 0 {
+		t.Errorf("LeadMagic got %q", got)
 	}
 }
 
