@@ -291,6 +291,8 @@ func TestFailoverAnswersStatusInAHealthySession(t *testing.T) {
 		if got := standby.methods(); !slices.Equal(got, want) {
 			t.Errorf("the standby got %q, want %q", got, want)
 		}
+		<-up.closed
+		<-standby.closed
 	})
 }
 
