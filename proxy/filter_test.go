@@ -190,6 +190,22 @@ func TestFilterThatHidesNothingLeavesListsAlone(t *testing.T) {
 	})
 }
 
+func TestFilterLeavesWhatIsNoListAlone(t *testing.T) {
+	list := compose(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	for name, tt := range map[string]struct{ request, response *jsonrpc.Message }{
+		"a problem":              {list, jsonrpc.Failed(list, down)},
+		"an error":               {list, jsonrpc.NewError(list.ID, jsonrpc.CodeInternal, "no", nil)},
+		"what looks like a list": {compose(ping(1)), compose(`{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"hidden"}]}}`)},
+	} {
+		f := &Filter{Next: &scripted{answer: func(*jsonrpc.Message) *jsonrpc.Message { return tt.response }}, Tools: []string{"find_*"}, Log: slog.New(slog.DiscardHandler)}
+		f.Start(func(*jsonrpc.Message) {})
+		if got := f.Call(t.Context(), tt.request); got != tt.response {
+			t.Errorf("%s: got %+v, want %+v", name, got, tt.response)
+		}
+		f.Close(t.Context())
+	}
+}
+
 func TestFilterThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 	// Each would be refused or dropped if anything had a limit.
 	lines := []string{
@@ -249,7 +265,7 @@ func TestFilterSaysOnceThatNoToolIsLeft(t *testing.T) {
 
 func TestFilterNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		g := &limits{Tools: []string{"find_*", "finds_*", "finds_*", ""}, Exclude: []string{"search_people", "serch_people"}}
+		g := &limits{Tools: []string{"find_*", "finds_*", " finds_* ", " "}, Exclude: []string{"search_people", "serch_people"}}
 		a := newClient(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
 		if got := g.filter.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
