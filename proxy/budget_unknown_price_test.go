@@ -96,6 +96,17 @@ func TestBudgetNeedNotMeasureARefusal(t *testing.T) {
 	})
 }
 
+func TestBudgetNeedNotMeasureWhatLeadMagicsAccountSays(t *testing.T) {
+	accountSession(t, 10, func(t *testing.T, b *account, a *client) {
+		id := a.beginCall("odd", "{}")
+		synctest.Wait()
+		b.pays("odd", `{"_meta":{"`+problem.UsageKey+`":{"creditsUsed":3}}}`, "90")
+		allowed(t, a, id)
+		wantSeen(t, b, "check_credits odd")
+		wantSpent(t, a, "odd 3 stated")
+	})
+}
+
 func TestBudgetCountsAFreeToolThatLeadMagicCharges(t *testing.T) {
 	tests := []struct {
 		name   string
