@@ -362,6 +362,7 @@ func TestTOMLEntriesInEveryForm(t *testing.T) {
 		{"a value of several lines", "a = 1\n\n[m.n]\nx = [\n  1,\n]\n\n[m.b]\nc = 2\n", want},
 		{"the first in the file", "[m.n]\nx = 1\n\n[m.b]\nc = 2\n", "[m.b]\nc = 2\n"},
 		{"dotted keys", "a = 1\nm.n.x = 1\nm.n.y = 2\n\n[m.b]\nc = 2\n", want},
+		{"dotted keys between blank lines", "a = 1\n\nm.n.x = 1\n\n[m.b]\nc = 2\n", "a = 1\n\n\n[m.b]\nc = 2\n"},
 		{"an inline table", "[m]\nn = { x = 1 } # c\nb = { c = 2 }\n", "[m]\nb = { c = 2 }\n"},
 		{"a quoted name", "a = 1\n\n['m'.\"n\"]\nx = 1\n\n[m.b]\nc = 2\n", want},
 		{"the comment of the next table stays", "a = 1\n\n[m.n]\nx = 1\n# of b\n[m.b]\nc = 2\n", "a = 1\n# of b\n[m.b]\nc = 2\n"},
