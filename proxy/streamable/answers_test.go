@@ -71,6 +71,7 @@ var failures = []fault{
 	{"307 with a JSON-RPC error", status(307, jsonType+"\nLocation: https://elsewhere.test/mcp", `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32000,"message":"no"}}`), []string{`"isError":true`, "points to another origin"}, []string{`"code":-32603`, "points to another origin"}, 1},
 	{"308 without a location", status(308, "", ""), []string{`"isError":true`, "without saying where to go"}, nil, 1},
 	{"429 with an absurd Retry-After", status(429, "Retry-After: 86400", ""), []string{`"isError":true`, "rate limit is reached", "call again in 86400 s"}, nil, 1},
+	{"429 with a JSON-RPC error", status(429, jsonType+"\nRetry-After: 86400", `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32000,"message":"no"}}`), []string{`"isError":true`, "rate limit is reached"}, []string{`"code":-32603`, "rate limit is reached"}, 1},
 	{"500 without a body", status(500, "X-Request-Id: r-1", ""), []string{`"isError":true`, "failed with HTTP 500", isUnknown, "request r-1"}, []string{"failed with HTTP 500"}, 3},
 	{"500 with a JSON-RPC error", status(500, jsonType, `{"jsonrpc":"2.0","id":{{id}},"error":{"code":-32603,"message":"oops"}}`), []string{`"error":{"code":-32603,"message":"oops"}`}, nil, 3},
 	{"500 with a JSON-RPC error whose id is null", status(500, jsonType, `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"oops"}}`), []string{`"isError":true`, "failed with HTTP 500: oops", isUnknown}, []string{"failed with HTTP 500: oops"}, 3},

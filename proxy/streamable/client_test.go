@@ -151,6 +151,26 @@ func TestRule11WhatHasEndedBeforeIsNotSent(t *testing.T) {
 	})
 }
 
+// What became of a call that was cancelled while LeadMagic worked on it is not known.
+func TestRule11ACancelledCallIsCalledSo(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		o.post = func(_ http.ResponseWriter, r *http.Request, _ rpc) bool {
+			untilGone(r)
+			return true
+		}
+		c := o.remote()
+		c.Start(func(*jsonrpc.Message) {})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(new(jsonrpc.Cancelled)) })
+		got := problem.As(call(t, c, ctx, modern(1, "tools/call", "")).Err)
+		if got == nil || got.What != "the call was cancelled" || got.Outcome != problem.Unknown {
+			t.Errorf("got %+v", got)
+		}
+		closeWithin(c, time.Second)
+	})
+}
+
 // The connections that a silence may have killed are closed.
 func TestRule14ConnectionsBeforeASilenceAreClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

@@ -182,7 +182,7 @@ func (r *received) best() *jsonrpc.Message {
 // request of got.
 func (c *Client) dispatch(got *received, text []byte) {
 	text = toText(text)
-	if len(text) > 0 && text[0] == '[' && jsonrpc.Valid(text) {
+	if bytes.HasPrefix(text, []byte{'['}) && jsonrpc.Valid(text) {
 		for element := range jsonrpc.Elements(text) {
 			c.dispatch(got, bytes.Clone(element))
 		}
