@@ -127,8 +127,8 @@ func (k *Keys) read(rejected bool) (Key, error) {
 		k.key, k.seen = first.key, seen
 		return first.key, nil
 	}
-	if !rejected || k.key.IsZero() { // else a source that is being rewritten does not take away the key that was there
-		k.key, k.seen = Key{}, seen
+	if k.key.IsZero() { // else a source that is being rewritten does not take away the key that was there
+		k.seen = seen
 	}
 	return Key{}, k.problem(seen)
 }

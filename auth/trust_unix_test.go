@@ -209,6 +209,19 @@ func chmod(t *testing.T, path string, mode os.FileMode) string {
 	return path
 }
 
+func TestAKeyFileInTheFolderOfTheSessionIsLookedAtLikeAnyOther(t *testing.T) {
+	m := newMachine(t)
+	t.Chdir(m.dir)
+	m.values[fileVariable] = filepath.Base(m.file(t, canary))
+	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
+		t.Errorf("it is not taken: %v", err)
+	}
+	chmod(t, m.file(t, newer), 0o666)
+	if got := m.readKeyFile(t.Context()); got.State != Broken || got.Note != "names a file that can be changed by others (mode 0666)" {
+		t.Errorf("got %+v, want that others can change it", got)
+	}
+}
+
 func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 	m := newMachine(t)
 	m.values[fileVariable] = chmod(t, m.file(t, canary), 0o644)
