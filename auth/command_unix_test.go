@@ -190,9 +190,10 @@ func TestWordsAreSplitAsAShellDoes(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range []string{`a 'b`, `a "b`, `a \`, `"a\`} {
-		if got, err := splitCommand(line); err == nil {
-			t.Errorf("%q is split into %q, want an error", line, got)
+	const open = "has a quote that is not closed"
+	for line, want := range map[string]string{`a 'b`: open, `a "b`: open, `a \`: "ends in a backslash", `"a\`: open} {
+		if got, err := splitCommand(line); err == nil || err.Error() != want {
+			t.Errorf("%q is split into %q, %v; want %q", line, got, err, want)
 		}
 	}
 }
