@@ -59,6 +59,7 @@ func TestVariablesMoveTheFiles(t *testing.T) {
 		{"Droid's own home", "droid", "linux", map[string]string{"HOME": "/h", "FACTORY_HOME_OVERRIDE": "/f"}, "/f/.factory/mcp.json"},
 		{"Windows without APPDATA", "zed", "windows", map[string]string{"USERPROFILE": "/u"}, "/u/AppData/Roaming/Zed/settings.json"},
 		{"Windows without USERPROFILE", "cursor", "windows", map[string]string{"HOMEDRIVE": "/d", "HOMEPATH": "/u"}, "/d/u/.cursor/mcp.json"},
+		{"Windows with half of a home", "cursor", "windows", map[string]string{"HOME": "/u", "HOMEDRIVE": "/d"}, "/u/.cursor/mcp.json"},
 		{"Windows with a shell's HOME alone", "cursor", "windows", map[string]string{"HOME": "/u"}, "/u/.cursor/mcp.json"},
 	}
 	for _, tt := range tests {

@@ -46,6 +46,13 @@ func TestEntriesWithMoreInThem(t *testing.T) {
 	}
 }
 
+func TestAnEntryForOneFolderIsRemovedByTheEditor(t *testing.T) {
+	want := "claude mcp remove --scope local leadmagic, then: leadmagic-mcp-proxy install claude-code --force"
+	if got := lookup(t, "claude-code").Replace(Local); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestTheEntryOfOtherEditors(t *testing.T) {
 	c := Command{Path: "x", Vars: []string{KeyVariable}}
 	if got, want := compact(Generic().Snippet(Name, c)), `{"mcpServers":{"leadmagic":{"command":"x"}}}`; got != want {
@@ -235,6 +242,8 @@ func TestHowACommandLineStartsThisProgram(t *testing.T) {
 		{name: "a shell", line: []string{"sh", "-c", "A='b' exec leadmagic-mcp-proxy -a \"$X\" && echo", "ignored"}, by: "sh", args: "-a,x", env: "A=b"},
 		{name: "a shell with arguments", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`, "name", "-a"}, by: "bash", args: "-a"},
 		{name: "a shell with arguments of which there are none", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`}, by: "bash"},
+		{name: "a shell with a name and no arguments", line: []string{"bash", "-c", `leadmagic-mcp-proxy "$@"`, "name"}, by: "bash"},
+		{name: "a script of PowerShell", line: []string{`C:\npm\leadmagic-mcp-proxy.ps1`, "-a"}, args: "-a"},
 		{name: "all arguments in another way", line: []string{"sh", "-c", `leadmagic-mcp-proxy -a $*`, "name", "-b"}, by: "sh", args: "-a,-b"},
 		{name: "a word of a shell's line that ends with a sign", line: []string{"sh", "-c", "A=b; export A; leadmagic-mcp-proxy -a; rm"}, by: "sh", args: "-a", env: "A=b"},
 		{name: "a shell of Windows", line: []string{"cmd", "/c", "leadmagic-mcp-proxy -a", "b"}, by: "cmd", args: "-a,b"},
