@@ -25,8 +25,9 @@ func TestFailoverTakesTheFirstThatOpensTheSession(t *testing.T) {
 		d.Write(find1)
 		d.Want(`"id":0`, `"from":"first"`)
 		d.Want(`"id":1`, `"from":"first"`)
+		d.Write(`{"jsonrpc":"2.0","id":"s","result":{}}`) // to a request of LeadMagic's
 		d.End()
-		if got, want := first.methods(), []string{"initialize", "notifications/initialized", "tools/call find"}; !slices.Equal(got, want) {
+		if got, want := first.methods(), []string{"initialize", "notifications/initialized", "tools/call find", ""}; !slices.Equal(got, want) {
 			t.Errorf("the first got %q, want %q", got, want)
 		}
 		if got := append(second.methods(), standby.methods()...); len(got) > 0 {
@@ -314,6 +315,7 @@ func TestFailoverKnowsWhenLeadMagicIsLostInAHealthySession(t *testing.T) {
 			{"a key that is rejected", refuses(noKey), noKey},
 			{"a call that is refused says nothing of others", refuses(problem.New(problem.BadRequest, problem.Refused, "no such name", "")), noKey},
 			{"an answer", says("only", version), nil},
+			{"no connection", refuses(down), down},
 		} {
 			use(step.answer)
 			d.Write(find1)
