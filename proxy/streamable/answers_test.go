@@ -422,9 +422,11 @@ func TestRule2WhatOnlyReadsIsNotWaitedForForEver(t *testing.T) {
 	for method, want := range map[string]time.Duration{"resources/read": streamable.ReadFor, "initialize": streamable.InitializeFor} {
 		inBubble(t, func(t *testing.T) {
 			o := newFakeServer(t)
-			o.post = func(_ http.ResponseWriter, r *http.Request, _ rpc) bool {
-				untilGone(r)
-				return true
+			o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
+				if m.Method == method {
+					untilGone(r)
+				}
+				return m.Method == method
 			}
 			d := openEditor(t, o.remote())
 			start := time.Now()
@@ -433,7 +435,6 @@ func TestRule2WhatOnlyReadsIsNotWaitedForForEver(t *testing.T) {
 			if took := time.Since(start); took != want {
 				t.Errorf("%s was answered after %v, want %v", method, took, want)
 			}
-			o.post = nil
 			d.End()
 			want := []string{method}
 			if method != "initialize" { // which cannot be cancelled
