@@ -101,14 +101,14 @@ func Run(ctx context.Context, o Options) error {
 		Options: o, pending: pending{byID: make(byID[*request])}, slots: slots{free: mostRequests}, jobs: make(chan func()),
 		initialize: noWait, notification: noWait, writing: make(chan struct{}, 1),
 	}
+	s.requests, s.endRequests = context.WithCancelCause(context.Background())
+	s.notifications, s.endNotify = context.WithCancel(context.Background())
+	s.output, s.endOutput = context.WithCancelCause(context.Background())
 	s.idle = time.AfterFunc(idleFor, func() {
 		s.endIdleWorkers()
 		debug.FreeOSMemory()
 	})
 	defer s.idle.Stop()
-	s.requests, s.endRequests = context.WithCancelCause(context.Background())
-	s.notifications, s.endNotify = context.WithCancel(context.Background())
-	s.output, s.endOutput = context.WithCancelCause(context.Background())
 	s.Upstream.Start(func(m *jsonrpc.Message) { s.write(m.Raw) })
 
 	end := make(chan error, 1)
