@@ -102,13 +102,14 @@ func TestWhatGoesWrong(t *testing.T) {
 			})
 		}
 	}
-	failing := func(method string, result mcp.Result, err error) func(*Route) {
+	failing := func(method string, result mcp.CallToolResult, err error) func(*Route) {
 		return func(r *Route) {
 			r.Open = func(ctx context.Context, protocol string) (*Session, error) {
 				return open(ctx, protocol, 3, func(next mcp.MethodHandler) mcp.MethodHandler {
 					return func(ctx context.Context, asked string, req mcp.Request) (mcp.Result, error) {
 						if asked == method {
-							return result, err
+							own := result // since the server writes into it
+							return &own, err
 						}
 						return next(ctx, asked, req)
 					}
@@ -140,7 +141,7 @@ func TestWhatGoesWrong(t *testing.T) {
 	noBalance := func(r *Route) {
 		r.Balance = func(context.Context) (rest.Usage, error) { return rest.Usage{}, down }
 	}
-	told := &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "first\nline\nnext: do this"}, &mcp.TextContent{Text: "more"}}}
+	told := mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "first\nline\nnext: do this"}, &mcp.TextContent{Text: "more"}}}
 	fromNow := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	tests := []struct {
 		name         string
@@ -200,7 +201,7 @@ func TestWhatGoesWrong(t *testing.T) {
 		{"only the limit is told", credits(`{}`, "RateLimit-Limit", "600"), "rate limit", OK, "at most 600 requests left in this minute", ""},
 		{"the limit is not told", credits(`{}`, "RateLimit-Remaining", "5"), "rate limit", OK, "5 requests left in this minute", ""},
 		{"nobody tells the balance", both(tools(0), credits(`{}`)), "credits", Skipped, "LeadMagic has not said what is left", ""},
-		{"the balance as part of a result", both(credits(`{}`), failing("tools/call", &mcp.CallToolResult{StructuredContent: map[string]any{"credits": 300}, Content: []mcp.Content{&mcp.TextContent{Text: `{"credits":1}`}}}, nil)), "credits", OK, "300 left", ""},
+		{"the balance as part of a result", both(credits(`{}`), failing("tools/call", mcp.CallToolResult{StructuredContent: map[string]any{"credits": 300}, Content: []mcp.Content{&mcp.TextContent{Text: `{"credits":1}`}}}, nil)), "credits", OK, "300 left", ""},
 
 		{"only the REST API is to be used", upstream("rest"), "hosted server", Skipped, "not asked: --upstream is rest", ""},
 		{"as the setting says", upstream("rest"), "upstream", OK, "the REST API, as --upstream says", ""},
@@ -235,9 +236,9 @@ func TestWhatGoesWrong(t *testing.T) {
 			}
 		}, "initialize", OK, "2025-11-25 in ", ""},
 		{"a server with a name", func(*Route) {}, "initialize", OK, " with stand-in 1", ""},
-		{"tools that cannot be listed", failing("tools/list", nil, errors.New("no list")), "list", Fail, "no list", ""},
-		{"none is called then", failing("tools/list", nil, errors.New("no list")), "free call", Skipped, "the tools could not be listed", ""},
-		{"a free call that fails", failing("tools/call", nil, errors.New("no call")), "free call", Fail, "no call", ""},
+		{"tools that cannot be listed", failing("tools/list", mcp.CallToolResult{}, errors.New("no list")), "list", Fail, "no list", ""},
+		{"none is called then", failing("tools/list", mcp.CallToolResult{}, errors.New("no list")), "free call", Skipped, "the tools could not be listed", ""},
+		{"a free call that fails", failing("tools/call", mcp.CallToolResult{}, errors.New("no call")), "free call", Fail, "no call", ""},
 		{"a free call that is refused", failing("tools/call", told, nil), "free call", Fail, "first", "do this more"},
 		{"there are no tools without a session", refused(down), "list", Skipped, "LeadMagic opens no session", ""},
 		{"as many tools as Windsurf takes", tools(100), "list", OK, "100 tools", ""},
