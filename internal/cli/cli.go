@@ -239,12 +239,18 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		ss.refusal = refusal
 	}
 	debug.SetGCPercent(calmGC)
+	debug.SetMemoryLimit(memoryLimit)
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
 
-// calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many
-// calls in flight it is collected half as often then, and a fifth more of them get through.
-const calmGC = 200
+const (
+	// calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many calls in
+	// flight it is collected half as often then, and a fifth more of them get through.
+	calmGC = 200
+	// memoryLimit, in bytes, is where it is collected all the same: what large messages needed that are answered does not stay
+	// in memory beside the next. Each half of what they may hold is 256 MiB.
+	memoryLimit = 512 << 20
+)
 
 func isTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })

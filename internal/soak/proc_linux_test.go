@@ -9,14 +9,20 @@ import (
 )
 
 // memory is what belongs to the process alone now, in bytes. The text of the program is shared by all that run it.
-func memory(t *testing.T, pid int) int {
+func memory(t *testing.T, pid int) int { return sizeOf(t, pid, "RssAnon:") }
+
+// peak is the most memory that the process ever had.
+func peak(t *testing.T, pid int) int { return sizeOf(t, pid, "VmHWM:") }
+
+// sizeOf is a field of the process's status, in bytes.
+func sizeOf(t *testing.T, pid int, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(status) {
-		if rest, found := bytes.CutPrefix(line, []byte("RssAnon:")); found {
+		if rest, found := bytes.CutPrefix(line, []byte(field)); found {
 			kilobytes, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
 			if err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,9 +62,11 @@ func TestMemoryStaysFlat(t *testing.T) {
 	}
 }
 
-// TestMemoryOfLargeResultsIsGivenBack: what large results have needed is the system's again soon after the last of them.
+// TestMemoryOfLargeResultsIsGivenBack: what large results have needed is the system's again soon after the last of them. Many
+// side by side are all answered, and need no more than a few.
 func TestMemoryOfLargeResultsIsGivenBack(t *testing.T) {
-	text := strings.Repeat("x", 16<<20)
+	const sideBySide = 100 // the first id of those calls, whose results are twice as large
+	text := strings.Repeat("x", 32<<20)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct {
 			ID     json.RawMessage
@@ -77,7 +80,11 @@ func TestMemoryOfLargeResultsIsGivenBack(t *testing.T) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		result := `{"protocolVersion":"2025-06-18","capabilities":{}}`
 		if m.Method == "tools/call" {
-			result = `{"content":[{"type":"text","text":"` + text + `"}]}`
+			size := 16 << 20
+			if id, _ := strconv.Atoi(string(m.ID)); id >= sideBySide {
+				size = 32 << 20
+			}
+			result = `{"content":[{"type":"text","text":"` + text[:size] + `"}]}`
 		}
 		_, _ = fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n\n", m.ID, result)
 	}))
@@ -88,16 +95,35 @@ func TestMemoryOfLargeResultsIsGivenBack(t *testing.T) {
 		if _, err := fmt.Fprintf(p.stdin, `{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`+"\n", id, method, params); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.lines.ReadString('\n'); err != nil {
+	}
+	answer := func() (length int) {
+		t.Helper()
+		line, err := p.lines.ReadString('\n')
+		if err != nil {
 			t.Fatal(err)
 		}
+		return len(line)
 	}
 	say(0, "initialize", `{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"0"}}`)
+	answer()
+	const call = `{"name":"find_work_email","arguments":{}}`
 	for id := range 11 {
-		say(id+1, "tools/call", `{"name":"find_work_email","arguments":{}}`)
+		say(id+1, "tools/call", call)
+		answer()
 	}
 	const most = 24 << 20
 	eventually(t, "the memory is given back", func() bool { return memory(t, p.cmd.Process.Pid) <= most })
+	for id := range 30 {
+		say(sideBySide+id, "tools/call", call)
+	}
+	for range 30 {
+		if got := answer(); got < len(text) {
+			t.Errorf("got an answer of %d bytes", got)
+		}
+	}
+	if got := peak(t, p.cmd.Process.Pid); got > 900<<20 {
+		t.Errorf("got a peak of %s", megabytes(got))
+	}
 	_ = p.stdin.Close()
 	p.wait()
 }

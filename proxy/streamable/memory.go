@@ -2,7 +2,6 @@ package streamable
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"time"
 
@@ -68,9 +67,6 @@ func (r *reservation) grow(size int, known bool) error {
 func (r *reservation) release() {
 	if r.isEmpty() {
 		return
-	}
-	if r.large > 0 {
-		runtime.GC() // or this one would still be in memory beside the next
 	}
 	r.memory.medium.Release(r.medium)
 	r.memory.large.Release(r.large)
