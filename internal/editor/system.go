@@ -63,9 +63,9 @@ func (s System) variable(name, what string) (string, error) {
 	return filepath.Clean(dir), nil
 }
 
-// absolute knows the paths of both worlds, whichever this program was built for.
+// absolute knows the paths of both worlds: tests have the home folders of other systems, in a folder of this one.
 func (s System) absolute(path string) bool {
-	return strings.HasPrefix(path, "/") ||
+	return filepath.IsAbs(path) || strings.HasPrefix(path, "/") ||
 		s.GOOS == "windows" && (strings.HasPrefix(path, `\\`) || len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/'))
 }
 

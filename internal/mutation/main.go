@@ -75,6 +75,9 @@ const (
 	notTried
 )
 
+// fewest is how many mutants are tried whatever the time: of fewer, a percentage tells chance.
+const fewest = 150
+
 // test tries mutants of one package until all were tried or the time is up. The score is the percentage that was
 // noticed.
 func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
@@ -129,7 +132,7 @@ func (r *run) test(ctx context.Context, pkg string) (score float64, err error) {
 	}
 	for i := range mutants {
 		outcomes[i] = notTried
-		if ctx.Err() == nil && time.Now().Before(end) {
+		if ctx.Err() == nil && (time.Now().Before(end) || i < fewest) {
 			next <- i
 		}
 	}
