@@ -111,8 +111,10 @@ func annotations(schema []byte) (found []paramHeader, err error) {
 	if !bytes.Contains(schema, []byte(annotationKey)) {
 		return nil, nil
 	}
+	decoder := json.NewDecoder(bytes.NewReader(schema))
+	decoder.UseNumber() // a bound may be larger than any float64
 	var root any
-	if err := json.Unmarshal(schema, &root); err != nil {
+	if err := decoder.Decode(&root); err != nil {
 		return nil, err
 	}
 	var visit func(schema any, path []string, reachable bool)
@@ -154,7 +156,7 @@ var literalKeywords = map[string]bool{"default": true, "const": true, "enum": tr
 func annotation(schema map[string]any, path []string, reachable bool) (string, error) {
 	name, _ := schema[annotationKey].(string)
 	if name == "" || strings.Trim(name, nameChars) != "" {
-		return "", fmt.Errorf("%q is not a header name", schema[annotationKey])
+		return "", fmt.Errorf("%q is not a header name", fmt.Sprint(schema[annotationKey]))
 	}
 	switch schema["type"] {
 	case "string", "integer", "boolean":

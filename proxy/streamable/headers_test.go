@@ -152,7 +152,7 @@ func TestRule8AVersionThatIsNoHeaderStillReachesLeadMagic(t *testing.T) {
 
 var regional = `{"name":"regional","inputSchema":{"type":"object","properties":{` +
 	`"region":{"type":"string","x-mcp-header":"Region"},` +
-	`"tier":{"type":"integer","x-mcp-header":"Tier"},` +
+	`"tier":{"type":"integer","x-mcp-header":"Tier","maximum":1e400},` +
 	`"dry":{"x-mcp-header":"DRY-run","type":"boolean"},` +
 	`"deep":{"type":"object","properties":{"er":{"type":"string","x-mcp-header":"Deeper"},"x-mcp-header":{"type":"string"}}},` +
 	`"properties":{"type":"string","x-mcp-header":"Odd"},` +
@@ -261,8 +261,8 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 				d := openEditor(t, r)
 				d.Write(modern3)
 				d.WantLine(`{"jsonrpc":"2.0","id":3,"result":{"a":1,"tools":[{"name":"first"},{"name":"last"}] }}`)
-				if !strings.Contains(log.String(), "tool=bad") {
-					t.Errorf("the log says %q, want the tool's name", log.String())
+				if !strings.Contains(log.String(), "tool=bad") || strings.Contains(log.String(), "%!") {
+					t.Errorf("the log says %q, want the tool's name and a reason", log.String())
 				}
 				d.End()
 			})
