@@ -104,6 +104,11 @@ var failures = []fault{
 		flush(w)
 		abort()
 	}, []string{`"isError":true`, "broke before the answer was complete", isUnknown}, []string{"broke before the answer was complete"}, 3},
+	{"a cut stream with an unknown line", func(w http.ResponseWriter, _ *http.Request, _ rpc) {
+		stream(w)
+		send(w, "padding")
+		abort()
+	}, []string{`"isError":true`, "broke before the answer was complete", isUnknown}, []string{"broke before the answer was complete"}, 3},
 	{"an answer whose error is none of JSON-RPC", status(200, jsonType, `{"jsonrpc":"2.0","id":{{id}},"error":"out of order"}`), []string{`"isError":true`, "not a complete answer to this call: out of order", isUnknown}, []string{"not a complete answer to this call: out of order"}, 1},
 	{"an answer of no kind that there is", status(200, jsonType, `{"jsonrpc":"2.0","id":{{id}}}`), []string{`"isError":true`, "not a complete answer", isUnknown}, []string{"not a complete answer"}, 1},
 }

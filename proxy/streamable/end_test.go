@@ -71,6 +71,7 @@ func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
 			if m.Method == "tools/call" || m.Method == "subscriptions/listen" || m.Method == "resources/read" {
 				stream(w)
+				send(w, "padding") // a line that the standard does not know
 				untilGone(r)
 				return true
 			}

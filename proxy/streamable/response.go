@@ -306,7 +306,7 @@ func (c *Client) readStreams(x *exchange, s *session, res *http.Response) (*json
 		}
 		_ = body.Close()
 		switch junk := st.events.junk; {
-		case junk != nil && !st.said && st.lastID == "":
+		case junk != nil && !st.said && st.lastID == "" && errors.Is(err, io.EOF):
 			return nil, &failure{problem: c.describe(x.message, res, junk, 0)} // it is no event stream, whatever its header says
 		case st.got.broken && errors.Is(err, io.EOF):
 			err = errNotMessage
