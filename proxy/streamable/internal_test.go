@@ -306,3 +306,12 @@ func TestAnEventOfManyShortLines(t *testing.T) {
 		})
 	}
 }
+
+// Who has waited for the rate limit as long as may be is not told of a wait that does not follow.
+func TestRule5NobodyIsToldOfNoWait(t *testing.T) {
+	c := &Client{}
+	c.Start(func(m *jsonrpc.Message) { t.Errorf("the editor was told %s", m.Raw) })
+	c.limit.Pause(longestPause)
+	call, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":1}}}`))
+	c.waitForLimit(c.exchange(call, 0), &retries{waited: limitFor})
+}

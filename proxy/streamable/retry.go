@@ -137,7 +137,7 @@ func longestLimit(m *jsonrpc.Message) time.Duration {
 // reach the limit again and again, and who has waited long enough tries anyway.
 func (c *Client) waitForLimit(x *exchange, r *retries) {
 	most := longestLimit(x.message) - r.waited
-	if left := c.limit.Left(); left > 0 {
+	if left := c.limit.Left(); left > 0 && most > 0 {
 		c.tellWait(x.message, r, min(left, most))
 		start := time.Now()
 		ctx, stop := context.WithTimeout(x.ctx, most)
