@@ -91,9 +91,22 @@ func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.outage = f.Refusal
 	f.fallback = &Candidate{Upstream: f.Fallback}
 	for _, c := range f.Candidates {
-		c.Upstream.Start(notify)
+		c.Upstream.Start(func(m *jsonrpc.Message) {
+			if m.Kind != jsonrpc.Request || f.mayAsk(c) {
+				notify(m)
+			}
+		})
 	}
 	f.Fallback.Start(notify)
+}
+
+// mayAsk reports whether c may request something of the editor: not once another has the session, who would get the
+// response.
+func (f *Failover) mayAsk(c *Candidate) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.current
+	return s == nil || !s.decided || c == s.candidate || c == s.next
 }
 
 // Close implements Upstream.

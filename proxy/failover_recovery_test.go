@@ -362,3 +362,31 @@ func TestFailoverDoesNotSendACallThatWasCalledOff(t *testing.T) {
 		}
 	})
 }
+
+// The session of a candidate that refuses the next one may still ask something. Its response would go to another.
+func TestFailoverAsksNothingForACandidateThatLostTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &scripted{}, &scripted{answer: says("second", version)}
+		first.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
+			if len(first.methods()) > 1 {
+				return refuses(signIn)(m)
+			}
+			return says("first", version)(m)
+		}
+		willing := func(context.Context, *problem.Problem) *problem.Problem { return nil }
+		d := newEditor(t, &Failover{
+			Candidates: []*Candidate{{Upstream: first}, {Upstream: second, Instead: willing}}, Fallback: &scripted{answer: says("standby", version)},
+		})
+		const asks = `{"jsonrpc":"2.0","id":"s","method":"elicitation/create"}`
+		d.Write(hello)
+		d.Want(`"from":"first"`)
+		first.deliver(jsonrpc.Compose([]byte(asks)))
+		d.WantLine(asks)
+		d.Write(hello)
+		d.Want(`"from":"second"`)
+		first.deliver(jsonrpc.Compose([]byte(asks)))
+		second.deliver(jsonrpc.Compose([]byte(asks)))
+		d.WantLine(asks)
+		d.End() // and it was asked once
+	})
+}
