@@ -19,7 +19,7 @@ const maxPages = 20
 func (c *Client) allPages(x *exchange, request, first *jsonrpc.Message) *jsonrpc.Message {
 	first = c.recordTools(request, first)
 	next := nextCursor(first.Result)
-	if request.HasCursor() || next == nil {
+	if request.HasCursor() || next == nil || jsonrpc.Get(first.Result, "tools") == nil { // there is nothing to put the others into
 		return first
 	}
 	var more [][]byte // tools of the other pages

@@ -103,6 +103,11 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 			map[string]string{"": `{"tools":[1] ,"nextCursor":"gone"}`},
 			"", `{"tools":[1] ,"nextCursor":"gone"}`, 2,
 		},
+		{
+			"a first page without a list is left to the editor",
+			map[string]string{"": `{"nextCursor":"b"}`, "b": `{"tools":[2]}`},
+			"", `{"nextCursor":"b"}`, 1,
+		},
 		{"twenty pages are enough", endless, "", `{"tools":[` + strings.Join(twenty, ",") + `],"nextCursor":"20"}`, 20},
 		{
 			"an editor that asks for a page gets that page",
