@@ -239,7 +239,7 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		ss.refusal = refusal
 	}
 	debug.SetGCPercent(calmGC)
-	debug.SetMemoryLimit(memoryLimit)
+	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // or what GOMEMLIMIT says
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
 
