@@ -144,11 +144,20 @@ func (t *Tokens) Answered(res *http.Response) {
 	if g == nil || !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(g.Wanted, s) }) {
 		return
 	}
-	// Who signs in next is asked for these too. This process may end as soon as it has the answer.
-	_ = t.update(res.Request.Context(), func(g *grant) error {
+	add := func(g *grant) error {
 		g.Wanted = slices.Compact(slices.Sorted(slices.Values(slices.Concat(g.Wanted, wanted))))
 		return nil
-	})
+	}
+	// Who signs in next is asked for these too. This process may end as soon as it has the answer.
+	if err := t.update(res.Request.Context(), add); err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.grant != nil { // what cannot be stored is known here at least
+			changed := *t.grant // others may be reading it
+			_ = add(&changed)
+			t.grant = &changed
+		}
+	}
 }
 
 // wantedScopes are those that a refusal asks for. Source: RFC 6750 §3.1, and the MCP specification, Authorization, Step-Up.

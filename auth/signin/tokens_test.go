@@ -856,6 +856,31 @@ func TestWhatLeadMagicSaysOfAToken(t *testing.T) {
 	}
 }
 
+// What LeadMagic asks for is said to the person where it cannot be stored, too.
+func TestRightsThatCannotBeStored(t *testing.T) {
+	p := newPerson(t, faults.Options{})
+	p.signIn()
+	lock := p.tokens.lockPath()
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(lock, 0o700); err != nil { // so that nothing can be locked
+		t.Fatal(err)
+	}
+	if _, err := p.tokens.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.server.URL+"/mcp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="search"`}}
+	p.tokens.Answered(&http.Response{StatusCode: http.StatusForbidden, Header: header, Request: req})
+	if state := p.tokens.Describe(); !state.Refused || state.Lacks != "search" {
+		t.Errorf("refused %v, lacks %q", state.Refused, state.Lacks)
+	}
+}
+
 // A response in which nothing is new does not wait for another process.
 func TestAResponseThatSaysNothingNew(t *testing.T) {
 	p := newPerson(t, faults.Options{})
