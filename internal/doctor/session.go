@@ -352,7 +352,7 @@ func (d *Doctor) sessions(n *notes, c *connection) {
 		n.problem("initialize", Warn, s.err) // the other mode works
 	} else {
 		opened, with := s.InitializeResult(), ""
-		if info := opened.ServerInfo; info != nil {
+		if info := opened.ServerInfo; info != nil && info.Name != "" {
 			with = fmt.Sprintf(" with %s %s", info.Name, info.Version)
 		}
 		n.ok("initialize", "%s in %s%s", opened.ProtocolVersion, milliseconds(s.took), with)

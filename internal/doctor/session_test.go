@@ -451,3 +451,25 @@ func TestACallThatIsNotAnswered(t *testing.T) {
 		expect(t, report.Checks, "hosted server", Fail, "it took longer than 9s", "try again later")
 	})
 }
+
+// A name may be empty, as that of a server that says nothing of itself.
+func TestAServerWithAnEmptyName(t *testing.T) {
+	d := newDoctor(t, key)
+	d.route(t)
+	d.Route.Open = func(ctx context.Context, protocol string) (*Session, error) {
+		return open(ctx, protocol, 3, func(next mcp.MethodHandler) mcp.MethodHandler {
+			return func(ctx context.Context, asked string, req mcp.Request) (mcp.Result, error) {
+				result, err := next(ctx, asked, req)
+				if opened, ok := result.(*mcp.InitializeResult); ok {
+					opened.ServerInfo = &mcp.Implementation{}
+				}
+				return result, err
+			}
+		})
+	}
+	for _, c := range d.Examine(t.Context()).Checks {
+		if c.Name == "initialize" && (c.Status != OK || strings.Contains(c.Detail, "with")) {
+			t.Errorf("got %s, %q", c.Status, c.Detail)
+		}
+	}
+}
