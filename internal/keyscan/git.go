@@ -374,6 +374,13 @@ func (r repository) stripped() (string, error) {
 		if text, _, err := file.Read(filepath.Join(r.common, "info", "exclude"), 1<<20); err == nil {
 			files["info/exclude"] = string(text)
 		}
+		// An index may be split. Before 2.34, git looks for the shared part in the git folder alone, not beside the index.
+		shared, _ := filepath.Glob(filepath.Join(filepath.Dir(r.index), "sharedindex.*"))
+		for _, path := range shared {
+			if text, _, err := file.Read(path, maxFile); err == nil {
+				files[filepath.Base(path)] = string(text)
+			}
+		}
 	}
 	for _, dir := range []string{"objects", "refs", "info"} {
 		err = errors.Join(err, os.Mkdir(filepath.Join(own, dir), 0o700))

@@ -462,6 +462,17 @@ func TestRepositoriesOfOtherForms(t *testing.T) {
 			runGit(t, environ, s.Folder, "add", ".mcp.json")
 			if name != "sha256" {
 				runGit(t, environ, s.Folder, "update-index", "--split-index")
+				own, err := findRepository(s.Folder).stripped()
+				if err != nil {
+					t.Fatal(err)
+				}
+				// There it is for a git that does not look beside the index.
+				if shared, err := filepath.Glob(filepath.Join(own, "sharedindex.*")); err != nil || len(shared) == 0 {
+					t.Errorf("got no shared part (%v)", err)
+				}
+				if err := os.RemoveAll(own); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, targets := range []Targets{{Staged: true}, {Paths: []string{"."}}} {
 				rep, err := s.with(environ).Scan(t.Context(), targets)
