@@ -85,12 +85,12 @@ func TestWhatAServerSees(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			run := Process{GOOS: tt.goos, Environ: shell, Folder: "/work", ReadFile: func(path string) ([]byte, error) {
-				switch path {
+				switch filepath.ToSlash(path) {
 				case "":
 					t.Error("a file without a name is read")
 				case "/e", "/h/e":
 					return []byte("# comment\nexport LEADMAGIC_API_KEY=\"F\"\nA = b\n"), nil
-				case filepath.Join("/h", "e2"):
+				case "/h/e2":
 					return []byte("E\n"), nil
 				case "/k":
 					return []byte("from a file\n"), nil

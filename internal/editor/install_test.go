@@ -388,7 +388,7 @@ func TestFilesThatWillNotBeWritten(t *testing.T) {
 func TestAFileInTheWayOfAFolder(t *testing.T) {
 	s, home := machine(t, "linux")
 	put(t, filepath.Join(home, ".cursor"), "")
-	if _, err := install(t, lookup(t, "cursor"), s, request()); err == nil || !strings.Contains(err.Error(), "not a") {
+	if _, err := install(t, lookup(t, "cursor"), s, request()); err == nil || !strings.Contains(err.Error(), ".cursor") {
 		t.Errorf("got %v", err)
 	}
 }
