@@ -287,6 +287,7 @@ func TestTheBackupOfAFileThatCannotBePutBackStays(t *testing.T) {
 }
 
 func TestALinkThatAppearsMeanwhile(t *testing.T) {
+	symlink(t, "elsewhere", filepath.Join(t.TempDir(), "link")) // or skip
 	synctest.Test(t, func(t *testing.T) {
 		s, home := machine(t, "linux")
 		path, outside := filepath.Join(s.Folder, ".cursor", "mcp.json"), filepath.Join(home, "outside.json")
