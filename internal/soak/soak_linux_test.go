@@ -44,8 +44,9 @@ func TestMemoryStaysFlat(t *testing.T) {
 			if float64(high) > 1.1*float64(settled)+2e6 {
 				t.Errorf("memory grew from %s after a fifth of the calls to %s; it was %v", megabytes(settled), megabytes(high), resident)
 			}
-			// A call is answered before its connection is free, so that the next one side by side may need another.
-			if most := slices.Max(open); most > before+2*side+2 {
+			// A call is answered before its connection is free, so that the next one side by side may need another, or some more on a
+			// busy machine.
+			if most := slices.Max(open); most > before+4*side {
 				t.Errorf("%d descriptors are open, %d were", most, before)
 			}
 			if got := s.CallCount(); got != calls {
