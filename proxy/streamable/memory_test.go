@@ -174,3 +174,34 @@ func TestRule12PagesAreNotLargerThanOneMessage(t *testing.T) {
 		d.End()
 	})
 }
+
+// What comes on the GET stream holds no memory when it was passed on, and none when it was cut.
+func TestRule12MemoryForMessagesOfTheGETStream(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		large := strings.Repeat("x", 2*mebibyte)
+		opened := 0
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			if opened++; opened == 1 {
+				_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":"`+large)
+				return
+			}
+			send(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":"`+large+`"}`)
+			untilGone(r)
+		}
+		var client *streamable.Client
+		d := o.open(func(c *streamable.Client) { client = c })
+		synctest.Wait()
+		if client.HoldsMemory() {
+			t.Error("the memory of what was cut is still reserved")
+		}
+		<-time.After(time.Minute) // in a bubble
+		d.Want("notifications/message")
+		synctest.Wait()
+		if client.HoldsMemory() {
+			t.Error("the memory of what was passed on is still reserved")
+		}
+		d.End()
+	})
+}
