@@ -628,3 +628,43 @@ func TestAnswersOfLongLines(t *testing.T) {
 		d.End()
 	})
 }
+
+// A server that cannot resume a stream yet is asked again, each time after twice as long.
+func TestRule6AResumptionThatIsRefusedIsTriedLater(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		var tp tape
+		var call rpc
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method != "tools/call" {
+				return false
+			}
+			call = m
+			stream(w)
+			send(w, "id: a-1", "data:")
+			abort()
+			return true
+		}
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Last-Event-Id") == "" {
+				keepsOpen(w, r)
+				return
+			}
+			if tp.resumed(r); len(tp.times) < 4 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			stream(w)
+			send(w, "id: a-2", "data: "+result(call, `{"done":true}`))
+		}
+		d := o.open()
+		d.Write(toolCall(1))
+		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+		d.End()
+		for i := range tp.times[1:] {
+			if got, want := tp.times[i+1].Sub(tp.times[i]), streamable.ResumePause<<(i+1); got != want {
+				t.Errorf("attempt %d came %v after the one before, want %v", i+2, got, want)
+			}
+		}
+	})
+}
