@@ -146,7 +146,7 @@ func TestDirectAndProxied(t *testing.T) {
 		}
 	}
 	for _, what := range []string{"sampling", "elicitation", "roots"} {
-		t.Run("on the standing stream "+what, func(t *testing.T) {
+		t.Run("on the GET stream "+what, func(t *testing.T) {
 			t.Parallel()
 			var learned []string
 			for _, way := range []way{reached, carried} {

@@ -23,7 +23,7 @@ import (
 )
 
 // A fakeServer is a LeadMagic of the test's own making, at the other end of connections in memory. Left alone
-// it opens sessions, takes notifications, refuses the standing stream and answers calls with their params.
+// it opens sessions, takes notifications, refuses the GET stream and answers calls with their params.
 type fakeServer struct {
 	// post answers a message in place of the server, unless it returns false.
 	post func(w http.ResponseWriter, r *http.Request, m rpc) bool

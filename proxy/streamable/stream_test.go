@@ -15,19 +15,19 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/streamable"
 )
 
-// A tape is a stream that LeadMagic cuts again and again, and goes on with where the last event id says.
-type tape struct {
+// resumptions are the requests with which a stream that was cut is asked to go on.
+type resumptions struct {
 	mu      sync.Mutex
 	lastIDs []string // that it was resumed with
 	times   []time.Time
 }
 
-func (tp *tape) resumed(r *http.Request) (lastID string) {
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
+func (resumed *resumptions) record(r *http.Request) (lastID string) {
+	resumed.mu.Lock()
+	defer resumed.mu.Unlock()
 	lastID = r.Header.Get("Last-Event-Id")
-	tp.lastIDs = append(tp.lastIDs, lastID)
-	tp.times = append(tp.times, time.Now())
+	resumed.lastIDs = append(resumed.lastIDs, lastID)
+	resumed.times = append(resumed.times, time.Now())
 	return lastID
 }
 
@@ -49,7 +49,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				var tp tape
+				var resumed resumptions
 				var call rpc
 				var cutAt time.Time
 				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
@@ -71,7 +71,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 						keepsOpen(w, r)
 						return
 					}
-					switch tp.resumed(r) {
+					switch resumed.record(r) {
 					case "a-2":
 						stream(w)
 						send(w, "id: a-3", `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
@@ -87,10 +87,10 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 				d.WantLine(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
 				d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
 				d.End()
-				if want := []string{"a-2", "a-3"}; !slices.Equal(tp.lastIDs, want) {
-					t.Errorf("it was resumed from %q, want %q", tp.lastIDs, want)
+				if want := []string{"a-2", "a-3"}; !slices.Equal(resumed.lastIDs, want) {
+					t.Errorf("it was resumed from %q, want %q", resumed.lastIDs, want)
 				}
-				if got := tp.times[0].Sub(cutAt); got != tt.wait {
+				if got := resumed.times[0].Sub(cutAt); got != tt.wait {
 					t.Errorf("it was resumed after %v, want %v", got, tt.wait)
 				}
 				if h := o.last("GET").header; h.Get("Mcp-Session-Id") != "s1" || h.Get("Mcp-Protocol-Version") != "2025-06-18" {
@@ -144,7 +144,7 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 				d.Write(toolCall(1))
 				d.Want(`"id":1`, `"isError":true`, isUnknown)
 				took := time.Since(start)
-				if patient := tt.most > streamable.ResumeFor; took > tt.most || patient != (took > streamable.ResumeFor) {
+				if waits := tt.most > streamable.ResumeFor; took > tt.most || waits != (took > streamable.ResumeFor) {
 					t.Errorf("it took %v, want %v at most", took, tt.most)
 				}
 				alive(d)
@@ -260,9 +260,9 @@ func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var n atomic.Int32
-		var tp tape
+		var resumed resumptions
 		o.get = func(w http.ResponseWriter, r *http.Request) {
-			lastID := tp.resumed(r)
+			lastID := resumed.record(r)
 			i := n.Add(1)
 			if i > 1 && lastID != fmt.Sprint(i-1) {
 				t.Errorf("GET number %d has the last event id %q", i, lastID)
@@ -332,10 +332,10 @@ func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				var tp tape
+				var resumed resumptions
 				o.get = func(w http.ResponseWriter, r *http.Request) {
-					tp.resumed(r)
-					if len(tp.times) > 1 {
+					resumed.record(r)
+					if len(resumed.times) > 1 {
 						keepsOpen(w, r)
 						return
 					}
@@ -350,10 +350,10 @@ func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
 				d := o.open()
 				<-time.After(time.Minute)
 				d.End()
-				if len(tp.times) != 2 {
-					t.Fatalf("LeadMagic was asked %d times, want twice", len(tp.times))
+				if len(resumed.times) != 2 {
+					t.Fatalf("LeadMagic was asked %d times, want twice", len(resumed.times))
 				}
-				if got := tp.times[1].Sub(tp.times[0]); got < tt.want || got > tt.want+tt.want/10 {
+				if got := resumed.times[1].Sub(resumed.times[0]); got < tt.want || got > tt.want+tt.want/10 {
 					t.Errorf("LeadMagic was asked again after %v, want %v and a little", got, tt.want)
 				}
 			})
@@ -633,7 +633,7 @@ func TestAnswersOfLongLines(t *testing.T) {
 func TestRule6AResumptionThatIsRefusedIsTriedLater(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		var tp tape
+		var resumed resumptions
 		var call rpc
 		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
 			if m.Method != "tools/call" {
@@ -650,7 +650,7 @@ func TestRule6AResumptionThatIsRefusedIsTriedLater(t *testing.T) {
 				keepsOpen(w, r)
 				return
 			}
-			if tp.resumed(r); len(tp.times) < 4 {
+			if resumed.record(r); len(resumed.times) < 4 {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
@@ -661,8 +661,8 @@ func TestRule6AResumptionThatIsRefusedIsTriedLater(t *testing.T) {
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
 		d.End()
-		for i := range tp.times[1:] {
-			if got, want := tp.times[i+1].Sub(tp.times[i]), streamable.ResumePause<<(i+1); got != want {
+		for i := range resumed.times[1:] {
+			if got, want := resumed.times[i+1].Sub(resumed.times[i]), streamable.ResumePause<<(i+1); got != want {
 				t.Errorf("attempt %d came %v after the one before, want %v", i+2, got, want)
 			}
 		}
