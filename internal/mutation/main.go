@@ -230,7 +230,7 @@ func (p *tested) build(ctx context.Context, mutants []mutant) ([]mutant, error) 
 			if err != nil {
 				return nil, err
 			}
-			all, where, err := withMutants(source, ofFile(mutants, name))
+			all, where, err := withMutants(name, source, mutants)
 			if err == nil {
 				places[name] = where
 				err = add(name, all)

@@ -48,8 +48,9 @@ var selectedMutant, _ = mutationStrconv.Atoi(mutationOS.Getenv(%q))
 // A place is the lines of a file that stand for one mutant.
 type place struct{ number, from, to int }
 
-// withMutants is a file in which each function first asks which mutant runs, and does what that one does.
-func withMutants(source []byte, mutants []mutant) (all []byte, places []place, err error) {
+// withMutants is a file of the package with all its mutants: each function begins with a switch that runs the body of the mutant
+// that is selected.
+func withMutants(name string, source []byte, mutants []mutant) (all []byte, places []place, err error) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", source, parser.SkipObjectResolution|parser.ParseComments)
 	if err != nil {
@@ -76,7 +77,7 @@ func withMutants(source []byte, mutants []mutant) (all []byte, places []place, e
 		write(source[copied:begin], []byte("\nswitch selectedMutant {\n"))
 		copied = begin
 		for _, m := range mutants {
-			if m.from < begin || end < m.to {
+			if path.Base(m.file) != name || m.from < begin || end < m.to {
 				continue
 			}
 			from := line
@@ -130,16 +131,6 @@ func mutantsOf(name string, source []byte) ([]mutant, error) {
 		list = append(list, c.list...)
 	}
 	return list, nil
-}
-
-// ofFile are the mutants of one file of a package.
-func ofFile(mutants []mutant, name string) (list []mutant) {
-	for _, m := range mutants {
-		if path.Base(m.file) == name {
-			list = append(list, m)
-		}
-	}
-	return list
 }
 
 type collector struct {
