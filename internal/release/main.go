@@ -38,17 +38,12 @@ func main() {
 	case len(os.Args) == 2:
 		err = run(os.Args[1], "kodata", os.Stdout)
 	case len(os.Args) == 3 && os.Args[1] == "man":
-		err = writePages(os.Args[2])
+		err = doc.GenManTree(cli.Commands(), &doc.GenManHeader{Source: project, Manual: project}, os.Args[2]) // dated by SOURCE_DATE_EPOCH
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
-}
-
-// writePages writes the manual: a page for each command. They are dated by SOURCE_DATE_EPOCH.
-func writePages(dir string) error {
-	return doc.GenManTree(cli.Commands(), &doc.GenManHeader{Source: project, Manual: project}, dir)
 }
 
 // run works on the repository it is started in, with the licences from a folder, and says on out what it has written to dist.
