@@ -26,27 +26,9 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
-// longest is how many lines a reader of the README is asked to read.
-const longest = 250
-
-// loud are words that praise instead of saying something.
-var loud = regexp.MustCompile(`(?i)\b(blazing|seamless(ly)?|powerful|robust|effortless(ly)?|simply|awesome|amazing|supercharge|cutting-edge|world-class|best-in-class)\b`)
-
-func TestTheREADMEIsShortAndPlain(t *testing.T) {
-	all := pages(t)
-	if n := len(all["README.md"].lines); n > longest {
-		t.Errorf("README.md has %d lines, want %d at most", n, longest)
-	}
-	if !strings.Contains(all["README.md"].text(), "unofficial") {
+func TestTheREADMESaysThatThisIsUnofficial(t *testing.T) {
+	if !strings.Contains(pages(t)["README.md"].text(), "unofficial") {
 		t.Error("README.md does not say that this is unofficial")
-	}
-	for _, p := range all {
-		for number, line := range p.prose(t) {
-			line = spans.ReplaceAllString(line, "")
-			if word := loud.FindString(line); word != "" || strings.Contains(strings.ReplaceAll(line, "![", "["), "!") {
-				t.Errorf("%s:%d: an exclamation mark, or a word that praises: %s", p.name, number, word)
-			}
-		}
 	}
 }
 
