@@ -63,36 +63,46 @@ func testClient(t *testing.T, version string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	passed := 0
 	for _, match := range regexp.MustCompile(`(?m)^  - (\S+) `).FindAllSubmatch(list, -1) {
 		name := string(match[1])
 		if strings.HasPrefix(name, "auth/") {
 			continue
 		}
-		run := func() (count int, text []byte, err error) {
-			dir := t.TempDir()
-			text, err = suite(t, "client", "--scenario", name, "--spec-version", version, "--output-dir", dir,
-				"--command", self+" client "+filepath.Join(*bin, "leadmagic-mcp-proxy")).CombinedOutput()
-			for _, c := range results(t, dir) {
-				count += c.passed
-			}
-			return count, text, err
-		}
-		count, text, err := run()
+		count, text, err := runAsClient(t, version, "", "--scenario", name)
 		if err != nil || count == 0 {
 			// The suite's server waits for two seconds for its first answer, which is too short on a busy machine.
 			t.Logf("%s runs once more", name)
-			count, text, err = run()
+			count, text, err = runAsClient(t, version, "", "--scenario", name)
 		}
 		if err != nil || count == 0 {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 		passed += count
 	}
+	report(t, passed)
+}
+
+// runAsClient runs the suite with the program as its client, and counts the checks that passed. The suite writes its results
+// into a folder; folder is the part of its name that scenarios share.
+func runAsClient(t *testing.T, version, folder string, args ...string) (passed int, text []byte, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, nil, err
+	}
+	dir := t.TempDir()
+	text, err = suite(t, append([]string{
+		"client", "--spec-version", version, "--output-dir", dir, "--command", self + " client " + filepath.Join(*bin, "leadmagic-mcp-proxy"),
+	}, args...)...).CombinedOutput()
+	for _, c := range results(t, filepath.Join(dir, folder)) {
+		passed += c.passed
+	}
+	return passed, text, err
+}
+
+// report fails the test of a suite that has checked nothing.
+func report(t *testing.T, passed int) {
+	t.Helper()
 	t.Logf("%d checks passed", passed)
 	if passed == 0 {
 		t.Error("the suite has checked nothing")
@@ -101,24 +111,11 @@ func testClient(t *testing.T, version string) {
 
 // testSignIn runs the scenarios of a client that has to sign in.
 func testSignIn(t *testing.T, version, scenarios string) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	text, err := suite(t, "client", "--suite", scenarios, "--spec-version", version, "--output-dir", dir, "--expected-failures", filepath.Join("expected", version+".yml"),
-		"--command", self+" client "+filepath.Join(*bin, "leadmagic-mcp-proxy")).CombinedOutput()
+	passed, text, err := runAsClient(t, version, "auth", "--suite", scenarios, "--expected-failures", filepath.Join("expected", version+".yml"))
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}
-	passed := 0
-	for _, c := range results(t, filepath.Join(dir, "auth")) {
-		passed += c.passed
-	}
-	t.Logf("%d checks passed", passed)
-	if passed == 0 {
-		t.Error("the suite has checked nothing")
-	}
+	report(t, passed)
 }
 
 // testServer runs every scenario of a server against the SDK's own, directly and through the program. What passes directly
@@ -149,10 +146,7 @@ func testServer(t *testing.T, version string) {
 			t.Errorf("%s: %+v directly, %+v through the program", name, d, p)
 		}
 	}
-	t.Logf("%d checks passed", passed)
-	if passed == 0 {
-		t.Error("the suite has checked nothing")
-	}
+	report(t, passed)
 }
 
 // A check is how often one check of a scenario passed, failed and was warned about.
