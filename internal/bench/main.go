@@ -38,7 +38,7 @@ func main() {
 	case "relay":
 		relay(os.Getenv("LEADMAGIC_MCP_URL"), os.Getenv("LEADMAGIC_API_KEY"), os.Stdin, os.Stdout)
 	case "upstream":
-		err = serveUpstream(ctx, os.Stdin, os.Stdout)
+		err = serveUpstream(os.Stdin, os.Stdout)
 	default:
 		err = run(ctx, *node, *turns, os.Stdout)
 	}
@@ -106,8 +106,8 @@ type report struct {
 	Contestants []*contestant `json:"contestants"`
 }
 
-// sum fills in the numbers of what was timed, in milliseconds, and unless relay is nil its ratios to the relay's.
-func (c *contestant) sum(relay *contestant) {
+// summarize fills in the numbers of what was timed, in milliseconds, and unless relay is nil its ratios to the relay's.
+func (c *contestant) summarize(relay *contestant) {
 	if relay != nil {
 		c.Ratios = make(map[string][3]float64)
 		for name, times := range c.times {

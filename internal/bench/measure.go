@@ -37,9 +37,9 @@ type step struct {
 	then  func() // when all have done it, or nil
 }
 
-// measure has the contestants take turns at everything. If beside is not nil, it is the one of them with which the others are
+// measure has the contestants take turns at everything. If baseline is not nil, it is the one of them with which the others are
 // compared.
-func measure(ctx context.Context, list []*contestant, beside *contestant, url string, turns int) error {
+func measure(ctx context.Context, list []*contestant, baseline *contestant, url string, turns int) error {
 	defer func() {
 		for _, c := range list {
 			c.close()
@@ -90,7 +90,7 @@ func measure(ctx context.Context, list []*contestant, beside *contestant, url st
 	}
 	small := call(`{"full_name":"Ada Lovelace","domain":"analytical.example"}`, 20)
 	starts := turns
-	if beside != nil {
+	if baseline != nil {
 		starts *= 10
 	}
 	steps := []step{
@@ -100,7 +100,7 @@ func measure(ctx context.Context, list []*contestant, beside *contestant, url st
 		{inFlightName(usualInFlight), turns, keepInFlight(usualInFlight), remember("_mb")},
 		{sizeName(usualSize), turns, result(usualSize), remember("_after_16_mib_mb")},
 	}
-	if beside != nil {
+	if baseline != nil {
 		for _, n := range concurrency {
 			steps = append(steps, step{inFlightName(n), max(1, turns/2), keepInFlight(n), nil})
 		}
@@ -132,7 +132,7 @@ func measure(ctx context.Context, list []*contestant, beside *contestant, url st
 	}
 	for _, c := range list {
 		delete(c.times, "warm-up")
-		c.sum(beside)
+		c.summarize(baseline)
 	}
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// patience is how long a probe waits for an answer. What has not come then does not come: nothing is retried so long.
-const patience = 15 * time.Second
+// answerTimeout is how long a probe waits for an answer: longer than any of the programs retries.
+const answerTimeout = 15 * time.Second
 
 // probe finds out what becomes of a call when something goes wrong.
 func probe(ctx context.Context, c *contestant) map[string]string {
@@ -34,12 +35,9 @@ func probe(ctx context.Context, c *contestant) map[string]string {
 
 // ask opens a session of c with a server, and returns the answer to a call, or to initialize if that is not answered.
 func ask(ctx context.Context, c *contestant, server http.HandlerFunc) ([]byte, error) {
-	url, stop, err := serve(ctx, "127.0.0.1:0", server)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	s, err := launch(ctx, c, url, patience)
+	upstream := httptest.NewServer(server)
+	defer upstream.Close()
+	s, err := launch(ctx, c, upstream.URL+"/mcp", answerTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +52,7 @@ func ask(ctx context.Context, c *contestant, server http.HandlerFunc) ([]byte, e
 // probeRedirect has the endpoint point to another host, and looks whether the key goes there.
 func probeRedirect(ctx context.Context, c *contestant) (string, error) {
 	var leaked, visited atomic.Bool
-	other, stop, err := serve(ctx, "127.0.0.2:0", func(w http.ResponseWriter, r *http.Request) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		visited.Store(true)
 		for _, values := range r.Header {
 			if strings.Contains(strings.Join(values, " "), key) {
@@ -62,12 +60,10 @@ func probeRedirect(ctx context.Context, c *contestant) (string, error) {
 			}
 		}
 		w.WriteHeader(http.StatusTeapot)
-	})
-	if err != nil {
-		return "", err
-	}
-	defer stop()
-	_, _ = ask(ctx, c, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other, http.StatusTemporaryRedirect) })
+	}))
+	defer other.Close()
+	to := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) + "/mcp" // another host name, not only another port
+	_, _ = ask(ctx, c, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) })
 	switch {
 	case leaked.Load():
 		return "the key goes to the other host", nil
@@ -119,7 +115,7 @@ func probeNumbers(ctx context.Context, c *contestant) (string, error) {
 func told(answer []byte, err error) (string, error) {
 	switch {
 	case errors.Is(err, errSlow):
-		return fmt.Sprintf("no answer in %d s", int(patience.Seconds())), nil
+		return fmt.Sprintf("no answer in %d s", int(answerTimeout.Seconds())), nil
 	case err != nil:
 		return "the program ends without an answer", nil //nolint:nilerr // that is what is told
 	}

@@ -3,41 +3,26 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // serveUpstream serves until in ends, and prints where.
-func serveUpstream(ctx context.Context, in io.Reader, out io.Writer) error {
-	url, stop, err := serve(ctx, "127.0.0.1:0", echo)
-	if err != nil {
+func serveUpstream(in io.Reader, out io.Writer) error {
+	server := httptest.NewServer(http.HandlerFunc(echo))
+	defer server.Close()
+	if _, err := fmt.Fprintln(out, server.URL+"/mcp"); err != nil {
 		return err
 	}
-	defer stop()
-	if _, err := fmt.Fprintln(out, url); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, in)
+	_, err := io.Copy(io.Discard, in)
 	return err
-}
-
-func serve(ctx context.Context, address string, handle http.HandlerFunc) (url string, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "", nil, fmt.Errorf("listening: %w", err)
-	}
-	s := &http.Server{Handler: handle, ReadHeaderTimeout: time.Minute}
-	go func() { _ = s.Serve(listener) }()
-	return "http://" + listener.Addr().String() + "/mcp", func() { _ = s.Close() }, nil
 }
 
 // echo answers a call with its arguments, byte for byte, and as many bytes of text as they ask for, as fast as can be: what is
