@@ -101,7 +101,7 @@ func (seen *outcomes) call(t *testing.T, e *editor, l lookup) outcome {
 		seen.unanswered++
 		return unknown
 	}
-	o, credits, err := l.judge(a)
+	o, credits, err := l.classify(a)
 	if err != nil {
 		t.Errorf("call %d: %v", l, err)
 	}

@@ -29,8 +29,8 @@ const (
 	unknown           // credits may have been used
 )
 
-// judge says what an answer tells of a lookup; credits are what it cost. An error is an answer to something else.
-func (l lookup) judge(a *answer) (o outcome, credits float64, err error) {
+// classify says what an answer tells of a lookup; credits are what it cost. An error is an answer to something else.
+func (l lookup) classify(a *answer) (o outcome, credits float64, err error) {
 	if a.failed() {
 		if strings.Contains(a.text(), "the outcome is unknown, credits may have been used") {
 			return unknown, 0, nil

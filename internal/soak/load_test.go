@@ -50,7 +50,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 				if err != nil {
 					t.Fatalf("call %d: %v", i, err)
 				}
-				if o, _, err := lookup(i).judge(a); o != succeeded || err != nil {
+				if o, _, err := lookup(i).classify(a); o != succeeded || err != nil {
 					t.Fatalf("call %d: %v %s", i, err, a.text())
 				}
 			}
@@ -94,12 +94,8 @@ func asked(s *faults.Server, method string) (n int) {
 // startTLS starts a sandbox with TLS, under an authority that the variables name.
 func startTLS(t *testing.T, o faults.Options) (*faults.Server, []string) {
 	t.Helper()
-	o.Key, o.Credits, o.TLS = canary, 10_000_000, new(faults.Leaf)
-	s, err := faults.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
+	o.TLS = new(faults.Leaf)
+	s := startSandbox(t, o)
 	return s, append(at(s), "LEADMAGIC_CA_FILE="+caFile(t, s.Authority))
 }
 

@@ -38,7 +38,7 @@ func TestFiftySideBySide(t *testing.T) {
 				a, err := e.await(t.Context(), e.call(l.tool(), l.arguments()))
 				if err != nil {
 					t.Errorf("call %d: %v", l, err)
-				} else if o, _, err := l.judge(a); o != succeeded || err != nil {
+				} else if o, _, err := l.classify(a); o != succeeded || err != nil {
 					t.Errorf("call %d: %v %s", l, err, a.text())
 				}
 			}

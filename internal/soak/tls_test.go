@@ -59,7 +59,7 @@ func startTLSWith(t *testing.T, leaf faults.Leaf) *faults.Server {
 func works(t *testing.T, e *editor, s *faults.Server) {
 	t.Helper()
 	a, err := e.await(t.Context(), e.call(lookup(0).tool(), lookup(0).arguments()))
-	if o, _, wrong := lookup(0).judge(a); err != nil || wrong != nil || o != succeeded {
+	if o, _, wrong := lookup(0).classify(a); err != nil || wrong != nil || o != succeeded {
 		t.Errorf("a call fails: %v %v %s", err, wrong, a.text())
 	}
 	e.close()
