@@ -101,7 +101,7 @@ func accountOperations() []*operation {
 		return all
 	}
 	return slices.Concat(reports(nil, "dashboard"), reports([]param{days}, "usage", "products", "credits", "daily"),
-		reports([]param{first, last}, "summary"), reports([]param{date.must()}, "day/{date}"), []*operation{
+		reports([]param{first, last}, "summary"), reports([]param{date.mandatory()}, "day/{date}"), []*operation{
 			{
 				tool: "check_credits", also: []string{"check_credit_balance"}, title: "Check credits", routes: []string{"GET /v1/credits", "POST /v1/credits"},
 				what:   "Shows the remaining credits. Free.",

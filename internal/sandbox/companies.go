@@ -50,7 +50,7 @@ func companyOperations() []*operation {
 		{
 			tool: "get_company_technographics", title: "Company technologies", paid: true, routes: []string{"POST /v1/companies/technographics"},
 			what:   "Lists the technologies a company uses. Costs 1 credit, nothing when none is known.",
-			params: []param{companyDomain.must()},
+			params: []param{companyDomain.mandatory()},
 			none:   object{"message": "No technologies found", "data": []object{}},
 			answer: func(in input, _ *account) answer {
 				g := generatorOf("tech", in.text("company_domain"))

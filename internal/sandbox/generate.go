@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"hash/fnv"
 	"strings"
 	"unicode"
@@ -63,7 +64,7 @@ func (p person) profile() string { return "https://profiles.example/in/" + slug(
 // mobile is a number from the range kept for fiction.
 func (p person) mobile() string {
 	g := generatorOf("mobile", p.name(), p.domain)
-	return "+1-" + g.pick([]string{"202", "303", "404", "505"}) + "-555-01" + string(rune('0'+g.between(0, 9))) + string(rune('0'+g.between(0, 9)))
+	return fmt.Sprintf("+1-%s-555-01%d%d", g.pick([]string{"202", "303", "404", "505"}), g.between(0, 9), g.between(0, 9))
 }
 
 // personNamed takes the name from the input and invents the rest.

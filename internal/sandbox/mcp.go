@@ -61,7 +61,7 @@ func (s *Sandbox) serveMCP(w http.ResponseWriter, r *http.Request) {
 		messages = ReadMessages(body)
 	}
 	for _, m := range messages {
-		if why := s.overdrawn(m); why != nil {
+		if why := s.checkCredits(m); why != nil {
 			writeJSON(w, http.StatusForbidden, object{
 				"error": http.StatusText(http.StatusForbidden), "message": "No credits remaining: " + why.Detail,
 				"credits_required": why.Context["credits_required"], "credits_available": why.Context["credits_available"],
@@ -92,8 +92,8 @@ func (s *Sandbox) isStateless(r *http.Request, messages []Message) bool {
 	})
 }
 
-// overdrawn refuses a call that costs more than is left. The hosted server says so in HTTP, before MCP sees the call.
-func (s *Sandbox) overdrawn(m Message) *refusal {
+// checkCredits refuses a call that costs more than is left. The hosted server says so in HTTP, before MCP sees the call.
+func (s *Sandbox) checkCredits(m Message) *refusal {
 	i := slices.IndexFunc(operations(), func(op *operation) bool { return slices.Contains(op.toolNames(), m.Params.Name) })
 	if m.Method != "tools/call" || i < 0 || !operations()[i].paid {
 		return nil
@@ -120,7 +120,7 @@ func (s *Sandbox) newServer(stateless bool) http.Handler {
 	httpOptions := &mcp.StreamableHTTPOptions{
 		Stateless:                    stateless,
 		SessionTimeout:               sessionTimeout,
-		DisableLocalhostProtection:   true, // rebound checks the host
+		DisableLocalhostProtection:   true, // isRebound checks the host
 		MaxRequestBodyBytes:          maxBody,
 		PropagateRequestCancellation: true,
 	}
@@ -167,25 +167,19 @@ func (s *Sandbox) endsWithSandbox(next mcp.MethodHandler) mcp.MethodHandler {
 
 // callTool carries a tool call out. What is wrong with it is told to the model, as the hosted server does.
 func (s *Sandbox) callTool(op *operation, raw json.RawMessage) *mcp.CallToolResult {
-	failed := func(text string) *mcp.CallToolResult {
-		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: text}}}
-	}
 	in, why := decodeInput(raw)
 	var got answer
 	if why == nil {
 		got, why = s.carryOut("mcp", op, in)
 	}
 	if why != nil {
-		return failed(why.String())
+		return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: why.String()}}}
 	}
 	body := got.body
 	if list, ok := body.([]object); ok {
 		body = object{"items": list}
 	}
-	data, err := json.Marshal(body)
-	if err != nil {
-		return failed("sandbox: " + err.Error())
-	}
+	data, _ := json.Marshal(body) // it holds texts and numbers
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(data)}}, StructuredContent: json.RawMessage(data)}
 }
 

@@ -69,8 +69,8 @@ func (a *authServer) issue(g *grant, kind string, life time.Duration) string {
 	return text
 }
 
-// admits reports whether a request shows an access token for what it asks for.
-func (a *authServer) admits(r *http.Request) bool {
+// authorizes reports whether a request has a valid access token for its resource.
+func (a *authServer) authorizes(r *http.Request) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.issued[bearer(r)]
@@ -314,7 +314,7 @@ func (s *Sandbox) tokens(r *http.Request, g *grant) object {
 			"iss": origin(r), "sub": "user_sandbox", "aud": g.client, "iat": now.Unix(), "exp": now.Add(life).Unix(),
 			"name": "Sandbox User", "email": "user@sandbox.example", "org_name": "Sandbox Workspace",
 		})
-		// It is not signed: who has it, has it from the token endpoint itself.
+		// It is not signed: the client has it from the token endpoint itself.
 		body["id_token"] = encode([]byte(`{"alg":"none"}`)) + "." + encode(claims) + "."
 	}
 	return body
@@ -323,7 +323,7 @@ func (s *Sandbox) tokens(r *http.Request, g *grant) object {
 // serveRevoke revokes a token (RFC 7009), and with a refresh token all that came of the same code.
 func (s *Sandbox) serveRevoke(_ http.ResponseWriter, r *http.Request) {
 	switch c := s.auth.issued[r.PostForm.Get("token")]; {
-	case c == nil || c.client != r.PostForm.Get("client_id"): // for whoever asks, there is no such token
+	case c == nil || c.client != r.PostForm.Get("client_id"): // this client has no such token
 	case c.kind == "refresh":
 		c.revoked = true
 	default:

@@ -14,7 +14,7 @@ var (
 	personalEmail = param{name: "personal_email", kind: "string", what: "personal email address", format: "email"}
 )
 
-func (p param) must() param {
+func (p param) mandatory() param {
 	p.required = true
 	return p
 }
@@ -45,7 +45,7 @@ func peopleOperations() []*operation {
 		{
 			tool: "find_personal_email", title: "Find personal emails", paid: true, routes: []string{"POST /v1/people/personal-email-finder"},
 			what:   "Finds personal email addresses behind a profile URL. Costs 2 credits when found, nothing otherwise.",
-			params: []param{profileURL.must()},
+			params: []param{profileURL.mandatory()},
 			none:   object{"message": "No personal email found", "profile_url": nil, "name": nil, "first_personal_email": nil, "personal_emails": nil},
 			answer: func(in input, _ *account) answer {
 				p := personBehind(in.text("profile_url"))
@@ -58,7 +58,7 @@ func peopleOperations() []*operation {
 		{
 			tool: "b2b_profile_to_work_email", title: "Profile to work email", paid: true, routes: []string{"POST /v1/people/b2b-profile-email"},
 			what:   "Turns a profile URL into a work email. Costs 5 credits when found, nothing otherwise.",
-			params: []param{profileURL.must()},
+			params: []param{profileURL.mandatory()},
 			none:   object{"message": "No email found", "profile_url": nil, "email": nil},
 			answer: func(in input, _ *account) answer {
 				return found(5, "Email found", object{"profile_url": in.text("profile_url"), "email": personBehind(in.text("profile_url")).email()})
@@ -67,7 +67,7 @@ func peopleOperations() []*operation {
 		{
 			tool: "search_profile", title: "Read a profile", paid: true, routes: []string{"POST /v1/people/profile-search"},
 			what:   "Reads the position, work history and education behind a profile URL. Costs 1 credit.",
-			params: []param{profileURL.must()},
+			params: []param{profileURL.mandatory()},
 			none:   object{"message": "Profile not found", "profile_url": nil, "first_name": nil, "last_name": nil, "full_name": nil, "professional_title": nil, "company_name": nil, "work_experience": nil, "education": nil},
 			answer: searchProfile,
 		},
@@ -97,7 +97,7 @@ func peopleOperations() []*operation {
 		{
 			tool: "detect_job_change", title: "Detect a job change", paid: true, routes: []string{"POST /v1/people/job-change-detector"},
 			what:   "Compares a person's current employer with the one you expect. Needs company_domain or company_name. Costs 3 credits, nothing when the profile is unknown.",
-			params: []param{profileURL.must(), companyDomain, companyName},
+			params: []param{profileURL.mandatory(), companyDomain, companyName},
 			oneOf:  [][]string{{"company_name", "company_domain"}},
 			none:   object{"message": "Profile not found", "employee_name": nil, "current_company": nil, "current_position": nil, "status": "PROFILE_NOT_FOUND", "profile_found": false},
 			answer: detectJobChange,

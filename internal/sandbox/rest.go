@@ -122,7 +122,7 @@ func (s *Sandbox) refuseREST(w http.ResponseWriter, why *refusal) {
 	if why.Status != http.StatusUnauthorized {
 		h.Set("X-Credits-Remaining", toCents(s.Balance()).String())
 	}
-	writeBody(w, why.Status, why.body(h.Get("X-Request-Id")))
+	writeJSON(w, why.Status, why.body(h.Get("X-Request-Id")))
 }
 
 // object is a JSON object in an answer; encoding/json sorts its names, so that answers are deterministic.
@@ -192,17 +192,11 @@ func (r *refusal) String() string {
 	return text
 }
 
+// writeJSON writes body, under the content type that is set already or as JSON.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	writeBody(w, status, body)
-}
-
-// writeBody writes body as JSON under the content type already set.
-func writeBody(w http.ResponseWriter, status int, body any) {
-	data, err := json.Marshal(body)
-	if err != nil {
-		http.Error(w, "sandbox: "+err.Error(), http.StatusInternalServerError)
-		return
+	data, _ := json.Marshal(body) // it holds texts and numbers
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(data) // the peer may be gone

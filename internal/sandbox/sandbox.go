@@ -157,7 +157,7 @@ func (s *Sandbox) Close() {
 
 func (s *Sandbox) route(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; {
-	case rebound(r):
+	case isRebound(r):
 		http.Error(w, "forbidden Host header", http.StatusForbidden)
 	case path == "/mcp", path == "/": // LeadMagic's bare root serves MCP too
 		s.serveMCP(w, r)
@@ -171,9 +171,9 @@ func (s *Sandbox) route(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// rebound reports whether a request that reached a loopback address names another host: a web page that had its own name
-// resolve to 127.0.0.1.
-func rebound(r *http.Request) bool {
+// isRebound reports DNS rebinding: a request that reached a loopback address and names another host, as from a web page that had
+// its own name resolve to 127.0.0.1.
+func isRebound(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return ok && isLoopback(local.String()) && !isLoopback(r.Host)
 }
@@ -230,7 +230,7 @@ func (s *Sandbox) accepts(key string) bool {
 func (s *Sandbox) authorizeMCP(w http.ResponseWriter, r *http.Request) bool {
 	key, shown := presented(r, mcpKeyHeader)
 	switch {
-	case s.auth.admits(r), s.accepts(key) && !s.opts.OAuthOnly:
+	case s.auth.authorizes(r), s.accepts(key) && !s.opts.OAuthOnly:
 		return true
 	case s.opts.OAuthOnly:
 		challenge(w, r, shown)

@@ -208,7 +208,7 @@ func (s *Server) RequestCount() int {
 // Sessions is the number of MCP sessions that are open.
 func (s *Server) Sessions() (open int) {
 	for _, session := range s.sessions() {
-		if s.lostAs(session.ID()) == 0 {
+		if s.lostStatus(session.ID()) == 0 {
 			open++
 		}
 	}
@@ -225,8 +225,8 @@ func (s *Server) sessions() (all []*mcp.ServerSession) {
 	return slices.DeleteFunc(all, func(session *mcp.ServerSession) bool { return session.ID() == "" })
 }
 
-// lostAs is the status of a request in a session that is lost, or 0.
-func (s *Server) lostAs(id string) int {
+// lostStatus is the status of a request in a session that is lost, or 0.
+func (s *Server) lostStatus(id string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost[id]
@@ -266,7 +266,7 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 		})
 		s.mu.Unlock()
 		healthy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch status := s.lostAs(r.Header.Get("Mcp-Session-Id")); status {
+			switch status := s.lostStatus(r.Header.Get("Mcp-Session-Id")); status {
 			case 0:
 				next.ServeHTTP(w, r)
 			case http.StatusBadRequest: // as servers on the TypeScript SDK do
@@ -276,7 +276,7 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 			}
 		})
 		if f, found := s.fault(r, body); found {
-			s.happen(w, r, f, healthy)
+			s.apply(w, r, f, healthy)
 			return
 		}
 		healthy.ServeHTTP(w, r)
@@ -286,8 +286,8 @@ func (s *Server) wrap(next http.Handler) http.Handler {
 // portal is what a hotel's network answers.
 const portal = "<!doctype html><html><head><title>Welcome</title></head><body><p>Sign in to use this network.</p></body></html>\n"
 
-// happen answers a request with what a fault makes of it.
-func (s *Server) happen(w http.ResponseWriter, r *http.Request, f Fault, healthy http.Handler) {
+// apply answers a request with what a fault makes of it.
+func (s *Server) apply(w http.ResponseWriter, r *http.Request, f Fault, healthy http.Handler) {
 	ctx := r.Context()
 	wait(ctx, time.Duration(f.Delay))
 	if f.Carried {

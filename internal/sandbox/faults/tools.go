@@ -219,14 +219,13 @@ func failTool(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult,
 }
 
 func contents(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	size := int64(42)
 	return &mcp.CallToolResult{
 		Meta: mcp.Meta{"sandbox.example/note": invented},
 		Content: []mcp.Content{
 			&mcp.TextContent{Text: "text with \u2028 and <&>", Annotations: &mcp.Annotations{Audience: []mcp.Role{"user"}, Priority: 0.5}},
 			&mcp.ImageContent{Data: []byte{0x89, 'P', 'N', 'G'}, MIMEType: "image/png"},
 			&mcp.AudioContent{Data: []byte("RIFF"), MIMEType: "audio/wav"},
-			&mcp.ResourceLink{URI: "leadmagic://docs", Name: "docs", Size: &size},
+			&mcp.ResourceLink{URI: "leadmagic://docs", Name: "docs", Size: new(int64(42))},
 			&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: ticker.URI, MIMEType: "text/plain", Text: invented}},
 		},
 		StructuredContent: json.RawMessage(`{"big":9007199254740993,"fraction":1e-7,"unknown":null}`),
