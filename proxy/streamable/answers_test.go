@@ -1,9 +1,11 @@
 package streamable_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -259,6 +261,29 @@ func TestRule1ANotificationMayBeAnsweredWithMessages(t *testing.T) {
 	}
 }
 
+// Nothing is wrong with a notification that was taken, so nothing is logged; what is no message is.
+func TestTheLogOfANotification(t *testing.T) {
+	for body, logged := range map[string]bool{"": false, "x": true} {
+		inBubble(t, func(t *testing.T) {
+			o := newFakeServer(t)
+			o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+				if m.ID == nil {
+					status(200, jsonType, body)(w, r, m)
+				}
+				return m.ID == nil
+			}
+			var log bytes.Buffer
+			d := o.open(func(c *streamable.Client) {
+				c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			})
+			d.End()
+			if got := log.Len() > 0; got != logged {
+				t.Errorf("the response %q to a notification is logged: %q", body, log.String())
+			}
+		})
+	}
+}
+
 func TestRule2DuplicateIDsInFlightAreEachAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
@@ -357,15 +382,11 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
 				var gone atomic.Bool
-				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-					if m.Method != "tools/call" {
-						return false
-					}
+				o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
 					stream(w)
 					untilGone(r)
 					gone.Store(true)
-					return true
-				}
+				})
 				d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
 				start := time.Now()
 				meta := ""

@@ -20,15 +20,11 @@ func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			<-release
 			send(w, "data: "+result(m, `{"late":true}`))
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(`"\u0061"`))
 		synctest.Wait()
@@ -224,19 +220,15 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
 		var n atomic.Int32
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			if n.Add(1) == 1 {
 				<-release
 				answer(w, m, `{"of":"the first"}`)
-				return true
+				return
 			}
 			<-time.After(time.Second)
 			answer(w, m, `{"of":"the second"}`)
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()

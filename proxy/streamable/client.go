@@ -163,7 +163,7 @@ func (c *Client) Close(ctx context.Context) {
 	}
 	c.cancel(problem.ErrSessionEnded)
 	jsonrpc.WaitFor(ctx, &c.reads)
-	c.connections.close()
+	closeIdle(c.connections.current())
 }
 
 // start does work in a goroutine of a group that Close waits for.

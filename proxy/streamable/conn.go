@@ -41,21 +41,14 @@ func (cs *connections) renew() bool {
 	return true
 }
 
-func (cs *connections) roundTrip(req *http.Request) (*http.Response, error) {
+func (cs *connections) current() http.RoundTripper {
 	cs.mu.Lock()
-	transport := cs.now
-	cs.mu.Unlock()
-	return transport.RoundTrip(req)
+	defer cs.mu.Unlock()
+	return cs.now
 }
 
 // recordByte records that bytes came.
 func (cs *connections) recordByte() { cs.lastByte.Store(time.Now().UnixNano()) }
-
-func (cs *connections) close() {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	closeIdle(cs.now)
-}
 
 func closeIdle(transport http.RoundTripper) {
 	if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
@@ -134,7 +127,7 @@ func (c *Client) post(x *exchange, s *session, a *attempt) (*http.Response, *fai
 		},
 	}).WithContext(httptrace.WithClientTrace(x.ctx, &httptrace.ClientTrace{WroteHeaders: a.write}))
 	c.setHeaders(req.Header, x.message, s)
-	res, err := c.connections.roundTrip(req)
+	res, err := c.connections.current().RoundTrip(req)
 	switch {
 	case err == nil:
 		return res, nil
@@ -172,7 +165,7 @@ func (c *Client) delete(ctx context.Context, s *session) {
 // request sends a request of a session that has no body.
 func (c *Client) request(ctx context.Context, method string, s *session, h http.Header) (*http.Response, error) {
 	s.setHeaders(h)
-	return c.connections.roundTrip((&http.Request{Method: method, URL: c.URL, Header: h}).WithContext(ctx))
+	return c.connections.current().RoundTrip((&http.Request{Method: method, URL: c.URL, Header: h}).WithContext(ctx))
 }
 
 // outcomeOf is what became of a message that was sent and has no response. A read has no effect, so its outcome counts as

@@ -209,7 +209,7 @@ func TestRule13ASignalEndsTheSessionSoon(t *testing.T) {
 				if took := time.Since(start); took > tt.most {
 					t.Errorf("the end took %v, want %v at most", took, tt.most)
 				}
-				if o.count("DELETE s1") != 1 {
+				if o.count("DELETE s1") != 1 || o.count(cancelled+" s1") != 0 { // the end of the session cancels the call
 					t.Errorf("LeadMagic saw %q", o.log())
 				}
 			})
@@ -388,6 +388,40 @@ func TestRule13WhatIsSentAfterTheEndGoesNowhere(t *testing.T) {
 	})
 }
 
+// While the session is being deleted LeadMagic is not told of a cancellation: the session might be opened again for it.
+func TestRule13NothingIsSentWhileTheSessionIsDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		r := o.remote()
+		r.Start(func(*jsonrpc.Message) {})
+		initialize, _ := jsonrpc.Parse([]byte(hello))
+		r.Call(t.Context(), initialize)
+		deleting := make(chan struct{})
+		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method == "tools/call" {
+				untilGone(r)
+			}
+			return m.Method == "tools/call"
+		}
+		o.remove = func(http.ResponseWriter, *http.Request) {
+			close(deleting)
+			<-time.After(time.Second)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		var answered sync.WaitGroup
+		answered.Go(func() {
+			call, _ := jsonrpc.Parse([]byte(toolCall(1)))
+			r.Call(ctx, call)
+		})
+		synctest.Wait()
+		answered.Go(func() { r.Close(t.Context()) })
+		<-deleting
+		cancel(errors.New("nobody needs it"))
+		answered.Wait()
+		o.wantLog("initialize", "tools/call s1", "DELETE s1")
+	})
+}
+
 func TestRule13ManySessionsLeaveNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // a bubble does not end before its goroutines have
 		o := newFakeServer(t)
@@ -457,6 +491,21 @@ func TestRule14AfterASilenceTheConnectionsAreNew(t *testing.T) {
 	})
 }
 
+// A session that has no GET stream yet may be silent too.
+func TestRule14ASilenceBeforeInitialized(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.initialize()
+		<-time.After(streamable.SleepGap + time.Second)
+		alive(d)
+		if o.clients != 2 {
+			t.Errorf("there are %d clients, want two", o.clients)
+		}
+		d.End()
+		o.wantLog("initialize", "ping s1", "DELETE s1")
+	})
+}
+
 // A GET that reaches nobody brings no byte, however often it is tried.
 func TestRule14AttemptsAreNoSignOfLife(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -516,16 +565,12 @@ func TestRule14ACutIsNoSignOfLife(t *testing.T) {
 func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			w.Header().Set("Content-Type", "application/json")
 			flush(w)
 			<-time.After(10 * time.Minute)
 			answer(w, m, "{}")
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{}}`)
@@ -542,15 +587,11 @@ func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
 func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			<-time.After(10 * time.Minute)
 			send(w, "data: "+result(m, "{}"))
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		<-time.After(5 * time.Minute)

@@ -14,13 +14,9 @@ func TestEscapesAreCheckedToTheLastDigit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var text string
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			answer(w, m, `{"a":"`+text+`"}`)
-			return true
-		}
+		})
 		d := o.open()
 		lengths := []string{"", "1234567", "12345678", strings.Repeat("x", 100)}
 		for _, before := range lengths {

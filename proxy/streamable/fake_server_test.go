@@ -29,6 +29,8 @@ type fakeServer struct {
 	post func(w http.ResponseWriter, r *http.Request, m rpc) bool
 	// get answers a GET in place of the server.
 	get http.HandlerFunc
+	// remove answers a DELETE in place of the server.
+	remove http.HandlerFunc
 	// stateless keeps the server from giving sessions an id.
 	stateless bool
 	// dial may refuse a connection.
@@ -204,6 +206,8 @@ func (o *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case r.Method == http.MethodGet && o.get != nil:
 		o.get(w, r)
+	case r.Method == http.MethodDelete && o.remove != nil:
+		o.remove(w, r)
 	case r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
 	default:
@@ -406,6 +410,47 @@ func send(w http.ResponseWriter, lines ...string) {
 }
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+
+// onCall answers each tools/call, and the server all else.
+func (o *fakeServer) onCall(do func(w http.ResponseWriter, r *http.Request, m rpc)) {
+	o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+		if m.Method == "tools/call" {
+			do(w, r, m)
+		}
+		return m.Method == "tools/call"
+	}
+}
+
+// callIsCut answers a tools/call with a stream that is cut after an event of these lines, and returns where that call
+// then is.
+func (o *fakeServer) callIsCut(lines ...string) *rpc {
+	call := new(rpc)
+	o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		*call = m
+		cutStream(w, lines...)
+	})
+	return call
+}
+
+// cutStream is an event stream that is cut after an event of these lines, or at once.
+func cutStream(w http.ResponseWriter, lines ...string) {
+	stream(w)
+	if len(lines) > 0 {
+		send(w, lines...)
+	}
+	abort()
+}
+
+// resume answers a GET that asks a stream to go on; the GET stream stays open.
+func (o *fakeServer) resume(do http.HandlerFunc) {
+	o.get = func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Last-Event-Id") == "" {
+			keepsOpen(w, r)
+		} else {
+			do(w, r)
+		}
+	}
+}
 
 // result is the answer to m as a line.
 func result(m rpc, result string) string {

@@ -236,6 +236,7 @@ func TestReservations(t *testing.T) {
 		{64 * mebibyte, []int{16*mebibyte + 1}, true, 0, 16*mebibyte + 1, nil},
 		{64 * mebibyte, []int{16*mebibyte + 1}, false, 0, 64 * mebibyte, nil},
 		{64 * mebibyte, []int{64 * mebibyte}, true, 0, 64 * mebibyte, nil},
+		{64 * mebibyte, []int{2 * mebibyte, 3 * mebibyte}, true, 3 * mebibyte, 0, nil},
 		{64 * mebibyte, []int{64*mebibyte + 1}, true, 0, 0, errTooLarge},
 		{64 * mebibyte, []int{2 * mebibyte, 3 * mebibyte, 16 * mebibyte}, false, 16 * mebibyte, 0, nil},
 		{64 * mebibyte, []int{2 * mebibyte, 17 * mebibyte, 64 * mebibyte}, false, 16 * mebibyte, 64 * mebibyte, nil},
@@ -260,6 +261,17 @@ func TestReservations(t *testing.T) {
 				t.Error("some of it is still reserved")
 			}
 		})
+	}
+}
+
+// A body whose size is known reserves that and no more.
+func TestABodyOfKnownSize(t *testing.T) {
+	const size = 2 << 20
+	m := newMemory(maxMessage)
+	r := &reservation{memory: &m, ctx: t.Context()}
+	body, err := new(Client).readBody(&http.Response{Body: io.NopCloser(strings.NewReader(strings.Repeat("x", size))), ContentLength: size}, r)
+	if len(body) != size || err != nil || r.medium != size || r.large != 0 {
+		t.Errorf("got %d bytes and %v, and %d and %d bytes are reserved, want %d", len(body), err, r.medium, r.large, size)
 	}
 }
 

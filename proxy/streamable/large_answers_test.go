@@ -71,17 +71,13 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 				for _, id := range []string{"1", "2", "3"} {
 					answers[id] = &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
 				}
-				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-					if m.Method != "tools/call" {
-						return false
-					}
+				o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
 					if a := answers[string(m.ID)]; a != nil {
 						a.write(w, r, kind, m, size, 20*mebibyte)
-						return true
+						return
 					}
 					answer(w, m, `{"content":[]}`)
-					return true
-				}
+				})
 				d := o.open()
 				d.Write(toolCall(1))
 				synctest.Wait()
@@ -148,14 +144,10 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		text := strings.Repeat("x", mebibyte+mebibyte/4)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			send(w, "data: "+result(m, `{"a":"`+text+`"}`))
-			return true
-		}
+		})
 		d := o.open()
 		const calls = 40
 		for id := range calls {
@@ -197,16 +189,12 @@ func TestRule12MemoryIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		text := strings.Repeat("x", 48*mebibyte)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":{"a":"`)
 			_, _ = io.WriteString(w, text)
 			_, _ = io.WriteString(w, "\"}}\n\n")
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Next()
@@ -229,16 +217,12 @@ func TestRule12AnAnswerThatIsTooLargeIsNotAskedForAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			send(w, "id: 7", "retry: 1", "data:")
 			_, _ = io.WriteString(w, "id: 8\n")
 			a.write(w, r, "text/event-stream", m, 258*mebibyte, 300*mebibyte)
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		if got := d.Next(); !strings.Contains(got, "a message of more than 256 MiB") || !strings.Contains(got, isUnknown) {

@@ -181,14 +181,10 @@ func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			<-time.After(8 * time.Second) // what the tool takes
 			answer(w, m, `{"content":[]}`)
-			return true
-		}
+		})
 		d := o.open(func(r *streamable.Client) { r.ToolTimeout = 10 * time.Second })
 		const calls = 3 * atOnce
 		for id := range calls {

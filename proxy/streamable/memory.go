@@ -56,7 +56,7 @@ func (r *reservation) grow(size int, known bool) error {
 	}
 	ctx, stop := context.WithTimeoutCause(r.ctx, memoryFor, errNoMemory)
 	defer stop()
-	if half.Acquire(ctx, need) != nil {
+	if half.Acquire(ctx, need-*reserved) != nil {
 		return context.Cause(ctx)
 	}
 	*reserved = need

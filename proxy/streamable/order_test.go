@@ -109,17 +109,13 @@ func TestRule3AnswersComeAsTheyAreThere(t *testing.T) {
 func TestRule3ProgressComesBeforeItsResult(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			for i := range 50 {
 				send(w, fmt.Sprintf(`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":%d}}`, i))
 			}
 			send(w, "data: "+result(m, "{}"))
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1, `,"_meta":{"progressToken":1}`))
 		for i := range 50 {

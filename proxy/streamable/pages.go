@@ -80,10 +80,7 @@ func nextCursor(result []byte) []byte {
 // lifetime is how long a list may be kept, in milliseconds. One that does not say is stale at once.
 // Source: MCP 2026-07-28, Caching.
 func lifetime(result []byte) int64 {
-	ms, err := strconv.ParseInt(jsonrpc.NormalizeID(jsonrpc.Get(result, "ttlMs")), 10, 64)
-	if err != nil {
-		return 0
-	}
+	ms, _ := strconv.ParseInt(jsonrpc.NormalizeID(jsonrpc.Get(result, "ttlMs")), 10, 64) // the largest, if it is larger
 	return ms
 }
 

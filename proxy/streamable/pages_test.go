@@ -79,6 +79,16 @@ func TestRule7PagesOfToolsAreOne(t *testing.T) {
 			"", `{"ttlMs":0,"tools":[1,2]}`, 2,
 		},
 		{
+			"so is one whose life is no number, and one that lives longer than can be counted is not",
+			map[string]string{"": `{"ttlMs":300,"tools":[1],"nextCursor":"b"}`, "b": `{"ttlMs":99999999999999999999,"tools":[2],"nextCursor":"c"}`, "c": `{"ttlMs":"20","tools":[3]}`},
+			"", `{"ttlMs":0,"tools":[1,2,3]}`, 3,
+		},
+		{
+			"a life that is too long to be counted",
+			map[string]string{"": `{"ttlMs":300,"tools":[1],"nextCursor":"b"}`, "b": `{"ttlMs":99999999999999999999,"tools":[2]}`},
+			"", `{"ttlMs":300,"tools":[1,2]}`, 2,
+		},
+		{
 			"a life that is no number is left alone",
 			map[string]string{"": `{"ttlMs":"long","tools":[1],"nextCursor":"b"}`, "b": `{"tools":[2]}`},
 			"", `{"ttlMs":"long","tools":[1,2]}`, 2,

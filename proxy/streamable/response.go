@@ -69,7 +69,7 @@ func (c *Client) refusal(x *exchange, s *session, res *http.Response, waited tim
 	body, _ := c.readBody(res, &x.held)
 	fail := &failure{problem: c.describe(x.message, res, body, waited)}
 	m, _ := jsonrpc.Parse(toText(body))
-	own, named := ownError(x.message, m)
+	own := ownError(x.message, m)
 	switch status := res.StatusCode; {
 	case status < 400, status == http.StatusUnauthorized, status == http.StatusPaymentRequired,
 		status == http.StatusForbidden, status == http.StatusTooManyRequests:
@@ -80,7 +80,7 @@ func (c *Client) refusal(x *exchange, s *session, res *http.Response, waited tim
 		return fail
 	case x.message.Stateless() && x.message.Method == "tools/call" && own.ErrorCode() == jsonrpc.CodeHeaderMismatch:
 		fail.stale = true // no other message has headers that a list could mend
-	case status >= 500 && !named:
+	case status >= 500 && own != m: // it does not say which request it is about
 		return fail
 	}
 	fail.response = own
@@ -99,19 +99,17 @@ func isLostSession(status int, body []byte, own *jsonrpc.Message) bool {
 	return false
 }
 
-// ownError is the JSON-RPC error m, if it is one and about request: it has the request's id, or none, as when a server did
-// not read as far as the id. In that case it is not named, and the request's id is put in: without it the editor would
-// wait for ever.
-func ownError(request, m *jsonrpc.Message) (own *jsonrpc.Message, named bool) {
+// ownError is the JSON-RPC error m, nil unless it is one and about request: it has the request's id, or none, as when a
+// server did not read as far as the id. In that case the request's id is put in: without it the editor would wait for ever.
+func ownError(request, m *jsonrpc.Message) *jsonrpc.Message {
 	switch {
 	case m.Kind != jsonrpc.Response || !m.HasError():
-		return nil, false
 	case m.ID == nil || string(m.ID) == "null":
-		return jsonrpc.Compose([]byte(`{"jsonrpc":"2.0","id":`), request.ID, []byte(`,"error":`), m.Error, []byte(`}`)), false
+		return jsonrpc.Compose([]byte(`{"jsonrpc":"2.0","id":`), request.ID, []byte(`,"error":`), m.Error, []byte(`}`))
 	case jsonrpc.SameID(m.ID, request.ID):
-		return m, true
+		return m
 	}
-	return nil, false
+	return nil
 }
 
 // describe is the problem with an HTTP response to m.
@@ -204,7 +202,7 @@ func (c *Client) dispatch(got *received, text []byte) {
 	case got.request != nil:
 		own := m
 		if !jsonrpc.SameID(m.ID, got.request.ID) {
-			own, _ = ownError(got.request, m)
+			own = ownError(got.request, m)
 		}
 		if own != nil {
 			if got.response == nil {

@@ -67,6 +67,8 @@ func TestAnAnswerWithLineBreaks(t *testing.T) {
 		{"an event that is half an object", sseType, event(`{"jsonrpc":"2.0","id":%s,"result":{`), broken},
 		{"an event that is no message", sseType, event(`{"hello":1}`), broken},
 		{"an event that is no JSON", sseType, event(`busy`), broken},
+		{"an event whose error is none of JSON-RPC", sseType, event(`{"jsonrpc":"2.0","id":%s,"error":"no"}`), broken},
+		{"a list with two answers", jsonType, `[{"jsonrpc":"2.0","id":%s,"result":{"n":1}},{"jsonrpc":"2.0","id":%s,"result":{"n":2}}]`, `{"jsonrpc":"2.0","id":%s,"result":{"n":1}}`},
 		{"an event that is no message, and then the answer", sseType, event(`busy`) + event(`{"jsonrpc":"2.0","id":%s,"result":{}}`), `{"jsonrpc":"2.0","id":%s,"result":{}}`},
 		{"the answer, and then an event that is no message", sseType, event(`{"jsonrpc":"2.0","id":%s,"result":{}}`) + event(`{"a":"one`, `two"}`), `{"jsonrpc":"2.0","id":%s,"result":{}}`},
 		{"a list with something that is no message beside the answer", jsonType, `[{"hello":1},{"jsonrpc":"2.0","id":%s,"result":{}}]`, `{"jsonrpc":"2.0","id":%s,"result":{}}`},
@@ -81,7 +83,7 @@ func TestAnAnswerWithLineBreaks(t *testing.T) {
 					}
 					kind, value, _ := strings.Cut(tt.kind, ": ")
 					w.Header().Set(kind, value)
-					_, _ = io.WriteString(w, strings.Replace(tt.body, "%s", string(m.ID), 1))
+					_, _ = io.WriteString(w, strings.ReplaceAll(tt.body, "%s", string(m.ID)))
 					return true
 				}
 				d := begin()
@@ -155,10 +157,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 			for _, kind := range []string{"a body", "a list", "a stream"} {
 				t.Run(kind, func(t *testing.T) {
 					inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
-						o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-							if m.Method != "tools/call" {
-								return false
-							}
+						o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 							text := `{"jsonrpc":"2.0","id":` + tt.back + `,"result":{"content":[]}}`
 							switch kind {
 							case "a stream":
@@ -171,8 +170,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 								w.Header().Set("Content-Type", "application/json")
 							}
 							_, _ = io.WriteString(w, text)
-							return true
-						}
+						})
 						d := begin()
 						d.Write(asking(mode, tt.sent, "tools/call", `"name":"find"`))
 						got := d.Next()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
@@ -158,8 +159,7 @@ func (c *Client) tellWait(m *jsonrpc.Message, r *retries, wait time.Duration) {
 		return
 	}
 	r.told++
-	seconds := int((wait + time.Second - 1) / time.Second)
-	params := fmt.Sprintf(`{"progressToken":%s,"progress":0.%03d,"message":"LeadMagic's rate limit is reached, waiting %d s"}`,
-		m.ProgressToken, r.told, seconds)
+	params := fmt.Sprintf(`{"progressToken":%s,"progress":0.%03d,"message":"LeadMagic's rate limit is reached, waiting %.0f s"}`,
+		m.ProgressToken, r.told, math.Ceil(wait.Seconds()))
 	c.notify(jsonrpc.NewNotification("notifications/progress", []byte(params)))
 }

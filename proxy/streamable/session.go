@@ -107,8 +107,7 @@ func (c *Client) keepGETStream(s *session) {
 		default:
 			_ = res.Body.Close()
 			if !c.mayReopen(s, res.StatusCode, wasOpen) {
-				stop()
-				return
+				return // ctx ends with the session
 			}
 			asked, ok := ratelimit.RetryAfter(res.Header, time.Now())
 			if !ok {

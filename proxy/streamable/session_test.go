@@ -195,6 +195,72 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 	}
 }
 
+// The GET stream of a lost session is closed when another session is open.
+func TestRule4TheGETStreamOfALostSessionIsClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		var closed atomic.Bool
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			keepsOpen(w, r)
+			closed.Store(true)
+		}
+		o.post = refusesSession("s1", http.StatusNotFound)
+		d := o.initialize()
+		d.Write(ready)
+		d.Write(ping(1))
+		d.WantLine(pong(1))
+		synctest.Wait()
+		if !closed.Load() {
+			t.Error("the GET stream of the lost session is still open")
+		}
+		d.End()
+	})
+}
+
+// A request that has waited for a renewal which fails is not tried again either.
+func TestRule4ARenewalThatFailsIsNotRepeatedForThoseWhoWait(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		d := o.open()
+		o.lose("s1")
+		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
+			if m.Method == "initialize" {
+				<-time.After(time.Second)
+				w.WriteHeader(http.StatusBadGateway)
+			}
+			return m.Method == "initialize"
+		}
+		d.Write(ping(1))
+		synctest.Wait()
+		d.Write(ping(2))
+		for range 2 {
+			d.Want("LeadMagic lost the session, and did not open another: LeadMagic failed with HTTP 502")
+		}
+		o.wantLog("initialize", "GET s1", "ping s1", "initialize", "initialize")
+		d.End()
+	})
+}
+
+// A refusal whose body never ends takes as long as the call may, and then nothing is done about it.
+func TestRule4ALostSessionThatIsSaidTooLate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
+			if m.Method == "tools/call" {
+				w.WriteHeader(http.StatusNotFound)
+				flush(w)
+				untilGone(r)
+			}
+			return m.Method == "tools/call"
+		}
+		d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
+		d.Write(toolCall(1))
+		d.Want(`"id":1`, "LeadMagic could not be asked in time")
+		d.End()
+		o.wantLog("initialize", "GET s1", "tools/call s1", "DELETE s1")
+	})
+}
+
 func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
@@ -212,13 +278,9 @@ func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
 func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "tools/call" {
-				return false
-			}
+		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			status(404, jsonType, `{"errors":[{"detail":"no such profile","code":"profile_not_found"}]}`)(w, nil, m)
-			return true
-		}
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for: no such profile (profile_not_found)")
