@@ -59,7 +59,7 @@ func (k *Keys) askCommand(ctx context.Context, line string) result {
 		r = describeFailure(ctx, err)
 	}
 	if r.State != Found && slices.ContainsFunc(words, isForShell) {
-		r.next = cmp.Or(r.next, r.problem().Fix()) + "; " + shellAdvice
+		r.Next = cmp.Or(r.Next, r.problem().Fix()) + "; " + shellAdvice
 	}
 	return r
 }
@@ -81,7 +81,7 @@ func readOutput(out string) result {
 		r = examine("prints a text that ", out)
 	}
 	if r.State == Unset {
-		r.next = "make it print the key alone, in one line"
+		r.Next = "make it print the key alone, in one line"
 	}
 	return r
 }

@@ -92,7 +92,7 @@ func examine(lead, raw string) result {
 		return unset(lead + "is a sample, not a key")
 	}
 	if wrong, fix := fault(s); wrong != "" {
-		return result{Source: Source{State: Broken, Note: wrong}, malformed: true, next: fix}
+		return result{Source: Source{State: Broken, Note: wrong, Next: fix}, malformed: true}
 	}
 	return result{Source: Source{State: Found}, key: Token(s)}
 }

@@ -56,8 +56,8 @@ func (k *Keys) Advice(editor Syntax) string {
 		return "name it " + NearestVariable(name) + " instead of " + name
 	}
 	for _, r := range seen {
-		if r.next != "" {
-			return r.next
+		if r.Next != "" {
+			return r.Next
 		}
 	}
 	reference := slices.IndexFunc(Variables(), func(name string) bool { return unfilled(k.Getenv(name)) != "" })
@@ -80,6 +80,9 @@ func (k *Keys) Advice(editor Syntax) string {
 	return advice + "; or " + login
 }
 
+// NoKey begins what is said where no source has a key; what each of them has instead follows.
+const NoKey = "no LeadMagic API key is set: "
+
 // problem says why there is no key.
 func (k *Keys) problem(seen snapshot) *problem.Problem {
 	if first, _ := seen.decisive(); first != nil {
@@ -94,9 +97,9 @@ func (k *Keys) problem(seen snapshot) *problem.Problem {
 	if name := k.nearMiss(); name != "" {
 		notes = append(notes, name+" is set, but the name is "+NearestVariable(name))
 	}
-	what := "no LeadMagic API key is set"
+	what := strings.TrimSuffix(NoKey, ": ")
 	if len(notes) > 0 {
-		what += ": " + strings.Join(notes, "; ")
+		what = NoKey + strings.Join(notes, "; ")
 	}
 	return problem.New(problem.KeyMissing, problem.NotSent, what, "")
 }

@@ -51,6 +51,8 @@ type Source struct {
 	// is used all the same.
 	Note    string
 	Warning string
+	// Next is what to do about either, empty where only the usual helps.
+	Next string
 }
 
 // A result is what reading a source has come to.
@@ -59,8 +61,6 @@ type result struct {
 	key Key
 	// malformed says that a broken one holds a text that cannot be a key, of which its note says more.
 	malformed bool
-	// next is what to do about a source that holds no key, empty where only the usual helps.
-	next string
 }
 
 func (r result) equal(other result) bool { return r.Source == other.Source && r.key.Equal(other.key) }
@@ -68,20 +68,20 @@ func (r result) equal(other result) bool { return r.Source == other.Source && r.
 // problem is that of a broken source.
 func (r result) problem() *problem.Problem {
 	if !r.malformed {
-		return problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+r.Name+" "+r.Note, r.next)
+		return problem.New(problem.KeyMissing, problem.NotSent, "there is no LeadMagic API key: "+r.Name+" "+r.Note, r.Next)
 	}
 	from := ""
 	if r.Name != "" {
 		from = " from " + r.Name
 	}
-	return problem.New(problem.KeyMalformed, problem.NotSent, "the API key"+from+" "+r.Note, r.next)
+	return problem.New(problem.KeyMalformed, problem.NotSent, "the API key"+from+" "+r.Note, r.Next)
 }
 
 func unset(note string) result { return result{Source: Source{State: Unset, Note: note}} }
 
 // broken is a source that is set and gives no key.
 func broken(note, next string) result {
-	return result{Source: Source{State: Broken, Note: note}, next: next}
+	return result{Source: Source{State: Broken, Note: note, Next: next}}
 }
 
 // A snapshot is what the sources hold, in their order.
@@ -222,10 +222,10 @@ func readFile(lead, path string) result {
 	}
 	r := examine(lead, secret)
 	if r.State == Unset {
-		r.next = "write the key into " + path
+		r.Next = "write the key into " + path
 	}
 	if r.State == Found && runtime.GOOS != "windows" && mode&0o044 != 0 {
-		r.Warning = fmt.Sprintf("%scan be read by others (mode %04o): chmod 600 %s", lead, mode, path)
+		r.Warning, r.Next = fmt.Sprintf("%scan be read by others (mode %04o)", lead, mode), "chmod 600 "+path
 	}
 	return r
 }

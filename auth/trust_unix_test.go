@@ -228,7 +228,7 @@ func TestAKeyFileThatOthersCanReadIsTakenWithAWarning(t *testing.T) {
 	if key, err := m.Get(t.Context()); err != nil || key.value() != canary {
 		t.Fatalf("it is not taken: %v", err)
 	}
-	want := Source{fileVariable, Found, "", "names a file that can be read by others (mode 0644): chmod 600 " + m.values[fileVariable]}
+	want := Source{fileVariable, Found, "", "names a file that can be read by others (mode 0644)", "chmod 600 " + m.values[fileVariable]}
 	if got := m.Describe().Sources[1]; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -198,8 +198,7 @@ func describe(err error) (what, next string) {
 	case p.Code == problem.Unreachable && p.Next == "":
 		return p.What, "check the network, and whether a firewall or a company proxy is in the way"
 	}
-	// Who reads this has run doctor.
-	what, next = p.What, strings.TrimSuffix(p.Fix(), "; leadmagic-mcp-proxy doctor finds the cause")
+	what, next = p.What, strings.TrimSuffix(p.Fix(), problem.RunDoctor)
 	if p.RequestID != "" {
 		what += " (request " + p.RequestID + ")"
 	}

@@ -189,9 +189,15 @@ func (x *editorCheck) name(what string) string {
 	return what
 }
 
+// installed reports whether the entry has the name and the file that install gives one.
+func (x *editorCheck) installed() bool {
+	own, _ := x.editor.Path(x.doctor.System, x.scope)
+	return x.entry.Name == editor.Name && x.entry.Path == own
+}
+
 // install is what puts an entry in order.
 func (x *editorCheck) install() string {
-	if own, _ := x.editor.Path(x.doctor.System, x.scope); x.entry.Name != editor.Name || own != x.entry.Path {
+	if !x.installed() {
 		return "correct it in " + x.entry.Path + ", or take it out"
 	}
 	return x.editor.Replace(x.scope)
@@ -539,7 +545,7 @@ func (x *editorCheck) key(ctx context.Context) {
 // lost says why the key would not arrive.
 func (x *editorCheck) lost(err error, getenv func(string) string) {
 	what, _ := describe(err)
-	what = strings.TrimPrefix(what, "no LeadMagic API key is set: ")
+	what = strings.TrimPrefix(what, auth.NoKey)
 	source := x.doctor.Keys.Describe().Source
 	switch {
 	case !strings.HasPrefix(source, editor.KeyVariable):
@@ -547,15 +553,14 @@ func (x *editorCheck) lost(err error, getenv func(string) string) {
 	case getenv(source) == "":
 		what = x.editor.Title + " does not pass " + source + " on"
 	}
-	fix := x.form.Remedy(source, x.scope)
-	if install, ours := x.editor.Replace(x.scope), x.install(); install != ours {
-		fix, _, _ = strings.Cut(fix, ", or run: "+install)
+	command, status := "", Fail
+	if x.installed() {
+		command = x.editor.Replace(x.scope)
 	}
-	status := Fail
 	if x.signedIn {
 		status = Warn // calls go on with it
 	}
-	x.add("key", status, "the key would not arrive: "+what, fix)
+	x.add("key", status, "the key would not arrive: "+what, x.form.Remedy(source, command))
 }
 
 // another reports whether key is not the one that this shell has. A project's file has no business with any other key

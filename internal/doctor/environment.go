@@ -100,8 +100,7 @@ func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 	}
 	for _, s := range report.Sources {
 		if s.Warning != "" {
-			what, fix, _ := strings.Cut(s.Name+" "+s.Warning, ": ")
-			n.warn("file", what, fix)
+			n.warn("file", s.Name+" "+s.Warning, s.Next)
 		}
 	}
 	return true

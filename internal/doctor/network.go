@@ -257,7 +257,7 @@ func (c *networkCheck) reportTLS(n *notes) bool {
 // why is what an error says without what the reader sees anyway.
 func (c *networkCheck) why(err error) (what, next string) {
 	what, next = describe(problem.FromError(err, false))
-	return strings.TrimPrefix(what, "LeadMagic is not reachable: "), next
+	return strings.TrimPrefix(what, problem.NotReachable), next
 }
 
 // failUnanswered says why no answer came from the other side, where no step has a reason of its own.

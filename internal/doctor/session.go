@@ -458,7 +458,7 @@ func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why strin
 	default:
 		n.ok("discovery", "%s signs people in for %s", c.issuer, d.Route.MCP.Host)
 	}
-	if strings.Contains(s.Over, "client") {
+	if code, _, _ := strings.Cut(s.Over, " ("); strings.Contains(code, "client") { // such as invalid_client; a description may say anything
 		n.fail("registration", s.Over, run)
 	} else {
 		n.ok("registration", "as client %s", s.Client)

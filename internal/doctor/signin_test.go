@@ -30,6 +30,7 @@ func TestTheSignIn(t *testing.T) {
 		{"others can read its file", func(_ *Doctor, s *signin.State) { s.Mode, s.Place = 0o644, "/x/signin.json" }, "token", Warn, "/x/signin.json can be read by others (mode 0644)", "chmod 600 /x/signin.json"},
 		{"it is over", func(_ *Doctor, s *signin.State) { s.Over = "it was revoked" }, "token", Fail, "the sign-in of ada@analytical.example has run out: it was revoked", run},
 		{"what is over is not renewed", func(_ *Doctor, s *signin.State) { s.Over = "it was revoked" }, "refresh", Skipped, "the sign-in has run out", ""},
+		{"the description of the refusal names a client", func(_ *Doctor, s *signin.State) { s.Over = "it says invalid_grant (issued to another client)" }, "registration", OK, "as client client-1", ""},
 		{"what is over was registered", func(_ *Doctor, s *signin.State) { s.Over = "it was revoked" }, "registration", OK, "as client client-1", ""},
 		{"the client is not known any more", func(_ *Doctor, s *signin.State) { s.Over = "the client is unknown" }, "registration", Fail, "the client is unknown", run},
 		{"it cannot be renewed", func(_ *Doctor, s *signin.State) { s.Renewable = false }, "refresh", Warn, "the sign-in ends with its token", run + " then"},

@@ -137,15 +137,19 @@ func (e Editor) Delivery(c Command) string {
 	}
 }
 
-// Remedy says how a variable is made to reach a server that does not get it from its entry as it stands.
-func (e Editor) Remedy(variable string, scope Scope) string {
+// Remedy says how a variable is made to reach a server that does not get it from its entry as it stands. command is one that
+// does it too, empty if none does.
+func (e Editor) Remedy(variable, command string) string {
+	if command != "" {
+		command = ", or run: " + command
+	}
 	switch {
 	case e.lists:
-		return fmt.Sprintf("add env_vars = [%q], or run: %s", variable, e.Replace(scope))
+		return fmt.Sprintf("add env_vars = [%q]%s", variable, command)
 	case e.refer != "":
-		return fmt.Sprintf("set %q: %q in its environment, or run: %s", variable, e.reference(variable), e.Replace(scope))
+		return fmt.Sprintf("set %q: %q in its environment%s", variable, e.reference(variable), command)
 	case e.passes.inherits(variable):
-		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on, or run: %s", variable, e.Title, e.Replace(scope))
+		return fmt.Sprintf("take %s out of its environment, since %s passes the variable on%s", variable, e.Title, command)
 	default:
 		return fmt.Sprintf("%s passes no variable of yours on, so run: %s login", e.Title, Program)
 	}

@@ -79,7 +79,7 @@ func rowOf(e Editor) string {
 		{"from", e.Facts},
 		{"naming", e.Naming(KeyVariable)},
 		{"delivery", e.Delivery(c)},
-		{"remedy", e.Remedy(KeyVariable, User)},
+		{"remedy", e.Remedy(KeyVariable, e.Replace(User))},
 		{"in place of a key", e.instead(Project, KeyVariable)},
 		{"notes", strings.Join(e.Notes(User), "; ")},
 		{"notes of a team", strings.Join(e.Notes(Project), "; ")},

@@ -69,11 +69,11 @@ func FromError(err error, sent bool) *Problem {
 	case found && strings.HasPrefix(op.Op, "socks"):
 		why, next = "the SOCKS proxy does not let it through", CheckProxy
 	}
-	return &Problem{Code: code, Outcome: NotSent, Cause: err, What: proxy + unreachable + why, Next: next}
+	return &Problem{Code: code, Outcome: NotSent, Cause: err, What: proxy + NotReachable + why, Next: next}
 }
 
-// unreachable begins what is said of a connection that could not be made.
-const unreachable = "LeadMagic is not reachable: "
+// NotReachable begins what is said of a connection that could not be made.
+const NotReachable = "LeadMagic is not reachable: "
 
 // Why a system made no connection.
 const (
@@ -121,7 +121,7 @@ func FromConnect(_ context.Context, proxy *url.URL, _ *http.Request, res *http.R
 	case http.StatusProxyAuthRequired:
 		return proxyLogin(res.Header, proxy != nil && proxy.User != nil)
 	}
-	p := New(Untrusted, NotSent, fmt.Sprintf("%sthe HTTP proxy does not let it through (HTTP %d)", unreachable, res.StatusCode), CheckProxy)
+	p := New(Untrusted, NotSent, fmt.Sprintf("%sthe HTTP proxy does not let it through (HTTP %d)", NotReachable, res.StatusCode), CheckProxy)
 	if res.StatusCode >= 500 { // this may pass
 		p.Code = Unreachable
 	}
@@ -141,7 +141,7 @@ func proxyLogin(h http.Header, given bool) *Problem {
 		why = "does not accept the login that it is given"
 		next = "correct the user name and the password in --http-proxy (LEADMAGIC_HTTP_PROXY) or HTTPS_PROXY, with special characters encoded, such as %40 for @"
 	}
-	return New(Untrusted, NotSent, unreachable+"the HTTP proxy "+why, next)
+	return New(Untrusted, NotSent, NotReachable+"the HTTP proxy "+why, next)
 }
 
 var (

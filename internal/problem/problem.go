@@ -214,6 +214,9 @@ func Scrub(s string) string {
 	return s
 }
 
+// RunDoctor ends the advice where doctor may find out more.
+const RunDoctor = "; leadmagic-mcp-proxy doctor finds the cause"
+
 // advice is the second and the default third line for each kind of problem: whether the agent can fix
 // it, and what to do next.
 var advice = map[Code]struct{ agent, next string }{
@@ -223,8 +226,8 @@ var advice = map[Code]struct{ agent, next string }{
 		"set LEADMAGIC_API_KEY where the editor is started, or run: leadmagic-mcp-proxy login; a key comes from app.leadmagic.io, Settings → API",
 	},
 	KeyMalformed: {person, "copy the key again, completely, from app.leadmagic.io, Settings → API; LeadMagic keys start with lm_"},
-	Unreachable:  {"the agent can try again: nothing was sent, no credits were used", "check the network, then call again; leadmagic-mcp-proxy doctor finds the cause"},
-	Untrusted:    {person, "check the network and the clock of this machine; leadmagic-mcp-proxy doctor finds the cause"},
+	Unreachable:  {"the agent can try again: nothing was sent, no credits were used", "check the network, then call again" + RunDoctor},
+	Untrusted:    {person, "check the network and the clock of this machine" + RunDoctor},
 	KeyRejected:  {person, "create the key or copy it again at app.leadmagic.io, Settings → API"},
 	SignInRequired: {
 		person,
@@ -237,7 +240,7 @@ var advice = map[Code]struct{ agent, next string }{
 	RateLimited:  {"the agent can fix this by waiting; no credits were used", "wait a minute, then call again with fewer calls side by side"},
 	Redirected:   {person, "set --mcp-url (or LEADMAGIC_MCP_URL) to the new address if you trust it"},
 	Failed:       {"the agent cannot fix this: it is on LeadMagic's side", "try again later; if it stays, give LeadMagic's support the request id"},
-	NotLeadMagic: {person, "open a web page to sign in to the network, or ask who runs the company proxy; leadmagic-mcp-proxy doctor finds the cause"},
+	NotLeadMagic: {person, "open a web page to sign in to the network, or ask who runs the company proxy" + RunDoctor},
 	BrokenAnswer: {uncertain, recheck},
 	Cut:          {uncertain, recheck},
 	TimedOut:     {uncertain, "raise --tool-timeout (LEADMAGIC_TOOL_TIMEOUT) if such calls need longer"},
