@@ -37,7 +37,7 @@ var passing = []struct {
 
 // Passing says which folder, whose content goes by itself, a path leads through; empty if there is none.
 func Passing(path string) string {
-	path = strings.ReplaceAll(filepath.ToSlash(path), `\`, "/")
+	path = strings.ReplaceAll(path, `\`, "/")
 	for _, p := range passing {
 		if p.folder.MatchString(path) {
 			return p.what
@@ -49,7 +49,7 @@ func Passing(path string) string {
 // Runner is the command with which a runner of packages, such as npx, starts a package like the one that exe is in: one in
 // its cache, or among the packages of the current folder. It is nil for any other program.
 func (s System) Runner(exe string) []string {
-	path := strings.ReplaceAll(filepath.ToSlash(exe), `\`, "/")
+	path := strings.ReplaceAll(exe, `\`, "/")
 	for _, p := range passing {
 		if p.again != "" && p.folder.MatchString(path) {
 			return strings.Fields(p.again)

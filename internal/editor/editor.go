@@ -268,9 +268,9 @@ func (e Editor) Naming(variable string) string {
 	for _, m := range e.shape {
 		switch {
 		case m.Value == partPass:
-			return m.Name + " = " + string(appendTOML(nil, []any{variable}))
+			return m.Name + " = " + textTOML([]any{variable})
 		case m.Value == partEnv && value != "":
-			text := string(appendMember(nil, Member{m.Name, Object{{variable, value}}}, layout{}))
+			text := memberJSON(Member{m.Name, Object{{variable, value}}}, layout{})
 			if e.Prompts {
 				text += ` and an input of that id with "password": true`
 			}

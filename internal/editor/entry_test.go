@@ -135,19 +135,19 @@ func TestServersAreReadInEveryShape(t *testing.T) {
 		return serverOf(v)
 	}
 	s := read(jsonFormat{}, `{"s":{"n":{"type":"local","command":["/a/leadmagic-mcp-proxy","-x"],"environment":{"A":"b"},"enabled":false}}}`)
-	if !s.Ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" || !s.Disabled {
+	if !s.ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" || !s.Disabled {
 		t.Errorf("opencode: got %+v", s)
 	}
 	s = read(tomlFormat{}, "[s.n]\ncommand = 'C:\\a\\leadmagic-mcp-proxy.exe'\nenv_vars = ['A', { name = 'B', source = 'local' }]\nenabled = true\n")
-	if !s.Ours("") || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
+	if !s.ours("") || !slices.Equal(s.EnvVars, []string{"A", "B"}) || s.Disabled {
 		t.Errorf("codex: got %+v", s)
 	}
 	s = read(jsonFormat{}, `{"s":{"n":{"url":"https://mcp.leadmagic.io/mcp","headers":{"X-LeadMagic-Key":"8f3a"}}}}`)
-	if s.Ours("") || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
+	if s.ours("") || s.URL == "" || s.LiteralKey() != "X-LeadMagic-Key" {
 		t.Errorf("remote: got %+v", s)
 	}
 	s = read(jsonFormat{}, `{"s":{"n":{"command":{"path":"/a/leadmagic-mcp-proxy","args":["-x"],"env":{"A":"b"}},"settings":{}}}}`)
-	if !s.Ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" {
+	if !s.ours("") || !slices.Equal(s.Args, []string{"-x"}) || s.Env["A"] != "b" {
 		t.Errorf("older Zed: got %+v", s)
 	}
 	s = read(jsonFormat{}, `{"s":{"n":{"command":"x","env":{"LEADMAGIC_API_KEY":"${LEADMAGIC_API_KEY}"},"disabled":true,"envFile":".env"}}}`)
@@ -186,7 +186,7 @@ func TestAnEntryThatStartsThisVeryFileIsOurs(t *testing.T) {
 	put(t, program, "1")
 	put(t, other, "2")
 	for command, want := range map[string]bool{program: true, other: false, filepath.Join(dir, "gone"): false, "proxy": false} {
-		if got := (Server{Command: command}).Ours(program); got != want {
+		if got := (Server{Command: command}).ours(program); got != want {
 			t.Errorf("%s: got %v", command, got)
 		}
 	}
@@ -210,7 +210,7 @@ func TestAnEntryThatALauncherStartsIsOurs(t *testing.T) {
 		"cmd /c npx -y leadmagic":                                                                       false,
 	} {
 		words := strings.Fields(line)
-		if got := (Server{Command: words[0], Args: words[1:]}).Ours(""); got != want {
+		if got := (Server{Command: words[0], Args: words[1:]}).ours(""); got != want {
 			t.Errorf("%s: got %v", line, got)
 		}
 	}

@@ -15,8 +15,10 @@ type Process struct {
 	GOOS    string
 	Environ []string // NAME=value
 	Folder  string   // that it was opened with
-	// ReadFile reads what an entry's envFile or ${file:…} names; nil: such files count as empty.
+	// ReadFile reads what an entry's envFile or ${file:…} names. A file that it cannot read counts as empty.
 	ReadFile func(string) ([]byte, error)
+
+	get func(name string) (value string, ok bool) // a variable
 }
 
 // Passed is what a server gets from an editor.
@@ -39,7 +41,7 @@ type rule struct {
 	// keep says whether the server inherits a variable; nil: it inherits all.
 	keep func(goos, name, value string) bool
 	// expand replaces references in the values of an entry; nil: they arrive as they stand there.
-	expand func(value string, p process) string
+	expand func(value string, p Process) string
 	// set is what the editor adds.
 	set []string
 	// unseen says that a value has a part that nobody can know from outside: the editor asks the user for it, or gets it
@@ -51,22 +53,13 @@ type rule struct {
 
 func (r rule) inherits(name string) bool { return r.keep == nil || r.keep("", name, "") }
 
-// process is a Process and the value of each of its variables, if it is set.
-type process struct {
-	Process
-	get func(name string) (value string, ok bool)
-}
-
-func (p process) getenv(name string) string {
+func (p Process) getenv(name string) string {
 	value, _ := p.get(name)
 	return value
 }
 
 // file is the content of a file, empty if there is none.
-func (p process) file(path string) string {
-	if p.ReadFile == nil {
-		return ""
-	}
+func (p Process) file(path string) string {
 	b, err := p.ReadFile(file.BelowHome(path, p.getenv))
 	if err != nil {
 		return ""
@@ -76,33 +69,33 @@ func (p process) file(path string) string {
 
 // Environment is the environment that the server of an entry would see, if an editor that runs as p
 // started it. Where it is not known what an editor passes, it passes nothing.
-func (e Editor) Environment(s Server, run Process) Passed {
+func (e Editor) Environment(s Server, p Process) Passed {
 	key := func(name string) string {
-		if run.GOOS == "windows" { // where case does not matter
+		if p.GOOS == "windows" { // where case does not matter
 			return strings.ToUpper(name)
 		}
 		return name
 	}
 	env, out := map[string]string{}, map[string]string{} // NAME=value by the key of the name
-	for _, kv := range run.Environ {
+	for _, kv := range p.Environ {
 		if name, _, ok := strings.Cut(kv, "="); ok && name != "" {
 			env[key(name)] = kv
 		}
 	}
-	p := process{Process: run, get: func(name string) (string, bool) {
+	p.get = func(name string) (string, bool) {
 		kv, ok := env[key(name)]
 		_, value, _ := strings.Cut(kv, "=")
 		return value, ok
-	}}
+	}
 	put := func(name, value string) {
 		if kv, ok := env[key(name)]; ok { // as the editor spells it
 			name, _, _ = strings.Cut(kv, "=")
 		}
 		out[key(name)] = name + "=" + value
 	}
-	if len(s.Env) == 0 || e.passes.replaces != run.GOOS {
+	if len(s.Env) == 0 || e.passes.replaces != p.GOOS {
 		for name, kv := range env {
-			if e.passes.keep == nil || e.passes.keep(run.GOOS, name, p.getenv(name)) {
+			if e.passes.keep == nil || e.passes.keep(p.GOOS, name, p.getenv(name)) {
 				out[name] = kv
 			}
 		}
@@ -154,7 +147,7 @@ func crushRuns(value string) bool {
 	return strings.Contains(value, "$(") || strings.Contains(value, "`")
 }
 
-func (e Editor) expand(value string, p process) string {
+func (e Editor) expand(value string, p Process) string {
 	if e.passes.expand == nil {
 		return value
 	}
@@ -178,9 +171,9 @@ func dotenv(text string) map[string]string {
 // fill is how an editor replaces the references that an expression finds. Its first two groups are the name of a variable,
 // and the third is a default with its sign. A variable that is not set stays as it is, or else becomes empty. A fourth
 // group is something else that the editor knows. What is not in its own syntax, an editor leaves as it is.
-func fill(expr string, stays bool) func(string, process) string {
+func fill(expr string, stays bool) func(string, Process) string {
 	re := lazyregexp.New(expr)
-	return func(s string, p process) string {
+	return func(s string, p Process) string {
 		return re.ReplaceAllStringFunc(s, func(found string) string {
 			g := re.FindStringSubmatch(found)
 			value, set := p.get(g[1] + g[2])
@@ -201,7 +194,7 @@ func fill(expr string, stays bool) func(string, process) string {
 }
 
 // other is what a reference stands for that names no variable.
-func (p process) other(name string) string {
+func (p Process) other(name string) string {
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
 		return strings.TrimSpace(p.file(path))
 	}
@@ -228,16 +221,15 @@ var (
 	opencodeExpand = fill(`\{(?:env:()([^}]*)()|(file:[^}]*))\}`, false) // a dollar before it stays
 )
 
-// only keeps the variables of a list, which may differ on Windows.
-func only(unix, windows []string) func(goos, name, value string) bool {
+// only keeps the variables of a list: those of Unix or of Windows, and those of both.
+func only(unix, windows []string, both ...string) func(goos, name, value string) bool {
 	return func(goos, name, value string) bool {
-		if strings.HasPrefix(value, "()") {
-			return false // a shell function that bash exported
-		}
+		names := unix
 		if goos == "windows" {
-			return slices.Contains(windows, name)
+			names = windows
 		}
-		return slices.Contains(unix, name)
+		exported := strings.HasPrefix(value, "()") // a shell function that bash exported
+		return !exported && (slices.Contains(names, name) || slices.Contains(both, name))
 	}
 }
 
@@ -251,21 +243,15 @@ var sdkKeeps = only(
 )
 
 // codexKeeps is Codex's list (codex-rs/rmcp-client/src/utils.rs), with the variables that name certificates.
-var codexKeeps = func() func(goos, name, value string) bool {
-	certificates := []string{
-		"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT",
-	}
-	return only(
-		append([]string{
-			"HOME", "LOGNAME", "PATH", "SHELL", "USER", "__CF_USER_TEXT_ENCODING", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ",
-		}, certificates...),
-		append([]string{
-			"PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "SYSTEMDRIVE", "USERNAME", "USERDOMAIN", "USERPROFILE",
-			"HOMEDRIVE", "HOMEPATH", "PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432", "PROGRAMDATA",
-			"LOCALAPPDATA", "APPDATA", "TEMP", "TMP", "POWERSHELL", "PWSH",
-		}, certificates...),
-	)
-}()
+var codexKeeps = only(
+	[]string{"HOME", "LOGNAME", "PATH", "SHELL", "USER", "__CF_USER_TEXT_ENCODING", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ"},
+	[]string{
+		"PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "SYSTEMDRIVE", "USERNAME", "USERDOMAIN", "USERPROFILE",
+		"HOMEDRIVE", "HOMEPATH", "PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432", "PROGRAMDATA",
+		"LOCALAPPDATA", "APPDATA", "TEMP", "TMP", "POWERSHELL", "PWSH",
+	},
+	"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT",
+)
 
 // Gemini CLI drops what looks like a secret (packages/core/src/services/environmentSanitization.ts): by
 // name, and by value, of which only credentials in a proxy's URL concern us.

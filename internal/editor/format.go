@@ -93,14 +93,6 @@ func indentAt(doc []byte, offset int) string {
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
 }
 
-// splice is doc with doc[from:to] replaced.
-func splice(doc []byte, from, to int, text string) []byte {
-	out := make([]byte, 0, len(doc)+len(text))
-	out = append(out, doc[:from]...)
-	out = append(out, text...)
-	return append(out, doc[to:]...)
-}
-
 // editLines has a file of TOML or YAML edited, and makes sure that nothing else has changed: both let one thing be written
 // in many ways. A byte order mark stays, and so does a last line without an end, which edit is given with one. head are
 // lines that may come and go with the first entry.

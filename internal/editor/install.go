@@ -106,7 +106,7 @@ func (e Editor) Uninstall(s System, r Request) (Result, error) {
 		if err != nil || !found {
 			return change{data: f.data}, err
 		}
-		if ours := serverOf(have).Ours(r.Command.Path) || satisfies(have, e.entry(r.Name, r.Command)); !ours && !r.Force {
+		if ours := serverOf(have).ours(r.Command.Path) || satisfies(have, e.entry(r.Name, r.Command)); !ours && !r.Force {
 			return change{}, e.different(f.path, line, r, have)
 		}
 		before, backed := f.before()
@@ -229,7 +229,11 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 			return res, err
 		}
 	}
-	if err := f.replace(c.data, newMode(r.Scope)); err != nil {
+	mode := fs.FileMode(0o600) // of a new file: the user's own is private, a team's is not
+	if r.Scope == Project {
+		mode = 0o644
+	}
+	if err := f.replace(c.data, mode); err != nil {
 		if res.Backup != "" && (errors.Is(err, errChanged) || f.unchanged() == nil) {
 			err = errors.Join(err, discard(res.Backup))
 			res.Backup = ""
@@ -253,14 +257,6 @@ func (e Editor) check(s System, r Request, path string, wanted Object) error {
 		return fmt.Errorf("%s was written, and does not hold what was written: %w", path, errChanged)
 	}
 	return nil
-}
-
-// newMode is the mode of a new file: the user's own is nobody else's business, a team's is for all.
-func newMode(scope Scope) fs.FileMode {
-	if scope == Project {
-		return 0o644
-	}
-	return 0o600
 }
 
 // ownFolder is the folder that may go with its last file.

@@ -254,7 +254,7 @@ func replace(doc []byte, old reached, value Object, unit string) {
 	if !ownLine && !bytes.ContainsRune(doc[old.StartOffset:old.EndOffset], '\n') {
 		l = layout{tight: len(old.BeforeExtra) == 0}
 	}
-	old.Value.Value = hujson.Literal(appendJSON(nil, value, l))
+	old.Value.Value = hujson.Literal(textJSON(value, l))
 }
 
 // remove takes an item away. An object or list that loses its last one is put back as it was before, or goes as well.
@@ -332,7 +332,7 @@ func insert(doc []byte, in *hujson.Value, m Member, unit string) {
 		after = hujson.Extra{}
 	}
 	*tail = hujson.Extra(rest)
-	value := hujson.Value{Value: hujson.Literal(appendJSON(nil, m.Value, l)), AfterExtra: after}
+	value := hujson.Value{Value: hujson.Literal(textJSON(m.Value, l)), AfterExtra: after}
 	if !isObject {
 		list := in.Value.(*hujson.Array)
 		value.BeforeExtra = hujson.Extra(head)
@@ -430,57 +430,34 @@ func (l layout) gap() string {
 	return " "
 }
 
-// deeper is the layout one step further in.
-func (l layout) deeper() layout {
-	l.indent += l.unit
-	return l
-}
-
-// appendJSON writes v as JSON. Lists stand in one line: ours are short.
-func appendJSON(b []byte, v any, l layout) []byte {
+// textJSON is v as JSON. Lists stand in one line: ours are short.
+func textJSON(v any, l layout) string {
+	var items []string
 	switch v := v.(type) {
 	case Object:
-		return appendObject(b, v, l)
+		inner := l
+		inner.indent += l.unit
+		for _, m := range v {
+			items = append(items, memberJSON(m, inner))
+		}
+		if l.lineEnd == "" {
+			return "{" + strings.Join(items, ","+l.gap()) + "}"
+		}
+		line := l.lineEnd + inner.indent
+		return "{" + line + strings.Join(items, ","+line) + l.lineEnd + l.indent + "}"
 	case []any:
-		b = append(b, '[')
-		for i, item := range v {
-			if i > 0 {
-				b = append(b, ","+l.gap()...)
-			}
-			b = appendJSON(b, item, l)
+		for _, item := range v {
+			items = append(items, textJSON(item, l))
 		}
-		return append(b, ']')
+		return "[" + strings.Join(items, ","+l.gap()) + "]"
 	case string:
-		return append(b, quoteJSON(v)...)
-	default:
-		return fmt.Append(b, v)
+		return quoteJSON(v)
 	}
+	return fmt.Sprint(v)
 }
 
-func appendObject(b []byte, o Object, l layout) []byte {
-	b = append(b, '{')
-	inner := l.deeper()
-	for i, m := range o {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		switch {
-		case l.lineEnd != "":
-			b = append(b, l.lineEnd+inner.indent...)
-		case i > 0:
-			b = append(b, l.gap()...)
-		}
-		b = appendMember(b, m, inner)
-	}
-	if l.lineEnd != "" && len(o) > 0 {
-		b = append(b, l.lineEnd+l.indent...)
-	}
-	return append(b, '}')
-}
-
-func appendMember(b []byte, m Member, l layout) []byte {
-	b = append(b, quoteJSON(m.Name)+":"+l.gap()...)
-	return appendJSON(b, m.Value, l)
+func memberJSON(m Member, l layout) string {
+	return quoteJSON(m.Name) + ":" + l.gap() + textJSON(m.Value, l)
 }
 
 // quoteJSON is s as JSON, with < and > as they are: a path may hold them, and people read this.

@@ -44,25 +44,21 @@ func (s System) managed(linux, darwin, windows string) string {
 	return map[string]string{"linux": linux, "darwin": darwin, "windows": windows}[s.GOOS]
 }
 
-// setting is the value at a path of members. One with dots in its name may also stand as objects.
-func setting(data map[string]any, names ...string) any {
-	var value any = data
-	for _, name := range names {
-		m, _ := value.(map[string]any)
-		value = m[name]
-		for i, r := range name {
-			if inner, ok := m[name[:i]].(map[string]any); ok && r == '.' && value == nil {
-				value = setting(inner, name[i+1:])
-			}
+// setting is the value of a setting. Each dot in its name may also lead into an object.
+func setting(data map[string]any, name string) any {
+	value := data[name]
+	for i, r := range name {
+		if inner, ok := data[name[:i]].(map[string]any); ok && r == '.' && value == nil {
+			value = setting(inner, name[i+1:])
 		}
 	}
 	return value
 }
 
 // last is the value in the last of some files that has one: each of them overrides those before it.
-func last(files []settingsFile, names ...string) (value any, path string) {
+func last(files []settingsFile, name string) (value any, path string) {
 	for _, f := range files {
-		if v := setting(f.data, names...); v != nil {
+		if v := setting(f.data, name); v != nil {
 			value, path = v, f.path
 		}
 	}
@@ -70,9 +66,9 @@ func last(files []settingsFile, names ...string) (value any, path string) {
 }
 
 // switched says which of some files gives a setting a value in the end.
-func switched(files []settingsFile, value any, names ...string) string {
-	if have, path := last(files, names...); have == value {
-		return fmt.Sprintf("%s in %s is %v", strings.Join(names, "."), path, value)
+func switched(files []settingsFile, name string, value any) string {
+	if have, path := last(files, name); have == value {
+		return fmt.Sprintf("%s in %s is %v", name, path, value)
 	}
 	return ""
 }
@@ -95,9 +91,10 @@ func claudeOff(s System, scope Scope, name string) string {
 		s.managed("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json", `C:\Program Files\ClaudeCode\managed-settings.json`),
 	)
 	for _, f := range s.settingsFiles("${CLAUDE_CONFIG_DIR:-~}/.claude.json") {
+		projects, _ := f.data["projects"].(map[string]any)
 		var project map[string]any
 		for _, folder := range s.folderNames() {
-			if kept, ok := setting(f.data, "projects", folder).(map[string]any); ok {
+			if kept, ok := projects[folder].(map[string]any); ok {
 				project = kept
 			}
 		}
@@ -148,17 +145,17 @@ func geminiOff(s System, _ Scope, name string) string {
 	has := func(list any) bool {
 		return slices.ContainsFunc(texts(list), func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), name) })
 	}
-	if off := switched(files, false, "admin", "mcp", "enabled"); off != "" {
+	if off := switched(files, "admin.mcp.enabled", false); off != "" {
 		return off
 	}
-	if allowed, path := last(files, "mcp", "allowed"); len(texts(allowed)) > 0 && !has(allowed) {
+	if allowed, path := last(files, "mcp.allowed"); len(texts(allowed)) > 0 && !has(allowed) {
 		return "mcp.allowed in " + path + " does not name it"
 	}
-	if excluded, path := last(files, "mcp", "excluded"); has(excluded) {
+	if excluded, path := last(files, "mcp.excluded"); has(excluded) {
 		return "mcp.excluded in " + path + " names it"
 	}
 	for _, f := range s.settingsFiles(own + "mcp-server-enablement.json") {
-		if setting(f.data, strings.ToLower(name), "enabled") == false {
+		if setting(f.data, strings.ToLower(name)+".enabled") == false {
 			return f.path + " says so"
 		}
 	}
@@ -170,7 +167,7 @@ func geminiOff(s System, _ Scope, name string) string {
 func vscodeOff(product string) func(System, Scope, string) string {
 	return func(s System, _ Scope, _ string) string {
 		files := s.settingsFiles("{appData}/"+product+"/User/settings.json", "./.vscode/settings.json")
-		return cmp.Or(switched(files, "none", "chat.mcp.access"), switched(files, false, "chat.mcp.enabled"), switched(files, true, "chat.disableAIFeatures"))
+		return cmp.Or(switched(files, "chat.mcp.access", "none"), switched(files, "chat.mcp.enabled", false), switched(files, "chat.disableAIFeatures", true))
 	}
 }
 
@@ -178,7 +175,7 @@ func vscodeOff(product string) func(System, Scope, string) string {
 func zedOff(s System, _ Scope, _ string) string {
 	zed, _ := Lookup("zed")
 	own, _ := zed.file(s)
-	return switched(s.settingsFiles(own, "./.zed/settings.json"), true, "disable_ai")
+	return switched(s.settingsFiles(own, "./.zed/settings.json"), "disable_ai", true)
 }
 
 // copilotOff looks at what /mcp disable has kept. Source: github/app#290.

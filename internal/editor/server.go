@@ -29,9 +29,9 @@ type Server struct {
 	NamesKey bool
 }
 
-// Ours says whether the entry starts this program, by itself or through a launcher such as npx: going by its name, or
+// ours says whether the entry starts this program, by itself or through a launcher such as npx: going by its name, or
 // because it is the one at a path, since whoever built it may have called it something else.
-func (s Server) Ours(program string) bool {
+func (s Server) ours(program string) bool {
 	is := func(command string) bool {
 		return filepath.IsAbs(command) && !file.OnNetwork(command) && file.Same(command, program)
 	}
@@ -145,7 +145,7 @@ func named(word string) bool {
 
 // shellWords are the words of a line for a shell, roughly: without quotes, and with variables filled in.
 func shellWords(line string, getenv func(string) string) []string {
-	line = shellExpand(line, process{get: func(name string) (string, bool) {
+	line = shellExpand(line, Process{get: func(name string) (string, bool) {
 		value := getenv(name)
 		return value, value != "" // or else it has its default
 	}})

@@ -215,11 +215,11 @@ func TestAProgramThatIsNamedByAnotherPathIsNotOurs(t *testing.T) {
 	put(t, program, "1")
 	t.Chdir(dir)
 	for _, command := range []string{"proxy", "./proxy", "/" + filepath.ToSlash(program)} {
-		if (Server{Command: command}).Ours(program) {
+		if (Server{Command: command}).ours(program) {
 			t.Errorf("%s is taken for ours", command)
 		}
 	}
-	if !(Server{Command: "npx", Args: []string{"leadmagic-mcp-proxy"}}).Ours(program) {
+	if !(Server{Command: "npx", Args: []string{"leadmagic-mcp-proxy"}}).ours(program) {
 		t.Error("what npx starts is not taken for ours")
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // A System is what the rules need to know of a machine. Everything is a field, so that the rules of
-// macOS and Windows can be looked at on Linux.
+// macOS and Windows can be tested on Linux.
 type System struct {
 	GOOS   string
 	Getenv func(string) string
@@ -27,43 +27,34 @@ type System struct {
 	rename func(from, to string) error
 }
 
-// A MissingError says that a file cannot be located, since a variable is not set.
-type MissingError struct{ What, Variable string }
+// A MissingError says that the home folder is unknown, since a variable is not set.
+type MissingError struct{ Variable string }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s is unknown: %s is not set", e.What, e.Variable)
+	return "the home folder is unknown: " + e.Variable + " is not set"
 }
 
 // home is the user's home folder. Windows sets USERPROFILE; HOME is what shells there add.
 func (s System) home() (string, error) {
-	if s.GOOS != "windows" {
-		return s.variable("HOME", "the home folder")
+	windows, name := s.GOOS == "windows", "HOME"
+	if windows {
+		name = "USERPROFILE"
 	}
-	if dir, err := s.variable("USERPROFILE", "the home folder"); err == nil {
-		return dir, nil
-	}
-	if drive, path := s.Getenv("HOMEDRIVE"), s.Getenv("HOMEPATH"); drive != "" && path != "" {
+	drive, path := s.Getenv("HOMEDRIVE"), s.Getenv("HOMEPATH")
+	switch dir := s.Getenv(name); {
+	case s.absolute(dir):
+		return filepath.Clean(dir), nil
+	case windows && drive != "" && path != "":
 		return drive + path, nil
-	}
-	if dir, err := s.variable("HOME", "the home folder"); err == nil {
-		return dir, nil
-	}
-	return "", &MissingError{What: "the home folder", Variable: "USERPROFILE"}
-}
-
-// variable is the folder that a variable names.
-func (s System) variable(name, what string) (string, error) {
-	dir := s.Getenv(name)
-	switch {
+	case windows && s.absolute(s.Getenv("HOME")):
+		return filepath.Clean(s.Getenv("HOME")), nil
 	case dir == "":
-		return "", &MissingError{What: what, Variable: name}
-	case !s.absolute(dir):
-		return "", fmt.Errorf("%s is unknown: %s is not an absolute path", what, name)
+		return "", &MissingError{name}
 	}
-	return filepath.Clean(dir), nil
+	return "", fmt.Errorf("the home folder is unknown: %s is not an absolute path", name)
 }
 
-// absolute knows the paths of both worlds: tests have the home folders of other systems, in a folder of this one.
+// absolute accepts the absolute paths of Unix on every system: the tests of Windows run in a folder of Linux too.
 func (s System) absolute(path string) bool {
 	return filepath.IsAbs(path) || strings.HasPrefix(path, "/") ||
 		s.GOOS == "windows" && (strings.HasPrefix(path, `\\`) || len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/'))
@@ -117,8 +108,8 @@ func (s System) locate(template string) (string, error) {
 // settings is the folder of settings that a variable names, which must be absolute to count, or the usual one below the
 // home folder.
 func (s System) settings(variable, usual string) (string, error) {
-	if dir, err := s.variable(variable, "the settings folder"); err == nil {
-		return dir, nil
+	if dir := s.Getenv(variable); s.absolute(dir) {
+		return filepath.Clean(dir), nil
 	}
 	return s.locate("~/" + usual)
 }
@@ -148,10 +139,13 @@ func (s System) folders(template string) []string {
 	if pattern != "" {
 		paths = matches(filepath.Join(dir, pattern))
 	}
-	return slices.DeleteFunc(paths, func(path string) bool { return !isFolder(path) })
+	return slices.DeleteFunc(paths, func(path string) bool {
+		info, err := os.Stat(path)
+		return err != nil || !info.IsDir()
+	})
 }
 
-// mostMatches is more than anybody has of files of one kind: a project's are somebody else's.
+// mostMatches bounds how many files of one kind are read: a cloned project may hold any number.
 const mostMatches = 20
 
 // matches are the paths of a name whose last part may have a *, if they are there.
@@ -168,11 +162,6 @@ func matches(name string) []string {
 		}
 	}
 	return out
-}
-
-func isFolder(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // exists says whether anything stands at path, a dangling symlink included.

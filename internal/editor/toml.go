@@ -142,7 +142,8 @@ func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 			}
 			return append(doc, text...), nil
 		}
-		return splice(cut(doc, entry[1:]), entry[0].from, entry[0].to, text), nil
+		doc = cut(doc, entry[1:])
+		return slices.Concat(doc[:entry[0].from], []byte(text), doc[entry[0].to:]), nil
 	})
 }
 
@@ -183,37 +184,29 @@ func tomlTable(path []string, value Object, end string) string {
 	var b strings.Builder
 	b.WriteString("[" + strings.Join(path, ".") + "]" + end)
 	for _, m := range value {
-		b.WriteString(m.Name + " = " + string(appendTOML(nil, m.Value)) + end)
+		b.WriteString(m.Name + " = " + textTOML(m.Value) + end)
 	}
 	return b.String()
 }
 
-// appendTOML writes v as a TOML value in one line.
-func appendTOML(b []byte, v any) []byte {
+// textTOML is v as TOML in one line.
+func textTOML(v any) string {
+	var items []string
 	switch v := v.(type) {
 	case Object:
-		b = append(b, "{ "...)
-		for i, m := range v {
-			if i > 0 {
-				b = append(b, ", "...)
-			}
-			b = appendTOML(append(b, m.Name+" = "...), m.Value)
+		for _, m := range v {
+			items = append(items, m.Name+" = "+textTOML(m.Value))
 		}
-		return append(b, " }"...)
+		return "{ " + strings.Join(items, ", ") + " }"
 	case []any:
-		b = append(b, '[')
-		for i, item := range v {
-			if i > 0 {
-				b = append(b, ", "...)
-			}
-			b = appendTOML(b, item)
+		for _, item := range v {
+			items = append(items, textTOML(item))
 		}
-		return append(b, ']')
+		return "[" + strings.Join(items, ", ") + "]"
 	case string:
-		return append(b, quoteTOML(v)...)
-	default:
-		return fmt.Append(b, v)
+		return quoteTOML(v)
 	}
+	return fmt.Sprint(v)
 }
 
 // quoteTOML prefers the literal form for Windows paths. The JSON form of a string is a TOML basic string.

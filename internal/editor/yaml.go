@@ -58,7 +58,7 @@ func (yamlFormat) parse(doc []byte) (*yaml.Node, error) {
 	}
 	switch {
 	case err == nil:
-		return nil, yamlError(doc, fmt.Errorf("yaml: line %d: another document begins here, where one is due", second.Line))
+		return nil, &SyntaxError{Line: second.Line, Column: 1, Problem: "another document begins here, where one is due"}
 	case !errors.Is(err, io.EOF):
 		return nil, yamlError(doc, err)
 	}
@@ -293,7 +293,7 @@ func (f yamlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 		} else if !f.list {
 			unit = in[len(y.indent):]
 		}
-		text := string(f.text(path[1], value, in, unit, y.end))
+		text := f.text(path[1], value, in, unit, y.end)
 		switch n := len(y.lines); {
 		case y.entry != nil:
 			from := y.entry.Line - 1
@@ -353,31 +353,29 @@ func (f yamlFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 func (f yamlFormat) headText(end string) string { return strings.ReplaceAll(f.head, "\n", end) }
 
 // text is an entry in lines. unit is one step of indentation.
-func (f yamlFormat) text(name string, value Object, in, unit, end string) []byte {
+func (f yamlFormat) text(name string, value Object, in, unit, end string) string {
 	if f.list {
-		b := appendYAML(nil, append(Object{{"name", name}}, value...), in+"  ", unit, end)
-		copy(b[len(in):], "- ")
-		return b
+		text := textYAML(append(Object{{"name", name}}, value...), in+"  ", unit, end)
+		return in + "- " + strings.TrimPrefix(text, in+"  ")
 	}
-	return appendYAML(nil, Object{{name, value}}, in, unit, end)
+	return textYAML(Object{{name, value}}, in, unit, end)
 }
 
-// appendYAML writes members in lines. Lists stand in one line: ours are short.
-func appendYAML(b []byte, o Object, in, unit, end string) []byte {
+// textYAML is an object in lines. Lists stand in one line: ours are short.
+func textYAML(o Object, in, unit, end string) string {
+	var b strings.Builder
 	for _, m := range o {
-		b = append(b, in+quoteYAML(m.Name)+":"...)
+		b.WriteString(in + quoteYAML(m.Name) + ":")
 		switch v := m.Value.(type) {
 		case Object:
-			b = appendYAML(append(b, end...), v, in+unit, unit, end)
-			continue
+			b.WriteString(end + textYAML(v, in+unit, unit, end))
 		case string:
-			b = append(b, " "+quoteYAML(v)...)
+			b.WriteString(" " + quoteYAML(v) + end)
 		default:
-			b = appendJSON(append(b, ' '), v, layout{})
+			b.WriteString(" " + textJSON(v, layout{}) + end)
 		}
-		b = append(b, end...)
 	}
-	return b
+	return b.String()
 }
 
 // plainYAML is a text that needs no quotes: a name or a path, but no word that means something else.

@@ -21,18 +21,14 @@ import (
 // ErrNotRegular says that a name leads to a folder, a pipe, a socket or a device.
 var ErrNotRegular = errors.New("it is not a regular file")
 
-// A TooLargeError says that a file is larger than what it should hold.
+// A TooLargeError says that a file is larger than a limit, which is a multiple of 1 KiB.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
-	const kib, mib = 1 << 10, 1 << 20
-	switch {
-	case e.Limit >= mib:
-		return fmt.Sprintf("it is larger than %d MiB", e.Limit/mib)
-	case e.Limit >= kib:
-		return fmt.Sprintf("it is larger than %d KiB", e.Limit/kib)
+	if e.Limit >= 1<<20 {
+		return fmt.Sprintf("it is larger than %d MiB", e.Limit>>20)
 	}
-	return fmt.Sprintf("it is larger than %d bytes", e.Limit)
+	return fmt.Sprintf("it is larger than %d KiB", e.Limit>>10)
 }
 
 // patience bounds reading what says that it is a regular file and blocks all the same, as some files of /proc do.

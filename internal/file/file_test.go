@@ -34,7 +34,7 @@ func TestALargerFileIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for limit, want := range map[int64]string{
-		7: "it is larger than 7 bytes", 1<<10 - 1: "it is larger than 1023 bytes", 1 << 10: "it is larger than 1 KiB", 1 << 20: "it is larger than 1 MiB", 64 << 10: "it is larger than 64 KiB", 2 << 20: "it is larger than 2 MiB",
+		1 << 10: "it is larger than 1 KiB", 1023 << 10: "it is larger than 1023 KiB", 1 << 20: "it is larger than 1 MiB", 64 << 10: "it is larger than 64 KiB", 2 << 20: "it is larger than 2 MiB",
 	} {
 		data, _, err := Read(name, limit)
 		if large, ok := errors.AsType[*TooLargeError](err); !ok || large.Limit != limit || err.Error() != want || data != nil {
