@@ -107,9 +107,7 @@ var failures = []fault{
 		abort()
 	}, []string{`"isError":true`, "broke before the answer was complete", isUnknown}, []string{"broke before the answer was complete"}, 3},
 	{"a cut stream with an unknown line", func(w http.ResponseWriter, _ *http.Request, _ rpc) {
-		stream(w)
-		send(w, "padding")
-		abort()
+		cutStream(w, "padding")
 	}, []string{`"isError":true`, "broke before the answer was complete", isUnknown}, []string{"broke before the answer was complete"}, 3},
 	{"an answer whose error is none of JSON-RPC", status(200, jsonType, `{"jsonrpc":"2.0","id":{{id}},"error":"out of order"}`), []string{`"isError":true`, "not a complete answer to this call: out of order", isUnknown}, []string{"not a complete answer to this call: out of order"}, 1},
 	{"an answer of no kind that there is", status(200, jsonType, `{"jsonrpc":"2.0","id":{{id}}}`), []string{`"isError":true`, "not a complete answer", isUnknown}, []string{"not a complete answer"}, 1},
@@ -245,12 +243,9 @@ func TestRule1ANotificationMayBeAnsweredWithMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-					if m.Method == "notifications/x" {
-						do(w, r, m)
-					}
-					return m.Method == "notifications/x"
-				}
+				o.on("notifications/x", func(w http.ResponseWriter, r *http.Request, m rpc) {
+					do(w, r, m)
+				})
 				d := o.open()
 				d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 				d.WantLine(note)
@@ -382,7 +377,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
 				var gone atomic.Bool
-				o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
+				o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
 					stream(w)
 					untilGone(r)
 					gone.Store(true)
@@ -474,16 +469,12 @@ func TestRule2WhatOnlyReadsIsNotWaitedForForEver(t *testing.T) {
 func TestRule2ACallHasAllTheTimeItWants(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				stream(w)
-				send(w, `data: {"jsonrpc":"2.0","method":"notifications/x"}`)
-				<-time.After(24 * time.Hour)
-				send(w, "data: "+result(m, `{"late":true}`))
-				return true
-			}
-			return false
-		}
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			stream(w)
+			send(w, `data: {"jsonrpc":"2.0","method":"notifications/x"}`)
+			<-time.After(24 * time.Hour)
+			send(w, "data: "+result(m, `{"late":true}`))
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","method":"notifications/x"}`)
@@ -521,12 +512,9 @@ var errNoRoute = errors.New("no route")
 func TestRule2AnEditorIsToldMoreWhereMoreIsKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			w.WriteHeader(http.StatusUnauthorized)
+		})
 		editor := new(proxy.Editor)
 		d := startEditor(t, proxy.Options{Upstream: o.remote(), Editor: editor, Describe: func(p *problem.Problem) *problem.Problem {
 			said := *p

@@ -20,7 +20,7 @@ func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			<-release
 			send(w, "data: "+result(m, `{"late":true}`))
@@ -50,13 +50,10 @@ func TestRule11ACallThatIsCancelledIsListenedToForAWhile(t *testing.T) {
 		o := newFakeServer(t)
 		var gone atomic.Int64
 		var start time.Time
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				untilGone(r)
-				gone.Store(int64(time.Since(start)))
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
+			untilGone(r)
+			gone.Store(int64(time.Since(start)))
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		synctest.Wait()
@@ -124,22 +121,14 @@ func TestRule11ACancellationOfWhatIsNotOwedIsDropped(t *testing.T) {
 func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 	tests := map[string]func(o *fakeServer, d *proxytest.Editor){
 		"behind a notification": func(o *fakeServer, d *proxytest.Editor) {
-			o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-				if m.Method == "notifications/x" {
-					<-time.After(time.Second)
-				}
-				return false
-			}
+			o.delay("notifications/x", time.Second)
 			d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		},
 		"at the gate of the rate limit": func(o *fakeServer, d *proxytest.Editor) {
-			o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-				if m.Method == "prompts/get" {
-					w.Header().Set("Retry-After", "5")
-					w.WriteHeader(http.StatusTooManyRequests)
-				}
-				return m.Method == "prompts/get"
-			}
+			o.on("prompts/get", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+				w.Header().Set("Retry-After", "5")
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
 			d.Write(`{"jsonrpc":"2.0","id":50,"method":"prompts/get"}`)
 		},
 		"for a connection": func(o *fakeServer, _ *proxytest.Editor) {
@@ -186,12 +175,9 @@ func TestRule11ACallThatIsCancelledWhenItsConnectionComes(t *testing.T) {
 	for range 50 {
 		inBubble(t, func(t *testing.T) {
 			o := newFakeServer(t)
-			o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-				if m.Method == "tools/call" {
-					untilGone(r)
-				}
-				return m.Method == "tools/call"
-			}
+			o.on("tools/call", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+				untilGone(r)
+			})
 			d := o.open()
 			o.hangUp()
 			synctest.Wait()
@@ -220,7 +206,7 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
 		var n atomic.Int32
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			if n.Add(1) == 1 {
 				<-release
 				answer(w, m, `{"of":"the first"}`)
@@ -246,13 +232,9 @@ func TestRule11ALateAnswerIsNobodyElses(t *testing.T) {
 func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "initialize" {
-				untilGone(r)
-				return true
-			}
-			return false
-		}
+		o.on("initialize", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+			untilGone(r)
+		})
 		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Write(ping(1))

@@ -311,13 +311,10 @@ func TestRule5NobodyWaitsForEverAtTheGate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				w.Header().Set("Retry-After", "15")
-				w.WriteHeader(http.StatusTooManyRequests)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			w.Header().Set("Retry-After", "15")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
 		done := make(chan struct{})
 		go func() { // a call every second, each shutting the gate again
 			for id := range 60 {

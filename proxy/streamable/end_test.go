@@ -24,12 +24,7 @@ func TestRule13AClosedInputIsDrained(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.get = keepsOpen
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				<-time.After(20 * time.Second)
-			}
-			return false
-		}
+		o.delay("tools/call", 20*time.Second)
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(toolCall(2))
@@ -100,12 +95,9 @@ func TestRule13NobodyWaitsForStandingStreams(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.get = keepsOpen
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "subscriptions/listen" {
-				keepsOpen(w, r)
-			}
-			return m.Method == "subscriptions/listen"
-		}
+		o.on("subscriptions/listen", func(w http.ResponseWriter, r *http.Request, m rpc) {
+			keepsOpen(w, r)
+		})
 		d := o.open()
 		d.Write(modern(3, "subscriptions/listen", ""))
 		synctest.Wait()
@@ -275,12 +267,9 @@ func TestRule13ASignalEndsTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		s := o.attend()
-		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				untilGone(r)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+			untilGone(r)
+		})
 		s.Write(toolCall(1))
 		s.Close()
 		synctest.Wait()
@@ -319,12 +308,9 @@ func TestRule13ABrokenOutputEndsTheSessionInOrder(t *testing.T) {
 func TestRule13TheSessionIsDeletedWhateverIsStuck(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "notifications/x" {
-				untilGone(r)
-			}
-			return m.Method == "notifications/x"
-		}
+		o.on("notifications/x", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+			untilGone(r)
+		})
 		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		synctest.Wait()
@@ -343,12 +329,7 @@ func TestRule13TheSessionIsDeletedWhateverIsStuck(t *testing.T) {
 func TestRule13TheLastNotificationIsOutBeforeTheEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "notifications/x" {
-				<-time.After(200 * time.Millisecond)
-			}
-			return false
-		}
+		o.delay("notifications/x", 200*time.Millisecond)
 		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/y"}`)
@@ -397,12 +378,9 @@ func TestRule13NothingIsSentWhileTheSessionIsDeleted(t *testing.T) {
 		initialize, _ := jsonrpc.Parse([]byte(hello))
 		r.Call(t.Context(), initialize)
 		deleting := make(chan struct{})
-		o.post = func(_ http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				untilGone(r)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+			untilGone(r)
+		})
 		o.remove = func(http.ResponseWriter, *http.Request) {
 			close(deleting)
 			<-time.After(time.Second)
@@ -565,7 +543,7 @@ func TestRule14ACutIsNoSignOfLife(t *testing.T) {
 func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			w.Header().Set("Content-Type", "application/json")
 			flush(w)
 			<-time.After(10 * time.Minute)
@@ -587,7 +565,7 @@ func TestRule14TheEndOfALongBodyIsASignOfLife(t *testing.T) {
 func TestRule14ALongCallSurvivesTheChange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			<-time.After(10 * time.Minute)
 			send(w, "data: "+result(m, "{}"))

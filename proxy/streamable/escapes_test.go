@@ -14,7 +14,7 @@ func TestEscapesAreCheckedToTheLastDigit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var text string
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			answer(w, m, `{"a":"`+text+`"}`)
 		})
 		d := o.open()

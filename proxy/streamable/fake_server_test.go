@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy"
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
@@ -411,13 +412,23 @@ func send(w http.ResponseWriter, lines ...string) {
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-// onCall answers each tools/call, and the server all else.
-func (o *fakeServer) onCall(do func(w http.ResponseWriter, r *http.Request, m rpc)) {
+// on answers the messages of one method in place of the server.
+func (o *fakeServer) on(method string, do func(w http.ResponseWriter, r *http.Request, m rpc)) {
 	o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-		if m.Method == "tools/call" {
+		if m.Method == method {
 			do(w, r, m)
 		}
-		return m.Method == "tools/call"
+		return m.Method == method
+	}
+}
+
+// delay lets the messages of one method wait before the server answers them.
+func (o *fakeServer) delay(method string, wait time.Duration) {
+	o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
+		if m.Method == method {
+			<-time.After(wait)
+		}
+		return false
 	}
 }
 
@@ -425,7 +436,7 @@ func (o *fakeServer) onCall(do func(w http.ResponseWriter, r *http.Request, m rp
 // then is.
 func (o *fakeServer) callIsCut(lines ...string) *rpc {
 	call := new(rpc)
-	o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+	o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 		*call = m
 		cutStream(w, lines...)
 	})

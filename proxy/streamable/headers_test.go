@@ -205,6 +205,11 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 		if h := o.last("tools/call").header; h.Get("Mcp-Param-Region") != "" {
 			t.Errorf("another tool has the headers %v", h)
 		}
+		d.Write(modern(101, "prompts/get", `"name":"regional","arguments":{"region":"x"}`))
+		d.Want(`"id":101`)
+		if h := o.last("prompts/get").header; h.Get("Mcp-Name") != "regional" || h.Get("Mcp-Param-Region") != "" {
+			t.Errorf("a prompt of the tool's name has the headers %v", h)
+		}
 		d.End()
 	})
 }

@@ -71,7 +71,7 @@ func TestRule12LargeAnswersWaitForEachOther(t *testing.T) {
 				for _, id := range []string{"1", "2", "3"} {
 					answers[id] = &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
 				}
-				o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
+				o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
 					if a := answers[string(m.ID)]; a != nil {
 						a.write(w, r, kind, m, size, 20*mebibyte)
 						return
@@ -144,7 +144,7 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		text := strings.Repeat("x", mebibyte+mebibyte/4)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			send(w, "data: "+result(m, `{"a":"`+text+`"}`))
 		})
@@ -166,12 +166,9 @@ func TestRule12AnswersOfMiddleSize(t *testing.T) {
 func TestRule12AnAnswerThatSaysItIsTooLarge(t *testing.T) {
 	inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
 		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				a.write(w, r, "application/json", m, 257*mebibyte, 300*mebibyte)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
+			a.write(w, r, "application/json", m, 257*mebibyte, 300*mebibyte)
+		})
 		d := begin()
 		d.Write(asking(mode, "1", "tools/call", `"name":"find"`))
 		if got := d.Next(); !strings.Contains(got, "a message of more than 256 MiB") || !strings.Contains(got, isUnknown) {
@@ -189,7 +186,7 @@ func TestRule12MemoryIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		text := strings.Repeat("x", 48*mebibyte)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":{"a":"`)
 			_, _ = io.WriteString(w, text)
@@ -217,7 +214,7 @@ func TestRule12AnAnswerThatIsTooLargeIsNotAskedForAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		a := &slowAnswer{stop: make(chan struct{}), more: make(chan struct{})}
-		o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			send(w, "id: 7", "retry: 1", "data:")
 			_, _ = io.WriteString(w, "id: 8\n")

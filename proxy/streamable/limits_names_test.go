@@ -54,13 +54,9 @@ func prices(tool string, _ []byte) (problem.Credits, bool) {
 // guarded is a session with a limit, in which LeadMagic lists one free tool and one that costs.
 func (o *fakeServer) guarded(mode string, g *limit) *proxytest.Editor {
 	o.t.Helper()
-	o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-		if m.Method != "tools/list" {
-			return false
-		}
+	o.on("tools/list", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 		answer(w, m, `{"tools":[{"name":"check_credits","annotations":{"readOnlyHint":true}},{"name":"find_work_email"}]}`)
-		return true
-	}
+	})
 	d := openEditor(o.t, g.around(o.remote()))
 	if mode == "legacy" {
 		d.Write(strings.Replace(hello, "2025-06-18", "2025-03-26", 1))

@@ -120,12 +120,9 @@ func TestRule12ThereIsNoLineLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const size = 16 << 20
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "large" {
-				answer(w, m, string(m.Params))
-			}
-			return m.Method == "large"
-		}
+		o.on("large", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			answer(w, m, string(m.Params))
+		})
 		d := o.open()
 		params := `{"text":"` + strings.Repeat("a", size) + `"}`
 		call := `{"jsonrpc":"2.0","id":1,"method":"large","params":` + params + `}`

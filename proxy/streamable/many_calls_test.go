@@ -181,7 +181,7 @@ func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 func TestRule12WaitingIsNotCountedAsTheToolsTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			<-time.After(8 * time.Second) // what the tool takes
 			answer(w, m, `{"content":[]}`)
 		})

@@ -38,12 +38,7 @@ func TestRule3NotificationsLeaveInOrder(t *testing.T) {
 func TestRule3ACallWaitsForEarlierNotificationsTwoSeconds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "notifications/x" {
-				<-time.After(10 * time.Second)
-			}
-			return false
-		}
+		o.delay("notifications/x", 10*time.Second)
 		d := o.open()
 		start := time.Now()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
@@ -91,12 +86,7 @@ func TestRule3CallsRunSideBySide(t *testing.T) {
 func TestRule3AnswersComeAsTheyAreThere(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				<-time.After(time.Second)
-			}
-			return false
-		}
+		o.delay("tools/call", time.Second)
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(ping(2))
@@ -109,7 +99,7 @@ func TestRule3AnswersComeAsTheyAreThere(t *testing.T) {
 func TestRule3ProgressComesBeforeItsResult(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			for i := range 50 {
 				send(w, fmt.Sprintf(`data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":%d}}`, i))
@@ -172,12 +162,7 @@ func TestRule3InitializedWaitsForTheStandingStream(t *testing.T) {
 func TestRule3NothingOvertakesInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "initialize" {
-				<-time.After(time.Second)
-			}
-			return false
-		}
+		o.delay("initialize", time.Second)
 		d := openEditor(t, o.remote())
 		d.Write(hello + "\n" + ready + "\n" + ping(1) + "\n" + ping(2))
 		d.Want(`"id":0`)
@@ -196,12 +181,7 @@ func TestRule3NothingOvertakesInitialize(t *testing.T) {
 func TestRule3TwoInitializesAtOnceHoldNothingBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(_ http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "initialize" {
-				<-time.After(time.Second)
-			}
-			return false
-		}
+		o.delay("initialize", time.Second)
 		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Write(ping(1))

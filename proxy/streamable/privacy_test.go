@@ -128,13 +128,9 @@ func TestRule10WhatIsSaidAgainIsAsPrivate(t *testing.T) {
 func TestRule10ARelistingIsAsPrivate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				mismatch(w, m)
-				return true
-			}
-			return false
-		}
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			mismatch(w, m)
+		})
 		d := openEditor(t, o.remote())
 		d.Write(`{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"x","_meta":{"cwd":"/home/ada","io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
 		d.Want(`"id":4`)

@@ -49,12 +49,9 @@ func TestRule9AProbeThatCannotBeAnsweredSendsTheEditorToInitialize(t *testing.T)
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-					if m.Method == "server/discover" {
-						tt.do(w, r, m)
-					}
-					return m.Method == "server/discover"
-				}
+				o.on("server/discover", func(w http.ResponseWriter, r *http.Request, m rpc) {
+					tt.do(w, r, m)
+				})
 				d := openEditor(t, o.remote())
 				start := time.Now()
 				d.Write(probe4)
@@ -109,14 +106,10 @@ func TestRule9WithoutAKeyNothingIsSentAndTheProbeIsAnsweredAtOnce(t *testing.T) 
 func TestRule9ALateAnswerToTheProbeIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "server/discover" {
-				<-time.After(5 * time.Second)
-				answer(w, m, `{"supportedVersions":[]}`)
-				return true
-			}
-			return false
-		}
+		o.on("server/discover", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			<-time.After(5 * time.Second)
+			answer(w, m, `{"supportedVersions":[]}`)
+		})
 		d := openEditor(t, o.remote())
 		d.Write(probe4)
 		d.Want(`"id":4`, `"code":-32601`)

@@ -157,7 +157,7 @@ func TestAnIDComesBackAsTheEditorHasWrittenIt(t *testing.T) {
 			for _, kind := range []string{"a body", "a list", "a stream"} {
 				t.Run(kind, func(t *testing.T) {
 					inBothModes(t, func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor) {
-						o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+						o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 							text := `{"jsonrpc":"2.0","id":` + tt.back + `,"result":{"content":[]}}`
 							switch kind {
 							case "a stream":

@@ -158,13 +158,9 @@ func TestRule4ARenewalThatFailsAnswersAllWhoWait(t *testing.T) {
 				o := newFakeServer(t)
 				d := o.open()
 				o.lose("s1")
-				o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-					if m.Method == "initialize" {
-						tt.do(w, m)
-						return true
-					}
-					return false
-				}
+				o.on("initialize", func(w http.ResponseWriter, r *http.Request, m rpc) {
+					tt.do(w, m)
+				})
 				start := time.Now()
 				const calls = 20
 				for id := range calls {
@@ -223,13 +219,10 @@ func TestRule4ARenewalThatFailsIsNotRepeatedForThoseWhoWait(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
 		o.lose("s1")
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "initialize" {
-				<-time.After(time.Second)
-				w.WriteHeader(http.StatusBadGateway)
-			}
-			return m.Method == "initialize"
-		}
+		o.on("initialize", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			<-time.After(time.Second)
+			w.WriteHeader(http.StatusBadGateway)
+		})
 		d.Write(ping(1))
 		synctest.Wait()
 		d.Write(ping(2))
@@ -245,14 +238,11 @@ func TestRule4ARenewalThatFailsIsNotRepeatedForThoseWhoWait(t *testing.T) {
 func TestRule4ALostSessionThatIsSaidTooLate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				w.WriteHeader(http.StatusNotFound)
-				flush(w)
-				untilGone(r)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
+			w.WriteHeader(http.StatusNotFound)
+			flush(w)
+			untilGone(r)
+		})
 		d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
 		d.Write(toolCall(1))
 		d.Want(`"id":1`, "LeadMagic could not be asked in time")
@@ -278,7 +268,7 @@ func TestRule4TheRenewedSessionIsInitializedOnce(t *testing.T) {
 func TestRule4ARefusalThatComesAgainIsAboutTheCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			status(404, jsonType, `{"errors":[{"detail":"no such profile","code":"profile_not_found"}]}`)(w, nil, m)
 		})
 		d := o.open()
@@ -411,12 +401,9 @@ func TestRule4WithoutASessionIDNothingIsRenewed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.stateless = true
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				http.NotFound(w, nil)
-			}
-			return m.Method == "tools/call"
-		}
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			http.NotFound(w, nil)
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`, `"isError":true`, "LeadMagic does not know what was asked for")
@@ -516,12 +503,9 @@ func TestRule4AnEditorMayBeginAnewDuringARenewal(t *testing.T) {
 func TestRule4AVersionThatIsNoHeaderIsNotSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "initialize" {
-				answer(w, m, `{"protocolVersion":"2025\n06"}`)
-			}
-			return m.Method == "initialize"
-		}
+		o.on("initialize", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+			answer(w, m, `{"protocolVersion":"2025\n06"}`)
+		})
 		d := openEditor(t, o.remote())
 		d.Write(hello)
 		d.Want(`"id":0`)

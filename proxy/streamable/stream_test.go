@@ -52,7 +52,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 				var resumed resumptions
 				var call rpc
 				var cutAt time.Time
-				o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+				o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 					call = m
 					stream(w)
 					send(w, "id: a-1", tt.retry, "data:")
@@ -65,9 +65,7 @@ func TestRule6ACutStreamGoesOnWhereItWasCut(t *testing.T) {
 				o.resume(func(w http.ResponseWriter, r *http.Request) {
 					switch resumed.record(r) {
 					case "a-2":
-						stream(w)
-						send(w, "id: a-3", `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
-						abort()
+						cutStream(w, "id: a-3", `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":2}}`)
 					default:
 						stream(w)
 						send(w, "id: a-4", "data: "+result(call, `{"done":true}`))
@@ -115,18 +113,8 @@ func TestRule6AStreamThatCannotGoOnHasAnUnknownOutcome(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
-					stream(w)
-					send(w, "id: 1", "data:")
-					abort()
-				})
-				o.get = func(w http.ResponseWriter, r *http.Request) {
-					if r.Header.Get("Last-Event-Id") == "" {
-						keepsOpen(w, r)
-					} else {
-						tt.get(w, r)
-					}
-				}
+				o.callIsCut("id: 1", "data:")
+				o.resume(tt.get)
 				d := o.open()
 				start := time.Now()
 				d.Write(toolCall(1))
@@ -160,7 +148,7 @@ func TestRule6ALongCallMayBePolled(t *testing.T) {
 			}
 			send(w, "id: "+id, "data:")
 		}
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			call = m
 			poll(w, "0")
 		})
@@ -184,11 +172,7 @@ func TestRule6ALongCallMayBePolled(t *testing.T) {
 func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
-			stream(w)
-			send(w, "id: 1", "retry: 5000", "data:")
-			abort()
-		})
+		o.callIsCut("id: 1", "retry: 5000", "data:")
 		o.get = keepsOpen
 		d := o.open()
 		d.Write(toolCall(1))
@@ -206,17 +190,13 @@ func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var call rpc
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method != "initialize" {
-				return false
-			}
+		o.on("initialize", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			call = m
 			w.Header().Set("Mcp-Session-Id", "s7")
 			stream(w)
 			send(w, "id: i-1", "data:")
 			abort()
-			return true
-		}
+		})
 		o.resume(func(w http.ResponseWriter, r *http.Request) {
 			stream(w)
 			send(w, "data: "+result(call, `{"protocolVersion":"2025-06-18"}`))
@@ -408,26 +388,16 @@ func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 func TestRule6ACutStreamThatStillStands(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-			if m.Method == "tools/call" {
-				stream(w)
-				send(w, "id: 1", "data:")
-				abort()
-			}
-			return false
-		}
+		o.callIsCut("id: 1", "data:")
 		var n atomic.Int32
-		o.get = func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case r.Header.Get("Last-Event-Id") == "":
-				keepsOpen(w, r)
-			case n.Add(1) < 4:
+		o.resume(func(w http.ResponseWriter, _ *http.Request) {
+			if n.Add(1) < 4 {
 				w.WriteHeader(http.StatusConflict)
-			default:
-				stream(w)
-				send(w, `data: {"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+				return
 			}
-		}
+			stream(w)
+			send(w, `data: {"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
+		})
 		d := o.open()
 		d.Write(toolCall(1))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"done":true}}`)
@@ -542,7 +512,7 @@ func TestRule6AStreamIsReadToItsEndButNotForEver(t *testing.T) {
 		o.get = keepsOpen
 		var gone atomic.Int64
 		start := time.Now()
-		o.onCall(func(w http.ResponseWriter, r *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, r *http.Request, m rpc) {
 			stream(w)
 			send(w, "data: "+result(m, "{}"))
 			if strings.Contains(string(m.Params), "open") {
@@ -583,7 +553,7 @@ var lineSizes = []int{1, 4<<10 - 1, 4 << 10, 4<<10 + 1, 32 << 10, 64<<10 - 7, 64
 func TestAnswersOfLongLines(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		o.onCall(func(w http.ResponseWriter, _ *http.Request, m rpc) {
+		o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 			stream(w)
 			for _, size := range lineSizes {
 				text := fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":%q}}`, strings.Repeat("x", size))

@@ -36,14 +36,10 @@ func TestRule1TransparentBothWaysByteForByte(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-					if m.Method != "x" {
-						return false
-					}
+				o.on("x", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 					w.Header().Set("Content-Type", "application/json; charset=utf-8")
 					_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0", "id":%s ,"result":{"was":%s}}`, tt.id, m.raw)
-					return true
-				}
+				})
 				d := o.open()
 				d.Write(tt.call)
 				d.WantLine(`{"jsonrpc":"2.0", "id":` + tt.id + ` ,"result":{"was":` + tt.call + `}}`)
@@ -183,12 +179,9 @@ func TestRule1TransparentForEveryFormOfAnAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				o.post = func(w http.ResponseWriter, _ *http.Request, m rpc) bool {
-					if m.Method == "tools/call" {
-						tt.write(w)
-					}
-					return m.Method == "tools/call"
-				}
+				o.on("tools/call", func(w http.ResponseWriter, _ *http.Request, m rpc) {
+					tt.write(w)
+				})
 				d := o.open()
 				d.Write(toolCall(1))
 				d.WantLine(tt.want)
