@@ -20,11 +20,11 @@ type Budget struct {
 	Next Upstream
 	// Limit is how many credits may be used. Zero is no limit, and then a Budget only keeps account.
 	Limit problem.Credits
-	// Price is what a call costs at most, in credits; a tool that costs 0 is free. It is not known for tools that nobody
-	// has a price for. A nil Price knows of none.
+	// Price is what a call costs at most, in credits; a tool that costs 0 is free. It is not known for tools without
+	// a published price. A nil Price knows of none.
 	Price func(tool string, arguments []byte) (credits problem.Credits, known bool)
 	// Spent is told of each paid call that was sent, when it is known what it has cost. It is not called again before it
-	// returns. Nil tells nobody.
+	// returns. Nil for none.
 	Spent func(SpentCall)
 
 	session    context.Context //nolint:containedctx // ended when no call is sent any more

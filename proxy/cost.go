@@ -23,7 +23,7 @@ const (
 	Stated    Basis = "stated"     // LeadMagic said so
 	Measured  Basis = "measured"   // the balance went down by it
 	Refused   Basis = "refused"    // LeadMagic did not carry the call out, so it cost nothing
-	WorstCase Basis = "worst case" // nobody said, or the outcome is unknown
+	WorstCase Basis = "worst case" // LeadMagic did not say, or the outcome is unknown
 	Unknown   Basis = "unknown"    // likewise, and there is no worst case
 )
 
@@ -83,7 +83,7 @@ func isRefusal(response *jsonrpc.Message) bool {
 	return resultType == "input_required" || isError && !uncertain().Match(jsonrpc.Get(response.Result, "content"))
 }
 
-// uncertain finds a failure after which nobody knows whether LeadMagic carried the call out. Any other that a tool
+// uncertain finds a failure after which it is not known whether LeadMagic carried the call out. Any other that a tool
 // reports is a refusal: LeadMagic charges for what it finds.
 var uncertain = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b5\d\d\b|internal[ _](server[ _])?error|service[ _]unavailable|timed? ?out|outcome is unknown`)

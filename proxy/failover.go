@@ -60,7 +60,7 @@ type Failover struct {
 	mu        sync.Mutex
 	first     time.Time        // when the editor first asked for anything
 	current   *failoverSession // the last that the editor has begun, nil if there is none
-	stateless *Candidate       // who answers stateless requests, nil while that is not decided
+	stateless *Candidate       // the one that answers stateless requests, nil while that is not decided
 	outage    *problem.Problem // why LeadMagic could not be used when last heard of, nil if it could
 	outageAt  time.Time
 }
@@ -75,9 +75,9 @@ type failoverSession struct {
 	// openFallback opens the session at the fallback server, as far as the editor has come with it, unless that was done.
 	openFallback func() (response *jsonrpc.Message)
 
-	decided   bool             // who responds to initialize
-	candidate *Candidate       // who has the session: the fallback server, unless a candidate has accepted
-	next      *Candidate       // who takes the session over from the fallback server, or has taken it over
+	decided   bool             // which one responds to initialize
+	candidate *Candidate       // the one that has the session: the fallback server, unless another has accepted
+	next      *Candidate       // the one that takes the session over from the fallback server, or has taken it over
 	response  *jsonrpc.Message // the candidate's, to initialize
 	attempt   <-chan struct{}  // closed at the end of the attempt under way, nil if none is
 	problem   *problem.Problem // why no candidate has the session, nil if one has
@@ -100,7 +100,7 @@ func (f *Failover) Start(notify func(*jsonrpc.Message)) {
 	f.Fallback.Start(notify)
 }
 
-// mayAsk reports whether c may request something of the editor: not once another has the session, who would get the
+// mayAsk reports whether c may request something of the editor: not once another has the session, which would get the
 // response.
 func (f *Failover) mayAsk(c *Candidate) bool {
 	f.mu.Lock()
@@ -170,7 +170,7 @@ func (f *Failover) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.
 func (f *Failover) call(ctx context.Context, c *Candidate, request *jsonrpc.Message) *jsonrpc.Message {
 	response := c.Upstream.Call(ctx, request)
 	if ctx.Err() != nil {
-		return response // the problem is that nobody needed it
+		return response // the problem is that it was cancelled
 	}
 	p := problemOf(response)
 	f.mu.Lock()
@@ -184,8 +184,8 @@ func (f *Failover) call(ctx context.Context, c *Candidate, request *jsonrpc.Mess
 	return response
 }
 
-// Notify implements Upstream. To record a message and to know who gets it is one step: a takeover sends what was recorded
-// before it.
+// Notify implements Upstream. To record a message and to choose its candidate is one step: a takeover sends what was
+// recorded before it.
 func (f *Failover) Notify(ctx context.Context, m *jsonrpc.Message) {
 	var c *Candidate
 	f.mu.Lock()
@@ -407,7 +407,8 @@ func (f *Failover) reconnect(s *failoverSession) {
 }
 
 // tryAgain makes another attempt to give an explained session to a candidate, or joins the one under way, and waits for
-// its end, or as long as limit unless that is 0. It returns who has the session then, and why that is the fallback server.
+// its end, or as long as limit unless that is 0. It returns the candidate that has the session then, and why that is the
+// fallback server.
 func (f *Failover) tryAgain(ctx context.Context, s *failoverSession, limit time.Duration) (*Candidate, *problem.Problem) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

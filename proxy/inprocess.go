@@ -190,7 +190,7 @@ func (s *serverSession) queue(m *jsonrpc.Message, response chan *jsonrpc.Message
 	}
 }
 
-// write writes what is queued until the session ends, without holding up those who send to a server that is busy.
+// write writes what is queued until the session ends, without holding up requests to a server that is busy.
 func (p *InProcess) write(ctx context.Context, s *serverSession) {
 	for {
 		select {

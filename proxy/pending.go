@@ -16,8 +16,8 @@ type request struct {
 	batch  *batch                  // the array that it came in, nil if it came alone
 }
 
-// pending is the requests without a response, by id. A request is removed exactly once, and only who removed it may
-// respond to it: that makes the responses exactly one for each request.
+// pending is the requests without a response, by id. A request is removed exactly once, and only the goroutine that
+// removed it may respond to it: so each request gets exactly one response.
 type pending struct {
 	mu   sync.Mutex
 	byID byID[*request]
@@ -119,7 +119,7 @@ type slots struct {
 	queue []chan struct{}
 }
 
-// noWait is a channel for those who need not wait: it is closed.
+// noWait is a closed channel, for a request that need not wait.
 var noWait = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)

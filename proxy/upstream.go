@@ -22,7 +22,7 @@ type Upstream interface {
 	// Call sends a request and returns its response, never nil: LeadMagic's, or one that says what went wrong and what is
 	// known of the request. What the upstream says along the way reaches notify before Call returns. When ctx ends, its
 	// cause says why: *jsonrpc.Cancelled, problem.ErrSessionEnded, or that the time is up. After a cancellation Call may
-	// go on for 30 s to return the late response. ctx ends when nobody needs the response any more, at the latest when it
+	// go on for 30 s to return the late response. ctx ends when the response is not needed any more, at the latest when it
 	// is written: memory that it holds may be reused for others then. Safe for concurrent use.
 	Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc.Message
 	// Notify sends a notification, or the editor's response to a request of the upstream. It returns when that was taken
@@ -67,7 +67,7 @@ func (l *toolLists) Call(ctx context.Context, request *jsonrpc.Message) *jsonrpc
 		l.forget()
 	case "tools/list":
 		l.mu.Lock()
-		listed := l.listed // if the tools change before the response, it is kept where nobody reads any more
+		listed := l.listed // if the tools change before the response, it goes into a map that is not used any more
 		l.mu.Unlock()
 		response := l.Upstream.Call(ctx, request)
 		if response.Result != nil {
@@ -197,7 +197,7 @@ func isStatusCall(m *jsonrpc.Message) bool {
 	return m.Method == "tools/call" && m.Param("name") == problem.StatusTool
 }
 
-// quoteName is a name that somebody else has chosen, fit for a line of text.
+// quoteName is a name that came from outside, fit for a line of text.
 func quoteName(name string) string {
 	return strconv.Quote(problem.PrintableLine(name, problem.MaxName))
 }

@@ -63,8 +63,7 @@ func newAPI(o Options) *api {
 	return &api{Options: o, inFlight: semaphore.NewWeighted(maxInFlight), large: semaphore.NewWeighted(maxLarge)}
 }
 
-// An answer is what LeadMagic answered. The body of a success is valid JSON; otherwise there is none. Who has done
-// with it calls close.
+// An answer is what LeadMagic answered. The body of a success is valid JSON; otherwise there is none. It is closed after use.
 type answer struct {
 	header  http.Header
 	body    []byte
@@ -97,7 +96,7 @@ func (r *api) handler(t *Tool) mcp.ToolHandler {
 		case p == nil:
 			return t.success(ans), nil
 		case ctx.Err() != nil:
-			return nil, ctx.Err() // nobody waits for the answer any more
+			return nil, ctx.Err() // the call is cancelled
 		case timed.Err() != nil && p.HTTPStatus == 0 && p.Code != problem.RateLimited:
 			p = problem.New(problem.TimedOut, p.Outcome, "the call took longer than --tool-timeout allows", "")
 		}

@@ -155,8 +155,8 @@ func (n nesting) push(object bool) nesting {
 	return n
 }
 
-// closeAt goes on after a value that ended at b[i]: over closing brackets to the place where the next
-// value is due, or to the end of the outermost one, where depth is 0. It is -1 if neither is there.
+// closeAt skips what follows a value that ended at b[i]: closing brackets up to the place of the next value, or up to the
+// end of the outermost one, where depth is 0. It is -1 if neither is there.
 func (n nesting) closeAt(b []byte, i int) (next, depth int) {
 	for n.depth > 0 {
 		i = skipBlanks(b, i)

@@ -43,8 +43,8 @@ type Message struct {
 
 	// Result and Error are the members of a Response, as in Raw.
 	Result, Error []byte
-	// Err, in a Response, is why there is no response of LeadMagic's: Raw is nil, and whoever writes to the editor puts
-	// it into words.
+	// Err, in a Response, is why there is no response of LeadMagic's: Raw is nil, and the message to
+	// the editor is made of it.
 	Err error
 
 	// Meta is params._meta, the last one if there are several, and ProgressToken the member of it; nil if not there.

@@ -85,7 +85,7 @@ type exchange struct {
 	reading   bool   // the stream is read on in the background, which ends ctx
 
 	attempt atomic.Pointer[attempt] // the POST that LeadMagic may be working on, nil if there is none
-	over    atomic.Bool             // nobody needs the response: the request is cancelled
+	over    atomic.Bool             // the request is cancelled: the response is not needed
 }
 
 var (
@@ -199,7 +199,7 @@ func (c *Client) outgoing(m *jsonrpc.Message) *jsonrpc.Message {
 	return m.WithMeta(withoutClientMeta)
 }
 
-// withoutClientMeta is params._meta without the members that concern nobody but the editor; some editors put folder names
+// withoutClientMeta is params._meta without the members that only the editor needs; some editors put folder names
 // and git remotes there. It is meta itself if there are none.
 func withoutClientMeta(meta []byte) []byte {
 	return jsonrpc.Edit(meta, func(m jsonrpc.Member) []byte {
@@ -318,7 +318,7 @@ func (x *exchange) hasID(id []byte) bool {
 	return jsonrpc.NormalizeID(x.message.ID) == jsonrpc.NormalizeID(id)
 }
 
-// deliver gives a response that came on the stream of another request to who waits for it.
+// deliver gives a response that came on the stream of another request to its own request.
 func (c *Client) deliver(response *jsonrpc.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -331,10 +331,10 @@ func (c *Client) deliver(response *jsonrpc.Message) {
 	c.Log.Debug("a response that nobody waits for was dropped")
 }
 
-// beginAttempt is a new attempt, nil if nobody needs the response any more.
+// beginAttempt is a new attempt, nil if the request is cancelled or its time is up.
 func (x *exchange) beginAttempt() *attempt {
 	a := &attempt{raw: x.message.Raw}
-	x.attempt.Store(a) // first, so that who cancels x from now on finds it
+	x.attempt.Store(a) // first, so that a cancellation from now on finds it
 	if x.over.Load() || x.ctx.Err() != nil {
 		return nil
 	}
@@ -347,8 +347,8 @@ func (x *exchange) mayBeKnown() bool {
 	return a != nil && !a.prevent()
 }
 
-// cancelExchange is for when nobody needs the response any more. LeadMagic is told: by a notification in a session, else
-// by the end of the stream. Source: MCP 2025-11-25 and 2026-07-28, Cancellation.
+// cancelExchange cancels a request whose response is not needed any more. LeadMagic is told: by a notification in a
+// session, else by the end of the stream. Source: MCP 2025-11-25 and 2026-07-28, Cancellation.
 func (c *Client) cancelExchange(x *exchange, cause error) {
 	over := x.over.Swap(true) // first, so that no other attempt begins
 	known := x.mayBeKnown()
@@ -366,7 +366,7 @@ func (c *Client) cancelExchange(x *exchange, cause error) {
 	}
 }
 
-// timedOut is the response to a request that took longer than it may. LeadMagic is told that nobody waits for it.
+// timedOut is the response to a request that took longer than it may. LeadMagic is told that it is cancelled.
 func (c *Client) timedOut(x *exchange) *jsonrpc.Message {
 	known := x.mayBeKnown()
 	if known && !x.message.Stateless() {

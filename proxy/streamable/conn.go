@@ -28,7 +28,7 @@ type connections struct {
 }
 
 // renew replaces the transport after a long silence, and reports whether it did. The first one comes after the longest of
-// all. What the old one is busy with goes on.
+// all. Requests on the old one go on.
 func (cs *connections) renew() bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -36,7 +36,7 @@ type reservation struct {
 	medium, large int64
 }
 
-func (r *reservation) isEmpty() bool { return r.medium+r.large == 0 }
+func (r *reservation) isEmpty() bool { return r.medium == 0 && r.large == 0 }
 
 // grow reserves what a message of size bytes needs, and waits for others if need be. known says that the message does not
 // grow any more.

@@ -68,7 +68,7 @@ func appendElements(list [][]byte, array []byte) [][]byte {
 	return list
 }
 
-// nextCursor is where the list goes on, nil if this is its last page.
+// nextCursor is the cursor of the next page, nil if this is the last one.
 func nextCursor(result []byte) []byte {
 	next := jsonrpc.Get(result, "nextCursor")
 	if string(next) == "null" {

@@ -22,7 +22,7 @@ const (
 	lingerFor = 5 * time.Second
 	// resumeFor is how long LeadMagic may be unreachable before a cut stream is given up.
 	resumeFor = 30 * time.Second
-	// resumePause is how long to wait before a stream is asked to go on, where LeadMagic does not say.
+	// resumePause is how long to wait before a stream is resumed, where LeadMagic does not say.
 	resumePause = 100 * time.Millisecond
 	// longestResumePause is the longest such wait while a request is open, if the streams before it said nothing.
 	longestResumePause = 4 * time.Second
@@ -272,7 +272,7 @@ func (c *Client) readBody(res *http.Response, held *reservation) ([]byte, error)
 type stream struct {
 	body   io.ReadCloser
 	events *events
-	lastID string        // of the last event, where the stream goes on
+	lastID string        // of the last event, from which the stream is resumed
 	retry  time.Duration // how long LeadMagic wants us to wait before that
 	said   bool          // the last connection brought a message
 	got    received

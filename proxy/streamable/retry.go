@@ -116,7 +116,7 @@ func (c *Client) renewOnce(x *exchange, r *retries, fail *failure) bool {
 	return true
 }
 
-// limitReached holds back everybody after a 429, and reports whether the request may wait for another attempt.
+// limitReached holds back all requests after a 429, and reports whether the request may wait for another attempt.
 func (c *Client) limitReached(m *jsonrpc.Message, r *retries, p *problem.Problem) bool {
 	wait := max(cmp.Or(p.RetryAfter, 2*max(r.waited, time.Second/2)), r.nextPause())
 	if r.waited+wait > longestLimit(m) {
@@ -134,8 +134,8 @@ func longestLimit(m *jsonrpc.Message) time.Duration {
 	return limitFor
 }
 
-// waitForLimit blocks while the rate limit is known to be reached, and then records the time of the attempt. Others may
-// reach the limit again and again, and who has waited long enough tries anyway.
+// waitForLimit blocks while the rate limit is known to be reached, and then records the time of the attempt. Other
+// requests may reach the limit again and again, so one that has waited long enough is sent anyway.
 func (c *Client) waitForLimit(x *exchange, r *retries) {
 	most := longestLimit(x.message) - r.waited
 	if left := c.limit.Left(); left > 0 && most > 0 {

@@ -131,7 +131,7 @@ func (c *Client) keepGETStream(s *session) {
 // mayReopen reports whether a GET stream that was refused is worth another try.
 func (c *Client) mayReopen(s *session, status int, wasOpen bool) bool {
 	if status == http.StatusNotFound && s.id != "" && wasOpen {
-		// Somebody must notice that the session is lost, or nothing more would come until the next request.
+		// Without a renewal here, nothing more would come until the next request finds the session lost.
 		if p := c.renew(c.ctx, s, time.Now()); p != nil {
 			c.Log.Debug("the session is lost", "problem", p.Line())
 		}
@@ -147,7 +147,7 @@ type renewal struct {
 	lost *session
 	next *session      // the new one, nil before it is open
 	done chan struct{} // closed at the end, when what follows is set
-	// problem is why it did not succeed, for all who began to wait before it ended.
+	// problem is why it did not succeed, for all requests that began to wait before it ended.
 	problem *problem.Problem
 	ended   time.Time // zero before
 }
@@ -168,7 +168,7 @@ func (c *Client) currentSession() *session {
 }
 
 // sessionFor is the session to send x with. The problem is why there is none any more. While the session is renewed, x
-// waits; if that does not succeed, LeadMagic may answer differently to those who come later.
+// waits; if that does not succeed, LeadMagic may answer later requests differently.
 func (c *Client) sessionFor(x *exchange) (*session, *problem.Problem) {
 	switch {
 	case x.session != nil:
@@ -210,8 +210,8 @@ func (c *Client) leave(s *session) {
 	})
 }
 
-// renew opens a session in place of a lost one: once for all who find it lost. sent is when the message went out that
-// found it lost.
+// renew opens a session in place of a lost one: once for all requests that find it lost. sent is when the message went out
+// that found it lost.
 func (c *Client) renew(ctx context.Context, lost *session, sent time.Time) *problem.Problem {
 	c.mu.Lock()
 	re := c.renewal
@@ -266,7 +266,7 @@ func (c *Client) replace(re *renewal) *problem.Problem {
 		re.next, c.session = s, s
 	}
 	c.mu.Unlock()
-	if !current { // the editor has begun anew in the meantime, and goes on with what it has begun
+	if !current { // the editor has opened a session in the meantime, which stays the current one
 		c.leave(s)
 		return nil
 	}
