@@ -490,7 +490,7 @@ func (i *installer) advise(e editor.Editor) {
 			i.note("note", i.short(i.keyPath())+" is no file")
 		}
 	}
-	switch passing := editor.Passing(i.exe); {
+	switch passing := editor.Temporary(i.exe); {
 	case i.system.Runner(i.exe) != nil:
 		i.note("note", "the entry has "+strings.Join(i.system.Runner(i.exe), " ")+" start this program, as it was started now, which needs Node beside it")
 	case i.project || passing == "":

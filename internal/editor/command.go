@@ -8,13 +8,13 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/lazyregexp"
 )
 
-// passing are folders whose content goes by itself: caches, and what belongs to one version of a program and goes with
-// the next upgrade. Each is found in a path with slashes. Where a runner of packages has put the program there, again is
-// its command.
-var passing = []struct {
+// temporary are folders whose content is deleted by other programs: caches, and the files of one version of a program,
+// which the next upgrade deletes. Each is found in a path with slashes. Where a package runner has put the program there,
+// runner is its command.
+var temporary = []struct {
 	what   string
 	folder *lazyregexp.Regexp
-	again  string
+	runner string
 }{
 	{"Go's build cache", lazyregexp.New(`/go-build[^/]*/`), ""},
 	{"npm's cache", lazyregexp.New(`/(_npx|_cacache|npm-cache)/`), "npx -y"},
@@ -35,10 +35,10 @@ var passing = []struct {
 	{"the folder of one version", lazyregexp.New(`/([^/]*[-_@])?v?\d+\.\d+[^/]*/`), ""},
 }
 
-// Passing says which folder, whose content goes by itself, a path leads through; empty if there is none.
-func Passing(path string) string {
+// Temporary says which folder with temporary content a path leads through; empty if there is none.
+func Temporary(path string) string {
 	path = strings.ReplaceAll(path, `\`, "/")
-	for _, p := range passing {
+	for _, p := range temporary {
 		if p.folder.MatchString(path) {
 			return p.what
 		}
@@ -50,9 +50,9 @@ func Passing(path string) string {
 // its cache, or among the packages of the current folder. It is nil for any other program.
 func (s System) Runner(exe string) []string {
 	path := strings.ReplaceAll(exe, `\`, "/")
-	for _, p := range passing {
-		if p.again != "" && p.folder.MatchString(path) {
-			return strings.Fields(p.again)
+	for _, p := range temporary {
+		if p.runner != "" && p.folder.MatchString(path) {
+			return strings.Fields(p.runner)
 		}
 	}
 	if s.Folder != "" && within(exe, filepath.Join(file.Real(s.Folder), "node_modules")) {
@@ -70,18 +70,18 @@ func (s System) StablePath(exe string) string {
 	}
 	other := ""
 	for candidate := range file.OnPath(s.Getenv("PATH"), filepath.Base(exe)) {
-		if Passing(candidate) != "" {
+		if Temporary(candidate) != "" {
 			continue
 		}
 		if file.Same(candidate, exe) {
 			return candidate
 		}
-		// What a project brings along may be anybody's.
+		// A program that lies in the project is not trusted.
 		if other == "" && (s.Folder == "" || !within(candidate, s.Folder)) {
 			other = candidate
 		}
 	}
-	if other != "" && Passing(exe) != "" {
+	if other != "" && Temporary(exe) != "" {
 		return other
 	}
 	return exe

@@ -130,7 +130,7 @@ func TestPathsThatWillBeGone(t *testing.T) {
 		"p":                                                      "",
 		"":                                                       "",
 	} {
-		if got := Passing(path); got != want {
+		if got := Temporary(path); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}

@@ -21,14 +21,14 @@ type Command struct {
 	Prompt bool
 }
 
-// inputID is the id of the question that VS Code asks for the key.
+// inputID is the id of the input by which VS Code asks the user for the key.
 const inputID = "leadmagic-key"
 
-// inputValue is how an entry names the answer.
+// inputValue is how an entry refers to that input.
 const inputValue = "${input:" + inputID + "}"
 
-// question is where VS Code's file has the question.
-var question = []string{"inputs", inputID}
+// inputPath is where VS Code's file has that input.
+var inputPath = []string{"inputs", inputID}
 
 // A part stands for what a Command has, in the shape of an editor's entry. Without a value the member is left out.
 type part int

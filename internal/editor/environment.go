@@ -29,8 +29,8 @@ type Passed struct {
 	Args    []string
 	URL     string
 	Environ []string // NAME=value, sorted
-	// Asked are the variables whose values the editor asks the user for, or gets from elsewhere: they arrive, but
-	// nobody can say from outside with what.
+	// Asked are the variables whose values the editor asks the user for, or gets from elsewhere: they arrive,
+	// with values that are not known here.
 	Asked []string
 	// AsksMore says that Command, Args or URL have parts of that kind.
 	AsksMore bool
@@ -44,7 +44,7 @@ type rule struct {
 	expand func(value string, p Process) string
 	// set is what the editor adds.
 	set []string
-	// unseen says that a value has a part that nobody can know from outside: the editor asks the user for it, or gets it
+	// unseen says that a value has a part that is not known here: the editor asks the user for it, or gets it
 	// from its settings or from a command. nil: there are none.
 	unseen func(value string) bool
 	// replaces says on which system an env member replaces the environment instead of adding to it.

@@ -55,27 +55,27 @@ func (s System) readConfig(path string) (*configFile, error) {
 }
 
 const (
-	// quiet is how long a file has to stay the same before it is believed.
-	quiet = time.Second
-	// pause is the time between two looks at a file.
-	pause = quiet / 10
-	// patience is how long other programs that keep changing a file are waited for.
-	patience = 5 * quiet
+	// settleTime is how long a file has to stay the same before it counts as complete.
+	settleTime = time.Second
+	// pollInterval is the time between two reads of a file.
+	pollInterval = settleTime / 10
+	// settleTimeout bounds the wait for a file that other programs keep changing.
+	settleTimeout = 5 * settleTime
 )
 
 // settled is a file as it is when nobody is writing it. A program that truncates its file and writes it anew leaves a
 // moment in which the file is empty, or half of it is there. So a file that is empty or was changed within the last
 // second is read again, until all reads of a second are the same.
 func (s System) settled(f *configFile) (*configFile, error) {
-	if f.info == nil || !blank(f.data) && time.Since(f.info.ModTime()) >= quiet {
+	if f.info == nil || !blank(f.data) && time.Since(f.info.ModTime()) >= settleTime {
 		return f, nil
 	}
 	start := time.Now()
-	for same := start; time.Since(same) < quiet; {
-		if time.Since(start) >= patience {
+	for same := start; time.Since(same) < settleTime; {
+		if time.Since(start) >= settleTimeout {
 			return nil, fmt.Errorf("%s: %w", f.path, errChanged)
 		}
-		<-time.After(pause)
+		<-time.After(pollInterval)
 		next, err := s.readConfig(f.path)
 		if err != nil {
 			return nil, err
@@ -120,14 +120,14 @@ func dangling(path string) error {
 	return nil
 }
 
-// linked says whether a path is a symbolic link, or a junction of Windows: whoever made that wants to keep it.
+// linked says whether a path is a symbolic link, or a junction of Windows, which the user has made and keeps.
 func linked(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0
 }
 
-// writable says beforehand why a file will not be replaced. A rename would not mind a read-only file, but
-// whoever made it one does.
+// writable says beforehand why a file will not be replaced: a rename would also replace a file that the user has made
+// read-only.
 func (f *configFile) writable() error {
 	const write = 0o222
 	if f.info != nil && f.info.Mode().Perm()&write == 0 {
@@ -140,8 +140,8 @@ func (f *configFile) writable() error {
 	return nil
 }
 
-// replace puts data in place of the file in one step: whoever reads it meanwhile sees the old file or the
-// new one. Mode and owner stay; a new file gets the mode given. If the file is not what was read any more,
+// replace puts data in place of the file in one step: a reader sees the old file or the new
+// one. Mode and owner stay; a new file gets the mode given. If the file is not what was read any more,
 // nothing is written and the error is errChanged.
 func (f *configFile) replace(data []byte, mode fs.FileMode) (err error) {
 	if f.info != nil {
@@ -182,15 +182,15 @@ func (f *configFile) overwrite(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", f.path, file.Bare(err))
 	}
-	err = hold(target, data, f.write)
+	err = setContent(target, data, f.write)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("writing %s: %w", f.path, file.Bare(err)), hold(target, f.data, writeAll))
+		err = errors.Join(fmt.Errorf("writing %s: %w", f.path, file.Bare(err)), setContent(target, f.data, writeAll))
 	}
 	return errors.Join(err, target.Close())
 }
 
-// hold makes data all that a file holds, on the disk.
-func hold(file *os.File, data []byte, write func(*os.File, []byte) error) error {
+// setContent makes data the whole content of a file, and writes it to the disk.
+func setContent(file *os.File, data []byte, write func(*os.File, []byte) error) error {
 	_, err := file.Seek(0, io.SeekStart)
 	return errors.Join(err, write(file, data), file.Truncate(int64(len(data))), file.Sync())
 }
@@ -274,8 +274,8 @@ func (f *configFile) before() (data []byte, ok bool) {
 	return data, err == nil
 }
 
-// backUp copies the file once, beside it, and returns the copy's path. Keys of LeadMagic are left out of
-// it: a leaked key needs no second home.
+// backUp copies the file once, beside it, and returns the copy's path. Keys of LeadMagic are left out, so
+// that a leaked key is not copied.
 func (f *configFile) backUp(now time.Time) (path string, err error) {
 	if f.info == nil || len(backups(f.real)) > 0 {
 		return "", nil
@@ -291,7 +291,7 @@ func (f *configFile) backUp(now time.Time) (path string, err error) {
 	return path, nil
 }
 
-// dropBackups removes the backups that say nothing any more: those equal to the file as it is now.
+// dropBackups removes the backups that are equal to the file as it is now.
 func (f *configFile) dropBackups(now []byte) (err error) {
 	for _, path := range backups(f.real) {
 		if data, info, _ := file.Read(path, maxFile); info != nil && bytes.Equal(data, now) {

@@ -116,7 +116,7 @@ func TestAFileThatNeverRestsIsLeftAlone(t *testing.T) {
 		}()
 		start := time.Now()
 		_, err := lookup(t, "cursor").Install(s, request())
-		if took := time.Since(start); !errors.Is(err, errChanged) || !strings.Contains(err.Error(), path) || took > 2*patience {
+		if took := time.Since(start); !errors.Is(err, errChanged) || !strings.Contains(err.Error(), path) || took > 2*settleTimeout {
 			t.Errorf("got %v after %v", err, took)
 		}
 		close(stop)
@@ -133,11 +133,11 @@ func TestOnlyWhatMayBeChangingIsWaitedFor(t *testing.T) {
 		name, text string
 		age, want  time.Duration
 	}{
-		{"a file that is written just now", `{"a": 1}`, 0, quiet},
-		{"a file from the future", `{"a": 1}`, -time.Hour, quiet},
-		{"an old file", `{"a": 1}`, 2 * quiet, 0},
-		{"a file that is just old enough", `{"a": 1}`, quiet, 0},
-		{"an empty file, whatever its time", "\n", time.Hour, quiet},
+		{"a file that is written just now", `{"a": 1}`, 0, settleTime},
+		{"a file from the future", `{"a": 1}`, -time.Hour, settleTime},
+		{"an old file", `{"a": 1}`, 2 * settleTime, 0},
+		{"a file that is just old enough", `{"a": 1}`, settleTime, 0},
+		{"an empty file, whatever its time", "\n", time.Hour, settleTime},
 		{"no file", "-", 0, 0},
 		{"an entry that is there", ours, 0, 0},
 	}
@@ -156,7 +156,7 @@ func TestOnlyWhatMayBeChangingIsWaitedFor(t *testing.T) {
 				if _, err := lookup(t, "cursor").Install(s, request()); err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(start); took < tt.want || took > tt.want+pause {
+				if took := time.Since(start); took < tt.want || took > tt.want+pollInterval {
 					t.Errorf("it took %v, want %v", took, tt.want)
 				}
 			})
@@ -194,7 +194,7 @@ func TestAnEntryThatWasOnlyHiddenIsNotWrittenTwice(t *testing.T) {
 			err := os.Rename(from, to)
 			written := files(t, home)[".cursor/mcp.json"]
 			put(t, path, "") // an editor has read it by now, and writes it anew
-			time.AfterFunc(3*pause, func() { put(t, path, written) })
+			time.AfterFunc(3*pollInterval, func() { put(t, path, written) })
 			return err
 		}
 		res, err := lookup(t, "cursor").Install(s, request())
@@ -213,10 +213,10 @@ func TestAFileThatSettles(t *testing.T) {
 		act   func(t *testing.T, path string, i int)
 		want  time.Duration // 0: it is given up
 	}{
-		{"text comes late", 5 * pause, 1, func(t *testing.T, path string, _ int) { put(t, path, `{"a": 1}`) }, 5*pause + quiet},
-		{"it is removed", 5 * pause, 1, func(t *testing.T, path string, _ int) { _ = os.Remove(path) }, 5*pause + quiet},
-		{"it changes as long as it may", 9 * pause, 4, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 4*9*pause + quiet},
-		{"it changes longer", 9 * pause, 5, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 0},
+		{"text comes late", 5 * pollInterval, 1, func(t *testing.T, path string, _ int) { put(t, path, `{"a": 1}`) }, 5*pollInterval + settleTime},
+		{"it is removed", 5 * pollInterval, 1, func(t *testing.T, path string, _ int) { _ = os.Remove(path) }, 5*pollInterval + settleTime},
+		{"it changes as long as it may", 9 * pollInterval, 4, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 4*9*pollInterval + settleTime},
+		{"it changes longer", 9 * pollInterval, 5, func(t *testing.T, path string, i int) { put(t, path, fmt.Sprintf(`{"a": %d}`, i)) }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -237,10 +237,10 @@ func TestAFileThatSettles(t *testing.T) {
 				f, err = s.settled(f)
 				took := time.Since(start)
 				if tt.want == 0 {
-					if !errors.Is(err, errChanged) || took != patience {
+					if !errors.Is(err, errChanged) || took != settleTimeout {
 						t.Errorf("got %v after %v", err, took)
 					}
-				} else if err != nil || took < tt.want || took > tt.want+2*pause {
+				} else if err != nil || took < tt.want || took > tt.want+2*pollInterval {
 					t.Errorf("got %v after %v, want %v", err, took, tt.want)
 				} else if text, _ := os.ReadFile(path); string(f.data) != string(text) {
 					t.Errorf("got %s, want %s", f.data, text)
@@ -293,7 +293,7 @@ func TestALinkThatAppearsMeanwhile(t *testing.T) {
 		path, outside := filepath.Join(s.Folder, ".cursor", "mcp.json"), filepath.Join(home, "outside.json")
 		put(t, path, "{}")
 		put(t, outside, "{}")
-		time.AfterFunc(3*pause, func() {
+		time.AfterFunc(3*pollInterval, func() {
 			if err := errors.Join(os.Remove(path), os.Symlink(outside, path)); err != nil {
 				t.Error(err)
 			}

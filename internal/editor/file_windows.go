@@ -15,7 +15,7 @@ func (f *configFile) links() int {
 	if err != nil {
 		return 1
 	}
-	defer file.Close() //nolint:errcheck // it was only looked at
+	defer file.Close() //nolint:errcheck // it was only read
 	var info syscall.ByHandleFileInformation
 	if err := syscall.GetFileInformationByHandle(syscall.Handle(file.Fd()), &info); err != nil {
 		return 1

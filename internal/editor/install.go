@@ -36,7 +36,7 @@ type Request struct {
 type Outcome int
 
 const (
-	// Unchanged means that what was asked for was so already.
+	// Unchanged means that the file had the requested state already.
 	Unchanged Outcome = iota
 	// Added means that there was no entry.
 	Added
@@ -125,18 +125,18 @@ func (e Editor) with(doc []byte, name string, c Command) (out []byte, err error)
 		input := Object{
 			{"type", "promptString"}, {"id", inputID}, {"description", "LeadMagic API key"}, {"password", true},
 		}
-		if doc, err = (jsonFormat{list: true}).set(doc, question, input); err != nil {
+		if doc, err = (jsonFormat{list: true}).set(doc, inputPath, input); err != nil {
 			return nil, err
 		}
 	}
 	return e.format.set(doc, []string{e.Key, name}, e.entry(name, c))
 }
 
-// without is a document without the entry, and without the question that only this entry asked.
+// without is a document without the entry, and without the input that only this entry uses.
 func (e Editor) without(doc []byte, name string, before []byte) (out []byte, err error) {
 	doc, err = e.format.remove(doc, []string{e.Key, name}, before)
 	if err == nil && e.Prompts && !strings.Contains(string(doc), inputValue) {
-		doc, _ = (jsonFormat{list: true}).remove(doc, question, before) // which changes nothing where there is no list
+		doc, _ = (jsonFormat{list: true}).remove(doc, inputPath, before) // which changes nothing where there is no list
 	}
 	return doc, err
 }
@@ -175,7 +175,7 @@ func (e Editor) edit(s System, r Request, plan func(*configFile) (change, error)
 			return last, nil // what was written before is still there
 		}
 		res.Backup = cmp.Or(res.Backup, last.Backup)
-		if !errors.Is(err, errChanged) || time.Since(start) >= patience {
+		if !errors.Is(err, errChanged) || time.Since(start) >= settleTimeout {
 			return res, err
 		}
 		last = res
@@ -192,7 +192,7 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 		return Result{}, &OutsideError{Path: path, Real: f.real}
 	}
 	c, err := plan(f)
-	if err != nil || c.Outcome != Unchanged || c.wanted == nil { // an entry that is there needs no second look
+	if err != nil || c.Outcome != Unchanged || c.wanted == nil { // an entry that is there is not read again
 		if f, err = s.settled(f); err != nil {
 			return Result{}, err
 		}

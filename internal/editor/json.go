@@ -18,7 +18,7 @@ const maxDepth = 1000
 
 // jsonFormat is JSON with comments and trailing commas, as editors read it.
 type jsonFormat struct {
-	list bool // what the first name of a path holds is a list of objects, each with its id: VS Code's questions
+	list bool // what the first name of a path holds is a list of objects, each with its id: VS Code's inputs
 }
 
 // parseJSON reads a document without its byte order mark. A document of blanks and comments alone has no
@@ -272,7 +272,7 @@ func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 		case len(items) > 0:
 		case was != nil && len(had) == 0 && sameWords(*was, *tail):
 			*tail = *was
-		case !blank(*tail): // comments: somebody's
+		case !blank(*tail): // comments stay
 		case was != nil:
 			*tail = nil
 		case depth == 0:

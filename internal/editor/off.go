@@ -23,8 +23,8 @@ type settingsFile struct {
 	data map[string]any
 }
 
-// settingsFiles reads those of some files that are there, in order, as the table writes their paths. What cannot be read
-// says nothing.
+// settingsFiles reads those of some files that are there, in order, as the table writes their paths. What cannot be
+// read counts as empty.
 func (s System) settingsFiles(templates ...string) []settingsFile {
 	var files []settingsFile
 	for _, template := range templates {
@@ -39,7 +39,7 @@ func (s System) settingsFiles(templates ...string) []settingsFile {
 	return files
 }
 
-// managed is where whoever runs a machine puts a program's settings.
+// managed is where the administrator of a machine puts a program's settings.
 func (s System) managed(linux, darwin, windows string) string {
 	return map[string]string{"linux": linux, "darwin": darwin, "windows": windows}[s.GOOS]
 }

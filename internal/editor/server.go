@@ -30,7 +30,7 @@ type Server struct {
 }
 
 // ours says whether the entry starts this program, by itself or through a launcher such as npx: going by its name, or
-// because it is the one at a path, since whoever built it may have called it something else.
+// because it is the one at a path, since a build may have any name.
 func (s Server) ours(program string) bool {
 	is := func(command string) bool {
 		return filepath.IsAbs(command) && !file.OnNetwork(command) && file.Same(command, program)

@@ -147,7 +147,7 @@ func (f tomlFormat) set(doc []byte, path []string, value Object) ([]byte, error)
 	})
 }
 
-// remove needs no look at the file as it was: a table leaves no trace above it.
+// remove does not use the file as it was: set makes nothing above a table.
 func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) {
 	return editLines(f, doc, path, "", func(doc []byte) ([]byte, error) {
 		entry, err := f.open(doc, path)

@@ -29,7 +29,7 @@ const maxYAML = 256 << 10
 // yamlSays is an error of the parser: its first line, up to a value.
 var yamlSays = lazyregexp.New("^yaml: (?:unmarshal errors:\\s*)?(?:line (\\d+): )?([^\n`]*)")
 
-// yamlError is an error of the parser as one of ours. The parser also counts ends of lines that nobody else knows.
+// yamlError is an error of the parser as one of ours. The parser also counts U+0085, U+2028 and U+2029 as ends of lines.
 func yamlError(doc []byte, err error) error {
 	m := yamlSays.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -151,7 +151,7 @@ func (f yamlFormat) find(doc []byte, path []string) (value any, line int, found 
 	}
 	at, err := f.parse(doc)
 	for _, name := range path {
-		// What an alias or a merge brings along is in no line of its own.
+		// A value from an alias or a merge has no line of its own.
 		key, below := f.child(at, name)
 		if key == nil {
 			break

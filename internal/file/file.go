@@ -1,5 +1,5 @@
-// Package file reads files that a configuration names, whatever stands there instead: nothing that blocks, has no end, or
-// does something when it is opened. It does not judge what is in them.
+// Package file reads files that a configuration names: regular files of bounded size only, so that no read blocks or goes
+// on without end, and no device is opened. It does not judge what is in them.
 package file
 
 import (
@@ -31,8 +31,8 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("it is larger than %d KiB", e.Limit>>10)
 }
 
-// patience bounds reading what says that it is a regular file and blocks all the same, as some files of /proc do.
-const patience = 5 * time.Second
+// readTimeout bounds reading a file that claims to be regular and blocks all the same, as some files of /proc do.
+const readTimeout = 5 * time.Second
 
 // Read returns the content of a regular file of at most limit bytes, and what the file was when it was read. Symbolic
 // links are followed. The error is ErrNotRegular, a *TooLargeError, or one of os.
@@ -44,7 +44,7 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 		return nil, nil, ErrNotRegular
 	}
 	// Something else may stand there by now: opening a pipe must not block, a terminal must not become this process's own (Windows
-	// knows neither flag), and what was opened is looked at again.
+	// knows neither flag), and what was opened is checked again.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +57,7 @@ func Read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	case !info.Mode().IsRegular():
 		return nil, nil, ErrNotRegular
 	}
-	_ = f.SetReadDeadline(time.Now().Add(patience)) // most files know none, and need none
+	_ = f.SetReadDeadline(time.Now().Add(readTimeout)) // most files know none, and need none
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func Above(path string) iter.Seq[string] {
 }
 
 // Roots are the folder of a person, and the outermost repository that holds it, each also under the name it has without
-// links: whoever wrote what is in the one may have written all of the other.
+// links: the author of the folder may have written all of its repository.
 func Roots(folder string) []string {
 	if folder == "" {
 		return nil
@@ -166,8 +166,8 @@ func Same(a, b string) bool {
 // OnNetwork says whether Windows would ask another machine for a path, and sign in there.
 func OnNetwork(path string) bool { return strings.HasPrefix(strings.ReplaceAll(path, `\`, "/"), "//") }
 
-// OnPath are the files with some names in the folders of a PATH, in its order. A folder that is not absolute is another one
-// for whoever starts a program elsewhere, and is left out.
+// OnPath are the files with some names in the folders of a PATH, in its order. A relative folder depends on
+// where a program is started, and is left out.
 func OnPath(path string, names ...string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, dir := range filepath.SplitList(path) {

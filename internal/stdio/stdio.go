@@ -1,5 +1,5 @@
-// Package stdio is the standard streams of a process that shares them with whoever started it, and with whatever else
-// that has started. It does not know what is written to them.
+// Package stdio is the standard streams of a process that shares them with its parent process, and with other children of
+// that. It does not know what is written to them.
 package stdio
 
 import (
@@ -45,14 +45,14 @@ func (s *Stream) Write(p []byte) (int, error) {
 	}
 }
 
-// Fd is the file descriptor, for questions about a terminal.
+// Fd is the file descriptor, to find out whether it is a terminal.
 func (s *Stream) Fd() uintptr { return s.file.Fd() }
 
 // maxQueued is how many bytes wait for a reader that is slow. One line may be longer.
 const maxQueued = 1 << 20
 
-// A Lossy writer never makes anybody wait: what the writer behind it does not take in time is dropped, and how much that
-// was is said once it takes something again. Errors of that writer are ignored. It is safe for concurrent use.
+// A Lossy writer never blocks its caller: what the writer behind it does not take in time is dropped, and the number of
+// dropped writes is written once it takes something again. Errors of that writer are ignored. It is safe for concurrent use.
 type Lossy struct {
 	out io.Writer
 
@@ -119,7 +119,7 @@ func (l *Lossy) write() {
 	}
 }
 
-// Flush waits until all is written, and no longer than that.
+// Flush waits until all is written, at most for a given time.
 func (l *Lossy) Flush(atMost time.Duration) {
 	l.mu.Lock()
 	idle := l.idle
