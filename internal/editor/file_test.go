@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
 // A writer rewrites a file as many editors do: it truncates it, and writes it in pieces.
@@ -248,6 +250,26 @@ func TestAFileThatSettles(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAFileThatBecomesAFolderMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, home := machine(t, "linux")
+		path := filepath.Join(home, ".cursor", "mcp.json")
+		put(t, path, "")
+		f, err := s.readConfig(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			<-time.After(5 * pollInterval)
+			_ = os.Remove(path)
+			_ = os.Mkdir(path, 0o700)
+		}()
+		if _, err := s.settled(f); !errors.Is(err, file.ErrNotRegular) {
+			t.Errorf("got %v, want %v", err, file.ErrNotRegular)
+		}
+	})
 }
 
 func TestAFileThatCannotBeReplaced(t *testing.T) {

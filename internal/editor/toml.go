@@ -39,10 +39,7 @@ func (tomlFormat) decode(doc []byte) (map[string]any, error) {
 		line, column := bad.Position()
 		return nil, &SyntaxError{Line: line, Column: column, Problem: keyscan.Hide(strings.TrimPrefix(bad.Error(), "toml: "))}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading TOML: %w", err)
-	}
-	return m, nil
+	return m, err
 }
 
 // tomlLines are the expressions of a document without byte order mark, which decode has read.
