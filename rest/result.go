@@ -152,7 +152,7 @@ func firstNumber(texts ...string) json.Number {
 // Credits asks LeadMagic what is left: a free call, which proves a key. CreditsLeft is empty when an answer to a
 // good key does not say it. The error is a *problem.Problem.
 func Credits(ctx context.Context, client *http.Client, baseURL string) (Usage, error) {
-	t := byName(table())[problem.BalanceTool]
+	t := byName(Tools())[problem.BalanceTool]
 	args, _ := t.read(nil)
 	ans, p := newAPI(Options{Client: client, BaseURL: baseURL}).send(ctx, t, args, 0)
 	defer ans.close()

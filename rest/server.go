@@ -45,7 +45,7 @@ const instructions = "These tools look up people, companies, jobs and ads throug
 
 // NewServer makes a server of the tools, two prompts and the resource leadmagic://docs.
 func NewServer(o Options) *mcp.Server {
-	list := table()
+	list := Tools()
 	names := byName(list)
 	if o.HasTool == nil {
 		o.HasTool = func(name string) bool { return names[name] != nil }

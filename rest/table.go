@@ -9,8 +9,9 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// table is every tool, by name. It is built when it is needed: most sessions are not served from here.
-func table() []*Tool {
+// Tools lists the tools of the REST API, by name, as far as they are known without asking LeadMagic. The list is built when
+// it is needed: most sessions are not served from here.
+func Tools() []*Tool {
 	list := slices.Concat(accountTools(), peopleTools(), companyTools(), jobTools(), adTools())
 	slices.SortFunc(list, func(a, b *Tool) int { return cmp.Compare(a.Name, b.Name) })
 	return list

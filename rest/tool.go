@@ -25,9 +25,6 @@ type Tool struct {
 	hits   []string                // members of an answer that are all empty when nothing was found
 }
 
-// Tools lists the tools of the REST API, by name, as far as they are known without asking LeadMagic.
-func Tools() []*Tool { return table() }
-
 // Free says that no call of the tool costs anything.
 func (t *Tool) Free() bool { return t.price.most == nil }
 
@@ -186,7 +183,7 @@ func perRow(base, each float64, rows, short, text string) price {
 // names run the same lookups, but may take other arguments and other limits: so there the cost is known of free tools, and of
 // calls whose arguments the table knows and which say how many rows they want.
 func Costs() func(tool string, args []byte, hosted bool) (credits problem.Credits, known bool) {
-	tools := byName(table())
+	tools := byName(Tools())
 	return func(name string, args []byte, hosted bool) (problem.Credits, bool) {
 		t := tools[name]
 		if t == nil || t.Free() {

@@ -338,6 +338,33 @@ func TestRule2HundredsOfCallsAtOnceThroughEveryFault(t *testing.T) {
 	})
 }
 
+// A server may send the response to a call on the GET stream.
+func TestRule2AnAnswerOnTheGETStreamIsTaken(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := newFakeServer(t)
+		calls := make(chan rpc, 1)
+		o.on("tools/call", func(_ http.ResponseWriter, r *http.Request, m rpc) {
+			calls <- m
+			untilGone(r)
+		})
+		o.get = func(w http.ResponseWriter, r *http.Request) {
+			stream(w)
+			select {
+			case m := <-calls:
+				send(w, "data: "+result(m, `{"on":"the GET stream"}`))
+				untilGone(r)
+			case <-r.Context().Done():
+			}
+		}
+		d := o.open()
+		d.Write(toolCall(1))
+		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"on":"the GET stream"}}`)
+		d.WantNothing()
+		alive(d)
+		d.End()
+	})
+}
+
 // A server that mixes its streams up still has each call answered, once.
 func TestRule2AnAnswerOnAnotherCallsStreamIsTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
