@@ -21,7 +21,7 @@ const (
 func TestBudgetKeepsTheLimitForCallsAtOnce(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 50})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 50})
 		const calls = 200
 		var ids []string
 		for i := range calls {
@@ -54,7 +54,7 @@ func TestBudgetKeepsTheLimitForCallsAtOnce(t *testing.T) {
 func TestBudgetRefusesWhatWouldPassTheLimit(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 5.5})
 		if got := a.call("find_company_funding", funded); got.refused {
 			t.Fatalf("the first call: %q", got.text)
 		}
@@ -99,7 +99,7 @@ func TestBudgetSaysWhatCallsUnderWayHold(t *testing.T) {
 func TestBudgetGivesBackWhatACallDidNotCost(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		for range 5 {
 			if got := a.call("find_work_email", missing); got.refused {
 				t.Fatalf("a miss is free: %q", got.text)
@@ -120,7 +120,7 @@ func TestBudgetGivesBackWhatACallDidNotCost(t *testing.T) {
 func TestBudgetHoldsFractionsExactly(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 0.75})
 		for i := range 5 {
 			if got := a.call("validate_work_email", valid1); got.refused != (i >= 3) {
 				t.Errorf("call %d: refused is %v: %q", i+1, got.refused, got.text)
@@ -133,9 +133,9 @@ func TestBudgetHoldsFractionsExactly(t *testing.T) {
 }
 
 func TestBudgetReportsBalanceAndRequest(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		s := startSandbox(t, faults.Options{Credits: 100})
-		a := newClient(t, era, upstreamTo(t, way{era, "rest"}, s), &limits{})
+		a := newClient(t, mode, upstreamTo(t, way{mode, "rest"}, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("check_credits", "{}")
 		a.mu.Lock()
@@ -168,7 +168,7 @@ func TestBudgetSettlesEachFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			eachWay(t, func(t *testing.T, w way) {
 				s := startSandbox(t, faults.Options{})
-				a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 9})
+				a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 9})
 				fault := tt.fault
 				if w.upstream == "rest" {
 					fault.Path = "/v1/people/mobile-finder"
@@ -199,7 +199,7 @@ func TestBudgetSettlesEachFailure(t *testing.T) {
 func TestBudgetCountsNothingThatWasNotSent(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 1})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 1})
 		if got := a.call("find_personal_email", `{"profile_url":"ada"}`); !got.refused {
 			t.Errorf("got %s", got.line)
 		}
@@ -215,7 +215,7 @@ func TestBudgetCountsNothingThatWasNotSent(t *testing.T) {
 func TestBudgetWithoutALimitOnlyCounts(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{TestTools: w.upstream == "mcp"})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{})
 		a.call("find_work_email", ada)
 		a.call("find_company_employees", `{"company_domain":"acme.example","limit":3}`)
 		a.call("check_credits", "{}")
@@ -243,7 +243,7 @@ func TestBudgetMeasuresACallOfUnknownCost(t *testing.T) {
 	}
 	eachWay(t, func(t *testing.T, w way) {
 		s := startSandbox(t, faults.Options{Credits: 100})
-		a := newClient(t, w.era, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
+		a := newClient(t, w.mode, upstreamTo(t, w, s), &limits{MaxCredits: 6, Cost: unpriced})
 		for i, want := range []bool{false, false, true} {
 			if got := a.call("find_company_funding", funded); got.refused != want {
 				t.Fatalf("call %d: refused is %v: %q", i+1, got.refused, got.text)

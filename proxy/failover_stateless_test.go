@@ -15,7 +15,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-func TestFailoverDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
+func TestFailoverDecidesTheStatelessModeWithItsFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := &scripted{answer: refuses(signIn)}, &scripted{answer: says("second", version)}
 		d := newEditor(t, &Failover{
@@ -27,7 +27,7 @@ func TestFailoverDecidesTheModernEraWithItsFirstAnswer(t *testing.T) {
 		})
 		d.Write(probe4)
 		d.Want(`"id":4`, `"from":"second"`)
-		d.Write(modern3)
+		d.Write(statelessList)
 		d.Want(`"id":3`, `"from":"second"`)
 		d.Write(hello) // whoever goes on with a session has it from the same
 		d.Want(`"id":0`, `"from":"second"`)
@@ -48,7 +48,7 @@ func TestFailoverAsksNoSecondThatMayNotAnswer(t *testing.T) {
 			},
 			Fallback: &scripted{answer: silent},
 		})
-		d.Write(modern3)
+		d.Write(statelessList)
 		d.Want(`"id":3`, noKey.What)
 		d.End()
 		if got := second.methods(); len(got) > 0 {
@@ -57,7 +57,7 @@ func TestFailoverAsksNoSecondThatMayNotAnswer(t *testing.T) {
 	})
 }
 
-func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
+func TestFailoverDeliversWhatComesBeforeTheFirstStatelessAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{}
 		up.answer = func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -68,18 +68,18 @@ func TestFailoverDeliversWhatComesBeforeTheFirstModernAnswer(t *testing.T) {
 			return nil
 		}
 		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
-		d.Write(modern3)
+		d.Write(statelessList)
 		d.Want("notifications/progress")
 		d.Want(`"id":3`, `"from":"up"`)
 		d.End()
 	})
 }
 
-func TestFailoverPassesOnTheCancellationOfAModernCall(t *testing.T) {
+func TestFailoverPassesOnTheCancellationOfAStatelessCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &scripted{answer: silent}
 		d := newEditor(t, &Failover{Candidates: []*Candidate{{Upstream: up}}, Fallback: &scripted{answer: silent}})
-		d.Write(modern3)
+		d.Write(statelessList)
 		synctest.Wait()
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
 		d.End()
@@ -89,7 +89,7 @@ func TestFailoverPassesOnTheCancellationOfAModernCall(t *testing.T) {
 	})
 }
 
-func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
+func TestFailoverCallsAStatelessCallOffWhereItIs(t *testing.T) {
 	const off3 = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`
 	tests := []struct {
 		name  string
@@ -113,7 +113,7 @@ func TestFailoverCallsAModernCallOffWhereItIs(t *testing.T) {
 					},
 					Fallback: &scripted{answer: silent},
 				})
-				d.Write(modern3)
+				d.Write(statelessList)
 				pass(time.Second)
 				d.Write(off3)
 				pass(time.Hour)
@@ -156,7 +156,7 @@ func TestFailoverKeepsWhoHasAnsweredFirst(t *testing.T) {
 		first.deliver(refuses(signIn)(list(2)))
 		d.Want(`"id":2`, "it failed")
 		first.answer = says("first", version)
-		d.Write(modern3)
+		d.Write(statelessList)
 		d.Want(`"id":3`, `"from":"first"`)
 		if s := c.Status(); s.Upstream != "first" || s.Problem != nil {
 			t.Errorf("got %+v, want the first, and no problem", s)
@@ -176,7 +176,7 @@ func TestFailoverPassesOnNotifications(t *testing.T) {
 		fallback []string
 	}{
 		{"before anything is decided, to the first", []string{outside, inside}, []string{"notifications/a", "notifications/b"}, nil, nil},
-		{"to whoever answers what has no session", []string{modern3, outside, inside}, nil, []string{"notifications/a", "notifications/b"}, nil},
+		{"to whoever answers what has no session", []string{statelessList, outside, inside}, nil, []string{"notifications/a", "notifications/b"}, nil},
 		{"of a session, to whoever has it", []string{hello, ready, inside}, nil, []string{"notifications/initialized", "notifications/b"}, nil},
 		{"without one, though there is one", []string{hello, outside}, []string{"notifications/a"}, nil, nil},
 		{"of an explained session, to the fallback server", []string{strings.Replace(hello, "editor", "refused", 1), ready, outside}, []string{"notifications/a"}, nil, []string{"notifications/initialized"}},
@@ -248,7 +248,7 @@ func TestFailoverPassesOnACallBeforeInitialize(t *testing.T) {
 	})
 }
 
-func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
+func TestFailoverKnowsWhyStatelessCallsAreRefused(t *testing.T) {
 	inBadShape := problem.New(problem.BadRequest, problem.Refused, "an email was due", "")
 	busy := problem.New(problem.RateLimited, problem.Refused, "too many calls", "")
 	synctest.Test(t, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestFailoverKnowsWhyModernCallsAreRefused(t *testing.T) {
 		d := newEditor(t, c)
 		for _, step := range []struct{ is, want *problem.Problem }{{inBadShape, nil}, {busy, busy}, {inBadShape, busy}, {noKey, noKey}, {down, down}, {inBadShape, down}, {nil, nil}, {noKey, noKey}} {
 			p.Store(step.is)
-			d.Write(modern3)
+			d.Write(statelessList)
 			d.Want(`"id":3`)
 			if s := c.Status(); s.Problem != step.want {
 				t.Errorf("after %v the problem is %v, want %v", step.is, s.Problem, step.want)

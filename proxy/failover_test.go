@@ -230,14 +230,14 @@ func TestFailoverExplainsSilenceAfterFourSecondsFromTheFirstRequest(t *testing.T
 func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 	signIn := problem.New(problem.SignInRequired, problem.Refused, "it asks for a sign-in", "")
 	for _, tt := range []struct {
-		name, era string
-		choose    func(up *scripted) *Failover
+		name, mode string
+		choose     func(up *scripted) *Failover
 	}{
-		{"while LeadMagic is tried", "legacy", func(up *scripted) *Failover {
+		{"while LeadMagic is tried", "session", func(up *scripted) *Failover {
 			up.answer = silent
 			return &Failover{Candidates: []*Candidate{{Upstream: up}}}
 		}},
-		{"between two candidates", "modern", func(up *scripted) *Failover {
+		{"between two candidates", "stateless", func(up *scripted) *Failover {
 			up.answer = refuses(signIn)
 			return &Failover{Candidates: []*Candidate{{Upstream: up}, {Upstream: &scripted{}, Instead: func(context.Context, *problem.Problem) *problem.Problem {
 				<-time.After(time.Second)
@@ -252,7 +252,7 @@ func TestFailoverAccountsForACallThatWasCalledOff(t *testing.T) {
 				c.Fallback, c.Log = &scripted{answer: says("standby", "2025-11-25")}, slog.New(slog.DiscardHandler)
 				c.KeyChanged, c.Explained = func() bool { return false }, func(*problem.Problem) {}
 				l := &limits{MaxCredits: 2}
-				a := newClient(t, tt.era, c, l)
+				a := newClient(t, tt.mode, c, l)
 				id := a.beginCall("priced", "{}")
 				synctest.Wait()
 				a.cancel(id)

@@ -106,13 +106,13 @@ func (b *account) seen() string {
 	return strings.Join(list, " ")
 }
 
-// accountSession runs a test in both eras on a clock of its own.
+// accountSession runs a test in both modes on a clock of its own.
 func accountSession(t *testing.T, limit float64, test func(t *testing.T, b *account, a *client)) {
 	t.Helper()
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newAccount("100")
-			a := newClient(t, era, b, &limits{MaxCredits: limit})
+			a := newClient(t, mode, b, &limits{MaxCredits: limit})
 			a.clock = true
 			test(t, b, a)
 			a.leave()

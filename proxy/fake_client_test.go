@@ -21,24 +21,24 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
-// A way is how an agent reaches LeadMagic: in which era, over which upstream.
-type way struct{ era, upstream string }
+// A way is how an agent reaches LeadMagic: in which mode, over which upstream.
+type way struct{ mode, upstream string }
 
-var ways = []way{{"legacy", "mcp"}, {"modern", "mcp"}, {"legacy", "rest"}, {"modern", "rest"}}
+var ways = []way{{"session", "mcp"}, {"stateless", "mcp"}, {"session", "rest"}, {"stateless", "rest"}}
 
-// eachWay runs a test in both eras and with both upstreams.
+// eachWay runs a test in both modes and with both upstreams.
 func eachWay(t *testing.T, test func(t *testing.T, w way)) {
 	t.Helper()
 	for _, w := range ways {
-		t.Run(w.era+" over "+w.upstream, func(t *testing.T) { test(t, w) })
+		t.Run(w.mode+" over "+w.upstream, func(t *testing.T) { test(t, w) })
 	}
 }
 
-// eachEra runs a test in both eras.
-func eachEra(t *testing.T, test func(t *testing.T, era string)) {
+// eachMode runs a test in both modes.
+func eachMode(t *testing.T, test func(t *testing.T, mode string)) {
 	t.Helper()
-	for _, era := range []string{"legacy", "modern"} {
-		t.Run(era, func(t *testing.T) { test(t, era) })
+	for _, mode := range []string{"session", "stateless"} {
+		t.Run(mode, func(t *testing.T) { test(t, mode) })
 	}
 }
 
@@ -97,7 +97,7 @@ func prices(tool string, _ []byte) (problem.Credits, bool) {
 // A client is at the editor's end of a guarded session.
 type client struct {
 	t     testing.TB
-	era   string
+	mode  string
 	in    *io.PipeWriter
 	stop  func() // is a signal to end
 	clock bool   // time is the test's, and calls are sent in order
@@ -139,11 +139,11 @@ func (l *limits) around(up Upstream) Upstream {
 }
 
 // newClient opens a session. A guard without a cost table gets prices.
-func newClient(t testing.TB, era string, up Upstream, g *limits) *client {
+func newClient(t testing.TB, mode string, up Upstream, g *limits) *client {
 	t.Helper()
 	inRead, in := io.Pipe()
 	out, outWrite := io.Pipe()
-	a := &client{t: t, era: era, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
+	a := &client{t: t, mode: mode, in: in, ended: make(chan error, 1), answers: make(map[string]chan string), rest: make(chan string, 100)}
 	if g != nil {
 		if g.Cost == nil {
 			g.Cost = prices
@@ -160,7 +160,7 @@ func newClient(t testing.TB, era string, up Upstream, g *limits) *client {
 	}()
 	go a.read(out)
 	t.Cleanup(a.leave)
-	if era == "legacy" {
+	if mode == "session" {
 		a.open("2025-11-25")
 	}
 	return a
@@ -247,7 +247,7 @@ func (a *client) begin(method, params string) string {
 	a.ids++
 	id := fmt.Sprint(a.ids)
 	a.mu.Unlock()
-	if a.era == "modern" {
+	if a.mode == "stateless" {
 		meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"0"},"io.modelcontextprotocol/clientCapabilities":{},"progressToken":"p` + id + `"}`
 		if params = strings.TrimPrefix(params, "{"); params != "}" {
 			meta += ","

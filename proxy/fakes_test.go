@@ -177,13 +177,13 @@ func pass(d time.Duration) {
 }
 
 const (
-	hello   = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"editor"}}}`
-	ready   = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
-	find1   = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`
-	ask2    = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"leadmagic_status"}}`
-	metaOf  = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
-	modern3 = `{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{` + metaOf + `}}`
-	probe4  = `{"jsonrpc":"2.0","id":4,"method":"server/discover","params":{` + metaOf + `}}`
+	hello         = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"editor"}}}`
+	ready         = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	find1         = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find"}}`
+	ask2          = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"leadmagic_status"}}`
+	metaOf        = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
+	statelessList = `{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{` + metaOf + `}}`
+	probe4        = `{"jsonrpc":"2.0","id":4,"method":"server/discover","params":{` + metaOf + `}}`
 )
 
 var (

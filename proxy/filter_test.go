@@ -105,7 +105,7 @@ func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 				for _, first := range []string{"tools/list", "tools/call"} {
 					t.Run(first+" comes first", func(t *testing.T) {
 						guard := limits{Tools: tt.guard.Tools, Exclude: tt.guard.Exclude, ReadOnly: tt.guard.ReadOnly}
-						a := newClient(t, w.era, upstreamTo(t, w, s), &guard)
+						a := newClient(t, w.mode, upstreamTo(t, w, s), &guard)
 						list := func() {
 							names := toolNames(t, a.ask("tools/list", "{}"))
 							for _, name := range tt.shown {
@@ -126,8 +126,8 @@ func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 						if !got.refused || !strings.Contains(got.text, tt.why) || !strings.Contains(got.text, "the call was not sent") {
 							t.Errorf("the hidden tool: got %q, want a refusal with %q", got.text, tt.why)
 						}
-						if modern := strings.Contains(got.line, `"resultType":"complete"`); modern != (w.era == "modern") {
-							t.Errorf("resultType does not fit the %s era: %s", w.era, got.line)
+						if stateless := strings.Contains(got.line, `"resultType":"complete"`); stateless != (w.mode == "stateless") {
+							t.Errorf("resultType does not fit the %s mode: %s", w.mode, got.line)
 						}
 						if tt.allowed[0] != problem.StatusTool {
 							if got := a.call(tt.allowed[0], tt.allowed[1]); got.refused {
@@ -154,13 +154,13 @@ func TestFilterHidesToolsFromListsAndCalls(t *testing.T) {
 }
 
 func TestFilterCutsAListAndChangesNoOtherByte(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		for _, paged := range []int{0, 3} {
 			t.Run(fmt.Sprintf("pages of %d", paged), func(t *testing.T) {
 				s := startSandbox(t, faults.Options{PageSize: paged})
-				w := way{era, "mcp"}
-				whole := newClient(t, era, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
-				cut := newClient(t, era, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
+				w := way{mode, "mcp"}
+				whole := newClient(t, mode, upstreamTo(t, w, s), nil).ask("tools/list", "{}")
+				cut := newClient(t, mode, upstreamTo(t, w, s), &limits{Tools: []string{"find_*"}}).ask("tools/list", "{}")
 				want := whole
 				for tool := range jsonrpc.Elements(jsonrpc.Get(jsonrpc.Get([]byte(whole), "result"), "tools")) {
 					if name, _ := jsonrpc.Unquote(jsonrpc.Get(tool, "name")); !strings.HasPrefix(name, "find_") {
@@ -180,10 +180,10 @@ func TestFilterCutsAListAndChangesNoOtherByte(t *testing.T) {
 }
 
 func TestFilterThatHidesNothingLeavesListsAlone(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		s := startSandbox(t, faults.Options{})
-		want := newClient(t, era, upstreamTo(t, way{era, "mcp"}, s), nil).ask("tools/list", "{}")
-		got := newClient(t, era, upstreamTo(t, way{era, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
+		want := newClient(t, mode, upstreamTo(t, way{mode, "mcp"}, s), nil).ask("tools/list", "{}")
+		got := newClient(t, mode, upstreamTo(t, way{mode, "mcp"}, s), &limits{Exclude: []string{"nothing_is_called_so"}}).ask("tools/list", "{}")
 		if got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
@@ -213,7 +213,7 @@ func TestFilterThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"find_work_email"}}`,
 	}
 	up := &scripted{answer: says("LeadMagic", "2025-11-25")}
-	a := newClient(t, "legacy", up, &limits{})
+	a := newClient(t, "session", up, &limits{})
 	for _, line := range lines {
 		a.say(line)
 	}
@@ -229,7 +229,7 @@ func TestFilterThatOnlyKeepsAccountLeavesCallsAlone(t *testing.T) {
 
 func TestFilterPatternsThatHideEverything(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
-		a := newClient(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), &limits{Exclude: []string{"*"}})
+		a := newClient(t, w.mode, upstreamTo(t, w, startSandbox(t, faults.Options{})), &limits{Exclude: []string{"*"}})
 		line := a.ask("tools/list", "{}")
 		if !strings.Contains(line, `"tools":[]`) {
 			t.Errorf("the list is %s", line)
@@ -266,7 +266,7 @@ func TestFilterSaysOnceThatNoToolIsLeft(t *testing.T) {
 func TestFilterNamesPatternsThatMatchNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := &limits{Tools: []string{"find_*", "finds_*", " finds_* ", " "}, Exclude: []string{"search_people", "serch_people"}}
-		a := newClient(t, w.era, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
+		a := newClient(t, w.mode, upstreamTo(t, w, startSandbox(t, faults.Options{})), g)
 		if got := g.filter.Unmatched(); got != nil {
 			t.Errorf("before any list: %q", got)
 		}
@@ -320,11 +320,11 @@ func toolbox(list func() string, log *[]string) *scripted {
 }
 
 func TestFilterJudgesAToolThatAppearsInMidSession(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 		var called []string
 		up := toolbox(func() string { return list }, &called)
-		a := newClient(t, era, up, &limits{ReadOnly: true})
+		a := newClient(t, mode, up, &limits{ReadOnly: true})
 		a.ask("tools/list", "{}")
 		if got := a.call("fresh", "{}"); !got.refused || !strings.Contains(got.text, `does not list the tool "fresh", and --read-only (LEADMAGIC_READ_ONLY) hides what is not listed`) {
 			t.Errorf("a tool that is not there: %q", got.text)
@@ -351,7 +351,7 @@ func TestFilterJudgesAToolThatAppearsInMidSession(t *testing.T) {
 }
 
 func TestFilterKeepsThePagesOfAList(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		const page2 = `{"cursor":"2"}`
 		tools := map[string]string{"": "first", "2": "second"}
 		up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
@@ -360,7 +360,7 @@ func TestFilterKeepsThePagesOfAList(t *testing.T) {
 			}
 			return jsonrpc.NewResult(m, []byte(`{"tools":[{"name":"`+tools[m.Param("cursor")]+`","annotations":{"readOnlyHint":true}}]}`))
 		}}
-		a := newClient(t, era, up, &limits{ReadOnly: true})
+		a := newClient(t, mode, up, &limits{ReadOnly: true})
 		lists := func() (n int) {
 			for _, method := range up.methods() {
 				if method == "tools/list" {
@@ -389,7 +389,7 @@ func TestFilterForgetsTheListOfASessionThatIsOver(t *testing.T) {
 	list := `{"name":"old","annotations":{"readOnlyHint":true}}`
 	var called []string
 	up := toolbox(func() string { return list }, &called)
-	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
+	a := newClient(t, "session", up, &limits{ReadOnly: true})
 	a.call("old", "{}")
 	list = `{"name":"old"}`
 	a.open("2025-11-25")
@@ -399,7 +399,7 @@ func TestFilterForgetsTheListOfASessionThatIsOver(t *testing.T) {
 }
 
 func TestFilterKeepsNoListThatChangedUnderWay(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		const reads, writes = `{"name":"old","annotations":{"readOnlyHint":true}}`, `{"name":"old"}`
 		for what, changes := range map[string]int{"once": 1, "each time": 1 << 20} {
 			var called []string
@@ -411,7 +411,7 @@ func TestFilterKeepsNoListThatChangedUnderWay(t *testing.T) {
 				up.deliver(compose(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
 				return reads
 			}, &called)
-			a := newClient(t, era, up, &limits{ReadOnly: true})
+			a := newClient(t, mode, up, &limits{ReadOnly: true})
 			go func() {
 				for range a.rest {
 				}
@@ -435,7 +435,7 @@ func TestFilterTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 	} {
 		var called []string
 		up := toolbox(func() string { return list }, &called)
-		a := newClient(t, "legacy", up, &limits{ReadOnly: true})
+		a := newClient(t, "session", up, &limits{ReadOnly: true})
 		if got := a.call("twin", "{}"); got.refused == allowed || (called != nil) != allowed {
 			t.Errorf("of %s: got %q, and %q were called", list, got.text, called)
 		}
@@ -443,10 +443,10 @@ func TestFilterTakesTheStricterOfTwoToolsOfOneName(t *testing.T) {
 }
 
 func TestFilterJudgesWhatCannotBeReadTwoWays(t *testing.T) {
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		var called []string
 		up := toolbox(func() string { return `{"name":"check_credits"},{"name":"find_work_email"}` }, &called)
-		a := newClient(t, era, up, &limits{Tools: []string{"check_credits"}})
+		a := newClient(t, mode, up, &limits{Tools: []string{"check_credits"}})
 		for _, params := range []string{
 			`{"name":"find_work_email","name":"check_credits"}`,
 			`{"name":"find_work_email","n\u0061me":"` + problem.StatusTool + `"}`,
@@ -494,7 +494,7 @@ func TestFilterPassesOnNotificationsThatCallNothing(t *testing.T) {
 
 func TestFilterAnswersHiddenToolsInABatch(t *testing.T) {
 	s := startSandbox(t, faults.Options{})
-	a := newClient(t, "batch", upstreamTo(t, way{"legacy", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
+	a := newClient(t, "batch", upstreamTo(t, way{"session", "mcp"}, s), &limits{Tools: []string{"check_credits"}})
 	a.open(batchVersion)
 	a.say(`[{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"find_work_email","arguments":` + ada + `}},` +
 		`{"jsonrpc":"2.0","id":"y","method":"tools/call","params":{"name":"check_credits","arguments":{}}}]`)

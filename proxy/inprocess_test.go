@@ -311,7 +311,7 @@ func TestRule16PipeKeepsTheErasApart(t *testing.T) {
 		d := pipeTo(t)
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + metaOf + `}}`)
 		d.Want(`"id":1`, `"echo":"tools/list"`)
-		d.Write(hello) // a session of its own: the modern one goes on
+		d.Write(hello) // a session of its own: the stateless one goes on
 		d.Want(`"id":0`, `"echo":"initialize"`)
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
 		d.Want(`"id":2`)

@@ -21,7 +21,7 @@ func TestInternalInASessionWithoutLeadMagicSaysWhatIsWrong(t *testing.T) {
 			Refusal: missing, Fallback: standby, KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 			Log: slog.New(slog.DiscardHandler),
 		}
-		a := newClient(t, "legacy", up, g)
+		a := newClient(t, "session", up, g)
 		for _, tool := range []string{"find_work_email", "nobody_knows_this"} {
 			if got := a.call(tool, "{}"); !got.refused || !strings.Contains(got.text, "no API key was found") {
 				t.Errorf("%s: got %q", tool, got.text)
@@ -51,7 +51,7 @@ func TestInternalListsAgainWhenLeadMagicCanBeUsed(t *testing.T) {
 		}
 		return `{"name":"check_credits"},{"name":"reads","annotations":{"readOnlyHint":true}}`
 	}, &called)
-	a := newClient(t, "legacy", up, &limits{ReadOnly: true})
+	a := newClient(t, "session", up, &limits{ReadOnly: true})
 	if got := a.call("reads", "{}"); got.refused {
 		t.Errorf("got %q", got.text)
 	}
@@ -71,7 +71,7 @@ func TestInternalCountsNothingForCallsOfASessionThatOnlyExplains(t *testing.T) {
 				KeyChanged: func() bool { return false }, Explained: func(*problem.Problem) {},
 				Log: slog.New(slog.DiscardHandler),
 			}
-			a := newClient(t, "legacy", up, &limits{MaxCredits: 5})
+			a := newClient(t, "session", up, &limits{MaxCredits: 5})
 			got := a.call("find_mobile_number", "{}")
 			if !got.refused || !strings.Contains(got.text, "the opening went wrong") || strings.Contains(got.text, "credits may have been used") {
 				t.Errorf("got %q, want what went wrong, and no doubt about credits", got.text)
@@ -97,7 +97,7 @@ func TestInternalDoesNotJudgeWithoutAList(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			eachEra(t, func(t *testing.T, era string) {
+			eachMode(t, func(t *testing.T, mode string) {
 				for _, l := range []*limits{{ReadOnly: true}, {MaxCredits: 5}} { // which tools only read, and which one shows the balance
 					up := &scripted{answer: func(m *jsonrpc.Message) *jsonrpc.Message {
 						if m.Method == "tools/list" {
@@ -105,7 +105,7 @@ func TestInternalDoesNotJudgeWithoutAList(t *testing.T) {
 						}
 						return says("LeadMagic", "2025-11-25")(m)
 					}}
-					a := newClient(t, era, up, l)
+					a := newClient(t, mode, up, l)
 					got := a.call("odd", "{}")
 					why := tt.why
 					if l.MaxCredits > 0 && why == "LeadMagic does not list its tools" {
@@ -178,16 +178,16 @@ func TestInternalAsksInTheEraOfTheCall(t *testing.T) {
 		}
 		return compose(`{"jsonrpc":"2.0","id":`, m.ID, `,"result":{"protocolVersion":"2025-11-25","structuredContent":{"credits":5}}}`)
 	}}
-	eachEra(t, func(t *testing.T, era string) {
+	eachMode(t, func(t *testing.T, mode string) {
 		questions = nil
-		a := newClient(t, era, up, &limits{MaxCredits: 1})
+		a := newClient(t, mode, up, &limits{MaxCredits: 1})
 		a.call("odd", "{}")
 		a.leave()
 		var got []string
 		for _, q := range questions {
 			got = append(got, q.Method+" "+q.Param("name"))
-			if modern := q.Stateless(); modern != (era == "modern") {
-				t.Errorf("of another era: %s", q.Raw)
+			if stateless := q.Stateless(); stateless != (mode == "stateless") {
+				t.Errorf("of another mode: %s", q.Raw)
 			}
 			if q.ProgressToken != nil {
 				t.Errorf("with a progress token that is another call's: %s", q.Raw)

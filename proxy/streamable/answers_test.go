@@ -173,7 +173,7 @@ func wantParts(t *testing.T, line string, parts ...string) {
 	}
 }
 
-func TestRule2ProblemsInTheModernEraAreComplete(t *testing.T) {
+func TestRule2ProblemsInTheStatelessModeAreComplete(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, _ *http.Request, _ rpc) bool {
@@ -221,7 +221,7 @@ func TestRule2ARefusalIsAboutWhatTheRequestNames(t *testing.T) {
 					return true
 				}
 				d := openEditor(t, o.remote())
-				d.Write(modern(1, tt.method, tt.params))
+				d.Write(statelessRequest(1, tt.method, tt.params))
 				d.Want(append(tt.want, `"id":1`)...)
 				d.End()
 				o.wantLog(tt.method)
@@ -399,8 +399,8 @@ func TestRule2AnAnswerOnAnotherCallsStreamIsTaken(t *testing.T) {
 }
 
 func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
-	for _, era := range []string{"legacy", "modern"} {
-		t.Run(era, func(t *testing.T) {
+	for _, mode := range []string{"session", "stateless"} {
+		t.Run(mode, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
 				var gone atomic.Bool
@@ -412,7 +412,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 				d := o.open(func(r *streamable.Client) { r.ToolTimeout = time.Minute })
 				start := time.Now()
 				meta := ""
-				if era == "modern" {
+				if mode == "stateless" {
 					meta = "," + metaOf
 				}
 				d.Write(toolCall(1, meta))
@@ -425,7 +425,7 @@ func TestRule2AToolTimeoutIsAnsweredAndLeadMagicTold(t *testing.T) {
 					t.Error("the stream of the call stays open")
 				}
 				told := o.count("notifications/cancelled s1") == 1
-				if told != (era == "legacy") {
+				if told != (mode == "session") {
 					t.Errorf("LeadMagic was told of the cancellation: %v", told)
 				}
 				alive(d)

@@ -16,7 +16,7 @@ func cancelOf(id string) string {
 	return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `,"reason":"bored"}}`
 }
 
-func TestRule11ALegacyCancellationIsPosted(t *testing.T) {
+func TestRule11ASessionCancellationIsPosted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
@@ -68,7 +68,7 @@ func TestRule11ACallThatIsCancelledIsListenedToForAWhile(t *testing.T) {
 	})
 }
 
-func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
+func TestRule11AStatelessCancellationClosesTheStream(t *testing.T) {
 	for _, method := range []string{"tools/call", "subscriptions/listen"} {
 		inBubble(t, func(t *testing.T) {
 			o := newFakeServer(t)
@@ -82,7 +82,7 @@ func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
 				return m.Method == method
 			}
 			d := openEditor(t, o.remote())
-			d.Write(modern(1, method, ""))
+			d.Write(statelessRequest(1, method, ""))
 			synctest.Wait()
 			d.Write(cancelOf("1"))
 			synctest.Wait()
@@ -90,7 +90,7 @@ func TestRule11AModernCancellationClosesTheStream(t *testing.T) {
 				t.Error("the stream stays open")
 			}
 			d.WantNothing()
-			d.Write(modern(2, "ping", ""))
+			d.Write(statelessRequest(2, "ping", ""))
 			d.Want(`"id":2`)
 			d.End()
 			o.wantLog(method, "ping")
@@ -276,8 +276,8 @@ func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
 	})
 }
 
-// Ids may be in use in both eras at once. A cancellation that says its own era means a call of that.
-func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
+// Ids may be in use in both modes at once. A cancellation that says its own mode means a call of that.
+func TestRule11AStatelessCancellationMeansAStatelessCall(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release, gone := make(chan struct{}), make(chan struct{})
@@ -290,7 +290,7 @@ func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
 				close(gone)
 			default:
 				<-release
-				answer(w, m, `{"legacy":true}`)
+				answer(w, m, `{"session":true}`)
 			}
 			return true
 		}
@@ -301,7 +301,7 @@ func TestRule11AModernCancellationMeansAModernCall(t *testing.T) {
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,` + metaOf + `}}`)
 		<-gone
 		close(release)
-		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"legacy":true}}`)
+		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"session":true}}`)
 		d.End()
 		if n := o.count(cancelled) + o.count(cancelled+" s1"); n != 0 {
 			t.Errorf("LeadMagic was told %d times", n)

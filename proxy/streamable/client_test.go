@@ -73,7 +73,7 @@ func TestRule3WhatFollowsAResponseComesAfterIt(t *testing.T) {
 		var h heard
 		c.Start(h.notify)
 		ctx, written := context.WithCancel(t.Context())
-		if got := call(t, c, ctx, modern(1, "tools/call", "")); got.Result == nil {
+		if got := call(t, c, ctx, statelessRequest(1, "tools/call", "")); got.Result == nil {
 			t.Errorf("got %v", got.Err)
 		}
 		h.want(t, "before the response is written")
@@ -163,7 +163,7 @@ func TestRule11ACancelledCallIsCalledSo(t *testing.T) {
 		c.Start(func(*jsonrpc.Message) {})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(new(jsonrpc.Cancelled)) })
-		got := problem.As(call(t, c, ctx, modern(1, "tools/call", "")).Err)
+		got := problem.As(call(t, c, ctx, statelessRequest(1, "tools/call", "")).Err)
 		if got == nil || got.What != "the call was cancelled" || got.Outcome != problem.Unknown {
 			t.Errorf("got %+v", got)
 		}

@@ -30,7 +30,7 @@ import (
 //	editor gets             the next lines
 //	some time passes        as long as nothing else happens
 //
-// Those in legacy begin behind the answer to initialize, with the session s1. A ␍ at the end of a line is a carriage
+// Those in session begin behind the answer to initialize, with the session s1. A ␍ at the end of a line is a carriage
 // return.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("testdata/conversation/*/*.txtar")
@@ -44,7 +44,7 @@ func TestConversations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			inBubble(t, func(t *testing.T) { play(t, script, strings.HasPrefix(name, "legacy")) })
+			inBubble(t, func(t *testing.T) { play(t, script, strings.HasPrefix(name, "session")) })
 		})
 	}
 }

@@ -75,7 +75,7 @@ func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Write(`{"jsonrpc":"2.0","id":2,"method":"resources/read"}`)
-		d.Write(modern(3, "subscriptions/listen", ""))
+		d.Write(statelessRequest(3, "subscriptions/listen", ""))
 		synctest.Wait()
 		start := time.Now()
 		d.Close()
@@ -99,7 +99,7 @@ func TestRule13NobodyWaitsForStandingStreams(t *testing.T) {
 			keepsOpen(w, r)
 		})
 		d := o.open()
-		d.Write(modern(3, "subscriptions/listen", ""))
+		d.Write(statelessRequest(3, "subscriptions/listen", ""))
 		synctest.Wait()
 		start := time.Now()
 		d.End()
@@ -404,24 +404,24 @@ func TestRule13ManySessionsLeaveNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) { // a bubble does not end before its goroutines have
 		o := newFakeServer(t)
 		o.get = keepsOpen
-		var desks []*proxytest.Editor
+		var editors []*proxytest.Editor
 		for range 50 {
-			desks = append(desks, o.open())
+			editors = append(editors, o.open())
 		}
-		for i, d := range desks {
+		for i, d := range editors {
 			d.Write(toolCall(i))
 			if i%2 == 0 {
 				d.Want(`"result"`)
 			}
 		}
-		for i, d := range desks {
+		for i, d := range editors {
 			if i%2 == 1 {
 				d.Close()
 				d.Want(`"result"`)
 			}
 			d.End()
 		}
-		for i := range desks {
+		for i := range editors {
 			if n := o.count(fmt.Sprintf("DELETE s%d", i+1)); n != 1 {
 				t.Errorf("session %d was deleted %d times", i+1, n)
 			}

@@ -14,36 +14,36 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/jsonrpc"
 )
 
-func modern(id any, method, members string) string {
+func statelessRequest(id any, method, members string) string {
 	if members != "" {
 		members += ","
 	}
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%v,"method":%q,"params":{%s%s}}`, id, method, members, metaOf)
 }
 
-func TestRule8ModernHeaders(t *testing.T) {
+func TestRule8StatelessHeaders(t *testing.T) {
 	tests := []struct {
 		name, call    string
 		method, mname string // the headers
 	}{
-		{"a tool", modern(1, "tools/call", `"name":"find_email"`), "tools/call", "find_email"},
-		{"a prompt", modern(1, "prompts/get", `"name":"p"`), "prompts/get", "p"},
-		{"a resource", modern(1, "resources/read", `"uri":"leadmagic://docs?a=b c"`), "resources/read", "leadmagic://docs?a=b c"},
-		{"a task", modern(1, "tasks/get", `"taskId":"t-1"`), "tasks/get", "t-1"},
-		{"a list has no name", modern(1, "tools/list", ``), "tools/list", ""},
-		{"another method has no name", modern(1, "of/tomorrow", `"name":"x","uri":"y"`), "of/tomorrow", ""},
-		{"a name that is not ASCII", modern(1, "tools/call", `"name":"世界"`), "tools/call", "=?base64?5LiW55WM?="},
-		{"a name that is escaped", modern(1, "tools/call", `"name":"\u4e16\u754c"`), "tools/call", "=?base64?5LiW55WM?="},
-		{"a name with blanks around it", modern(1, "tools/call", `"name":" padded "`), "tools/call", "=?base64?IHBhZGRlZCA=?="},
-		{"a name with a line break", modern(1, "tools/call", `"name":"line1\nline2"`), "tools/call", "=?base64?bGluZTEKbGluZTI=?="},
-		{"a name that would be another header", modern(1, "tools/call", `"name":"x\r\nX-Evil: 1"`), "tools/call", "=?base64?eA0KWC1FdmlsOiAx?="},
-		{"a name with a NUL", modern(1, "tools/call", `"name":"a\u0000b"`), "tools/call", "=?base64?YQBi?="},
-		{"a name with a tab inside", modern(1, "tools/call", `"name":"a\tb"`), "tools/call", "a\tb"},
-		{"a name with DEL", modern(1, "tools/call", `"name":"a\u007fb"`), "tools/call", "=?base64?YX9i?="},
-		{"a name that looks encoded", modern(1, "tools/call", `"name":"=?base64?literal?="`), "tools/call", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="},
-		{"a name that only begins so", modern(1, "tools/call", `"name":"=?base64?literal"`), "tools/call", "=?base64?literal"},
-		{"a name that is no string", modern(1, "tools/call", `"name":7`), "tools/call", ""},
-		{"a method that is not ASCII", modern(1, "tööls", ``), "=?base64?dMO2w7Zscw==?=", ""},
+		{"a tool", statelessRequest(1, "tools/call", `"name":"find_email"`), "tools/call", "find_email"},
+		{"a prompt", statelessRequest(1, "prompts/get", `"name":"p"`), "prompts/get", "p"},
+		{"a resource", statelessRequest(1, "resources/read", `"uri":"leadmagic://docs?a=b c"`), "resources/read", "leadmagic://docs?a=b c"},
+		{"a task", statelessRequest(1, "tasks/get", `"taskId":"t-1"`), "tasks/get", "t-1"},
+		{"a list has no name", statelessRequest(1, "tools/list", ``), "tools/list", ""},
+		{"another method has no name", statelessRequest(1, "of/tomorrow", `"name":"x","uri":"y"`), "of/tomorrow", ""},
+		{"a name that is not ASCII", statelessRequest(1, "tools/call", `"name":"世界"`), "tools/call", "=?base64?5LiW55WM?="},
+		{"a name that is escaped", statelessRequest(1, "tools/call", `"name":"\u4e16\u754c"`), "tools/call", "=?base64?5LiW55WM?="},
+		{"a name with blanks around it", statelessRequest(1, "tools/call", `"name":" padded "`), "tools/call", "=?base64?IHBhZGRlZCA=?="},
+		{"a name with a line break", statelessRequest(1, "tools/call", `"name":"line1\nline2"`), "tools/call", "=?base64?bGluZTEKbGluZTI=?="},
+		{"a name that would be another header", statelessRequest(1, "tools/call", `"name":"x\r\nX-Evil: 1"`), "tools/call", "=?base64?eA0KWC1FdmlsOiAx?="},
+		{"a name with a NUL", statelessRequest(1, "tools/call", `"name":"a\u0000b"`), "tools/call", "=?base64?YQBi?="},
+		{"a name with a tab inside", statelessRequest(1, "tools/call", `"name":"a\tb"`), "tools/call", "a\tb"},
+		{"a name with DEL", statelessRequest(1, "tools/call", `"name":"a\u007fb"`), "tools/call", "=?base64?YX9i?="},
+		{"a name that looks encoded", statelessRequest(1, "tools/call", `"name":"=?base64?literal?="`), "tools/call", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="},
+		{"a name that only begins so", statelessRequest(1, "tools/call", `"name":"=?base64?literal"`), "tools/call", "=?base64?literal"},
+		{"a name that is no string", statelessRequest(1, "tools/call", `"name":7`), "tools/call", ""},
+		{"a method that is not ASCII", statelessRequest(1, "tööls", ``), "=?base64?dMO2w7Zscw==?=", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,28 +70,28 @@ func TestRule8ModernHeaders(t *testing.T) {
 	}
 }
 
-// The era is a property of each message: both are served side by side, with the same ids.
-func TestRule8BothErasInOneProcess(t *testing.T) {
+// The mode is a property of each message: both are served side by side, with the same ids.
+func TestRule8BothModesInOneProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
 		d.Write(toolCall(1))
 		d.Want(`"id":1`)
 		if h := o.last("tools/call").header; h.Get("Mcp-Session-Id") != "s1" || h.Get("Mcp-Method")+h.Get("Mcp-Name") != "" || h.Get("Mcp-Protocol-Version") != "2025-06-18" {
-			t.Errorf("a legacy call has the headers %v", h)
+			t.Errorf("a session call has the headers %v", h)
 		}
-		d.Write(modern(1, "tools/call", `"name":"find"`))
+		d.Write(statelessRequest(1, "tools/call", `"name":"find"`))
 		d.Want(`"id":1`)
 		if h := o.last("tools/call").header; h.Get("Mcp-Session-Id") != "" || h.Get("Mcp-Name") != "find" || h.Get("Mcp-Protocol-Version") != "2026-07-28" {
-			t.Errorf("a modern call has the headers %v", h)
+			t.Errorf("a stateless call has the headers %v", h)
 		}
 		alive(d)
 		d.End()
 	})
 }
 
-// An id that is in use in both eras at once stands for two calls, and each gets what became of itself.
-func TestRule8IDsReusedAcrossEras(t *testing.T) {
+// An id that is in use in both modes at once stands for two calls, and each gets what became of itself.
+func TestRule8IDsReusedAcrossModes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})
@@ -110,7 +110,7 @@ func TestRule8IDsReusedAcrossEras(t *testing.T) {
 		d := o.open()
 		d.Write(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 		synctest.Wait()
-		d.Write(modern(1, "tools/call", `"name":"find"`))
+		d.Write(statelessRequest(1, "tools/call", `"name":"find"`))
 		d.Want(`"id":1`, "no LeadMagic credits remain", `"isError":true,"resultType":"complete"`)
 		close(release)
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"find"}]}}`)
@@ -119,8 +119,8 @@ func TestRule8IDsReusedAcrossEras(t *testing.T) {
 	})
 }
 
-// An initialize with the modern version in its _meta is still the legacy one.
-func TestRule8InitializeIsAlwaysLegacy(t *testing.T) {
+// An initialize with the stateless version in its _meta is still the session one.
+func TestRule8InitializeIsAlwaysSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := openEditor(t, o.remote())
@@ -185,10 +185,10 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 		o := newFakeServer(t)
 		o.post = paged(map[string]string{"": `{"tools":[{"name":"find","inputSchema":{}},` + regional + `]}`})
 		d := openEditor(t, o.remote())
-		d.Write(modern3)
+		d.Write(statelessList)
 		d.WantLine(`{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"find","inputSchema":{}},` + regional + `]}}`)
 		for i, tt := range tests {
-			d.Write(modern(i, "tools/call", `"name":"regional","arguments":`+tt.arguments))
+			d.Write(statelessRequest(i, "tools/call", `"name":"regional","arguments":`+tt.arguments))
 			d.Want(fmt.Sprintf(`"id":%d`, i))
 			got := make(map[string]string)
 			for name, values := range o.last("tools/call").header {
@@ -200,12 +200,12 @@ func TestRule8ArgumentsInHeaders(t *testing.T) {
 				t.Errorf("%s: the headers are %q, want %q", tt.name, got, tt.want)
 			}
 		}
-		d.Write(modern(100, "tools/call", `"name":"find","arguments":{"region":"x"}`))
+		d.Write(statelessRequest(100, "tools/call", `"name":"find","arguments":{"region":"x"}`))
 		d.Want(`"id":100`)
 		if h := o.last("tools/call").header; h.Get("Mcp-Param-Region") != "" {
 			t.Errorf("another tool has the headers %v", h)
 		}
-		d.Write(modern(101, "prompts/get", `"name":"regional","arguments":{"region":"x"}`))
+		d.Write(statelessRequest(101, "prompts/get", `"name":"regional","arguments":{"region":"x"}`))
 		d.Want(`"id":101`)
 		if h := o.last("prompts/get").header; h.Get("Mcp-Name") != "regional" || h.Get("Mcp-Param-Region") != "" {
 			t.Errorf("a prompt of the tool's name has the headers %v", h)
@@ -264,7 +264,7 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 				r := o.remote()
 				r.Log = slog.New(slog.NewTextHandler(&log, nil))
 				d := openEditor(t, r)
-				d.Write(modern3)
+				d.Write(statelessList)
 				d.WantLine(`{"jsonrpc":"2.0","id":3,"result":{"a":1,"tools":[{"name":"first"},{"name":"last"}] }}`)
 				if !strings.Contains(log.String(), "tool=bad") || strings.Contains(log.String(), "%!") {
 					t.Errorf("the log says %q, want the tool's name and a reason", log.String())
@@ -273,7 +273,7 @@ func TestRule8ToolsWithInvalidAnnotationsAreDropped(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a legacy session takes them all", func(t *testing.T) {
+	t.Run("a session session takes them all", func(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			o := newFakeServer(t)
 			bad := `{"tools":[{"name":"bad","inputSchema":` + invalid["on a number"] + `}]}`
@@ -326,9 +326,9 @@ func TestRule8AHeaderMismatchListsTheToolsOnceAndTriesOnce(t *testing.T) {
 			return false
 		}
 		d := openEditor(t, o.remote())
-		d.Write(modern(1, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
+		d.Write(statelessRequest(1, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
 		d.Want(`"id":1`, `"result"`)
-		d.Write(modern(2, "tools/call", `"name":"regional","arguments":{"region":"us"}`))
+		d.Write(statelessRequest(2, "tools/call", `"name":"regional","arguments":{"region":"us"}`))
 		d.WantLine(`{"jsonrpc":"2.0","id":2,"error":{"code":-32020,"message":"Header mismatch"}}`)
 		d.End()
 		o.wantLog("tools/call", "tools/list", "tools/list", "tools/call", "tools/call", "tools/list", "tools/list", "tools/call")
@@ -348,20 +348,20 @@ func TestRule8AListUnderWayTakesNoHeadersAway(t *testing.T) {
 			return paged(pages)(w, r, m)
 		}
 		d := openEditor(t, o.remote())
-		d.Write(modern(1, "tools/list", ""))
+		d.Write(statelessRequest(1, "tools/list", ""))
 		d.Want(`"id":1`, "regional")
-		d.Write(modern(2, "tools/list", ""))
+		d.Write(statelessRequest(2, "tools/list", ""))
 		synctest.Wait()
-		d.Write(modern(3, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
+		d.Write(statelessRequest(3, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
 		d.Want(`"id":3`)
 		if got := o.last("tools/call").header.Get("Mcp-Param-Region"); got != "eu" {
 			t.Errorf("the region in the headers is %q, want eu", got)
 		}
 		d.Write(cancelOf("2"))
 		pages["b"] = strings.ReplaceAll(pages["b"], "x-mcp-header", "x-other")
-		d.Write(modern(4, "tools/list", ""))
+		d.Write(statelessRequest(4, "tools/list", ""))
 		d.Want(`"id":4`, "regional")
-		d.Write(modern(5, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
+		d.Write(statelessRequest(5, "tools/call", `"name":"regional","arguments":{"region":"eu"}`))
 		d.Want(`"id":5`)
 		if got := o.last("tools/call").header.Values("Mcp-Param-Region"); got != nil {
 			t.Errorf("the region in the headers is %q, though the tool asks for none any more", got)
@@ -382,7 +382,7 @@ func TestRule8AHeaderMismatchThatNoListMends(t *testing.T) {
 			return true
 		}
 		d := openEditor(t, o.remote())
-		d.Write(modern(1, "tools/call", `"name":"regional"`))
+		d.Write(statelessRequest(1, "tools/call", `"name":"regional"`))
 		d.WantLine(`{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch"}}`)
 		d.End()
 		o.wantLog("tools/call", "tools/list")
@@ -402,7 +402,7 @@ func TestRule8AHeaderMismatchOfEverythingEnds(t *testing.T) {
 				return true
 			}
 			d := openEditor(t, o.remote())
-			d.Write(modern(1, method, `"name":"x"`))
+			d.Write(statelessRequest(1, method, `"name":"x"`))
 			d.WantLine(`{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch"}}`)
 			d.End()
 			o.wantLog(want...)
@@ -410,7 +410,7 @@ func TestRule8AHeaderMismatchOfEverythingEnds(t *testing.T) {
 	}
 }
 
-func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
+func TestRule8JSONRPCErrorsOfTheStatelessModePassVerbatim(t *testing.T) {
 	for _, tt := range []struct {
 		status int
 		error  string
@@ -429,7 +429,7 @@ func TestRule8JSONRPCErrorsOfTheModernEraPassVerbatim(t *testing.T) {
 				return true
 			}
 			d := openEditor(t, o.remote())
-			d.Write(modern(1, "tools/call", `"name":"x"`))
+			d.Write(statelessRequest(1, "tools/call", `"name":"x"`))
 			d.WantLine(`{"jsonrpc":"2.0","id":1,"error":` + tt.error + `}`)
 			d.End()
 			o.wantLog("tools/call")
@@ -442,7 +442,7 @@ func TestRule8RequestIDsAreNeverRewritten(t *testing.T) {
 		o := newFakeServer(t)
 		o.post = paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`, "b": `{"tools":[]}`})
 		d := openEditor(t, o.remote())
-		d.Write(modern(`"\u0041/1"`, "tools/list", ""))
+		d.Write(statelessRequest(`"\u0041/1"`, "tools/list", ""))
 		d.Want(`"id":"\u0041/1"`)
 		d.End()
 		o.mu.Lock()

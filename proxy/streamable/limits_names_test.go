@@ -58,7 +58,7 @@ func (o *fakeServer) guarded(mode string, g *limit) *proxytest.Editor {
 		answer(w, m, `{"tools":[{"name":"check_credits","annotations":{"readOnlyHint":true}},{"name":"find_work_email"}]}`)
 	})
 	d := openEditor(o.t, g.around(o.remote()))
-	if mode == "legacy" {
+	if mode == "session" {
 		d.Write(strings.Replace(hello, "2025-06-18", "2025-03-26", 1))
 		d.Want(`"id":0`)
 		synctest.Wait()
@@ -111,15 +111,15 @@ func TestALimitHoldsForMessagesThatCanBeReadInTwoWays(t *testing.T) {
 	}
 	for setting, limit := range limits {
 		t.Run(setting, func(t *testing.T) {
-			for _, mode := range []string{"legacy", "modern"} {
+			for _, mode := range []string{"session", "stateless"} {
 				t.Run(mode, func(t *testing.T) {
 					inBubble(t, func(t *testing.T) {
 						o := newFakeServer(t)
 						d := o.guarded(mode, limit())
 						before := len(o.log())
 						for name, line := range lines {
-							if mode == "modern" {
-								line = strings.Replace(line, `"params":{`, `"params":{`+modernMeta+`,`, 1)
+							if mode == "stateless" {
+								line = strings.Replace(line, `"params":{`, `"params":{`+statelessMeta+`,`, 1)
 							}
 							d.Write(line)
 							if got, want := d.Next(), `{"jsonrpc":"2.0","id":1,`+namedTwice; got != want {
@@ -135,7 +135,7 @@ func TestALimitHoldsForMessagesThatCanBeReadInTwoWays(t *testing.T) {
 								t.Errorf("LeadMagic got %s", seen)
 							}
 						}
-						if mode == "legacy" {
+						if mode == "session" {
 							d.Write("[" + lines["a method in capitals"] + "," + silent["a notification with params twice"] + "," + ping(5) + "]")
 							got := d.Next()
 							if !strings.Contains(got, `{"jsonrpc":"2.0","id":1,`+namedTwice) || !strings.Contains(got, pong(5)) || strings.Count(got, `"jsonrpc"`) != 2 {
@@ -160,7 +160,7 @@ func TestWithoutALimitMembersMayStandTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
-				d := o.guarded("legacy", guard)
+				d := o.guarded("session", guard)
 				for _, line := range []string{
 					`{"jsonrpc":"2.0","id":1,"method":"ping","Method":"x","METHOD":"y"}`,
 					`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b","name":"c"}}`,
@@ -180,7 +180,7 @@ func TestWithoutALimitMembersMayStandTwice(t *testing.T) {
 func TestALimitLeavesOtherMessagesAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
-		d := o.guarded("legacy", &limit{Exclude: []string{"find_*"}})
+		d := o.guarded("session", &limit{Exclude: []string{"find_*"}})
 		for _, line := range []string{
 			`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"check_credits","arguments":{"name":"a","Arguments":1,"method":"b","ID":7}}}`,
 			`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"check_credits","arguments":{"list":[{"a":1,"A":2}]}}}`,

@@ -65,8 +65,8 @@ func TestRule12AtMost128CallsAreWithLeadMagic(t *testing.T) {
 		const calls = 300
 		wait := func(id int) string { return asking(mode, fmt.Sprint(id), "wait", "") }
 		cancel := func(id int) string {
-			if mode == "modern" {
-				return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d,%s}}`, id, modernMeta)
+			if mode == "stateless" {
+				return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d,%s}}`, id, statelessMeta)
 			}
 			return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`, id)
 		}
@@ -101,7 +101,7 @@ func TestRule12AtMost128CallsAreWithLeadMagic(t *testing.T) {
 		if got := h.seen(); len(got) != atOnce+1 || got[atOnce] != fmt.Sprint(1000+atOnce+1) {
 			t.Errorf("after a cancellation LeadMagic has got %d calls, %q being the last", len(got), got[len(got)-1])
 		}
-		if mode == "legacy" && o.count("notifications/cancelled s1") != 1 {
+		if mode == "session" && o.count("notifications/cancelled s1") != 1 {
 			t.Error("LeadMagic was not told of exactly the one cancellation that concerns it")
 		}
 
@@ -153,19 +153,19 @@ func TestRule12SubscriptionsAreNotCounted(t *testing.T) {
 		}
 		d := openEditor(t, o.remote())
 		for id := range 150 {
-			d.Write(asking("modern", fmt.Sprint(5000+id), "subscriptions/listen", ""))
+			d.Write(asking("stateless", fmt.Sprint(5000+id), "subscriptions/listen", ""))
 		}
 		for range 150 {
 			<-listening
 		}
 		for id := range atOnce + 10 {
-			d.Write(asking("modern", fmt.Sprint(1000+id), "wait", ""))
+			d.Write(asking("stateless", fmt.Sprint(1000+id), "wait", ""))
 		}
 		synctest.Wait()
 		if n := len(h.seen()); n != atOnce {
 			t.Errorf("beside subscriptions LeadMagic has %d calls, want %d", n, atOnce)
 		}
-		d.Write(asking("modern", "7000", "subscriptions/listen", ""))
+		d.Write(asking("stateless", "7000", "subscriptions/listen", ""))
 		<-listening
 		d.Write(hello) // an editor that falls back to a session
 		d.Want(`"id":0`, `"protocolVersion":"2025-06-18"`)
@@ -208,7 +208,7 @@ func TestRule12WhatWaitsAtTheEndIsAnswered(t *testing.T) {
 		d := o.open()
 		const calls = atOnce + 20
 		for id := range calls {
-			d.Write(asking("legacy", fmt.Sprint(1000+id), "wait", ""))
+			d.Write(asking("session", fmt.Sprint(1000+id), "wait", ""))
 		}
 		synctest.Wait()
 		d.Close()

@@ -103,7 +103,7 @@ func TestRule12NothingStaysReserved(t *testing.T) {
 		"pages of tools": {
 			paged3(large),
 			func(_ *fakeServer, d *proxytest.Editor) {
-				d.Write(modern3)
+				d.Write(statelessList)
 				d.Want(`"id":3`, `"name":"a"`, `"name":"b"`)
 			},
 		},
@@ -121,7 +121,7 @@ func TestRule12NothingStaysReserved(t *testing.T) {
 				return true
 			},
 			func(_ *fakeServer, d *proxytest.Editor) {
-				d.Write(asking("modern", "1", "tools/call", `"name":"find"`))
+				d.Write(asking("stateless", "1", "tools/call", `"name":"find"`))
 				d.Want(`"id":1`, "-32020")
 			},
 		},

@@ -201,8 +201,8 @@ func TestRule3TwoInitializesAtOnceHoldNothingBack(t *testing.T) {
 	})
 }
 
-// A call of the modern era has no session to wait for.
-func TestRule3ModernCallsDoNotWaitForInitialize(t *testing.T) {
+// A call of the stateless mode has no session to wait for.
+func TestRule3StatelessCallsDoNotWaitForInitialize(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		release := make(chan struct{})

@@ -240,7 +240,7 @@ func TestRule7AListOfPagesCanBeCancelled(t *testing.T) {
 			return paged(map[string]string{"": `{"tools":[],"nextCursor":"b"}`})(w, r, m)
 		}
 		d := openEditor(t, o.remote())
-		d.Write(modern3)
+		d.Write(statelessList)
 		<-second
 		d.Write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
 		cancelled := time.Now()

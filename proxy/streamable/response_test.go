@@ -11,13 +11,13 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/proxy/proxytest"
 )
 
-// modernMeta is what makes a request one of the stateless mode.
-const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
+// statelessMeta is what makes a request one of the stateless mode.
+const statelessMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
 
 // asking is the line of a call in one of the two modes.
 func asking(mode, id, method, params string) string {
-	if mode == "modern" {
-		params = strings.TrimSuffix(params+","+modernMeta, ",")
+	if mode == "stateless" {
+		params = strings.TrimSuffix(params+","+statelessMeta, ",")
 		params = strings.TrimPrefix(params, ",")
 	}
 	return `{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":{` + params + `}}`
@@ -26,12 +26,12 @@ func asking(mode, id, method, params string) string {
 // inBothModes runs a test with a session in each mode.
 func inBothModes(t *testing.T, test func(t *testing.T, mode string, o *fakeServer, begin func() *proxytest.Editor)) {
 	t.Helper()
-	for _, mode := range []string{"legacy", "modern"} {
+	for _, mode := range []string{"session", "stateless"} {
 		t.Run(mode, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				o := newFakeServer(t)
 				test(t, mode, o, func() *proxytest.Editor {
-					if mode == "modern" {
+					if mode == "stateless" {
 						return openEditor(t, o.remote())
 					}
 					return o.open()
@@ -102,7 +102,7 @@ func TestAnAnswerWithLineBreaks(t *testing.T) {
 				}
 				d.WantNothing()
 				d.End()
-				if n := len(o.log()); mode == "modern" && n != 2 {
+				if n := len(o.log()); mode == "stateless" && n != 2 {
 					t.Errorf("LeadMagic got %q", o.log())
 				}
 				for _, seen := range o.log() {
