@@ -24,15 +24,15 @@ const KeyVariable = "LEADMAGIC_API_KEY"
 // KeyFileVariable names a file that holds the key.
 const KeyFileVariable = "LEADMAGIC_API_KEY_FILE"
 
-// A Scope is whose editors read a file.
+// A Scope says for which folders and users a config file counts.
 type Scope int
 
 const (
-	// User is every project of this user.
+	// User is all folders of this user.
 	User Scope = iota
 	// Project is one folder, for a whole team: its file is meant to be committed.
 	Project
-	// Local is one folder, for this user alone: its servers stand in the user's file. Nothing is written there.
+	// Local is one folder, for this user alone: its servers are in the user's file. This package writes none of them.
 	Local
 )
 
@@ -42,13 +42,13 @@ type Editor struct {
 	Title string
 	// Key is the member of the config file that holds the servers.
 	Key string
-	// Prompts says that it can ask for the key and keep it.
+	// Prompts says that it can ask the user for the key and store it.
 	Prompts bool
 	// Dock says that it is mostly started from a dock or a menu, where the variables of a shell are not set.
 	Dock bool
 	// Waits is how long it waits for a server to start and for a tool, empty if that is not known.
 	Waits string
-	// Facts are where the row is from, and when that was looked up.
+	// Facts names the source of the row, and when it was looked up.
 	Facts string
 
 	places  []place    // of the user's config file: the usual one, and where it may be besides
@@ -58,7 +58,7 @@ type Editor struct {
 	upwards bool       // it reads the files of the folders above, too, as far as the repository goes
 	newer   string     // the member of Key in which newer versions keep servers too; empty: there is none
 	local   string     // the member of the user's file that holds folders with servers of their own; empty: there is none
-	extra   bool       // this is the editor in a place that is not the usual one
+	extra   bool       // this is a copy of the editor that is not in its usual place
 	program string     // its command, for editors that have one
 	clients []string   // what its clientInfo may call it besides the id, in part and in lower case
 	second  string     // another form of the same editor, with a file of its own
@@ -142,7 +142,7 @@ type place struct {
 	file   string // below the folder, or whole
 }
 
-// on are the usual place that a system has, and the others. Without any, the error is ErrOtherSystem.
+// on returns the usual place on a system, and the others. Without any, the error is ErrOtherSystem.
 func (e Editor) on(s System) (usual place, others []place, err error) {
 	goos := s.GOOS
 	if goos != "windows" && goos != "darwin" {
@@ -207,7 +207,7 @@ func Here(s System) []Editor {
 	return out
 }
 
-// Forms are the forms of an editor that are meant by its id: those that are found, or else the usual one.
+// Forms returns the forms of an editor that its id stands for: those found on this machine, or else the usual one.
 func (e Editor) Forms(s System) []Editor {
 	forms := e.copies(s)
 	other, ok := Lookup(e.second)
@@ -243,7 +243,7 @@ func (e Editor) copies(s System) []Editor {
 	return out
 }
 
-// OfClient finds the editor that calls itself so in its clientInfo, by whole words: an example is not Amp.
+// OfClient finds an editor by the name in its clientInfo. Only whole words count: "example" does not stand for Amp.
 func OfClient(name string) (Editor, bool) {
 	words := func(s string) string {
 		return " " + strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ") + " "

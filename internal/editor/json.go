@@ -109,7 +109,7 @@ func itemsOf(v *hujson.Value) (items []jsonItem, tail *hujson.Extra) {
 	return nil, nil
 }
 
-// What descend has reached is the deepest value that exists on a path.
+// A reached is the deepest value that exists on a path.
 type reached struct {
 	*hujson.Value
 	start int    // offset of its member's name, or of itself in a list
@@ -169,8 +169,8 @@ func (f jsonFormat) index(doc []byte, in *hujson.Value, name, above string, inLi
 	return found, nil
 }
 
-// look reads what a document has at a path. ok is false, without an error, if there is nothing.
-func (f jsonFormat) look(doc []byte, path []string) (root *hujson.Value, at reached, ok bool, err error) {
+// resolve reads what a document has at a path. ok is false, without an error, if there is nothing.
+func (f jsonFormat) resolve(doc []byte, path []string) (root *hujson.Value, at reached, ok bool, err error) {
 	root, err = parseJSON(doc)
 	if err != nil || root == nil {
 		return nil, reached{}, false, err
@@ -192,7 +192,7 @@ func (jsonFormat) decode(doc []byte) (map[string]any, error) {
 
 func (f jsonFormat) find(doc []byte, path []string) (value any, line int, found bool, err error) {
 	_, doc = cutBOM(doc)
-	_, at, ok, err := f.look(doc, path)
+	_, at, ok, err := f.resolve(doc, path)
 	if !ok {
 		return nil, 0, false, err
 	}
@@ -217,14 +217,14 @@ func plainJSON(v *hujson.Value) (any, error) {
 // set leaves alone what is in a list already.
 func (f jsonFormat) set(doc []byte, path []string, value Object) ([]byte, error) {
 	mark, doc := cutBOM(doc)
-	root, at, _, err := f.look(doc, path)
+	root, at, _, err := f.resolve(doc, path)
 	if err == nil && root == nil { // nothing but blanks and comments
 		end := lineEnd(doc)
 		if len(doc) > 0 && !bytes.HasSuffix(doc, []byte("\n")) {
 			doc = slices.Concat(doc, []byte(end))
 		}
 		doc = slices.Concat(doc, []byte("{}"+end))
-		root, at, _, err = f.look(doc, path)
+		root, at, _, err = f.resolve(doc, path)
 	}
 	if err != nil {
 		return nil, err
@@ -260,12 +260,12 @@ func replace(doc []byte, old reached, value Object, unit string) {
 // remove takes an item away. An object or list that loses its last one is put back as it was before, or goes as well.
 func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, error) {
 	mark, text := cutBOM(doc)
-	root, at, ok, err := f.look(text, path)
+	root, at, ok, err := f.resolve(text, path)
 	if !ok {
 		return doc, err
 	}
 	for depth, step := range slices.Backward(at.above) {
-		take(step)
+		removeItem(step)
 		items, tail := itemsOf(step.from)
 		had, was := f.itemsBefore(before, path[:depth])
 		switch {
@@ -292,7 +292,7 @@ func (f jsonFormat) remove(doc []byte, path []string, before []byte) ([]byte, er
 // itemsBefore are the items that stood at a path, and what was behind them: nil if there was no object or list.
 func (f jsonFormat) itemsBefore(before []byte, path []string) ([]jsonItem, *hujson.Extra) {
 	_, before = cutBOM(before)
-	if _, at, ok, _ := f.look(before, path); ok {
+	if _, at, ok, _ := f.resolve(before, path); ok {
 		return itemsOf(at.Value)
 	}
 	return nil, nil
@@ -360,8 +360,8 @@ func inOneLine(doc []byte, v *hujson.Value) bool {
 	return !bytes.ContainsRune(text, '\n') && len(text) > v.EndOffset-v.StartOffset
 }
 
-// take takes an item away, with the line or the comma that was its own.
-func take(s step) {
+// removeItem removes an item, with its own line or its comma.
+func removeItem(s step) {
 	items, tail := itemsOf(s.from)
 	item, last := items[s.index], s.index == len(items)-1
 	head, rest := item.first.BeforeExtra, *tail

@@ -17,8 +17,9 @@ func All() []Editor {
 			place{"", "~/.cursor-server/data/User/globalStorage/" + id, file},
 		)
 	}
-	vscode := func(product, flatpak string) Editor {
+	vscode := func(id, title, program, product, flatpak string, keeps ...string) Editor {
 		return Editor{
+			ID: id, Title: title, program: program, keeps: keeps,
 			Key: "servers", project: []string{".vscode/mcp.json"}, clients: []string{"visual studio code"},
 			places: []place{
 				{"", "{appData}/" + product, "User/mcp.json"},
@@ -32,11 +33,6 @@ func All() []Editor {
 			Facts: "measured with 1.139 (code-server) on 2026-11-28",
 		}
 	}
-	stable, insiders := vscode("Code", "com.visualstudio.code"), vscode("Code - Insiders", "com.visualstudio.code.insiders")
-	stable.ID, stable.Title, stable.program = "vscode", "VS Code", "code"
-	stable.keeps = []string{".vscode/settings.json", "User/mcp.json", "User/profiles/*/mcp.json", "*.code-workspace"}
-	insiders.ID, insiders.Title, insiders.program = "vscode-insiders", "VS Code Insiders", "code-insiders"
-
 	editors := []Editor{
 		{
 			ID: "claude-code", Title: "Claude Code", program: "claude", Key: "mcpServers", project: []string{".mcp.json"},
@@ -72,8 +68,8 @@ func All() []Editor {
 			Dock:  true,
 			Facts: "cursor.com/docs/mcp, looked up on 2026-11-23",
 		},
-		stable,
-		insiders,
+		vscode("vscode", "VS Code", "code", "Code", "com.visualstudio.code", ".vscode/settings.json", "User/mcp.json", "User/profiles/*/mcp.json", "*.code-workspace"),
+		vscode("vscode-insiders", "VS Code Insiders", "code-insiders", "Code - Insiders", "com.visualstudio.code.insiders"),
 		{
 			ID: "windsurf", Title: "Windsurf", clients: []string{"codeium"}, program: "windsurf", Key: "mcpServers",
 			keeps:  []string{"~/.codeium/mcp_config.json", "mcp_config.json"},

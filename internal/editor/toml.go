@@ -152,7 +152,7 @@ func (f tomlFormat) remove(doc []byte, path []string, _ []byte) ([]byte, error) 
 	})
 }
 
-// cut takes blocks of lines away, from the last to the first.
+// cut removes blocks of lines, from the last to the first.
 func cut(doc []byte, blocks []tomlLine) []byte {
 	end := lineEnd(doc)
 	for _, b := range slices.Backward(blocks) {
@@ -165,7 +165,7 @@ func cut(doc []byte, blocks []tomlLine) []byte {
 	return doc
 }
 
-// closeGap takes away the blank line before a table.
+// closeGap removes the blank line before a table.
 func closeGap(head, rest []byte, end string) (newHead, newRest []byte) {
 	if len(head) == 0 {
 		return head, bytes.TrimPrefix(rest, []byte(end))

@@ -216,14 +216,14 @@ func (f yamlFormat) open(doc []byte, path []string) (*yamlLines, error) {
 	}
 	y.items = value
 	y.entry, _ = f.child(value, path[1])
-	if y.entry != nil && f.before(y.entry, y.lines[y.entry.Line-1]) != y.last {
+	if y.entry != nil && f.indentOfNode(y.entry, y.lines[y.entry.Line-1]) != y.last {
 		return nil, errLines(y.entry.Line, path[1])
 	}
 	return y, nil
 }
 
-// before is how many blanks stand before what begins a line; -1 if something else does.
-func (f yamlFormat) before(n *yaml.Node, line string) int {
+// indentOfNode returns how many blanks precede a node, or the dash of its list item, in its line; -1 if anything else does.
+func (f yamlFormat) indentOfNode(n *yaml.Node, line string) int {
 	head, dash := line[:min(n.Column-1, len(line))], ""
 	if f.list {
 		dash = "-"
@@ -249,8 +249,8 @@ func emptied(line, name string) (string, bool) {
 	return m[1] + m[2], true
 }
 
-// past is the line behind what begins in line from, at a column: the next that begins there or before. Blank lines and
-// comments between the two are not part of it, but for comments that are further in.
+// past returns the first line after the block that begins in line from at a column: the next line that begins at that
+// column or before it. Blank lines and comments after the block are not part of it, except comments that are further in.
 func (y *yamlLines) past(from, column int, comments bool) int {
 	end := from + 1
 	for i, line := range y.lines[end:] {
@@ -267,7 +267,7 @@ func (y *yamlLines) past(from, column int, comments bool) int {
 	return end
 }
 
-// behind is where another server goes: behind the last one, and the comments that are as far in.
+// behind returns the line before which another server is inserted: after the last one, and the comments that are as far in.
 func (y *yamlLines) behind() int {
 	last := y.items.Content[len(y.items.Content)-1]
 	if y.items.Kind == yaml.MappingNode {
