@@ -2,6 +2,7 @@ package editor
 
 import (
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,6 +130,13 @@ func TestAFileThatCannotBeReadSaysNothing(t *testing.T) {
 		if got := lookup(t, id).Environment(s, Process{GOOS: "linux", ReadFile: read}).Environ; !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: got %q", id, got)
 		}
+	}
+}
+
+func TestAFileOfVariables(t *testing.T) {
+	got := dotenv("# A=1\n\nNONE\nB=2\nexport C = 'x=y' \n")
+	if want := map[string]string{"B": "2", "C": "x=y"}; !maps.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -187,19 +187,15 @@ func (e Editor) editOnce(s System, r Request, path string, plan func(*configFile
 	if err != nil {
 		return Result{}, err
 	}
-	outside := func() bool { return r.Scope == Project && !r.Force && !within(f.real, file.Real(s.Folder)) }
-	if outside() {
-		return Result{}, &OutsideError{Path: path, Real: f.real}
-	}
 	c, err := plan(f)
 	if err != nil || c.Outcome != Unchanged || c.wanted == nil { // an entry that is there is not read again
 		if f, err = s.settled(f); err != nil {
 			return Result{}, err
 		}
-		if outside() { // since a moment ago
-			return Result{}, &OutsideError{Path: path, Real: f.real}
-		}
 		c, err = plan(f)
+	}
+	if r.Scope == Project && !r.Force && !within(f.real, file.Real(s.Folder)) {
+		return Result{}, &OutsideError{Path: path, Real: f.real}
 	}
 	res := c.Result
 	res.Path = path
