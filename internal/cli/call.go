@@ -45,7 +45,7 @@ func call(ctx context.Context, env *Env, s *settings, tool string, pairs []strin
 	if err != nil {
 		return misuse(err.Error(), "see leadmagic-mcp-proxy call --help")
 	}
-	sayStray(env)
+	warnStray(env)
 	ss := newSession(env, s)
 	defer ss.close()
 	return ss.use(ctx, func(client *mcp.ClientSession, tools []*mcp.Tool) error {
@@ -58,9 +58,9 @@ func call(ctx context.Context, env *Env, s *settings, tool string, pairs []strin
 		case err == nil:
 			return printResult(env, result, asJSON)
 		case known.Name != "":
-			return said(err)
+			return rpcError(err)
 		}
-		return hinted(said(err), "leadmagic-mcp-proxy tools lists the tools there are")
+		return hinted(rpcError(err), "leadmagic-mcp-proxy tools lists the tools there are")
 	})
 }
 
@@ -105,7 +105,7 @@ func printResult(env *Env, result *mcp.CallToolResult, asJSON bool) error {
 	if asJSON {
 		err := printJSON(env.Stdout, result)
 		if err == nil && result.IsError {
-			err = errSaid
+			err = errReported
 		}
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package cli is the command line: it reads what a person or an editor has said, joins auth, proxy and
-// rest accordingly, and words what comes of it. It carries no messages itself.
+// Package cli is the command line: it reads arguments and variables, joins auth, proxy and rest accordingly, and prints
+// results and errors. It handles no MCP messages itself.
 package cli
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/stdio"
 )
 
-// Env is everything a command takes from the process. main fills it in from os; a test as it likes.
+// Env is everything that a command takes from the process. main fills it in from os.
 type Env struct {
 	Getenv  func(string) string
 	Environ func() []string
@@ -35,7 +35,7 @@ type Env struct {
 	Stderr  io.Writer
 	Version string
 
-	redactor *auth.Redactor // knows the keys that must not leave; nil before Run
+	redactor *auth.Redactor // of the streams; nil before Run
 }
 
 // redacting is env with streams that show no key.
@@ -68,13 +68,13 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	}
 	code := report(env, err)
 	if stderr, ok := env.Stderr.(*stdio.Lossy); ok { // that of a session
-		stderr.Flush(lastWords)
+		stderr.Flush(flushTimeout)
 	}
 	return code
 }
 
-// lastWords is how long the end of the program waits for a slow reader of stderr.
-const lastWords = 200 * time.Millisecond
+// flushTimeout bounds how long the program waits at its end for a slow reader of stderr.
+const flushTimeout = 200 * time.Millisecond
 
 // Commands are all commands, for pages that describe them.
 func Commands() *cobra.Command {
@@ -83,7 +83,7 @@ func Commands() *cobra.Command {
 	return root
 }
 
-// newRootCommand makes all commands, whose settings are s once their flags were read.
+// newRootCommand makes all commands. Their flags are read into s.
 func newRootCommand(env *Env, s *settings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "leadmagic-mcp-proxy",
@@ -135,8 +135,8 @@ func newRootCommand(env *Env, s *settings) *cobra.Command {
 // A plainSwitch is a boolean that help shows as --name, where pflag from 1.1 on shows --name[=true|false].
 type plainSwitch struct{ pflag.Value }
 
-// plainSwitches makes all booleans of a command, and of those below it, plain ones. It is for texts that show them: to begin a
-// session would take longer by what it does.
+// plainSwitches makes all booleans of a command, and of those below it, plain ones. It is called for help alone, since it takes
+// time that a session would begin later by.
 func plainSwitches(cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	cmd.InitDefaultVersionFlag()
@@ -172,7 +172,7 @@ func addCobraCommands(root *cobra.Command) {
 	}
 }
 
-// mistyped is how many letters may be wrong in what was probably meant.
+// mistyped is how many letters may differ in a suggestion.
 const mistyped = 2
 
 // knownCommand refuses arguments that are no command.
@@ -230,23 +230,23 @@ func serve(ctx context.Context, env *Env, s *settings, refusal *problem.Problem)
 		return misuse("this is an MCP server: an editor starts it and talks to it on stdin and stdout",
 			"leadmagic-mcp-proxy install puts it into your editor, call --sandbox check_credits tries it here, --help shows the rest")
 	}
-	env.Stderr = stdio.NewLossy(env.Stderr) // no session waits for whoever should read the log
-	sayStray(env)
+	env.Stderr = stdio.NewLossy(env.Stderr) // a session must not block on a log that is not read
+	warnStray(env)
 	ss := newSession(env, s)
 	defer ss.close()
 	ss.serves = true
 	if refusal != nil {
 		ss.refusal = refusal
 	}
-	debug.SetGCPercent(calmGC)
+	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // or what GOMEMLIMIT says
 	return ss.run(ctx, env.Stdin, env.Stdout)
 }
 
 const (
-	// calmGC lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many calls in
+	// gcPercent lets the heap, which is a few megabytes, grow to three times what is in use instead of two. With many calls in
 	// flight it is collected half as often then, and a fifth more of them get through.
-	calmGC = 200
+	gcPercent = 200
 	// memoryLimit, in bytes, is where it is collected all the same: what large messages needed that are answered does not stay
 	// in memory beside the next. Each half of what they may hold is 256 MiB.
 	memoryLimit = 512 << 20
@@ -257,12 +257,12 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// report says what went wrong, once, and returns the exit code.
+// report prints an error and its hint, and returns the exit code.
 func report(env *Env, err error) int {
 	switch {
 	case err == nil || readerGone(err):
 		return 0
-	case errors.Is(err, errSaid):
+	case errors.Is(err, errReported):
 		return exitFailed
 	}
 	code, hint := exitFailed, ""
@@ -300,14 +300,14 @@ func (e *commandError) Unwrap() error { return e.error }
 // hinted is an error with what to do about it, if that is not empty.
 func hinted(err error, hint string) error { return &commandError{err, hint, exitFailed} }
 
-// misuse is an error of who typed the command.
+// misuse is an error in the arguments.
 func misuse(what, hint string) error { return &commandError{errors.New(what), hint, exitMisuse} }
 
-// errSaid ends a command that has failed, or found something, and has said so.
-var errSaid = errors.New("it has been said")
+// errReported ends a command that has failed, or found something, and has printed that already.
+var errReported = errors.New("it was reported")
 
-// readerGone reports whether a command ended since nobody reads its output any more, such as head. Connections to LeadMagic
-// have errors of another type.
+// readerGone reports whether a command ended since the reader of its output, such as head, has closed the pipe. Connections to
+// LeadMagic have errors of another type.
 func readerGone(err error) bool {
 	write, ok := errors.AsType[*fs.PathError](err)
 	if !ok || write.Op != "write" {

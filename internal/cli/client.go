@@ -13,8 +13,8 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// patience is how much longer than an editor a person waits who has typed a command.
-const patience = 5 * time.Second
+// recoveryWait is how much longer than an editor's session a command waits for LeadMagic to recover.
+const recoveryWait = 5 * time.Second
 
 // connect opens ss as an editor would, over pipes. protocol is the version to ask for, empty for the newest. end ends the
 // session in order: LeadMagic is told, and nothing of it is left running.
@@ -44,10 +44,9 @@ func (ss *session) connect(ctx context.Context, protocol string) (client *mcp.Cl
 		<-ended
 		stop()
 	}
-	// A session that had to explain itself is one that did not come about, for who types a command. That one can
-	// wait longer than an editor for LeadMagic, or for the reason.
+	// To a command, a session with the fallback server is an error. It waits for LeadMagic, or for the reason, first.
 	if ss.failover.Status().Problem != nil {
-		waiting, cancel := context.WithTimeout(ctx, patience)
+		waiting, cancel := context.WithTimeout(ctx, recoveryWait)
 		ss.failover.Wait(waiting)
 		cancel()
 	}
@@ -68,15 +67,14 @@ func (ss *session) use(ctx context.Context, command func(client *mcp.ClientSessi
 	tools := []*mcp.Tool{}
 	for tool, err := range client.Tools(ctx, nil) {
 		if err != nil {
-			return said(err)
+			return rpcError(err)
 		}
 		tools = append(tools, tool)
 	}
 	return command(client, tools)
 }
 
-// tryKey opens a session with that key and no other, which is free: LeadMagic looks at the key, and no tool is
-// called.
+// tryKey opens a session with that key and no other: LeadMagic checks the key, and no tool is called, so that it is free.
 func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	ss := newSession(env, s)
 	defer ss.close()
@@ -91,7 +89,7 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	if ss.failover.Status().Upstream != "rest" {
 		return nil
 	}
-	// That one opens its session without asking LeadMagic.
+	// The REST upstream opens its session without a request to LeadMagic.
 	_, err = ss.balance(ctx)
 	if p := problem.As(err); p != nil {
 		return ss.describe(p)
@@ -99,8 +97,8 @@ func tryKey(ctx context.Context, env *Env, s *settings, key auth.Key) error {
 	return err
 }
 
-// said is err as the session said it, without the SDK's words around it.
-func said(err error) error {
+// rpcError is the error as the session answered it, without the SDK's own text around it.
+func rpcError(err error) error {
 	if own, ok := errors.AsType[*jsonrpc.Error](err); ok {
 		return own
 	}

@@ -24,15 +24,15 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/file"
 )
 
-// examination is what a person wants of doctor.
-type examination struct {
+// doctorFlags are those of doctor.
+type doctorFlags struct {
 	editor          string
 	offline         bool
 	asJSON, support bool
 }
 
 func newDoctorCommand(env *Env, s *settings) *cobra.Command {
-	var x examination
+	var x doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find what is wrong and say what to do",
@@ -59,7 +59,7 @@ func newDoctorCommand(env *Env, s *settings) *cobra.Command {
 	return cmd
 }
 
-func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
+func (x *doctorFlags) run(ctx context.Context, env *Env, s *settings) error {
 	if x.asJSON && x.support {
 		return misuse("--json and --report are two forms of the same: use one of them", "")
 	}
@@ -121,7 +121,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 		_, err = io.WriteString(env.Stdout, reportText(report, colours(env)))
 	}
 	if (err == nil || readerGone(err)) && !report.Healthy {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func (x *examination) run(ctx context.Context, env *Env, s *settings) error {
 // route is where the settings send calls.
 func (ss *session) route() *doctor.Route {
 	open := func(ctx context.Context, s *settings, protocol string) (*doctor.Session, error) {
-		other := ss.again(s)
+		other := ss.withSettings(s)
 		client, end, err := other.connect(ctx, protocol)
 		if err != nil {
 			return nil, err
@@ -137,7 +137,7 @@ func (ss *session) route() *doctor.Route {
 		return &doctor.Session{
 			ClientSession: client,
 			Upstream:      other.failover.Status().Upstream,
-			Refused:       other.passed.Load(),
+			Refused:       other.hostedRefusal.Load(),
 			Unmatched:     other.unmatched,
 			End:           end,
 		}, nil
@@ -244,7 +244,7 @@ func wanted(s *settings) []string {
 	return names
 }
 
-// homes are the names of the user's home folder: as the variables say, and where that leads to.
+// homes are the paths of the user's home folder: that of the variables, and what it resolves to.
 func homes(env *Env) []string {
 	var names []string
 	for _, variable := range []string{"HOME", "USERPROFILE"} {
@@ -263,8 +263,8 @@ func homes(env *Env) []string {
 // versionFor is how long a program may take to say its version.
 const versionFor = 3 * time.Second
 
-// versionOf is the version that a file of this program prints. It is started from its own folder, with the shell's
-// variables but those of this program: what is in the current folder has no say, which a launcher of versions asks there.
+// versionOf is the version that a file of this program prints. It is started in its own folder, with the shell's variables but
+// those of this program: a version manager's launcher would read files of the current folder.
 func versionOf(ctx context.Context, env *Env, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionFor)
 	defer cancel()
@@ -321,8 +321,7 @@ func colours(env *Env) bool {
 	return knowsColours(runtime.GOOS, env.Getenv)
 }
 
-// knowsColours reports whether a terminal does not show the codes of colours themselves, as the older console of
-// Windows does.
+// knowsColours reports whether a terminal understands the codes of colours: the older console of Windows shows them as text.
 func knowsColours(goos string, getenv func(string) string) bool {
 	return goos != "windows" || getenv("WT_SESSION") != "" || getenv("TERM") != ""
 }
@@ -355,7 +354,7 @@ func reportText(report *doctor.Report, coloured bool) string {
 	return b.String()
 }
 
-// title is what a check is called in a list of many.
+// title is the name of a check with its editor.
 func title(c doctor.Check) string {
 	if c.Editor != "" {
 		return c.Editor + " " + c.Name
@@ -376,7 +375,7 @@ func verdict(report *doctor.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-// progress says on a terminal what is waited for, in the place of what it has said before.
+// progress shows on a terminal what doctor is waiting for, in place of the last text.
 func progress(env *Env) func(what string) {
 	if !isTerminal(env.Stderr) || env.Getenv("TERM") == "dumb" {
 		return func(string) {}

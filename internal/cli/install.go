@@ -130,7 +130,7 @@ func (i *installer) run(cmd *cobra.Command, args []string) error {
 	for _, e := range editors {
 		if failed := i.apply(e); failed != nil {
 			report(i.env, failed)
-			err = errSaid
+			err = errReported
 		}
 	}
 	return err
@@ -169,7 +169,7 @@ func (i *installer) check() error {
 	return nil
 }
 
-// locate finds out what the process can say of itself.
+// locate finds the current folder and the path of this program.
 func (i *installer) locate() (err error) {
 	if i.system, err = i.env.system(); err != nil {
 		switch { // the user's own files are elsewhere
@@ -228,8 +228,8 @@ func (i *installer) do(e editor.Editor, dryRun bool) (editor.Result, error) {
 	return e.Uninstall(i.system, r)
 }
 
-// command is what the entry starts: a path that outlives upgrades for this user, the bare name for a team,
-// whose members have it elsewhere, or the runner of packages that has started this.
+// command is what the entry starts: for a user a path that stays after upgrades, for a team the bare name, since its members
+// have the program elsewhere, or else the package runner, such as npx, that has started this process.
 func (i *installer) command() editor.Command {
 	c := editor.Command{Path: editor.Program, Args: i.args, Vars: []string{editor.KeyVariable}, KeyFile: i.keyFile, Prompt: i.prompt}
 	runner := i.system.Runner(i.exe)
@@ -248,7 +248,7 @@ func (i *installer) command() editor.Command {
 	if c.KeyFile != "" {
 		c.KeyFile = i.keyPath()
 	}
-	// What this user's shell has set, the program is to have from the editor too.
+	// Variables that this user's shell has set, the editor has to pass on.
 	for _, name := range carried {
 		if i.env.Getenv(name) != "" {
 			c.Vars = append(c.Vars, name)
@@ -398,7 +398,7 @@ func (i *installer) would(e editor.Editor) string {
 	return would
 }
 
-// words are what is said of a change, before and after it.
+// words describe a change, before and after it.
 func (i *installer) words(res editor.Result) (would, done string) {
 	path := i.short(res.Path)
 	switch {
@@ -478,7 +478,7 @@ func (i *installer) showDiff(res editor.Result) {
 
 func (i *installer) note(what, text string) { fmt.Fprintf(i.env.Stdout, "  %s: %s\n", what, text) }
 
-// advise says how the key arrives, and what else the user has to know.
+// advise prints how the server gets the key, and what else the user has to know.
 func (i *installer) advise(e editor.Editor) {
 	c := i.command()
 	i.note("key", e.Delivery(c))
@@ -504,8 +504,7 @@ func (i *installer) advise(e editor.Editor) {
 	}
 }
 
-// failed words what went wrong with one editor. The entry that is in the way is shown, with the ways out: the
-// first takes its key away too.
+// failed is the error of one editor with its hint. An entry of the same name that is another one is shown.
 func (i *installer) failed(e editor.Editor, err error) error {
 	failed := fmt.Errorf("%s: %w", e.ID, err)
 	if errors.Is(err, editor.ErrNotProject) {

@@ -30,7 +30,7 @@ func newLog(env *Env, s *settings) *slog.Logger {
 			switch {
 			case a.Key == slog.LevelKey && a.Value.Any() == levelTrace:
 				return slog.String(slog.LevelKey, "TRACE")
-			case a.Key == "tool" && !plainName.MatchString(a.Value.String()): // an agent writes what it likes there
+			case a.Key == "tool" && !plainName.MatchString(a.Value.String()): // the agent may have written anything
 				return slog.String("tool", strconv.Quote(a.Value.String()))
 			}
 			return a
@@ -43,11 +43,11 @@ var plainName = lazyregexp.New(`^[0-9A-Za-z_.-]+$`)
 
 // A logFile is opened for each line: an editor that starts a server and ends it at once finds nothing left behind,
 // and a file that was moved away, as when logs are rotated, is begun anew. What cannot be written never ends a
-// session; it is said once, on stderr.
+// session; it is reported once, on stderr.
 //
-// The entry of somebody else's repository may name a file that is no log, such as a shell's profile, so nothing is
-// written to a file that begins in another way than our logs do, nor made where a link leads to nothing, nor under the
-// name of a hidden file that is not called a log.
+// An entry in a repository that was cloned may name a file that is no log, such as a shell's profile, so nothing is
+// written to a file that does not begin as our logs do, and no file is made behind a dangling link, or with the name of a
+// hidden file that does not end in .log.
 type logFile struct {
 	name   string
 	stderr io.Writer
@@ -87,7 +87,7 @@ func (l *logFile) open() (*os.File, error) {
 		return nil, fmt.Errorf("%s is a link to nothing", l.name)
 	case err != nil:
 		return nil, err
-	case !info.Mode().IsRegular(): // a pipe that nobody reads would hold up the session
+	case !info.Mode().IsRegular(): // a pipe without a reader would block the session
 		return nil, fmt.Errorf("%s is not a regular file", l.name)
 	}
 	out, err := os.OpenFile(l.name, os.O_APPEND|os.O_RDWR, 0)

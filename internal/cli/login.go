@@ -118,7 +118,7 @@ func (ss *session) tryTools(ctx context.Context) error {
 			result, err := client.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: map[string]any{}})
 			switch {
 			case err != nil:
-				return said(err)
+				return rpcError(err)
 			case result.IsError:
 				return printResult(ss.env, result, false)
 			}

@@ -50,12 +50,12 @@ func scan(ctx context.Context, env *Env, t keyscan.Targets, asJSON bool) error {
 		fmt.Fprintln(env.Stderr, problem.PrintableLine(note, 0))
 	}
 	if asJSON {
-		err = printFindings(env, rep)
+		err = printFindingsJSON(env, rep)
 	} else {
-		tellFindings(env, s, rep)
+		printFindings(env, s, rep)
 	}
 	if err == nil && len(rep.Findings) > 0 {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }
@@ -70,7 +70,7 @@ var gitWords = map[keyscan.Status]string{
 	keyscan.Unknown:   "git could not be asked",
 }
 
-func tellFindings(env *Env, s editor.System, rep keyscan.Report) {
+func printFindings(env *Env, s editor.System, rep keyscan.Report) {
 	files := map[string]bool{}
 	for _, f := range rep.Findings {
 		what := "a LeadMagic key"
@@ -108,7 +108,7 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-func printFindings(env *Env, rep keyscan.Report) error {
+func printFindingsJSON(env *Env, rep keyscan.Report) error {
 	out := struct { // its members are stable
 		Files    int               `json:"files"`
 		Findings []keyscan.Finding `json:"findings"`

@@ -36,12 +36,12 @@ type session struct {
 	sandbox  *sandbox.Sandbox
 
 	// What several pieces of the message path need to know of each other.
-	editor   proxy.Editor
-	failover *proxy.Failover
-	refusal  *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
-	passed   atomic.Pointer[problem.Problem] // why the hosted server was passed over for the REST API
-	filter   *proxy.Filter                   // nil if nothing is limited
-	serves   bool                            // an editor, whose log has a line when the session begins without LeadMagic
+	editor        proxy.Editor
+	failover      *proxy.Failover
+	refusal       *problem.Problem                // why LeadMagic cannot be called at all, nil if it can
+	hostedRefusal atomic.Pointer[problem.Problem] // why the REST API is used instead of the hosted server
+	filter        *proxy.Filter                   // nil if nothing is limited
+	serves        bool                            // an editor, whose log has a line when the session begins without LeadMagic
 }
 
 // newSession makes a session of the settings. Settings that cannot be used make one that is refused, and explains why.
@@ -55,20 +55,20 @@ func newSession(env *Env, s *settings) *session {
 	return ss
 }
 
-// again is another session with the same key and LeadMagic. It is usable until ss is closed.
-func (ss *session) again(s *settings) *session {
+// withSettings is another session that shares the key and the connections. It is usable until ss is closed.
+func (ss *session) withSettings(s *settings) *session {
 	return &session{env: ss.env, settings: s, keys: ss.keys, signIn: ss.signIn, base: ss.base, log: ss.log}
 }
 
 // upstream joins what answers the editor's requests: Filter → Budget → Failover → LeadMagic's hosted server or its REST
-// API. The first two are there only if there is a limit, or a log file that keeps account.
+// API. The first two are there only if a setting needs them.
 func (ss *session) upstream() proxy.Upstream {
 	s := ss.settings
 	ss.failover = &proxy.Failover{
 		Refusal:    ss.refusal,
 		Fallback:   &proxy.InProcess{Serve: (&explain.Server{Version: ss.env.Version, State: ss.state}).Serve, Log: ss.log},
 		KeyChanged: ss.changed,
-		Explained:  ss.sayExplained,
+		Explained:  ss.reportFallback,
 		Log:        ss.log,
 	}
 	if ss.refusal != nil {
@@ -79,8 +79,8 @@ func (ss *session) upstream() proxy.Upstream {
 	if s.maxCredits > 0 || s.logFile != "" {
 		costs := rest.Costs()
 		budget := &proxy.Budget{Next: upstream, Limit: problem.ToCredits(s.maxCredits), Price: func(tool string, arguments []byte) (problem.Credits, bool) {
-			// The hosted server has the same tools, but may take other arguments, so until it is known what carries the session
-			// less is known of the costs.
+			// The hosted server has the same tools, but may take other arguments. Until the upstream is known, it is taken for
+			// that one, of whose costs less is known.
 			hosted := s.upstream != "rest" && ss.failover.Status().Upstream != "rest"
 			return costs(tool, arguments, hosted)
 		}}
@@ -96,7 +96,7 @@ func (ss *session) upstream() proxy.Upstream {
 	return upstream
 }
 
-// prepare makes what calls go over.
+// prepare makes the transport, the sign-in and the sandbox.
 func (ss *session) prepare() (refusal *problem.Problem) {
 	if ss.base, refusal = newBaseTransport(ss.settings, ss.env.Getenv); refusal != nil {
 		return refusal
@@ -113,7 +113,7 @@ func (ss *session) prepare() (refusal *problem.Problem) {
 	return nil
 }
 
-// startSandbox makes an embedded LeadMagic the one that calls go to, with its own key.
+// startSandbox starts the embedded stand-in for LeadMagic, and points the settings and the key at it.
 func (ss *session) startSandbox() error {
 	key, err := auth.Parse(sandbox.Key)
 	if err != nil {
@@ -188,15 +188,15 @@ func (ss *session) apiClient() *http.Client {
 	}
 }
 
-// balance asks the REST API what is left, which is free and proves the key.
+// balance reads the balance from the REST API, which is free and proves the key.
 func (ss *session) balance(ctx context.Context) (rest.Usage, error) {
 	client := ss.apiClient()
 	defer client.CloseIdleConnections()
 	return rest.Credits(ctx, client, ss.settings.api.String())
 }
 
-// signInInstead says whether the stored sign-in can be used where p is what became of the key: it was not what the server
-// wants, or there is none. A place for the key that cannot be used is not passed over.
+// signInInstead returns nil if the stored sign-in can be used after p: the hosted server wants a sign-in, or there is no key. A
+// source of the key that cannot be used is reported instead.
 func (ss *session) signInInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
 	broken := func(s auth.Source) bool { return s.State == auth.Broken }
 	wanted := p.Code == problem.SignInRequired || p.Code == problem.KeyMissing && !slices.ContainsFunc(ss.keys.Describe().Sources, broken)
@@ -206,8 +206,8 @@ func (ss *session) signInInstead(ctx context.Context, p *problem.Problem) *probl
 	return nil
 }
 
-// restInstead says whether the REST API can stand in for a hosted server that refused with p: if that wants a
-// sign-in or is not there, and a free look at the balance proves the key good.
+// restInstead returns nil if the REST API can be used instead of a hosted server that refused with p: if that wants a sign-in
+// or is not there, and the REST API accepts the key. Else it returns the problem to report.
 func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem.Problem {
 	gone := p.HTTPStatus == http.StatusNotFound || p.HTTPStatus == http.StatusGone // in words of LeadMagic's, or as a page
 	if p.Code != problem.SignInRequired && !gone {
@@ -216,16 +216,15 @@ func (ss *session) restInstead(ctx context.Context, p *problem.Problem) *problem
 	if _, err := ss.balance(ctx); err != nil {
 		ss.log.Debug("the REST API cannot stand in for the hosted server", "refusal", p.What, "reason", err)
 		if why := problem.As(err); why.Code != problem.KeyMissing {
-			// It is the way in that is left, so what is in its way is what there is to mend.
-			return why
+			return why // the REST API is what is left to use, so its problem is the one to solve
 		}
-		return p // the sign-in is the way that was taken
+		return p // without a key, only the sign-in is in use
 	}
-	ss.passed.Store(ss.describe(p))
+	ss.hostedRefusal.Store(ss.describe(p))
 	return nil
 }
 
-// hasKey says why there is no key, for an upstream that opens its session without asking LeadMagic.
+// hasKey says why there is no key, for an upstream that opens its session without a request to LeadMagic.
 func (ss *session) hasKey(ctx context.Context) *problem.Problem {
 	_, err := ss.keys.Get(ctx)
 	return problem.As(err)
@@ -234,7 +233,7 @@ func (ss *session) hasKey(ctx context.Context) *problem.Problem {
 // serveREST runs a session of the REST API's tools.
 func (ss *session) serveREST(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error {
 	instructions := ""
-	if p := ss.passed.Load(); p != nil {
+	if p := ss.hostedRefusal.Load(); p != nil {
 		instructions = p.What + ", so these tools call LeadMagic's REST API"
 	}
 	client := ss.apiClient()
@@ -276,8 +275,8 @@ func (ss *session) close() {
 // renewalFor is how long the end of a session waits for tokens that are being renewed.
 const renewalFor = 2 * time.Second
 
-// sayExplained says the one line that stderr gets for a session that begins without LeadMagic.
-func (ss *session) sayExplained(p *problem.Problem) {
+// reportFallback prints the one line on stderr about an editor's session that begins without LeadMagic.
+func (ss *session) reportFallback(p *problem.Problem) {
 	if !ss.serves {
 		return
 	}
@@ -287,12 +286,12 @@ func (ss *session) sayExplained(p *problem.Problem) {
 // newKeys looks for the key in all the places that a user may keep it in.
 func newKeys(env *Env) *auth.Keys {
 	if key, err := auth.Parse(env.Getenv("LEADMAGIC_API_KEY")); err == nil {
-		env.redactor.Add(key) // before anything asks for it
+		env.redactor.Add(key) // before it is used
 	}
 	return &auth.Keys{Getenv: env.Getenv, Environ: env.Environ, Stderr: env.Stderr, Redactor: env.redactor}
 }
 
-// describe says of a problem with the key which source it came from, and how the editor wants it given.
+// describe adds to a problem with the key which source it is from, and how the editor's configuration names it.
 func (ss *session) describe(p *problem.Problem) *problem.Problem {
 	said := *p
 	report := ss.keys.Describe()
@@ -310,7 +309,7 @@ func (ss *session) describe(p *problem.Problem) *problem.Problem {
 		}
 	case problem.SignInRequired:
 		if s := ss.signedIn(); s.Refused && p.HTTPStatus != 0 {
-			said.What, said.Next = "LeadMagic's hosted server does not take the sign-in"+of(s.Who)+" any more", "run: "+signin.Command
+			said.What, said.Next = "LeadMagic's hosted server does not take the sign-in"+ofUser(s.Who)+" any more", "run: "+signin.Command
 		}
 	case problem.NotAllowed:
 		if s := ss.signedIn(); s.Refused && s.Lacks != "" {
@@ -338,7 +337,7 @@ func (ss *session) signedIn() signin.State {
 	return ss.signIn.Describe()
 }
 
-func of(who string) string {
+func ofUser(who string) string {
 	if who == "" {
 		return ""
 	}
@@ -354,7 +353,7 @@ func syntaxOf(client string) auth.Syntax {
 	return auth.Syntax{Editor: e.Name(), Entry: e.Naming("NAME")}
 }
 
-// state is what the status tool says.
+// state is what the status tool reports.
 func (ss *session) state() explain.State {
 	status := ss.failover.Status()
 	s := explain.State{
@@ -369,7 +368,7 @@ func (ss *session) state() explain.State {
 	}
 	endpoint, upstream := ss.settings.mcp, "hosted server"
 	if status.Upstream == "sign-in" || s.Source == "" && ss.signedIn().Stored {
-		s.Source = "the sign-in" + of(ss.signedIn().Who)
+		s.Source = "the sign-in" + ofUser(ss.signedIn().Who)
 	}
 	if status.Upstream == "rest" || ss.settings.upstream == "rest" {
 		endpoint, upstream = ss.settings.api, "REST API"
@@ -381,7 +380,7 @@ func (ss *session) state() explain.State {
 	return s
 }
 
-// logSpent writes a line for a paid call, whatever the level of the log: who asks for a log file wants to know.
+// logSpent writes a line for a paid call, whatever the level: a log file has them all.
 func (ss *session) logSpent(s proxy.SpentCall) {
 	r := slog.NewRecord(s.Time, slog.LevelInfo, "paid call", 0)
 	r.AddAttrs(slog.String("tool", s.Tool))

@@ -86,8 +86,8 @@ func (s *settings) variables() (names []string) {
 	return names
 }
 
-// strayVariables says of each variable whose name begins like those of this program, and means nothing to it, that it does: it
-// may be a limit that somebody believes to be set.
+// strayVariables are lines about variables whose names begin like those of this program and that it does not know: one may be
+// a limit with a typing error, which limits nothing.
 func strayVariables(environ []string) (said []string) {
 	known := append(newSettings().variables(), auth.Variables()...)
 	for _, entry := range environ {
@@ -98,7 +98,7 @@ func strayVariables(environ []string) (said []string) {
 			continue
 		}
 		line := problem.PrintableLine(name, problem.MaxName) + " is set and means nothing to this program"
-		if near := meant(usual, known); len(near) > 0 {
+		if near := suggestions(usual, known); len(near) > 0 {
 			line += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
 		said = append(said, line)
@@ -106,8 +106,8 @@ func strayVariables(environ []string) (said []string) {
 	return said
 }
 
-// meant are the known names that are nearest to name.
-func meant(name string, known []string) []string {
+// suggestions are the known names nearest to name.
+func suggestions(name string, known []string) []string {
 	if slices.Contains(known, name) { // in another case
 		return []string{name}
 	}
@@ -130,8 +130,8 @@ func meant(name string, known []string) []string {
 	return near
 }
 
-// sayStray says on stderr which variables mean nothing.
-func sayStray(env *Env) {
+// warnStray prints them to stderr.
+func warnStray(env *Env) {
 	for _, stray := range strayVariables(env.Environ()) {
 		fmt.Fprintf(env.Stderr, "leadmagic-mcp-proxy: %s\n", stray)
 	}

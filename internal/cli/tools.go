@@ -29,7 +29,7 @@ func newToolsCommand(env *Env, s *settings) *cobra.Command {
 }
 
 func listTools(ctx context.Context, env *Env, s *settings, asJSON bool) error {
-	sayStray(env)
+	warnStray(env)
 	ss := newSession(env, s)
 	defer ss.close()
 	return ss.use(ctx, func(_ *mcp.ClientSession, tools []*mcp.Tool) error {

@@ -1,7 +1,7 @@
-// Package doctor checks everything that a call needs, with the parts that carry it: the program and its settings, the
-// key, the network, a session, and what each editor would start. It says what is wrong and what to do about it. It prints
-// nothing and takes nothing from the process: it is given the machine, the settings and the connections, and returns
-// what it found. Nothing that it does costs a credit.
+// Package doctor checks everything that a call needs, with the code that a session uses: the program and its settings, the
+// key, the network, a session, and what each editor would start. Its report says what is wrong and what to do about it. It
+// prints nothing and reads nothing of the process: its caller passes in the machine, the settings and the connections. None
+// of its requests costs a credit.
 package doctor
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/rest"
 )
 
-// A Doctor is what there is to look at. Its fields are set before Examine and not changed after.
+// A Doctor has what the checks need. Its fields are set before Examine and not changed after.
 type Doctor struct {
 	// Version of this program, and the file it was started from.
 	Version, Executable string
@@ -43,8 +43,8 @@ type Doctor struct {
 	Keychain auth.Keychain
 	// SignIn reads the sign-in of login --web, nil where none is used.
 	SignIn func(context.Context) signin.State
-	// Given are the settings that somebody has given, by the names of their variables; Wanted are all
-	// variables that change what the program does, and Carried those of them that install has an entry name.
+	// Given are the settings that are not left to their defaults, by the names of their variables; Wanted are all
+	// variables that change what the program does, and Carried those of them that install writes into an entry.
 	Given, Wanted, Carried []string
 	// Settings are those that this program would start with if an editor gave it some arguments and variables.
 	Settings func(args []string, getenv func(string) string) Settings
@@ -59,12 +59,12 @@ type Doctor struct {
 	// Sandbox says that the key is the sandbox's own, which no editor has.
 	Sandbox bool
 
-	// Editors are the editors to be looked at. Named says that somebody has asked for them, so that one
-	// without an entry is a fault.
+	// Editors are the editors to be checked. Named says that the user has named them, so that one without an
+	// entry is a fault.
 	Editors []editor.Editor
 	Named   bool
 
-	// Progress is told what is waited for.
+	// Progress shows what the doctor is waiting for.
 	Progress func(what string)
 }
 
@@ -77,7 +77,7 @@ type Route struct {
 	Dial func() http.RoundTripper
 	// Proxy is the HTTP proxy of a request, nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Balance asks the REST API what is left, with the key.
+	// Balance reads the balance from the REST API, with the key.
 	Balance func(context.Context) (rest.Usage, error)
 	// Open opens a session as an editor would. protocol is the version to ask for; empty is the newest.
 	// The error is a *problem.Problem if LeadMagic or the path to it is the reason.
@@ -85,7 +85,7 @@ type Route struct {
 
 	// SignInOnly says that the settings want the sign-in and no key.
 	SignInOnly bool
-	// Discover asks who signs people in for the hosted server, and SignedIn opens a session there with the sign-in alone.
+	// Discover finds the authorization server of the hosted server, and SignedIn opens a session there with the sign-in alone.
 	Discover func(ctx context.Context) (issuer string, err error)
 	SignedIn func(ctx context.Context) error
 }
@@ -94,8 +94,8 @@ type Route struct {
 func (r *Route) hosted() bool { return r.Upstream != "rest" }
 func (r *Route) rest() bool   { return r.Upstream != "mcp" }
 
-// Examine looks at everything, in the order in which a message meets it. What takes longer goes on side by side;
-// ctx ends it early, and what was not finished then is a fault.
+// Examine makes all checks, in the order of the stages. The network, the editors and the files are checked side by side.
+// When ctx ends, a check that is not finished is a fault.
 func (d *Doctor) Examine(ctx context.Context) *Report {
 	n := new(notes)
 	d.environment(ctx, n)
@@ -113,21 +113,21 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	return d.report(slices.Concat(n.checks, network.checks, editors.checks, files.checks))
 }
 
-// A Stage is a part of the path.
+// A Stage is a group of checks.
 type Stage string
 
-// The stages, in the order in which a message meets them.
+// The stages, in the order in which a call passes through them.
 const (
 	atEnvironment Stage = "environment" // the program and its settings
 	atKey         Stage = "key"         // where the key comes from
 	atOrigin      Stage = "origin"      // where it may go
 	atNetwork     Stage = "network"     // name, connection and TLS
 	atSignIn      Stage = "sign-in"     // of login --web, where there is one
-	atAcceptance  Stage = "acceptance"  // whether LeadMagic takes it
-	atSession     Stage = "session"     // what an editor gets
-	atTools       Stage = "tools"       // what a model gets
+	atAcceptance  Stage = "acceptance"  // whether LeadMagic accepts it
+	atSession     Stage = "session"     // whether one opens, in each protocol mode
+	atTools       Stage = "tools"       // how many the model is offered
 	atEditors     Stage = "editors"     // what each editor would start, and with which key
-	atFiles       Stage = "files"       // keys where none should stand
+	atFiles       Stage = "files"       // keys in config files
 )
 
 // A Status is how a check came out.
@@ -153,7 +153,7 @@ type Check struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// notes are checks, as they are made, of the stage and the editor that they are about.
+// notes collect the checks of a stage and an editor.
 type notes struct {
 	stage  Stage
 	editor string
@@ -181,7 +181,7 @@ func (n *notes) skip(why string, names ...string) {
 	}
 }
 
-// problem is what went wrong, in the words of the part that met it.
+// problem adds a check with what an error says.
 func (n *notes) problem(name string, status Status, err error) {
 	detail, hint := describe(err)
 	n.add(name, status, detail, hint)
@@ -216,7 +216,7 @@ type Report struct {
 	Healthy bool    `json:"healthy"` // no check has failed
 	Program Program `json:"program"`
 	Summary Summary `json:"summary"`
-	Checks  []Check `json:"checks"` // in the order of the path
+	Checks  []Check `json:"checks"` // in the order of the stages
 }
 
 // A Program is what made the report.
@@ -268,8 +268,8 @@ func forPowerShell(hint string) string {
 // maxText keeps what others say to what a person reads.
 const maxText = 500
 
-// tidy makes a text one line that may be shown to anybody: without control characters, keys and the name of the home
-// folder. Much of it was written by others: servers, editors, config files.
+// tidy makes a text one line without control characters, keys and the path of the home folder: a report is passed on, and
+// much of its text comes from servers and config files.
 func (d *Doctor) tidy(s string) string {
 	return problem.PrintableLine(d.shorten(keyscan.Hide(d.Keys.Redact(problem.PrintableLine(s, 0)))), maxText)
 }
@@ -305,7 +305,7 @@ func (d *Doctor) shorten(s string) string {
 	return s
 }
 
-// slashed is a text with the sign between the names of a path that is not only Windows'.
+// slashed is a text with forward slashes alone.
 func slashed(s string) string { return strings.ReplaceAll(s, `\`, "/") }
 
 // inName reports whether the name of a file may go on with r.

@@ -19,9 +19,9 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// editors checks each editor that is on this machine: what it would start, and whether the key would arrive there. keyed says
-// that the user has a key at all, and signedIn that there is a sign-in, which needs none. They are checked side by side, since
-// each may name a program that does not answer.
+// editors checks each editor that is on this machine: what it would start, and whether that would get the key. keyed says
+// that the user has a key, and signedIn that there is a sign-in, which needs none. They are checked side by side, since an
+// entry may name a program that does not answer.
 func (d *Doctor) editors(ctx context.Context, n *notes, keyed, signedIn bool) {
 	n.stage = atEditors
 	var all []*editorCheck
@@ -69,12 +69,12 @@ type Settings struct {
 	From map[string]string
 	// Value is the value of each of them.
 	Value map[string]string
-	// Refusal is why the server would do nothing but explain. Nothing is sent then.
+	// Refusal is why the server would send nothing and only explain that.
 	Refusal *problem.Problem
 }
 
-// placeholderKey takes the place of a key that an editor's server would find where nobody is to be asked for each editor:
-// what a command prints, and what the keychain has.
+// placeholderKey stands for the output of a key command, which is not run, and for what the keychain holds, which is read once
+// for all editors.
 const placeholderKey = auth.Prefix + "stand-in"
 
 // An editorCheck checks one editor, one entry after the other.
@@ -87,7 +87,7 @@ type editorCheck struct {
 	signedIn bool
 	kept     keptKey
 	shell    Settings // what this program makes of the shell's variables alone
-	found    bool     // an entry for LeadMagic
+	found    bool     // whether there is an entry for LeadMagic
 
 	scope    editor.Scope
 	form     editor.Editor // as it reads the file that is looked at
@@ -102,7 +102,7 @@ type editorCheck struct {
 	files  int // that were read for entries
 }
 
-// mostEntries is more than anybody has in one file. Each of them may take a while.
+// mostEntries limits the entries of one file that are checked: each may start a program.
 const mostEntries = 20
 
 // run checks the user's entries and those for this folder. Without any for LeadMagic there are no checks.
@@ -134,7 +134,7 @@ func (x *editorCheck) concerns(s editor.Server) bool {
 	return x.resolve(s) || x.givesKey(s) && (x.scope == editor.Project || x.passed.URL != "")
 }
 
-// resolve finds out what the editor would make of an entry, if it were started from this shell, and reports whether that starts
+// resolve computes what the editor would start for an entry, if it were started from this shell, and reports whether that is
 // this program.
 func (x *editorCheck) resolve(s editor.Server) (ours bool) {
 	x.unread = nil
@@ -148,8 +148,7 @@ func (x *editorCheck) resolve(s editor.Server) (ours bool) {
 	return ours
 }
 
-// isThisProgram reports whether a command leads to the file that runs now: whoever built it may have called it something
-// else.
+// isThisProgram reports whether a command leads to the file that runs now, which may have any name.
 func (x *editorCheck) isThisProgram(command string) bool {
 	switch {
 	case file.OnNetwork(command):
@@ -162,7 +161,7 @@ func (x *editorCheck) isThisProgram(command string) bool {
 	return file.Same(command, x.doctor.Executable)
 }
 
-// givesKey reports whether an entry speaks of the key, or has a key in its address or its headers.
+// givesKey reports whether an entry names the variable of the key, or has a key in its address or its headers.
 func (x *editorCheck) givesKey(s editor.Server) bool {
 	if s.NamesKey || s.LiteralKey() != "" {
 		return true
@@ -175,7 +174,7 @@ func (x *editorCheck) givesKey(s editor.Server) bool {
 	return s.URL != "" && x.doctor.Keys.Redact(sent) != sent
 }
 
-// name is what a check is called: an entry for this folder is another than the one for all, and so is one of another name.
+// name is the name of a check, with the scope and the name of the entry where they are not the usual ones.
 func (x *editorCheck) name(what string) string {
 	switch x.scope {
 	case editor.Project:
@@ -195,7 +194,7 @@ func (x *editorCheck) installed() bool {
 	return x.entry.Name == editor.Name && x.entry.Path == own
 }
 
-// install is what puts an entry in order.
+// install is the hint that corrects an entry.
 func (x *editorCheck) install() string {
 	if !x.installed() {
 		return "correct it in " + x.entry.Path + ", or take it out"
@@ -235,7 +234,7 @@ func (x *editorCheck) server(ctx context.Context, entry editor.Installed) bool {
 func (x *editorCheck) checkEntry(ours bool) {
 	const name = "entry"
 	s, off := x.entry.Server, ""
-	if x.entry.Name == editor.Name || ours { // nobody is to enable another
+	if x.entry.Name == editor.Name || ours { // another need not be enabled
 		if off = x.editor.Off(x.doctor.System, x.scope, x.entry.Name); off != "" {
 			off = " is switched off: " + off
 		}
@@ -278,7 +277,7 @@ func (x *editorCheck) remote(name string) {
 	switch {
 	case err == nil && u.Scheme == "https" && isLeadMagic(u):
 		x.ok(name, "%s connects to %s by itself, without this program", x.place(), host)
-	case err == nil && isHere(u) && x.scope != editor.Project:
+	case err == nil && isLoopback(u) && x.scope != editor.Project:
 		x.ok(name, "%s connects to %s on this machine by itself, without this program", x.place(), host)
 	default:
 		x.warn(name, x.place()+" connects to "+host+" by itself"+gives+"; that is not LeadMagic over https", "take it out unless you trust it")
@@ -309,7 +308,7 @@ func (x *editorCheck) command(ctx context.Context) {
 			return
 		}
 	case !filepath.IsAbs(command) || x.scope == editor.Project:
-		// What a file of somebody else's names is not started.
+		// A project's file is not the user's own: what it names is not started.
 		x.warn(name, base(command)+" is named by a path that others may not have", x.install())
 		return
 	}
@@ -349,7 +348,7 @@ func (x *editorCheck) system() editor.System {
 	return s
 }
 
-// Limits of what entries may name: more than any file of variables holds, and than anybody has of them.
+// Limits of the files with variables that entries name: bytes of one, and how many.
 const (
 	maxVariables = 1 << 20
 	mostFiles    = 200
@@ -389,7 +388,7 @@ func (x *editorCheck) checkSettings() {
 	x.address("mcp-url", x.settings.MCP)
 	x.address("api-url", x.settings.API)
 	if x.scope == editor.Project {
-		x.overrides()
+		x.checkOverrides()
 	}
 }
 
@@ -416,7 +415,7 @@ func (x *editorCheck) missing() {
 	hint := x.install()
 	switch {
 	case x.scope == editor.Project || len(x.entry.Args) > 0 || x.doctor.System.GOOS == "windows":
-		// It is others' too, would lose its arguments, or the shell writes variables in another way.
+		// The file is shared, install would drop the arguments, or the shell has another syntax for variables.
 		hint = "name them in its entry; for the form see: " + editor.Program + " install --print " + x.editor.ID
 	case flags != nil:
 		hint += " --" + strings.Join(flags, "")
@@ -424,19 +423,19 @@ func (x *editorCheck) missing() {
 	x.warn("settings", "set here, and would not arrive: "+strings.Join(missing, ", "), hint)
 }
 
-// address says where else than to LeadMagic an entry sends the key. This machine is a place of the user's, but none of a
-// project's.
+// address warns of an entry that sends the key to another host than LeadMagic's. The user's own entries may send it to this
+// machine, a project's may not.
 func (x *editorCheck) address(setting string, u *url.URL) {
 	from := x.settings.From[setting]
 	if u == nil || from == "" || x.settings.Value[setting] == x.shell.Value[setting] ||
-		isLeadMagic(u) || isHere(u) && x.scope != editor.Project {
+		isLeadMagic(u) || isLoopback(u) && x.scope != editor.Project {
 		return
 	}
-	x.warn(setting, "its entry sends the key to "+shown(u)+", which is not an address of LeadMagic", "take "+from+" out of it unless you trust it")
+	x.warn(setting, "its entry sends the key to "+displayURL(u)+", which is not an address of LeadMagic", "take "+from+" out of it unless you trust it")
 }
 
-// overrides names what else in a project's file changes where the key comes from or goes to.
-func (x *editorCheck) overrides() {
+// checkOverrides warns of what else in a project's file changes where the key comes from or goes to.
+func (x *editorCheck) checkOverrides() {
 	shell := lookup(x.doctor.System.GOOS, x.doctor.Environ)
 	var found []string
 	for _, setting := range []string{"http-proxy", "ca-file"} {
@@ -445,12 +444,12 @@ func (x *editorCheck) overrides() {
 		}
 	}
 	for _, entry := range x.passed.Environ {
-		if name, value, _ := strings.Cut(entry, "="); matters(name) && value != shell(name) {
+		if name, value, _ := strings.Cut(entry, "="); overrides(name) && value != shell(name) {
 			found = append(found, name)
 		}
 	}
 	for _, name := range x.passed.Asked {
-		if matters(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") || !x.editor.Prompts {
+		if overrides(name) || strings.HasPrefix(name, "LEADMAGIC_") && strings.HasSuffix(name, "_URL") || !x.editor.Prompts {
 			found = append(found, name)
 		}
 	}
@@ -472,19 +471,19 @@ func (x *editorCheck) overrides() {
 // client, of the keychain, of the loader, and of what may start this program. The addresses and the key itself have
 // checks of their own.
 var (
-	mattering = []string{
+	overriding = []string{
 		editor.KeyVariable + "_FILE", editor.KeyVariable + "_COMMAND", "LEADMAGIC_HTTP_PROXY", "LEADMAGIC_CA_FILE",
 		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG",
 		"HOME", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
 		"DBUS_SESSION_BUS_ADDRESS", "PATH", "PATHEXT", "COMSPEC", "SYSTEMROOT", "WINDIR", "SHELL", "ENV", "BASH_ENV", "ZDOTDIR",
 		"RES_OPTIONS", "HOSTALIASES", "LOCALDOMAIN", "GCONV_PATH", "JAVA_TOOL_OPTIONS", "PERL5OPT", "PERL5LIB", "RUBYOPT", "RUBYLIB",
 	}
-	matteringPrefixes = []string{"LD_", "DYLD_", "NODE_", "NPM_CONFIG_", "BUN_", "DENO_", "PYTHON", "UV_", "PIP_", "DOCKER_", "BASH_FUNC_"}
+	overridingPrefixes = []string{"LD_", "DYLD_", "NODE_", "NPM_CONFIG_", "BUN_", "DENO_", "PYTHON", "UV_", "PIP_", "DOCKER_", "BASH_FUNC_"}
 )
 
-func matters(name string) bool {
+func overrides(name string) bool {
 	name = strings.ToUpper(name)
-	return slices.Contains(mattering, name) || slices.ContainsFunc(matteringPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	return slices.Contains(overriding, name) || slices.ContainsFunc(overridingPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // key says whether the key would arrive: it asks the real source of keys with the environment that this program would
@@ -532,18 +531,18 @@ func (x *editorCheck) key(ctx context.Context) {
 	case err != nil && !x.keyed:
 		x.skip("there is no key that could arrive", name)
 	case err != nil:
-		x.lost(err, getenv)
+		x.failKey(err, getenv)
 	case ran:
 		x.ok(name, "would arrive from %s, which was not run for this", report.Source)
-	case report.Source == editor.KeyVariable && x.another(ctx, key):
+	case report.Source == editor.KeyVariable && x.isOtherKey(ctx, key):
 		x.warn(name, "another key would arrive than this shell has", "see what "+x.editor.Title+" takes it from")
 	default:
 		x.ok(name, "would arrive from %s%s", report.Source, x.proviso(report.Source))
 	}
 }
 
-// lost says why the key would not arrive.
-func (x *editorCheck) lost(err error, getenv func(string) string) {
+// failKey says why the key would not arrive.
+func (x *editorCheck) failKey(err error, getenv func(string) string) {
 	what, _ := describe(err)
 	what = strings.TrimPrefix(what, auth.NoKey)
 	source := x.doctor.Keys.Describe().Source
@@ -563,9 +562,9 @@ func (x *editorCheck) lost(err error, getenv func(string) string) {
 	x.add("key", status, "the key would not arrive: "+what, x.form.Remedy(source, command))
 }
 
-// another reports whether key is not the one that this shell has. A project's file has no business with any other key
-// than that of the variable, wherever the shell has its own from.
-func (x *editorCheck) another(ctx context.Context, key auth.Key) bool {
+// isOtherKey reports whether key is not the one that this shell has. For a user's entry that is compared only if the shell's is
+// from the variable too.
+func (x *editorCheck) isOtherKey(ctx context.Context, key auth.Key) bool {
 	own, err := x.doctor.Keys.Get(ctx)
 	if x.scope == editor.Project {
 		return err != nil || !own.Equal(key)
@@ -580,12 +579,13 @@ func (x *editorCheck) proviso(source string) string {
 	return fmt.Sprintf(", if %s is started where it is set, such as from this shell", x.editor.Title)
 }
 
-// kept says whether login has kept a key in the keychain. It asks once, however many editors would find it there.
+// kept is a keychain that has a placeholder if login has kept a key. The real one is read once for all editors, when the first
+// needs it.
 func (d *Doctor) kept(ctx context.Context) keptKey {
 	return sync.OnceValue(func() bool {
 		getenv := func(name string) string {
 			if strings.HasPrefix(name, "LEADMAGIC_") {
-				return "" // nothing says where else a key may be
+				return "" // no other source has a key
 			}
 			return d.System.Getenv(name)
 		}
@@ -623,7 +623,7 @@ func lookup(goos string, environ []string) func(string) string {
 	return func(name string) string { return values[fold(name)] }
 }
 
-// base is all that is shown of a command that is not ours: its words may hold secrets.
+// base is the file name of a command that is not ours: more is not shown, since its words may hold secrets.
 func base(command string) string {
 	first, _, _ := strings.Cut(path.Base(strings.ReplaceAll(command, `\`, "/")), " ")
 	if first == "" || first == "." {

@@ -17,7 +17,7 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/keyscan"
 )
 
-// environment looks at the program itself and at its settings.
+// environment checks the program itself and its settings.
 func (d *Doctor) environment(ctx context.Context, n *notes) {
 	n.stage = atEnvironment
 	d.program(ctx, n)
@@ -57,7 +57,7 @@ func (d *Doctor) program(ctx context.Context, n *notes) {
 	}
 }
 
-// errWithin says that a program is not started, since whoever wrote what is in the current folder may have written it.
+// errWithin is why a program is not started: it may have come with a repository that was cloned.
 var errWithin = errors.New("lies in this folder or its repository, and was not started")
 
 // version is the version that a program prints. None is started that lies in the current folder, or in a repository that
@@ -72,7 +72,7 @@ func (d *Doctor) version(ctx context.Context, program string) (string, error) {
 	return d.VersionOf(ctx, program)
 }
 
-// key looks for the key as a session does, and reports whether there is one.
+// key reads the key as a session does, and reports whether there is one.
 func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 	n.stage = atKey
 	if d.Route != nil && d.Route.SignInOnly {
@@ -91,7 +91,7 @@ func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 		n.fail("source", what, cmp.Or(d.Keys.Advice(auth.Syntax{}), next))
 		return false
 	}
-	n.ok("source", "%s", strings.Join(append([]string{report.Source}, besides(report)...), "; "))
+	n.ok("source", "%s", strings.Join(append([]string{report.Source}, unusedSources(report)...), "; "))
 	if report.Odd {
 		n.warn("form", "it does not begin with "+auth.Prefix+" as LeadMagic's keys do; it is sent all the same",
 			"compare it with the one at app.leadmagic.io, Settings → API")
@@ -106,8 +106,8 @@ func (d *Doctor) key(ctx context.Context, n *notes, signedIn bool) bool {
 	return true
 }
 
-// besides are the sources that have no say.
-func besides(report auth.Report) []string {
+// unusedSources are the sources with a key or a value that is not used.
+func unusedSources(report auth.Report) []string {
 	var others []string
 	if report.Hidden != "" {
 		others = append(others, "the one from "+report.Hidden+" is not used")
@@ -120,7 +120,7 @@ func besides(report auth.Report) []string {
 	return others
 }
 
-// origin looks at where the key may go, and through what.
+// origin checks where the key may go, and through which HTTP proxy.
 func (d *Doctor) origin(n *notes) {
 	n.stage = atOrigin
 	if d.Route == nil {
@@ -132,21 +132,21 @@ func (d *Doctor) origin(n *notes) {
 	d.proxies(n)
 }
 
-// address judges the URL of an upstream. That it is https, or stays on this machine, was checked with the settings.
+// address checks the URL of an upstream. That it is https, or stays on this machine, was checked with the settings.
 func (d *Doctor) address(n *notes, name string, u *url.URL, used bool) {
 	switch {
 	case !used:
 		n.skip("not used: --upstream is "+d.Route.Upstream, name)
 	case isLeadMagic(u):
-		n.ok(name, "%s", shown(u))
-	case isHere(u):
-		n.ok(name, "%s, which is on this machine and not LeadMagic itself", shown(u))
+		n.ok(name, "%s", displayURL(u))
+	case isLoopback(u):
+		n.ok(name, "%s, which is on this machine and not LeadMagic itself", displayURL(u))
 	default:
-		n.warn(name, shown(u)+" is not an address of LeadMagic, and the key goes there", "leave out --"+name+" unless you trust it")
+		n.warn(name, displayURL(u)+" is not an address of LeadMagic, and the key goes there", "leave out --"+name+" unless you trust it")
 	}
 }
 
-// proxies says which HTTP proxy is in force for whom. Its user name and password are not shown.
+// proxies names the HTTP proxy of each host. Its user name and password are not shown.
 func (d *Doctor) proxies(n *notes) {
 	const name = "http-proxy"
 	var through []string
@@ -174,14 +174,14 @@ func isLeadMagic(u *url.URL) bool {
 	return host == "leadmagic.io" || strings.HasSuffix(host, ".leadmagic.io")
 }
 
-// isHere reports whether u is on this machine.
-func isHere(u *url.URL) bool {
+// isLoopback reports whether u is on this machine.
+func isLoopback(u *url.URL) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.IsLoopback()
 }
 
-// shown is a URL without what may be secret in it.
-func shown(u *url.URL) string {
+// displayURL is a URL without what may be secret in it.
+func displayURL(u *url.URL) string {
 	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 	if u.RawQuery != "" {
 		return bare.String() + "?…"

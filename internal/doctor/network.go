@@ -16,13 +16,13 @@ import (
 	"github.com/leadmagic-mcp-proxy/leadmagic-mcp-proxy/internal/problem"
 )
 
-// A networkCheck says how far one host can be reached: by a request without a key, over a connection as a session makes it.
+// A networkCheck checks whether one host can be reached: by a request without a key, over a connection as a session makes it.
 type networkCheck struct {
 	role  string // mcp or api
 	url   *url.URL
 	proxy *url.URL // the HTTP proxy in between, nil for none
 
-	mu                   sync.Mutex // guards what net/http tells, which it may go on to do after the request has ended
+	mu                   sync.Mutex // guards what httptrace hooks write; they may run after the request has ended
 	ended                bool
 	lookup, connect, tls step
 	connected            bool
@@ -61,7 +61,7 @@ func milliseconds(d time.Duration) string {
 	return max(d.Round(time.Millisecond), time.Millisecond).String()
 }
 
-// hosts are those that calls may go to, the one that is asked first before the other. If both are one, it is mcp.
+// hosts are those that calls may go to, in the order in which a session tries them. If both are one, it is mcp.
 func (r *Route) hosts() []*networkCheck {
 	hosted, api := &networkCheck{role: "mcp", url: r.MCP}, &networkCheck{role: "api", url: r.API}
 	switch {
@@ -73,7 +73,7 @@ func (r *Route) hosts() []*networkCheck {
 	return []*networkCheck{hosted, api}
 }
 
-// run asks the host whether it is well. Source of the address: LeadMagic's own health check; any 2xx is good.
+// run requests /health of the host. Source of the address: LeadMagic's own health check; any 2xx is good.
 func (c *networkCheck) run(ctx context.Context, d *Doctor) {
 	c.proxy, _ = d.Route.proxy(c.url) // a bad one was a fault of the stage before
 	defer func() {
@@ -111,7 +111,7 @@ func (c *networkCheck) run(ctx context.Context, d *Doctor) {
 	}
 }
 
-// trace has net/http tell what becomes of a request, until it has ended.
+// trace records the steps of a request until it has ended.
 func (c *networkCheck) trace(ctx context.Context) context.Context {
 	note := func(f func()) {
 		c.mu.Lock()
@@ -164,7 +164,7 @@ func (c *networkCheck) report(n *notes, worked bool) {
 	}
 }
 
-// reportName reports whether anything came after the look-up of the name.
+// reportName adds the check of the name, and reports whether the next step was reached.
 func (c *networkCheck) reportName(n *notes) bool {
 	name, host := c.role+" name", c.url.Hostname()
 	if c.proxy != nil {
@@ -197,7 +197,7 @@ func (c *networkCheck) reportName(n *notes) bool {
 	return true
 }
 
-// reportConnection reports whether there was one, to the host or to its HTTP proxy.
+// reportConnection adds the check of the connection to the host or its HTTP proxy, and reports whether there was one.
 func (c *networkCheck) reportConnection(n *notes) bool {
 	name, other := c.role+" connection", c.url.Host
 	if c.proxy != nil {
@@ -212,7 +212,7 @@ func (c *networkCheck) reportConnection(n *notes) bool {
 		switch {
 		case c.proxy != nil:
 			next = problem.CheckProxy
-		case problem.ConnectionRefused(c.connect.err) && isHere(c.url):
+		case problem.ConnectionRefused(c.connect.err) && isLoopback(c.url):
 			next = "start what should answer there, or leave out --" + c.role + "-url"
 		}
 		n.fail(name, "no connection to "+other+": "+what, next)
@@ -225,7 +225,7 @@ func (c *networkCheck) reportConnection(n *notes) bool {
 	return true
 }
 
-// reportTLS reports whether the handshake went well, or there need not be one.
+// reportTLS adds the check of the handshake, and reports whether it succeeded or none is needed.
 func (c *networkCheck) reportTLS(n *notes) bool {
 	name := c.role + " tls"
 	switch {
@@ -254,7 +254,7 @@ func (c *networkCheck) reportTLS(n *notes) bool {
 	return true
 }
 
-// why is what an error says without what the reader sees anyway.
+// why is what an error says without the general beginning, which the name of the check says already.
 func (c *networkCheck) why(err error) (what, next string) {
 	what, next = describe(problem.FromError(err, false))
 	return strings.TrimPrefix(what, problem.NotReachable), next

@@ -27,10 +27,10 @@ const (
 	newest       = ""
 )
 
-// A Session is one through the whole program, seen from where an editor sits.
+// A Session is one through the whole program, on the editor's side.
 type Session struct {
 	*mcp.ClientSession
-	// Upstream carries it: mcp or rest. If it is the second choice, Refused is why the first refused.
+	// Upstream answers it: mcp, sign-in or rest. If it is the second choice, Refused is why the first refused.
 	Upstream string
 	Refused  *problem.Problem
 	// Unmatched are the patterns of --tools and --exclude-tools that match nothing, once the tools were listed.
@@ -39,7 +39,7 @@ type Session struct {
 	End func()
 }
 
-// A sessionCheck is what an editor would get of a session.
+// A sessionCheck is the result of opening and using a session.
 type sessionCheck struct {
 	*Session               // nil if there was none
 	err      error         // why
@@ -58,31 +58,31 @@ type sessionCheck struct {
 // worked reports whether an editor could use the session.
 func (s *sessionCheck) worked() bool { return s.err == nil && s.toolsErr == nil }
 
-// A connection is what became of the requests that one run of doctor makes.
+// A connection has the results of all requests that one run of doctor makes.
 type connection struct {
 	hosts []*networkCheck
-	// What an editor gets in each mode of the protocol, and the one of them that got further. Without a key all are nil.
+	// A session in each mode of the protocol, and the one of them that got further. Without a key all are nil.
 	session, stateless, best *sessionCheck
-	// Whether the REST API was asked for the balance, which is free and proves the key, and what it said.
+	// Whether the balance was read from the REST API, which is free and proves the key, and the result.
 	asked      bool
 	usage      rest.Usage
 	balanceErr error
 	signIn     *signInCheck // nil without one
 }
 
-// connect makes all requests side by side. keyed and signedIn say what there is to make them with.
+// connect makes all requests side by side: those with the key if keyed, those with the sign-in if signedIn.
 func (d *Doctor) connect(ctx context.Context, keyed, signedIn bool) *connection {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	// What cannot be reached needs no sessions, which would try for longer.
-	open, giveUp := context.WithCancel(ctx)
-	defer giveUp()
+	// A host that cannot be reached ends the sessions at once: they would retry for longer.
+	open, cancelSessions := context.WithCancel(ctx)
+	defer cancelSessions()
 	c := &connection{hosts: d.Route.hosts()}
 	var work sync.WaitGroup
 	for i, host := range c.hosts {
 		work.Go(func() {
 			if host.run(ctx, d); i == 0 && host.err != nil {
-				giveUp()
+				cancelSessions()
 			}
 		})
 	}
@@ -113,7 +113,8 @@ func (c *connection) fault() error {
 	return c.best.err
 }
 
-// network checks the network, whether LeadMagic takes the key, a session, and its tools. Of what was not looked at it says why.
+// network checks the network, whether LeadMagic accepts the key, a session, and its tools. A stage without a check is skipped,
+// with the reason.
 func (d *Doctor) network(ctx context.Context, n *notes, keyed, signedIn bool) {
 	why := d.calls(ctx, n, keyed, signedIn)
 	for _, stage := range []Stage{atNetwork, atAcceptance, atSession, atTools} {
@@ -143,7 +144,7 @@ func (d *Doctor) calls(ctx context.Context, n *notes, keyed, signedIn bool) (why
 		host.report(n, i == 0 && worked)
 		for j := range n.checks[before:] {
 			if check := &n.checks[before+j]; i > 0 && worked && check.Status == Fail {
-				check.Status = Warn // calls do without it
+				check.Status = Warn // calls work without it
 			}
 		}
 	}
@@ -204,7 +205,7 @@ func (d *Doctor) open(ctx context.Context, protocol string) *sessionCheck {
 		case err != nil:
 			c.freeErr = err
 		case result.IsError:
-			c.freeErr = toldProblem(texts(result))
+			c.freeErr = problemIn(texts(result))
 		default:
 			c.credits = creditsIn(result)
 		}
@@ -212,8 +213,8 @@ func (d *Doctor) open(ctx context.Context, protocol string) *sessionCheck {
 	return c
 }
 
-// toldProblem is the fault that a result tells an agent of: what is wrong and, if the words are our own, what to do next.
-func toldProblem(text string) error {
+// problemIn is the problem that a result says in words; of our own words, what to do next is taken apart.
+func problemIn(text string) error {
 	what, rest, _ := strings.Cut(text, "\n")
 	if _, next, ours := strings.Cut(rest, "\nnext: "); ours {
 		return problem.New(problem.Failed, problem.Refused, what, next)
@@ -243,7 +244,7 @@ func creditsIn(result *mcp.CallToolResult) json.Number {
 	return cmp.Or(structured.Credits, text.Credits)
 }
 
-// acceptance says who takes the key, and what the account has.
+// acceptance checks which upstreams accept the key, and what is left of the account's credits and rate limit.
 func (d *Doctor) acceptance(n *notes, c *connection) {
 	n.stage = atAcceptance
 	const hosted, api = "hosted server", "rest api"
@@ -282,10 +283,10 @@ func (d *Doctor) acceptance(n *notes, c *connection) {
 	c.rateLimit(n)
 }
 
-// low is a balance at which a person may want to buy more: some look-ups cost 10 credits.
-const low = 50
+// lowBalance is a balance at which a person may want to buy more: some look-ups cost 10 credits.
+const lowBalance = 50
 
-// credits says what is left, as the REST API or else the free tool has told.
+// credits checks the balance, from the REST API or else from the free tool.
 func (c *connection) credits(n *notes) {
 	const name, buy = "credits", "buy credits at app.leadmagic.io, Settings → Billing"
 	left := cmp.Or(c.usage.CreditsLeft, c.best.credits)
@@ -297,14 +298,14 @@ func (c *connection) credits(n *notes) {
 		n.skip("LeadMagic has not said what is left", name)
 	case amount <= 0:
 		n.fail(name, "none are left: only free tools work", buy)
-	case amount < low:
+	case amount < lowBalance:
 		n.warn(name, fmt.Sprintf("%s left, and some look-ups cost 10", left), buy)
 	default:
 		n.ok(name, "%s left", left)
 	}
 }
 
-// rateLimit says what LeadMagic has told of its limits. Only the REST API does.
+// rateLimit checks what is left of the rate limit, which only the REST API says.
 func (c *connection) rateLimit(n *notes) {
 	const name = "rate limit"
 	limit := c.usage.RateLimit
@@ -334,7 +335,7 @@ func (c *connection) rateLimit(n *notes) {
 	n.ok(name, "%s", detail)
 }
 
-// sessions says what an editor gets in both modes of the protocol.
+// sessions checks the session in each protocol mode.
 func (d *Doctor) sessions(n *notes, c *connection) {
 	n.stage = atSession
 	best := c.best
@@ -381,7 +382,7 @@ func (d *Doctor) sessions(n *notes, c *connection) {
 // Source: docs.windsurf.com, Cascade, MCP.
 const windsurfTools = 100
 
-// tools says how many tools a model is shown.
+// tools checks how many tools a model is offered.
 func tools(n *notes, s *sessionCheck) {
 	n.stage = atTools
 	const name = "list"
@@ -411,7 +412,7 @@ func codeOf(err error) problem.Code {
 	return ""
 }
 
-// A signInCheck is what became of the sign-in of login --web.
+// A signInCheck is the result of using the sign-in of login --web.
 type signInCheck struct {
 	state  signin.State // as it is kept
 	issuer string       // who signs people in for the hosted server now
@@ -428,8 +429,8 @@ func (d *Doctor) askSignIn(ctx context.Context) *signInCheck {
 	return c
 }
 
-// signIn says how the sign-in is. c is nil where nothing was asked: for the reason why, or else since it is for the hosted server.
-// Without a sign-in there is nothing to say, unless the settings want one.
+// signIn checks the sign-in. c is nil if no request was made: for the reason why, or else since the settings do not use the
+// hosted server. Without a sign-in there are no checks, unless the settings want one.
 func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why string) {
 	n.stage = atSignIn
 	const run = "run: " + signin.Command
@@ -454,7 +455,7 @@ func (d *Doctor) signIn(ctx context.Context, n *notes, c *signInCheck, why strin
 	case codeOf(c.err) == problem.NotAllowed:
 		n.problem("discovery", Fail, c.err)
 	case c.err != nil:
-		n.problem("discovery", Warn, c.err) // who has signed in stays so
+		n.problem("discovery", Warn, c.err) // the stored sign-in stays valid
 	default:
 		n.ok("discovery", "%s signs people in for %s", c.issuer, d.Route.MCP.Host)
 	}

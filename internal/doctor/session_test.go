@@ -387,8 +387,8 @@ func TestDescribe(t *testing.T) {
 		what, next string
 	}{
 		{"a problem", rejected, "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
-		{"one that an agent is told of", toldProblem(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
-		{"what LeadMagic tells an agent", toldProblem("it broke\nsomewhere"), "it broke\nsomewhere", ""},
+		{"one that an agent is told of", problemIn(rejected.Text(nil)), "LeadMagic rejected the API key", "create the key or copy it again at app.leadmagic.io, Settings → API"},
+		{"what LeadMagic tells an agent", problemIn("it broke\nsomewhere"), "it broke\nsomewhere", ""},
 		{"one that LeadMagic has a number for", &problem.Problem{Code: problem.Failed, What: "it broke", RequestID: "r-1"}, "it broke (request r-1)", "try again later; if it stays, give LeadMagic's support the request id"},
 		{"a host that is not reached", problem.FromError(errors.New("no route"), false), "LeadMagic is not reachable: no connection could be made", "check the network, and whether a firewall or a company proxy is in the way"},
 		{"one with its own words of what to do", problem.New(problem.Unreachable, problem.NotSent, "it is not there", "go there"), "it is not there", "go there"},
