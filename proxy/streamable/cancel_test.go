@@ -98,7 +98,7 @@ func TestRule11AStatelessCancellationClosesTheStream(t *testing.T) {
 	}
 }
 
-func TestRule11ACancellationOfWhatIsNotOwedIsDropped(t *testing.T) {
+func TestRule11ACancellationOfWhatIsNotPendingIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
@@ -124,7 +124,7 @@ func TestRule11ACallThatWaitsIsNeverWritten(t *testing.T) {
 			o.delay("notifications/x", time.Second)
 			d.Write(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 		},
-		"at the gate of the rate limit": func(o *fakeServer, d *proxytest.Editor) {
+		"for the rate limit": func(o *fakeServer, d *proxytest.Editor) {
 			o.on("prompts/get", func(w http.ResponseWriter, _ *http.Request, m rpc) {
 				w.Header().Set("Retry-After", "5")
 				w.WriteHeader(http.StatusTooManyRequests)
@@ -246,7 +246,7 @@ func TestRule11ACancelledInitializeHoldsNothingBack(t *testing.T) {
 	})
 }
 
-func TestRule11TheFlightOfACallThatIsAnsweredIsNotAborted(t *testing.T) {
+func TestRule11ACallThatIsAnsweredIsNotAborted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {

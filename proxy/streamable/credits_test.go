@@ -232,7 +232,7 @@ func TestRule5AConnectionThatWasClosedBeforeTheCallLosesNone(t *testing.T) {
 }
 
 // One 429 holds back all calls, and they do not all go at once afterwards.
-func TestRule5OneGateForAllWhoWait(t *testing.T) {
+func TestRule5OneRateLimitForAllCalls(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
@@ -282,7 +282,7 @@ func TestRule5OneGateForAllWhoWait(t *testing.T) {
 	})
 }
 
-func TestRule5ACallThatWaitsAtTheGateIsToldOfIt(t *testing.T) {
+func TestRule5ACallThatWaitsForTheRateLimitIsToldOfIt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
@@ -307,7 +307,7 @@ func TestRule5ACallThatWaitsAtTheGateIsToldOfIt(t *testing.T) {
 }
 
 // A limit that others reach again and again keeps nobody waiting for longer than the limit of one.
-func TestRule5NobodyWaitsForEverAtTheGate(t *testing.T) {
+func TestRule5NoCallWaitsForEverForTheRateLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		d := o.open()
@@ -316,7 +316,7 @@ func TestRule5NobodyWaitsForEverAtTheGate(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
 		done := make(chan struct{})
-		go func() { // a call every second, each shutting the gate again
+		go func() { // a call every second, each reaching the limit again
 			for id := range 60 {
 				d.Write(toolCall(id + 1))
 				<-time.After(time.Second)
@@ -408,7 +408,7 @@ func TestRule5AnUnknownOutcomeIsNeverRepeated(t *testing.T) {
 	})
 }
 
-// The wait at the gate counts as much as the wait after one's own 429.
+// The wait for a limit that another call has reached counts as much as the wait after one's own 429.
 func TestRule5TheProblemSaysHowLongWasWaited(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)

@@ -111,7 +111,7 @@ func TestDirectAndProxied(t *testing.T) {
 			}
 			return nil
 		}},
-		{"a call that is called off", func(e *editor) error {
+		{"a call that is cancelled", func(e *editor) error {
 			ctx, stop := context.WithCancel(e.t.Context())
 			done := make(chan error)
 			go func() {

@@ -60,7 +60,7 @@ func TestRule13TheLastAnswerIsOutBeforeTheEnd(t *testing.T) {
 	}
 }
 
-func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
+func TestRule13WhatIsPendingAfterHalfAMinuteIsUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.post = func(w http.ResponseWriter, r *http.Request, m rpc) bool {
@@ -91,7 +91,7 @@ func TestRule13WhatIsStillOwedAfterHalfAMinuteIsUnknown(t *testing.T) {
 	})
 }
 
-func TestRule13NobodyWaitsForStandingStreams(t *testing.T) {
+func TestRule13TheEndWaitsForNoOpenStream(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.get = keepsOpen

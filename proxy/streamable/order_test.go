@@ -116,7 +116,7 @@ func TestRule3ProgressComesBeforeItsResult(t *testing.T) {
 	})
 }
 
-func TestRule3InitializedWaitsForTheStandingStream(t *testing.T) {
+func TestRule3InitializedWaitsForTheGETStream(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		withheld time.Duration // how long the GET's headers are

@@ -320,7 +320,7 @@ func TestRule4NotificationsAndAnswersOfALostSession(t *testing.T) {
 }
 
 // Somebody must notice on the GET stream that the session is lost, or nothing more would be received.
-func TestRule4TheStandingStreamFindsALostSession(t *testing.T) {
+func TestRule4TheGETStreamFindsALostSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		lost := make(chan struct{})

@@ -168,7 +168,7 @@ func TestRule6ALongCallMayBePolled(t *testing.T) {
 	})
 }
 
-// The editor calls off a call whose stream is being resumed.
+// The editor cancels a call whose stream is being resumed.
 func TestRule6ACancelledCallIsNotResumed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
@@ -208,7 +208,7 @@ func TestRule6TheStreamOfInitializeGoesOn(t *testing.T) {
 	})
 }
 
-func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
+func TestRule6AGETStreamIsCutAHundredTimes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var n atomic.Int32
@@ -239,7 +239,7 @@ func TestRule6AStandingStreamIsCutAHundredTimes(t *testing.T) {
 	})
 }
 
-func TestRule6AStandingStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.T) {
+func TestRule6AGETStreamIsAskedForLessAndLessWhileItSaysNothing(t *testing.T) {
 	tests := map[string]http.HandlerFunc{
 		"closed at once": func(w http.ResponseWriter, _ *http.Request) { stream(w) },
 		"cut at once":    func(http.ResponseWriter, *http.Request) { abort() },
@@ -326,8 +326,8 @@ func TestRule6AGETStreamIsAskedForAgainWhenLeadMagicWantsIt(t *testing.T) {
 	}
 }
 
-// A stream that stands for a while before it ends is opened again at once each time.
-func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
+// A stream that is open for a while before it ends is opened again at once each time.
+func TestRule6AGETStreamThatEndsNowAndThen(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.get = func(w http.ResponseWriter, r *http.Request) {
@@ -346,7 +346,7 @@ func TestRule6AStandingStreamThatEndsNowAndThen(t *testing.T) {
 	})
 }
 
-func TestRule6AStandingStreamThatIsNotOffered(t *testing.T) {
+func TestRule6AGETStreamThatIsNotOffered(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 405, 406, 409, 410, 302, 200, 204} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -364,7 +364,7 @@ func TestRule6AStandingStreamThatIsNotOffered(t *testing.T) {
 }
 
 // 409 says that the stream before this one has not ended for LeadMagic yet.
-func TestRule6AStandingStreamThatStillStands(t *testing.T) {
+func TestRule6AGETStreamThatIsStillOpenForLeadMagic(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		var n atomic.Int32
@@ -388,7 +388,7 @@ func TestRule6AStandingStreamThatStillStands(t *testing.T) {
 }
 
 // So it is with the stream of a call, which it may have taken for open longer than we did.
-func TestRule6ACutStreamThatStillStands(t *testing.T) {
+func TestRule6ACutStreamThatIsStillOpenForLeadMagic(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := newFakeServer(t)
 		o.callIsCut("id: 1", "data:")
@@ -630,6 +630,9 @@ func TestRule6AnEventWithoutAnIDIsNoPlaceToGoOnFrom(t *testing.T) {
 		d.End()
 		if want := []string{"a-1", "a-1"}; !slices.Equal(resumed.lastIDs, want) {
 			t.Errorf("it was resumed from %q, want %q", resumed.lastIDs, want)
+		}
+		if got := resumed.times[1].Sub(resumed.times[0]); got != streamable.ResumePause {
+			t.Errorf("a stream that brought a message was resumed after %v, want %v", got, streamable.ResumePause)
 		}
 	})
 }
