@@ -235,13 +235,8 @@ func given(s *settings) []string {
 
 // wanted are the variables that change what the program does.
 func wanted(s *settings) []string {
-	names := slices.Clone(carried)
-	for _, name := range s.variables() {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
+	others := slices.DeleteFunc(s.variables(), func(name string) bool { return slices.Contains(carried, name) })
+	return slices.Concat(carried, others)
 }
 
 // homes are the paths of the user's home folder: that of the variables, and what it resolves to.

@@ -151,7 +151,7 @@ func (d *Doctor) proxies(n *notes) {
 	const name = "http-proxy"
 	var through []string
 	for _, host := range d.Route.hosts() {
-		proxy, err := d.Route.proxy(host.url)
+		proxy, err := d.Route.Proxy(&http.Request{URL: host.url})
 		if err != nil {
 			// The text may hold a password.
 			n.fail(name, "the HTTP proxy for "+host.url.Host+" is not a URL", "correct HTTPS_PROXY or --http-proxy, as http://host:port")
@@ -162,11 +162,6 @@ func (d *Doctor) proxies(n *notes) {
 		}
 	}
 	n.ok(name, "%s", cmp.Or(strings.Join(through, ", "), "none"))
-}
-
-// proxy is the HTTP proxy for u, nil for none.
-func (r *Route) proxy(u *url.URL) (*url.URL, error) {
-	return r.Proxy(&http.Request{URL: u})
 }
 
 func isLeadMagic(u *url.URL) bool {

@@ -75,7 +75,7 @@ func (r *Route) hosts() []*networkCheck {
 
 // run requests /health of the host. Source of the address: LeadMagic's own health check; any 2xx is good.
 func (c *networkCheck) run(ctx context.Context, d *Doctor) {
-	c.proxy, _ = d.Route.proxy(c.url) // a bad one was a fault of the stage before
+	c.proxy, _ = d.Route.Proxy(&http.Request{URL: c.url}) // a bad one was a fault of the stage before
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
