@@ -87,8 +87,8 @@ func TestWithoutAHomeItIsSaidWhatIsMissing(t *testing.T) {
 			}
 		}
 	}
-	if _, err := lookup(t, "cursor").Path(system("linux", map[string]string{"HOME": "x"}), User); err == nil {
-		t.Error("a relative HOME is taken")
+	if _, err := lookup(t, "cursor").Path(system("linux", map[string]string{"HOME": "x"}), User); err == nil || err.Error() != "the home folder is unknown: HOME is not an absolute path" {
+		t.Errorf("a relative HOME: got %v", err)
 	}
 }
 

@@ -277,6 +277,24 @@ func TestOnlyTheEditorsOwnFoldersGo(t *testing.T) {
 	}
 }
 
+// The folder of a copy of an editor, such as a Flatpak, was there before: only what is below it goes.
+func TestTheFolderOfACopyStays(t *testing.T) {
+	s, home := machine(t, "linux")
+	dir := filepath.Join(home, ".var", "app", "dev.zed.Zed")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e := lookup(t, "zed").Forms(s)[0]
+	if _, err := install(t, e, s, request()); err != nil || !exists(filepath.Join(dir, "config", "zed", "settings.json")) {
+		t.Fatalf("nothing is installed: %v", err)
+	}
+	res, err := uninstall(t, e, s, request())
+	left, _ := os.ReadDir(dir)
+	if err != nil || !res.Gone || !exists(dir) || len(left) != 0 {
+		t.Errorf("got %+v, %v; %v is left", res, err, left)
+	}
+}
+
 func TestHowAnotherEntryIsShown(t *testing.T) {
 	for _, tt := range []struct{ id, name, text, want string }{
 		{"cursor", ".cursor/mcp.json", `{"mcpServers": {"leadmagic": {"url": "https://x/?a=1&b=<c>", "api_key": "s3cret"}}}`, "{\n  \"api_key\": \"<hidden>\",\n  \"url\": \"https://x/?a=1&b=<c>\"\n}"},
