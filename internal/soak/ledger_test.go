@@ -59,7 +59,7 @@ func newLedger() *ledger {
 }
 
 // add enters a sandbox's own record.
-func (l *ledger) add(calls []faults.Call, charged float64) error {
+func (l *ledger) add(calls []faults.Call) error {
 	for _, call := range calls {
 		var args struct {
 			Domain string `json:"domain"`
@@ -69,7 +69,7 @@ func (l *ledger) add(calls []faults.Call, charged float64) error {
 		}
 		l.times[args.Domain]++
 		l.credits[args.Domain] += call.Credits
+		l.charged += call.Credits
 	}
-	l.charged += charged
 	return nil
 }

@@ -53,7 +53,7 @@ func TestFiftySideBySide(t *testing.T) {
 		e.close()
 	}
 	record := newLedger()
-	if err := record.add(s.Calls(), s.Charged()); err != nil {
+	if err := record.add(s.Calls()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range programs * calls {

@@ -39,16 +39,6 @@ func runRole(role string) int {
 	return 0
 }
 
-// A record is what a sandbox says at its end.
-type record struct {
-	Calls   []faults.Call `json:"calls"`
-	Charged float64       `json:"charged"`
-	Balance float64       `json:"balance"`
-}
-
-// opening is the balance of a sandbox that has just started.
-const opening = 1_000_000
-
 // sandboxOptions are what a sandbox in a process of its own has to know.
 type sandboxOptions struct {
 	Address          string // to listen on
@@ -57,7 +47,7 @@ type sandboxOptions struct {
 }
 
 // runSandbox serves a sandbox until its stdin ends. It prints its address, obeys the commands on stdin, each with a line of
-// its own as the answer, and prints a record at its end.
+// its own as the answer, and prints the calls that it has carried out at its end.
 func runSandbox(text string) error {
 	var options sandboxOptions
 	if err := json.Unmarshal([]byte(text), &options); err != nil {
@@ -75,7 +65,7 @@ func runSandbox(text string) error {
 		}
 		listener = faults.TLSListener(listener, certificate)
 	}
-	s := faults.StartOn(listener, faults.Options{Key: options.Key, Credits: opening, EventIDs: true})
+	s := faults.StartOn(listener, faults.Options{Key: options.Key, Credits: 1_000_000, EventIDs: true})
 	fmt.Println(address)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		command, rest, _ := strings.Cut(in.Text(), " ")
@@ -98,7 +88,7 @@ func runSandbox(text string) error {
 		fmt.Println("done")
 	}
 	s.Close()
-	return json.NewEncoder(os.Stdout).Encode(record{s.Calls(), s.Charged(), s.Balance()})
+	return json.NewEncoder(os.Stdout).Encode(s.Calls())
 }
 
 // runEditor starts a program as an editor does, opens a session, prints a line and then waits for its own end. What the

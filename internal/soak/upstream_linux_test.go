@@ -32,8 +32,6 @@ type upstream struct {
 	caFile  string // empty without TLS
 	ledger  *ledger
 	counts  map[string]int // of what has happened
-	starts  int
-	balance float64 // left after each start, together
 
 	cmd    *exec.Cmd // since the last start
 	stdin  io.WriteCloser
@@ -127,7 +125,6 @@ func (w *upstream) start() {
 		w.t.Fatalf("starting a sandbox: %v", err)
 	}
 	w.options.Address = strings.TrimSpace(line)
-	w.starts++
 }
 
 // stop ends the process in order, and adds what it has carried out to the ledger.
@@ -135,12 +132,12 @@ func (w *upstream) stop() {
 	w.t.Helper()
 	_ = w.stdin.Close()
 	text, err := io.ReadAll(w.stdout)
-	var r record
+	var calls []faults.Call
 	if err == nil {
-		err = json.Unmarshal(text, &r)
+		err = json.Unmarshal(text, &calls)
 	}
 	if err == nil {
-		err = w.ledger.add(r.Calls, r.Charged)
+		err = w.ledger.add(calls)
 	}
 	if err == nil {
 		err = w.cmd.Wait()
@@ -148,7 +145,6 @@ func (w *upstream) stop() {
 	if err != nil {
 		w.t.Fatalf("ending a sandbox: %v", err)
 	}
-	w.balance += r.Balance
 }
 
 func (w *upstream) signal(s os.Signal) {
